@@ -1,0 +1,29 @@
+// What every layer needs to know of a cluster, whichever cloud it runs in.
+import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** A Kubernetes cluster of the mesh. Every provider file of this folder yields this same shape. */
+export interface Cluster {
+  /** The cloud's key in the stack's `clouds` map, for example `aws`. Unique in the mesh. */
+  readonly name: string;
+  /** Region of the cloud, as the cloud writes it, for example `us-east-1`. */
+  readonly region: string;
+  /** Name of the Kubernetes cluster, for example `agentweave-aws`. Also the cluster's name in k8s_psat attestation. */
+  readonly clusterName: string;
+  /** Name of the context in `kubeconfig` and in the merged kubeconfig, for example `aws-cluster`. */
+  readonly context: string;
+  /** Kubeconfig as JSON or YAML text. A Pulumi secret; it holds an exec plugin rather than a token wherever the cloud has one. */
+  readonly kubeconfig: pulumi.Output<string>;
+  /** Provider for every Kubernetes object of this cluster. Depends on the node pools, so that objects leave before nodes do. */
+  readonly kubernetes: k8s.Provider;
+  /** Pod address range in CIDR notation. */
+  readonly podCidr: string;
+  /** Service address range in CIDR notation. */
+  readonly serviceCidr: string;
+  /** Annotations that make a `LoadBalancer` Service public on this cloud with its layer-4 load balancer. */
+  readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
+  /** `loadBalancerClass` for such a Service, where the cloud needs one. */
+  readonly loadBalancerClass?: string;
+  /** StorageClass for volumes; undefined takes the cluster's default class. */
+  readonly storageClassName?: string;
+}

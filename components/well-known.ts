@@ -1,0 +1,67 @@
+// Names and numbers that two or more places must agree on. Each has its only home here.
+
+/** Namespaces the program makes in every cluster. */
+export const NAMESPACES = {
+  /** SPIRE server: Pod Security Standard `restricted`. */
+  spireServer: "spire",
+  /** SPIRE agent and SPIFFE CSI driver, which need the host: Pod Security Standard `privileged`. */
+  spireSystem: "spire-system",
+} as const;
+
+/** Ports of SPIRE's server and agent. */
+export const SPIRE_PORTS = {
+  /** Server API for agents and, through its socket, for operators. Never published outside the cluster. */
+  api: 8081,
+  /** Bundle endpoint (https_spiffe), the only port that is published to other clouds. */
+  bundleEndpoint: 8443,
+  /** Health checks over plain HTTP: `/live` and `/ready`. */
+  health: 8080,
+  /** Prometheus metrics over plain HTTP. */
+  metrics: 9988,
+} as const;
+
+/** How the SPIRE server is found and driven inside its cluster. */
+export const SPIRE_SERVER = {
+  name: "spire-server",
+  /** The StatefulSet has one replica, so its pod has this name. */
+  pod: "spire-server-0",
+  container: "spire-server",
+  serviceAccount: "spire-server",
+  /** Service for the bundle endpoint, of type LoadBalancer; the tutorial's name. */
+  federationService: "spire-server-federation",
+  /** ConfigMap to which the server publishes its own bundle, for its agents to start from. */
+  bundleConfigMap: "spire-bundle",
+  /** The image is distroless: no shell, the binary has this path. */
+  binary: "/opt/spire/bin/spire-server",
+  /** Unix socket of the server's API for operators inside the pod. */
+  socket: "/tmp/spire-server/private/api.sock",
+} as const;
+
+/** The SPIRE agent and what it is known by. */
+export const SPIRE_AGENT = {
+  name: "spire-agent",
+  serviceAccount: "spire-agent",
+  /** Directory of the Workload API's socket on the node. */
+  socketDir: "/run/spire/agent-sockets",
+  socketName: "spire-agent.sock",
+  /** Audience of the projected token of k8s_psat (SPIRE's default). */
+  tokenAudience: "spire-server",
+} as const;
+
+/** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
+export const CSI_DRIVER = "csi.spiffe.io";
+
+/** Labels that every object of the program has. */
+export function labels(name: string, component: string): Record<string, string> {
+  return {
+    "app.kubernetes.io/name": name,
+    "app.kubernetes.io/component": component,
+    "app.kubernetes.io/part-of": "agentweave-mesh",
+    "app.kubernetes.io/managed-by": "pulumi",
+  };
+}
+
+/** SPIFFE id of a trust domain's SPIRE server, which its bundle endpoint presents (SPIFFE Federation, section 5.2.1). */
+export function serverSpiffeId(trustDomain: string): string {
+  return `spiffe://${trustDomain}/spire/server`;
+}
