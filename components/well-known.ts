@@ -31,6 +31,8 @@ export const SPIRE_SERVER = {
   federationService: "spire-server-federation",
   /** ConfigMap to which the server publishes its own bundle, for its agents to start from. */
   bundleConfigMap: "spire-bundle",
+  /** Key of that ConfigMap which holds the bundle, in SPIFFE format. */
+  bundleKey: "bundle.json",
   /** The image is distroless: no shell, the binary has this path. */
   binary: "/opt/spire/bin/spire-server",
   /** Unix socket of the server's API for operators inside the pod. */
@@ -51,13 +53,29 @@ export const SPIRE_AGENT = {
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
 
+/** Address of a cluster's API server for pods inside it; every API server's certificate has this name. */
+export const KUBERNETES_API = "https://kubernetes.default.svc";
+
 /** Labels that every object of the program has. */
 export function labels(name: string, component: string): Record<string, string> {
   return {
-    "app.kubernetes.io/name": name,
+    ...selector(name),
     "app.kubernetes.io/component": component,
-    "app.kubernetes.io/part-of": "agentweave-mesh",
     "app.kubernetes.io/managed-by": "pulumi",
+  };
+}
+
+/** The part of `labels` by which Services and workloads select the pods of `name`. Immutable once in a cluster. */
+export function selector(name: string): Record<string, string> {
+  return { "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "agentweave-mesh" };
+}
+
+/** Pod annotations by which Prometheus finds a plain HTTP metrics port (path `/metrics`). */
+export function scrapeAnnotations(port: number): Record<string, string> {
+  return {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": String(port),
+    "prometheus.io/path": "/metrics",
   };
 }
 

@@ -1,0 +1,69 @@
+// Every container image of the program, pinned in one place.
+
+/** The images by key, each `registry/repository:tag`. Keys are what a stack's `images.overrides` may name. */
+const PINNED = {
+  /** Releases: https://github.com/spiffe/spire/releases (1.15.1 is the floor for security). */
+  spireServer: "ghcr.io/spiffe/spire-server:1.15.3",
+  spireAgent: "ghcr.io/spiffe/spire-agent:1.15.3",
+  /** Releases: https://github.com/spiffe/spiffe-csi/releases. */
+  spiffeCsiDriver: "ghcr.io/spiffe/spiffe-csi-driver:0.2.13",
+  /** Sidecars of every CSI driver: https://kubernetes-csi.github.io/docs/sidecar-containers.html. */
+  csiNodeDriverRegistrar: "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.18.0",
+  csiLivenessProbe: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0",
+} as const;
+
+/** Key of an image of the program, for example `spireServer`. */
+export type ImageKey = keyof typeof PINNED;
+
+/** The image of every key, as a pod's `image` field takes it. */
+export type Images = Readonly<Record<ImageKey, string>>;
+
+/** All keys, in the order of the table above. */
+export const IMAGE_KEYS = Object.keys(PINNED) as readonly ImageKey[];
+
+/** Where a stack takes its images from. */
+export interface ImageSettings {
+  /**
+   * Registry, with an optional path, that mirrors all images: `registry.example.com/mirror` gives
+   * `registry.example.com/mirror/spiffe/spire-server:1.15.3`. Default: each image's public registry.
+   */
+  readonly registry?: string;
+  /** Full references that replace single images, whatever `registry` says. */
+  readonly overrides?: Readonly<Partial<Record<ImageKey, string>>>;
+}
+
+/**
+ * Whether `reference` names one version for ever: by a digest (`…@sha256:…`), or by a tag other than `latest`.
+ * A colon before the last slash belongs to the registry's port.
+ */
+export function isPinned(reference: string): boolean {
+  if (/@sha256:[0-9a-f]{64}$/.test(reference)) return true;
+  const tag = /:([\w][\w.-]{0,127})$/.exec(reference.slice(reference.lastIndexOf("/") + 1))?.[1];
+  return tag !== undefined && tag !== "latest";
+}
+
+/**
+ * The image of every key under `settings`.
+ *
+ * @throws an Error that lists every override which is not pinned or has a key that no image has.
+ */
+export function resolveImages(settings: ImageSettings = {}): Images {
+  const overrides = settings.overrides ?? {};
+  const problems = Object.entries(overrides).flatMap(([key, reference]) => {
+    if (!(key in PINNED)) {
+      return [`images.overrides.${key}: no such image; the keys are ${IMAGE_KEYS.join(", ")}`];
+    }
+    if (isPinned(reference)) return [];
+    return [
+      `images.overrides.${key}: "${reference}" is not pinned; write a tag other than "latest", or a digest`,
+    ];
+  });
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+
+  const registry = settings.registry?.replace(/\/+$/, "");
+  const mirrored = (reference: string) =>
+    registry === undefined ? reference : `${registry}${reference.slice(reference.indexOf("/"))}`;
+  return Object.fromEntries(
+    IMAGE_KEYS.map((key) => [key, overrides[key] ?? mirrored(PINNED[key])]),
+  ) as Images;
+}

@@ -1,0 +1,257 @@
+// Configuration files of the SPIRE server and agent, rendered by pure functions. Every key is documented in SPIRE's
+// doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
+import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+
+/** Directories and files inside the server's container. Each directory is a mounted volume. */
+export const SERVER_PATHS = {
+  configDir: "/run/spire/config",
+  config: "/run/spire/config/server.conf",
+  /** Datastore and CA keys: what must outlive the pod. */
+  dataDir: "/run/spire/data",
+  /** Holds the kubeconfig, and beside it the token and CA certificate it refers to. */
+  kubernetesDir: "/run/spire/kubernetes",
+  kubeconfig: "/run/spire/kubernetes/kubeconfig",
+  socketDir: "/tmp/spire-server/private",
+} as const;
+
+/** Directories and files inside the agent's container. Each directory is a mounted volume. */
+export const AGENT_PATHS = {
+  configDir: "/run/spire/config",
+  config: "/run/spire/config/agent.conf",
+  dataDir: "/run/spire/data",
+  bundleDir: "/run/spire/bundle",
+  tokenDir: "/var/run/secrets/tokens",
+  /** File of the projected service account token (k8s_psat's default). */
+  tokenFile: "spire-agent",
+  /** Environment variable with the address under which the agent asks the kubelet for pods. */
+  kubeletHostEnv: "KUBELET_HOST",
+} as const;
+
+/** Subject of the CA certificates a server makes. */
+export interface CaSubject {
+  /** ISO 3166 codes, for example `US`. */
+  readonly country: readonly string[];
+  readonly organization: readonly string[];
+  readonly commonName: string;
+}
+
+/** Severity from which on SPIRE logs. */
+export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
+
+/** What an operator may tune of a SPIRE server. Durations are Go durations such as `168h` or `5m`. */
+export interface SpireSettings {
+  /** Lifetime of the server's CA. Peers have a third of it to fetch a new bundle. Default `168h`. */
+  readonly caTtl: string;
+  /** Lifetime of an X.509 SVID. At most a sixth of `caTtl`, or SPIRE cuts it short. Default `1h`. */
+  readonly x509SvidTtl: string;
+  /** How often peers are told to fetch this server's bundle. Default `5m`. */
+  readonly refreshHint: string;
+  /** Default `INFO`. */
+  readonly logLevel: LogLevel;
+  /** Default: organization `AgentWeave`, and the trust domain as common name. */
+  readonly caSubject?: CaSubject;
+}
+
+/** Defaults of `SpireSettings`; the lifetimes are the tutorial's. */
+export const SPIRE_DEFAULTS: SpireSettings = {
+  caTtl: "168h",
+  x509SvidTtl: "1h",
+  refreshHint: "5m",
+  logLevel: "INFO",
+};
+
+/** What `renderServerConf` needs. */
+export interface ServerConfArgs {
+  /** Trust domain without scheme, for example `aws.agentweave.io`. */
+  readonly trustDomain: string;
+  /** The cluster's name in k8s_psat attestation; the agent's must be the same. */
+  readonly clusterName: string;
+  readonly settings: SpireSettings;
+}
+
+/** What `renderAgentConf` needs. */
+export interface AgentConfArgs {
+  /** Trust domain of the server. */
+  readonly trustDomain: string;
+  /** The cluster's name in k8s_psat attestation; the server's must be the same. */
+  readonly clusterName: string;
+  readonly logLevel: LogLevel;
+}
+
+/**
+ * `text` as a string literal of HCL 1. JSON's escapes are HCL's too, except that `${` would open an interpolation, which
+ * has no escape of its own, so the dollar sign is written by its code point.
+ *
+ * @throws an Error if `text` is not valid Unicode, which no HCL string can hold.
+ */
+export function hclString(text: string): string {
+  if (/\p{Surrogate}/u.test(text))
+    throw new Error("not valid Unicode: a string with half of a surrogate pair");
+  return JSON.stringify(text).replaceAll("${", "\\u0024{");
+}
+
+function hclList(texts: readonly string[]): string {
+  return `[${texts.map(hclString).join(", ")}]`;
+}
+
+const OBSERVABILITY = `\
+telemetry {
+  Prometheus {
+    host = "0.0.0.0"
+    port = ${SPIRE_PORTS.metrics}
+  }
+}
+
+health_checks {
+  listener_enabled = true
+  bind_address     = "0.0.0.0"
+  bind_port        = "${SPIRE_PORTS.health}"
+  live_path        = "/live"
+  ready_path       = "/ready"
+}
+`;
+
+/** The file `server.conf` of a SPIRE server, in HCL 1. */
+export function renderServerConf({ trustDomain, clusterName, settings }: ServerConfArgs): string {
+  const subject = settings.caSubject ?? {
+    country: [],
+    organization: ["AgentWeave"],
+    commonName: trustDomain,
+  };
+  return `\
+server {
+  bind_address          = "0.0.0.0"
+  bind_port             = ${SPIRE_PORTS.api}
+  socket_path           = ${hclString(SPIRE_SERVER.socket)}
+  trust_domain          = ${hclString(trustDomain)}
+  data_dir              = ${hclString(SERVER_PATHS.dataDir)}
+  log_level             = ${hclString(settings.logLevel)}
+  log_format            = "json"
+  audit_log_enabled     = true
+  ca_ttl                = ${hclString(settings.caTtl)}
+  default_x509_svid_ttl = ${hclString(settings.x509SvidTtl)}
+
+  ca_subject {
+    country      = ${hclList(subject.country)}
+    organization = ${hclList(subject.organization)}
+    common_name  = ${hclString(subject.commonName)}
+  }
+
+  federation {
+    bundle_endpoint {
+      address      = "0.0.0.0"
+      port         = ${SPIRE_PORTS.bundleEndpoint}
+      refresh_hint = ${hclString(settings.refreshHint)}
+      profile "https_spiffe" {}
+    }
+  }
+}
+
+plugins {
+  DataStore "sql" {
+    plugin_data {
+      database_type     = "sqlite3"
+      connection_string = ${hclString(`${SERVER_PATHS.dataDir}/datastore.sqlite3`)}
+    }
+  }
+
+  KeyManager "disk" {
+    plugin_data {
+      keys_path = ${hclString(`${SERVER_PATHS.dataDir}/keys.json`)}
+    }
+  }
+
+  NodeAttestor "k8s_psat" {
+    plugin_data {
+      clusters = {
+        ${hclString(clusterName)} = {
+          service_account_allow_list = ${hclList([`${NAMESPACES.spireSystem}:${SPIRE_AGENT.serviceAccount}`])}
+          audience                   = ${hclList([SPIRE_AGENT.tokenAudience])}
+          kube_config_file           = ${hclString(SERVER_PATHS.kubeconfig)}
+        }
+      }
+    }
+  }
+
+  BundlePublisher "k8s_configmap" {
+    plugin_data {
+      clusters = {
+        ${hclString(clusterName)} = {
+          namespace       = ${hclString(NAMESPACES.spireSystem)}
+          configmap_name  = ${hclString(SPIRE_SERVER.bundleConfigMap)}
+          configmap_key   = ${hclString(SPIRE_SERVER.bundleKey)}
+          format          = "spiffe"
+          kubeconfig_path = ${hclString(SERVER_PATHS.kubeconfig)}
+        }
+      }
+    }
+  }
+}
+
+${OBSERVABILITY}`;
+}
+
+/**
+ * The kubeconfig, as JSON, with which the server's plugins reach the API server of their own cluster. It says what
+ * in-cluster configuration would imply, but with paths that are relative to the file (as kubeconfigs allow) instead of
+ * one fixed absolute path: the server then reads nothing outside its volumes. It holds no credential itself.
+ */
+export function renderKubeconfig(): string {
+  const name = "in-cluster";
+  return JSON.stringify(
+    {
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name, cluster: { server: KUBERNETES_API, "certificate-authority": "ca.crt" } }],
+      users: [{ name, user: { tokenFile: "token" } }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+      "current-context": name,
+    },
+    null,
+    2,
+  );
+}
+
+/** The file `agent.conf` of a SPIRE agent, in HCL 1. */
+export function renderAgentConf({ trustDomain, clusterName, logLevel }: AgentConfArgs): string {
+  return `\
+agent {
+  data_dir            = ${hclString(AGENT_PATHS.dataDir)}
+  log_level           = ${hclString(logLevel)}
+  log_format          = "json"
+  trust_domain        = ${hclString(trustDomain)}
+  server_address      = ${hclString(`${SPIRE_SERVER.name}.${NAMESPACES.spireServer}.svc`)}
+  server_port         = ${SPIRE_PORTS.api}
+  socket_path         = ${hclString(`${SPIRE_AGENT.socketDir}/${SPIRE_AGENT.socketName}`)}
+  trust_bundle_path   = ${hclString(`${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`)}
+  trust_bundle_format = "spiffe"
+  # A server that lost its database has a new CA. Its bundle reaches the agent through the Kubernetes API, so the agent
+  # may start over from it.
+  rebootstrap_mode    = "auto"
+}
+
+plugins {
+  NodeAttestor "k8s_psat" {
+    plugin_data {
+      cluster    = ${hclString(clusterName)}
+      token_path = ${hclString(`${AGENT_PATHS.tokenDir}/${AGENT_PATHS.tokenFile}`)}
+    }
+  }
+
+  # Keys in memory never reach the node's disk; after a restart the agent attests again.
+  KeyManager "memory" {
+    plugin_data {}
+  }
+
+  WorkloadAttestor "k8s" {
+    plugin_data {
+      node_name_env = ${hclString(AGENT_PATHS.kubeletHostEnv)}
+      # Not every cloud signs kubelet certificates with the cluster's CA. The agent asks its own node's kubelet by the
+      # node's address, so the connection does not leave the node and no DNS answer can redirect it.
+      skip_kubelet_verification = true
+    }
+  }
+}
+
+${OBSERVABILITY}`;
+}

@@ -1,0 +1,110 @@
+// The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import { labels, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { SERVER_PATHS } from "./conf";
+
+/** Name of the ConfigMap with the server's files, and the keys in it. */
+export const SERVER_CONFIG_MAP = {
+  name: "spire-server",
+  conf: "server.conf",
+  kubeconfig: "kubeconfig",
+} as const;
+
+/** Name of the volume, and of the claim template, that keeps the server's database and CA keys. */
+export const DATA_VOLUME = "spire-data";
+
+/** User and group of the server's image (SPIRE's Dockerfile). */
+const UID = 1000;
+
+/** What `serverPod` needs. */
+export interface ServerPodArgs {
+  readonly image: string;
+  /** Digest of the rendered configuration; a new one rolls the pod, as SPIRE reads its configuration only at start. */
+  readonly configChecksum: string;
+}
+
+/** Template of the server's pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
+export function serverPod({ image, configChecksum }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const probe = (path: string) => ({ httpGet: { path, port: "health" } });
+  return {
+    metadata: {
+      labels: labels(SPIRE_SERVER.name, "server"),
+      annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(SPIRE_PORTS.metrics) },
+    },
+    spec: {
+      serviceAccountName: SPIRE_SERVER.serviceAccount,
+      // The token is mounted below, next to the kubeconfig that refers to it.
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      terminationGracePeriodSeconds: 30,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: UID,
+        runAsGroup: UID,
+        fsGroup: UID,
+        fsGroupChangePolicy: "OnRootMismatch",
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: SPIRE_SERVER.container,
+          image,
+          command: [SPIRE_SERVER.binary, "run"],
+          args: ["-config", SERVER_PATHS.config],
+          // SQLite sorts large results in temporary files, and the root file system is read-only.
+          env: [{ name: "SQLITE_TMPDIR", value: SERVER_PATHS.dataDir }],
+          ports: [
+            { name: "api", containerPort: SPIRE_PORTS.api },
+            { name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint },
+            { name: "health", containerPort: SPIRE_PORTS.health },
+            { name: "metrics", containerPort: SPIRE_PORTS.metrics },
+          ],
+          // A first start makes keys and migrates the database: two minutes until liveness counts.
+          startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },
+          livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+          readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+          // No CPU limit: throttling would delay signing for every agent of the cluster at once.
+          resources: { requests: { cpu: "100m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "config", mountPath: SERVER_PATHS.configDir, readOnly: true },
+            { name: "kubernetes", mountPath: SERVER_PATHS.kubernetesDir, readOnly: true },
+            { name: DATA_VOLUME, mountPath: SERVER_PATHS.dataDir },
+            { name: "socket", mountPath: SERVER_PATHS.socketDir },
+          ],
+        },
+      ],
+      volumes: [
+        {
+          name: "config",
+          configMap: {
+            name: SERVER_CONFIG_MAP.name,
+            items: [{ key: SERVER_CONFIG_MAP.conf, path: "server.conf" }],
+          },
+        },
+        {
+          name: "kubernetes",
+          projected: {
+            sources: [
+              {
+                configMap: {
+                  name: SERVER_CONFIG_MAP.name,
+                  items: [{ key: SERVER_CONFIG_MAP.kubeconfig, path: "kubeconfig" }],
+                },
+              },
+              // Kubernetes puts this ConfigMap into every namespace.
+              { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+              { serviceAccountToken: { path: "token", expirationSeconds: 3600 } },
+            ],
+          },
+        },
+        { name: "socket", emptyDir: { sizeLimit: "1Mi" } },
+      ],
+    },
+  };
+}

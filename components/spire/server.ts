@@ -1,0 +1,157 @@
+// The SPIRE server of one cluster: its pod with a volume, and its bundle endpoint published to the other clouds.
+import { createHash } from "node:crypto";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { labels, NAMESPACES, selector, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
+import { loadBalancerHost } from "./load-balancer";
+import { childOptions, type DependentOptions } from "./options";
+import { grantServerAccess } from "./server-access";
+import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
+
+/** What `SpireServer` needs. */
+export interface SpireServerArgs {
+  readonly cluster: Cluster;
+  /** Trust domain without scheme, for example `aws.agentweave.io`. */
+  readonly trustDomain: string;
+  readonly settings: SpireSettings;
+  readonly images: Images;
+  /**
+   * Size of the volume of database and keys, as a Kubernetes quantity. Default `1Gi`. Kubernetes cannot change it in
+   * place: another size later replaces server and volume, and with them the CA, so that every peer starts over.
+   */
+  readonly storageSize?: string;
+}
+
+/** Where a SPIRE server's command line is found: all that `exec` through the Kubernetes API needs. */
+export interface SpireServerTarget {
+  /** Key of the cloud, for messages. */
+  readonly cloud: string;
+  /** Kubeconfig as text. A Pulumi secret. */
+  readonly kubeconfig: pulumi.Output<string>;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly trustDomain: string;
+}
+
+/**
+ * A SPIRE server of one replica with its datastore in SQLite on a volume. It has no PodDisruptionBudget: with one
+ * replica a budget either allows every eviction, and says nothing, or blocks every node drain. A short absence is
+ * harmless, because agents go on serving the SVIDs they hold and peers the bundles they stored.
+ */
+export class SpireServer extends pulumi.ComponentResource {
+  /** Host name or IP address of the load balancer before the bundle endpoint. Unknown at the first preview. */
+  readonly endpointHost: pulumi.Output<string>;
+  /** URL of the bundle endpoint, `https://<endpointHost>:8443`. */
+  readonly bundleEndpointUrl: pulumi.Output<string>;
+  /** Where the trust layer reaches the server. It must depend on this component, too. */
+  readonly target: SpireServerTarget;
+
+  constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
+    super("agentweave:spire:Server", name, {}, opts);
+    const { cluster, trustDomain, settings, images, storageSize = "1Gi" } = args;
+    const self = childOptions(this, cluster, opts);
+    const metadata = {
+      name: SPIRE_SERVER.name,
+      namespace: NAMESPACES.spireServer,
+      labels: labels(SPIRE_SERVER.name, "server"),
+    };
+
+    const access = grantServerAccess(name, metadata.labels, self);
+    const files = {
+      [SERVER_CONFIG_MAP.conf]: renderServerConf({ trustDomain, clusterName: cluster.clusterName, settings }),
+      [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
+    };
+    const config = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      { metadata: { ...metadata, name: SERVER_CONFIG_MAP.name }, data: files },
+      self,
+    );
+
+    new k8s.core.v1.Service(
+      `${name}-api`,
+      {
+        metadata,
+        spec: {
+          selector: selector(SPIRE_SERVER.name),
+          ports: [{ name: "api", port: SPIRE_PORTS.api, targetPort: "api" }],
+        },
+      },
+      self,
+    );
+    new k8s.apps.v1.StatefulSet(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          serviceName: SPIRE_SERVER.name,
+          selector: { matchLabels: selector(SPIRE_SERVER.name) },
+          template: serverPod({ image: images.spireServer, configChecksum: digest(files) }),
+          // Volume and CA leave with the server, so that `pulumi destroy` leaves no disk behind that costs money and
+          // holds keys. Peers then need a new first bundle, which the trust layer gives them.
+          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: DATA_VOLUME, labels: metadata.labels },
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                storageClassName: cluster.storageClassName,
+                resources: { requests: { storage: storageSize } },
+              },
+            },
+          ],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, ...access, config] },
+    );
+
+    const federation = new k8s.core.v1.Service(
+      `${name}-federation`,
+      {
+        metadata: {
+          ...metadata,
+          name: SPIRE_SERVER.federationService,
+          annotations: { ...cluster.loadBalancerAnnotations },
+        },
+        spec: {
+          type: "LoadBalancer",
+          loadBalancerClass: cluster.loadBalancerClass,
+          // `Local` would keep the caller's address, which nothing here decides on, at the price of an endpoint that
+          // is gone after each rescheduling of the pod until the load balancer's health checks find its new node.
+          externalTrafficPolicy: "Cluster",
+          selector: selector(SPIRE_SERVER.name),
+          ports: [
+            { name: "bundle-endpoint", port: SPIRE_PORTS.bundleEndpoint, targetPort: "bundle-endpoint" },
+          ],
+        },
+      },
+      self,
+    );
+
+    this.endpointHost = loadBalancerHost(federation, cluster.name);
+    this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
+    this.target = {
+      cloud: cluster.name,
+      kubeconfig: cluster.kubeconfig,
+      namespace: NAMESPACES.spireServer,
+      pod: SPIRE_SERVER.pod,
+      container: SPIRE_SERVER.container,
+      trustDomain,
+    };
+    this.registerOutputs({ endpointHost: this.endpointHost, bundleEndpointUrl: this.bundleEndpointUrl });
+  }
+}
+
+/** URL of the bundle endpoint at `host`, a DNS name or an IP address (version 6 goes into brackets). */
+export function bundleEndpointUrl(host: string): string {
+  return `https://${host.includes(":") ? `[${host}]` : host}:${SPIRE_PORTS.bundleEndpoint}`;
+}
+
+/** SHA-256 of the files' names and texts, in hex. */
+function digest(files: Readonly<Record<string, string>>): string {
+  return createHash("sha256").update(JSON.stringify(files)).digest("hex");
+}
