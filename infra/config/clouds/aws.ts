@@ -1,0 +1,127 @@
+// Amazon EKS in the configuration.
+import { z } from "zod";
+import { prefixLength } from "../../../components/network/cidr";
+import { cidr, cidrBetween, text } from "../fields";
+import type { Problem } from "../problem";
+import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import { nodeProblems } from "./nodes";
+
+/** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
+const SMALLEST_SUBNET = 28;
+
+const network = z
+  .strictObject({
+    vpcCidr: cidrBetween(16, 28).default("10.10.0.0/16").meta({
+      description:
+        "Range of the VPC, /16 to /28. Nodes and pods have their addresses from it. Default: 10.10.0.0/16.",
+    }),
+    serviceCidr: cidrBetween(12, 24).default("10.11.0.0/16").meta({
+      description: "Range of Kubernetes services, /12 to /24, outside of the VPC. Default: 10.11.0.0/16.",
+    }),
+    zones: z
+      .union(
+        [
+          z.int().min(2).max(6),
+          z.array(text(/^[a-z]{2,4}(-[a-z]+)+-[0-9]+[a-z]$/, "a zone such as us-east-1a")).min(2),
+        ],
+        {
+          error:
+            "write a number of zones from 2 to 6, or a list of at least two zones such as [us-east-1a, us-east-1b]",
+        },
+      )
+      .default(2)
+      .meta({
+        description:
+          "Availability zones, each with a public and a private subnet: how many of the region's, or which. EKS needs two. Default: 2.",
+      }),
+  })
+  .prefault({});
+
+const schema = z
+  .strictObject({
+    provider: z.literal("aws"),
+    ...identityFields,
+    clusterName: clusterName(
+      /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
+      "at most 100 letters, digits, dashes and underscores, a letter or digit first",
+    ),
+    region: text(/^[a-z]{2,4}(-[a-z]+)+-[0-9]+$/, "an AWS region such as us-east-1")
+      .default("us-east-1")
+      .meta({ description: "AWS region. Default: us-east-1." }),
+    kubernetesVersion: text(/^1\.[0-9]+$/, 'a minor version in quotes such as "1.35"')
+      .default("1.35")
+      .meta({
+        description: 'Kubernetes minor version of control plane and nodes, in quotes. Default: "1.35".',
+      }),
+    nodes: nodePool({
+      instanceType: text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type such as t3.medium")
+        .default("t3.medium")
+        .meta({ description: "EC2 instance type of a node. Default: t3.medium." }),
+    }),
+    network,
+    publicAccessCidrs: z.array(cidr()).min(1).default(["0.0.0.0/0"]).meta({
+      description:
+        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: 0.0.0.0/0, everywhere.",
+    }),
+  })
+  .meta({ title: "Amazon EKS", description: "A cluster of Amazon EKS in a VPC of its own." });
+
+function zoneProblems(cloud: Partial<z.output<typeof schema>>): Problem[] {
+  const { zones, vpcCidr } = cloud.network ?? {};
+  if (zones === undefined || vpcCidr === undefined) {
+    return [];
+  }
+  const problems: Problem[] = [];
+  const count = typeof zones === "number" ? zones : zones.length;
+  // Two subnets a zone, in as many equal parts as the next power of two.
+  const prefix = prefixLength(vpcCidr) + Math.ceil(Math.log2(2 * count));
+  if (prefix > SMALLEST_SUBNET) {
+    const largest = prefixLength(vpcCidr) - (prefix - SMALLEST_SUBNET);
+    const message = `${vpcCidr} is too small for two subnets in each of ${count} zones; write a /${largest} or larger`;
+    problems.push({ path: ["network", "vpcCidr"], message });
+  }
+  if (typeof zones !== "number") {
+    zones.forEach((zone, index) => {
+      const path = ["network", "zones", index];
+      if (cloud.region !== undefined && !zone.startsWith(cloud.region)) {
+        problems.push({
+          path,
+          message: `is ${JSON.stringify(zone)}; write a zone of region ${cloud.region}, such as ${cloud.region}a`,
+        });
+      } else if (zones.indexOf(zone) !== index) {
+        problems.push({
+          path,
+          message: `is ${JSON.stringify(zone)} a second time; write another zone or remove it`,
+        });
+      }
+    });
+  }
+  return problems;
+}
+
+/** Tags of AWS (AWS General Reference, "Tag naming limits and requirements"). */
+function refusesTag(key: string, value: string): string | undefined {
+  const allowed = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+  if (key.toLowerCase().startsWith("aws:")) {
+    return "AWS keeps keys that begin with aws: to itself; write another key";
+  }
+  if (key.length < 1 || key.length > 128 || value.length > 256) {
+    return "AWS takes keys of 1 to 128 and values of up to 256 characters; write a shorter one";
+  }
+  if (!allowed.test(key) || !allowed.test(value)) {
+    return "AWS takes letters, digits, spaces and _ . : / = + - @; write these only";
+  }
+  return undefined;
+}
+
+/** Amazon EKS. */
+export const aws: CloudSpec<typeof schema> = {
+  schema,
+  region: (cloud) => cloud.region,
+  ranges: (cloud) => [
+    { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+  ],
+  problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud)],
+  refusesTag,
+};

@@ -1,0 +1,112 @@
+// Azure Kubernetes Service in the configuration.
+import { z } from "zod";
+import { contains, overlaps } from "../../../components/network/cidr";
+import { cidr, cidrBetween, text } from "../fields";
+import type { Problem } from "../problem";
+import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import { nodeProblems } from "./nodes";
+
+/** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
+const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
+
+const network = z
+  .strictObject({
+    vnetCidr: cidrBetween(8, 29)
+      .default("10.30.0.0/16")
+      .meta({ description: "Range of the virtual network, /8 to /29. Default: 10.30.0.0/16." }),
+    nodeCidr: cidrBetween(8, 29)
+      .default("10.30.0.0/20")
+      .meta({ description: "Range of the nodes' subnet, within vnetCidr. Default: 10.30.0.0/20." }),
+    podCidr: cidrBetween(8, 24).default("10.31.0.0/16").meta({
+      description:
+        "Range of the pods (overlay), outside of vnetCidr; each node takes a /24. Default: 10.31.0.0/16.",
+    }),
+    serviceCidr: cidrBetween(13, 28).default("10.32.0.0/16").meta({
+      description: "Range of Kubernetes services, /13 to /28, outside of vnetCidr. Default: 10.32.0.0/16.",
+    }),
+  })
+  .prefault({});
+
+const schema = z
+  .strictObject({
+    provider: z.literal("azure"),
+    ...identityFields,
+    clusterName: clusterName(
+      /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/,
+      "at most 63 letters, digits, dashes and underscores, a letter or digit first and last",
+    ),
+    location: text(/^[a-z][a-z0-9]+$/, "a location by its short name such as eastus")
+      .default("eastus")
+      .meta({ description: "Azure location by its short name. Default: eastus." }),
+    resourceGroup: text(
+      /^[\p{L}\p{N}_().-]{0,89}[\p{L}\p{N}_()-]$/u,
+      "at most 90 letters, digits, underscores, parentheses, dashes and dots, no dot last",
+    )
+      .default("agentweave-rg")
+      .meta({ description: "Resource group that is made for the cluster. Default: agentweave-rg." }),
+    kubernetesVersion: text(/^1\.[0-9]+$/, 'a minor version in quotes such as "1.35"')
+      .default("1.35")
+      .meta({
+        description: 'Kubernetes minor version of control plane and nodes, in quotes. Default: "1.35".',
+      }),
+    nodes: nodePool({
+      vmSize: text(/^(Standard|Basic)_[A-Za-z0-9_-]+$/, "a VM size such as Standard_B2s")
+        .default("Standard_B2s")
+        .meta({ description: "Size of a node's virtual machine. Default: Standard_B2s." }),
+    }),
+    network,
+    authorizedIpRanges: z.array(cidr()).min(1).optional().meta({
+      description:
+        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: everywhere.",
+    }),
+  })
+  .meta({
+    title: "Azure Kubernetes Service",
+    description: "A cluster of AKS in a resource group and virtual network of its own.",
+  });
+
+function networkProblems(cloud: Partial<z.output<typeof schema>>): Problem[] {
+  const { vnetCidr, nodeCidr, ...others } = cloud.network ?? {};
+  const problems: Problem[] = [];
+  if (vnetCidr !== undefined && nodeCidr !== undefined && !contains(vnetCidr, nodeCidr)) {
+    problems.push({
+      path: ["network", "nodeCidr"],
+      message: `${nodeCidr} is not within vnetCidr; write a part of ${vnetCidr}`,
+    });
+  }
+  for (const [key, range] of Object.entries({ vnetCidr, ...others })) {
+    const reserved = RESERVED.find((taken) => range !== undefined && overlaps(range, taken));
+    if (reserved !== undefined) {
+      problems.push({
+        path: ["network", key],
+        message: `${range} overlaps ${reserved}, which AKS keeps to itself; write another range`,
+      });
+    }
+  }
+  return problems;
+}
+
+/** Tags of Azure (Azure Resource Manager, "Use tags to organize your Azure resources", limitations). */
+function refusesTag(key: string, value: string): string | undefined {
+  if (key.length < 1 || key.length > 512 || value.length > 256) {
+    return "Azure takes keys of 1 to 512 and values of up to 256 characters; write a shorter one";
+  }
+  if (/[<>%&\\?/]/.test(key)) {
+    return "Azure takes no < > % & \\ ? / in keys; write the key without";
+  }
+  return undefined;
+}
+
+/** Azure Kubernetes Service. */
+export const azure: CloudSpec<typeof schema> = {
+  schema,
+  region: (cloud) => cloud.location,
+  // The nodes' subnet is a part of the virtual network.
+  ranges: (cloud) => [
+    { path: ["network", "vnetCidr"], cidr: cloud.network?.vnetCidr },
+    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+  ],
+  problems: (cloud) => [...nodeProblems(cloud.nodes), ...networkProblems(cloud)],
+  refusesTag,
+};

@@ -1,0 +1,93 @@
+// Google Kubernetes Engine in the configuration.
+import { z } from "zod";
+import { cidr, cidrBetween, text } from "../fields";
+import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import { nodeProblems } from "./nodes";
+
+const network = z
+  .strictObject({
+    nodeCidr: cidrBetween(8, 29).default("10.20.0.0/20").meta({
+      description: "Range of the nodes, the subnetwork's primary range, /8 to /29. Default: 10.20.0.0/20.",
+    }),
+    podCidr: cidrBetween(9, 21).default("10.21.0.0/16").meta({
+      description:
+        "Range of the pods, a secondary range, /9 to /21; each node takes a /24. Default: 10.21.0.0/16.",
+    }),
+    serviceCidr: cidrBetween(12, 28).default("10.22.0.0/20").meta({
+      description: "Range of Kubernetes services, a secondary range, /12 to /28. Default: 10.22.0.0/20.",
+    }),
+    controlPlaneCidr: cidrBetween(28, 28)
+      .default("10.23.0.0/28")
+      .meta({ description: "Range of the control plane's private endpoint, a /28. Default: 10.23.0.0/28." }),
+  })
+  .prefault({});
+
+const schema = z
+  .strictObject({
+    provider: z.literal("gcp"),
+    ...identityFields,
+    clusterName: clusterName(
+      /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
+      "at most 40 lower-case letters, digits and dashes, a letter first and no dash last",
+    ),
+    project: text(
+      /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+      "a project ID of 6 to 30 lower-case letters, digits and dashes",
+    ).meta({
+      description: "Project ID (not its name or number) in which the cluster is made. Required.",
+      examples: ["your-project-id"],
+    }),
+    zone: text(/^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$/, "a zone such as us-central1-a")
+      .default("us-central1-a")
+      .meta({ description: "Zone of the cluster; its region is the zone's. Default: us-central1-a." }),
+    releaseChannel: z.enum(["RAPID", "REGULAR", "STABLE", "EXTENDED"]).default("REGULAR").meta({
+      description: "GKE release channel, which sets and upgrades the Kubernetes version. Default: REGULAR.",
+    }),
+    nodes: nodePool({
+      machineType: text(/^[a-z][a-z0-9-]+$/, "a machine type such as e2-medium")
+        .default("e2-medium")
+        .meta({ description: "Compute Engine machine type of a node. Default: e2-medium." }),
+    }),
+    network,
+    authorizedNetworks: z.array(cidr()).min(1).optional().meta({
+      description:
+        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: everywhere.",
+    }),
+    deletionProtection: z.boolean().default(false).meta({
+      description: "Whether the cluster refuses to be deleted, `pulumi destroy` included. Default: false.",
+    }),
+  })
+  .meta({
+    title: "Google Kubernetes Engine",
+    description: "A zonal cluster of GKE in a network of its own.",
+  });
+
+/** Tags become labels on Google Cloud (Resource Manager, "Requirements for labels"); they are refused rather than changed. */
+function refusesTag(key: string, value: string): string | undefined {
+  if (/^[a-z][a-z0-9_-]{0,62}$/.test(key) && /^[a-z0-9_-]{0,63}$/.test(value)) {
+    return undefined;
+  }
+  const plain = (word: string) =>
+    word
+      .toLowerCase()
+      .replace(/[^a-z0-9_-]/g, "-")
+      .slice(0, 63);
+  return (
+    "Google Cloud makes it a label: up to 63 lower-case letters, digits, dashes and underscores, a letter first in the key; " +
+    `write ${plain(key).replace(/^[^a-z]+/, "") || "a-key"}: ${JSON.stringify(plain(value))}`
+  );
+}
+
+/** Google Kubernetes Engine. */
+export const gcp: CloudSpec<typeof schema> = {
+  schema,
+  region: (cloud) => cloud.zone.slice(0, cloud.zone.lastIndexOf("-")),
+  ranges: (cloud) => [
+    { path: ["network", "nodeCidr"], cidr: cloud.network?.nodeCidr },
+    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+    { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
+  ],
+  problems: (cloud) => nodeProblems(cloud.nodes),
+  refusesTag,
+};

@@ -1,0 +1,72 @@
+// What the configuration knows of a provider: its fields, and what the provider would refuse.
+import { z } from "zod";
+import type { Path, Problem } from "../problem";
+import { text, trustDomain } from "../fields";
+
+/** Fields that every cloud may have, whichever its provider. */
+export const identityFields = {
+  trustDomain: trustDomain()
+    .optional()
+    .meta({
+      description: "SPIFFE trust domain of this cloud. Default: <cloud>.<trust.domain>.",
+      examples: ["aws.example.org"],
+    }),
+  context: z
+    .string()
+    .min(1, { error: "write the name of a kubeconfig context" })
+    .optional()
+    .meta({
+      description: "Name of this cluster's context in kubeconfigs. Default: <cloud>-cluster.",
+      examples: ["aws-cluster"],
+    }),
+};
+
+/** Name of the Kubernetes cluster, under the provider's own rule. */
+export function clusterName(pattern: RegExp, rule: string) {
+  return text(pattern, rule)
+    .optional()
+    .meta({
+      description: `Name of the Kubernetes cluster: ${rule}. Default: agentweave-<cloud>.`,
+      examples: ["agentweave-aws"],
+    });
+}
+
+/** Size of a node pool, `size` being the provider's own word for the machine's kind. */
+export function nodePool<S extends z.ZodRawShape>(size: S) {
+  const bound = () => z.int().min(1).optional();
+  return z
+    .strictObject({
+      count: z.int().min(1).default(3).meta({ description: "Number of nodes. Default: 3." }),
+      minCount: bound().meta({
+        description:
+          "Fewest nodes an autoscaler may leave. Given together with maxCount. Default: no autoscaling.",
+      }),
+      maxCount: bound().meta({
+        description:
+          "Most nodes an autoscaler may start. Given together with minCount. Default: no autoscaling.",
+      }),
+      ...size,
+    })
+    .prefault({} as never);
+}
+
+/** An address range of a cloud, which must not overlap another one of the mesh. */
+export interface AddressRange {
+  /** From the cloud's own entry, for example `["network", "podCidr"]`. */
+  readonly path: Path;
+  /** Undefined when the field is missing or cannot be used, which is a problem of its own. */
+  readonly cidr: string | undefined;
+}
+
+/** One provider. Its functions also see entries that lack required fields, so that all mistakes can be told at once. */
+export interface CloudSpec<S extends z.ZodObject> {
+  readonly schema: S;
+  /** Region of the cloud as the provider writes it. */
+  region(cloud: z.output<S>): string;
+  /** Ranges that must not overlap those of any cloud, this one included. */
+  ranges(cloud: Partial<z.output<S>>): AddressRange[];
+  /** Mistakes in how the entry's fields go together, with paths from the entry. */
+  problems(cloud: Partial<z.output<S>>): Problem[];
+  /** Why the provider would refuse this tag and what to write instead, or undefined. */
+  refusesTag(key: string, value: string): string | undefined;
+}

@@ -1,0 +1,180 @@
+// Turns what zod finds into problems that a reader of the stack file can mend.
+import { closest, distance } from "fastest-levenshtein";
+import { z } from "zod";
+import { formatPath, type Path, type Problem } from "./problem";
+
+/** The word of `known` that `word` was probably meant to be, or undefined when none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) {
+    return undefined;
+  }
+  const best = closest(
+    word.toLowerCase(),
+    known.map((candidate) => candidate.toLowerCase()),
+  );
+  const candidate = known.find((other) => other.toLowerCase() === best) as string;
+  return distance(word.toLowerCase(), best) <= Math.max(2, Math.floor(word.length / 3))
+    ? candidate
+    : undefined;
+}
+
+/** The value at a path, or undefined when there is none. */
+export function valueAt(root: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      typeof value === "object" && value !== null
+        ? (value as Record<string | number, unknown>)[part]
+        : undefined,
+    root,
+  );
+}
+
+/** A schema without what makes it optional or gives it a default. */
+function bare(schema: unknown): unknown {
+  const wrapped =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  return wrapped ? bare(schema.unwrap()) : schema;
+}
+
+/** The schema that rules the value at a path, chosen by `provider` where it is a union. */
+function schemaAt(schema: unknown, root: unknown, path: Path): unknown {
+  return path.reduce<unknown>((current, part, index) => {
+    if (current instanceof z.ZodObject) {
+      return chosen(current.shape[part], root, path.slice(0, index + 1));
+    }
+    if (current instanceof z.ZodRecord) {
+      return chosen(current.valueType, root, path.slice(0, index + 1));
+    }
+    return current instanceof z.ZodArray ? bare(current.element) : undefined;
+  }, bare(schema));
+}
+
+function chosen(schema: unknown, root: unknown, path: Path): unknown {
+  const inner = bare(schema);
+  if (!(inner instanceof z.ZodDiscriminatedUnion)) {
+    return inner;
+  }
+  const key = inner.def.discriminator;
+  const word = valueAt(root, [...path, key]);
+  return inner.options.find(
+    (option) =>
+      option instanceof z.ZodObject &&
+      (option.shape[key] as z.ZodLiteral | undefined)?.values.has(word as string),
+  );
+}
+
+function knownKeys(schema: unknown, root: unknown, path: Path): string[] {
+  const object = schemaAt(schema, root, path);
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+/** Description and examples, which may stand on the wrapped schema or on its wrapper. */
+function exampleAt(schema: unknown, root: unknown, path: Path): string {
+  const parent = schemaAt(schema, root, path.slice(0, -1));
+  const field =
+    parent instanceof z.ZodObject
+      ? (parent.shape[path.at(-1) as string] as z.ZodType | undefined)
+      : undefined;
+  const example = (field?.meta()?.["examples"] as unknown[] | undefined)?.[0];
+  return example === undefined ? "" : `, for example ${JSON.stringify(example)}`;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "a text (in quotes)",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "a map of keys",
+  record: "a map of keys",
+  array: "a list",
+};
+
+function show(value: unknown): string {
+  return typeof value === "object" && value !== null
+    ? Array.isArray(value)
+      ? "a list"
+      : "a map"
+    : JSON.stringify(value);
+}
+
+function choices(values: readonly unknown[], given: unknown): string {
+  const near = nearest(String(given), values.map(String));
+  const list = values.map((value) => JSON.stringify(value)).join(", ");
+  const all = values.length === 1 ? `write ${list}` : `write one of ${list}`;
+  return near !== undefined && values.length > 1 ? `${all} (did you mean ${JSON.stringify(near)}?)` : all;
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  return `is not a known key; ${near === undefined ? `remove it, or write one of ${known.join(", ")}` : `write ${near}`}`;
+}
+
+function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): Problem[] {
+  const path = issue.path as Path;
+  const value = valueAt(raw, path);
+  const say = (message: string): Problem[] => [{ path, message }];
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const known = knownKeys(schema, raw, path);
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
+    }
+    case "invalid_key":
+      return say(`is no name for a cloud; ${issue.issues[0]?.message ?? "write another"}`);
+    case "invalid_type": {
+      const kind = KINDS[issue.expected] ?? issue.expected;
+      const example = exampleAt(schema, raw, path);
+      return say(
+        value === undefined
+          ? `is missing; write ${kind}${example}`
+          : `is ${show(value)}; write ${kind}${example}`,
+      );
+    }
+    case "invalid_value":
+      return say(`is ${show(value)}; ${choices(issue.values, value)}`);
+    case "invalid_union": {
+      if (issue.discriminator === undefined) {
+        return say(`is ${show(value)}; ${issue.message}`);
+      }
+      return say(
+        `is ${value === undefined ? "missing" : show(value)}; ${choices("options" in issue ? (issue.options ?? []) : [], value)}`,
+      );
+    }
+    case "too_small":
+      return say(`is ${size(value)}; write at least ${issue.minimum}${Array.isArray(value) ? " items" : ""}`);
+    case "too_big":
+      return say(
+        `is ${size(value)}; write at most ${issue.maximum}${typeof value === "string" ? " characters" : ""}`,
+      );
+    default:
+      return say(`is ${show(value)}; ${issue.message}`);
+  }
+}
+
+function size(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `a list of ${value.length}`;
+  }
+  return typeof value === "string" ? `${value.length} characters long` : show(value);
+}
+
+/** What a failed parse of `raw` found: one problem for each place, and none for a missing key that was only misspelt. */
+export function explain(schema: z.ZodType, raw: unknown, issues: readonly z.core.$ZodIssue[]): Problem[] {
+  const misspelt = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys") {
+      const known = knownKeys(schema, raw, issue.path as Path);
+      issue.keys.forEach((key) =>
+        misspelt.add(formatPath([...issue.path, nearest(key, known) ?? ""] as Path)),
+      );
+    }
+  }
+  const byPlace = new Map<string, Problem>();
+  for (const problem of issues.flatMap((issue) => explainIssue(schema, raw, issue))) {
+    const place = formatPath(problem.path);
+    const onlyMisspelt = misspelt.has(place) && valueAt(raw, problem.path) === undefined;
+    if (!byPlace.has(place) && !onlyMisspelt) {
+      byPlace.set(place, problem);
+    }
+  }
+  return [...byPlace.values()];
+}

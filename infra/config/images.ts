@@ -1,0 +1,45 @@
+// Where container images come from, in the configuration.
+import { z } from "zod";
+import { IMAGE_KEYS, isPinned, type ImageKey } from "../../components/images";
+import { text } from "./fields";
+
+/** Name of a registry, with a path or without (distribution reference grammar). */
+const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*$/;
+
+/** An image by name, with a tag, a digest, both or none (distribution reference grammar). */
+const REFERENCE =
+  /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$/;
+
+function reference() {
+  return z
+    .string()
+    .regex(REFERENCE, {
+      error: "write an image with its tag or digest, such as ghcr.io/spiffe/spire-server:1.15.3",
+      abort: true,
+    })
+    .refine(isPinned, {
+      error: "the image is not pinned; write a tag other than latest, or a digest (@sha256:…)",
+    })
+    .optional();
+}
+
+const overrides = Object.fromEntries(IMAGE_KEYS.map((key) => [key, reference()])) as Record<
+  ImageKey,
+  ReturnType<typeof reference>
+>;
+
+/** Replacements for the images that the program pins. */
+export const images = z
+  .strictObject({
+    registry: text(REGISTRY, "a registry such as registry.example.org/mirror, without https://")
+      .optional()
+      .meta({
+        description: "Registry, with a path or without, that mirrors all images. Default: their public ones.",
+        examples: ["registry.example.org/mirror"],
+      }),
+    overrides: z.strictObject(overrides).default({}).meta({
+      description: "Full references of single images, whatever `registry` says. Default: none.",
+    }),
+  })
+  .prefault({})
+  .meta({ description: "Where container images come from." });

@@ -1,0 +1,34 @@
+// What is wrong with a configuration, told to the one who wrote it.
+import * as pulumi from "@pulumi/pulumi";
+
+/** Where a value stands in the configuration, from the top: `["clouds", "aws", "region"]`. */
+export type Path = readonly (string | number)[];
+
+/** One mistake in the configuration. */
+export interface Problem {
+  readonly path: Path;
+  /** What is wrong and what to write instead. Reads on after the path. */
+  readonly message: string;
+}
+
+/** A path as it is written in messages: `clouds.aws.zones[0]`. */
+export function formatPath(path: Path): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
+    "",
+  );
+}
+
+/** The stack's configuration cannot be used. It is the user's to mend, so the engine prints the message without a stack trace. */
+export class ConfigError extends pulumi.RunError {
+  constructor(
+    stack: string,
+    /** Every mistake that was found, in the order of the configuration. */
+    readonly problems: readonly Problem[],
+  ) {
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    const lines = problems.map(({ path, message }) => `  agentweave-mesh:${formatPath(path)}: ${message}`);
+    super([`The configuration of stack ${stack} has ${count}:`, ...lines].join("\n"));
+    this.name = "ConfigError";
+  }
+}

@@ -1,0 +1,88 @@
+// The stack configuration's shape: the keys of namespace `agentweave-mesh` and what each may hold.
+import { z } from "zod";
+import { cloudSchema } from "./clouds";
+import { cloudName, duration, quantity, trustDomain } from "./fields";
+import { images } from "./images";
+
+const trust = z
+  .strictObject({
+    mode: z.enum(["federated"]).default("federated").meta({
+      description:
+        "How the clouds trust each other. federated: a trust domain per cloud, all federated. Default: federated.",
+    }),
+    domain: trustDomain().default("example.org").meta({
+      description:
+        "Domain under which each cloud has its trust domain <cloud>.<domain>. Default: example.org.",
+    }),
+    caTtl: duration()
+      .default("168h")
+      .meta({ description: "Lifetime of a SPIRE server's CA, a Go duration. Default: 168h." }),
+    svidTtl: duration().default("1h").meta({
+      description:
+        "Lifetime of a workload's X.509 SVID, a Go duration; at most a sixth of caTtl. Default: 1h.",
+    }),
+    refreshHint: duration().default("5m").meta({
+      description:
+        "How often peers are asked to fetch the bundle, a Go duration of 1m to a 24th of caTtl. Default: 5m.",
+    }),
+    logLevel: z
+      .enum(["DEBUG", "INFO", "WARN", "ERROR"])
+      .default("INFO")
+      .meta({ description: "What SPIRE servers and agents log. Default: INFO." }),
+  })
+  .prefault({})
+  .meta({ description: "Trust domains and lifetimes of identities." });
+
+const resources = z
+  .strictObject({
+    cpu: quantity("an amount of CPU such as 250m")
+      .optional()
+      .meta({
+        description: "CPU that is requested, in cores or millicores. Default: the component's.",
+        examples: ["250m"],
+      }),
+    memory: quantity("an amount of memory such as 256Mi")
+      .optional()
+      .meta({
+        description: "Memory that is requested and the limit. Default: the component's.",
+        examples: ["256Mi"],
+      }),
+  })
+  .prefault({});
+
+const spire = z
+  .strictObject({
+    storageSize: quantity("an amount of storage such as 1Gi")
+      .default("1Gi")
+      .meta({ description: "Size of the SPIRE server's volume. Default: 1Gi." }),
+    server: resources.meta({ description: "Resources of a SPIRE server." }),
+    agent: resources.meta({ description: "Resources of a SPIRE agent, one on each node." }),
+  })
+  .prefault({})
+  .meta({ description: "Sizes of SPIRE." });
+
+const tags = z
+  .record(z.string(), z.string())
+  .default({})
+  .meta({
+    description:
+      "Tags (on Google Cloud: labels) of every cloud resource. Each must suit every provider of the stack. Default: none.",
+    examples: [{ environment: "dev" }],
+  });
+
+const clouds = z
+  .record(cloudName, cloudSchema)
+  .refine((map) => Object.keys(map).length > 0, {
+    error: "the map is empty; write at least one cloud, for example aws: { provider: aws }",
+  })
+  .meta({
+    description: "The clouds of the mesh by name. Required.",
+    minProperties: 1,
+    examples: [{ aws: { provider: "aws" } }],
+  });
+
+/** Everything that can be configured. */
+export const configSchema = z.strictObject({ trust, clouds, spire, images, tags });
+
+/** The configuration as written, with defaults filled in and before the clouds are settled. */
+export type ConfigEntry = z.output<typeof configSchema>;
