@@ -2,6 +2,26 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
+/** What the arguments of every provider's component have in common. */
+export interface ClusterArgs {
+  /** Name of the Kubernetes cluster, for example `agentweave-aws`. */
+  readonly clusterName: string;
+  /** Name of the cluster's context in kubeconfigs, for example `aws-cluster`. */
+  readonly context: string;
+  /** Tags (AWS, Azure) or labels (Google Cloud) for every cloud resource that takes them. Default none. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** Size of a cluster's node pool. */
+export interface NodeCounts {
+  /** Number of nodes; with bounds, the number to start with. */
+  readonly count: number;
+  /** Fewest nodes an autoscaler may leave. Given together with `maxCount`. Default: no autoscaling. */
+  readonly minCount?: number;
+  /** Most nodes an autoscaler may start. */
+  readonly maxCount?: number;
+}
+
 /** A Kubernetes cluster of the mesh. Every provider file of this folder yields this same shape. */
 export interface Cluster {
   /** The cloud's key in the stack's `clouds` map, for example `aws`. Unique in the mesh. */

@@ -1,0 +1,228 @@
+// A cluster on Azure Kubernetes Service, with its own resource group, virtual network and identity.
+import * as authorization from "@pulumi/azure-native/authorization";
+import * as containerservice from "@pulumi/azure-native/containerservice";
+import * as resources from "@pulumi/azure-native/resources";
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import { subnet } from "../network/cidr";
+import { AksNetwork } from "./aks-network";
+import { AZURE_ROLES, roleDefinitionId } from "./aks-roles";
+import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { execKubeconfig, parseKubeconfig } from "./kubeconfig";
+import { kubernetesProvider } from "./provider";
+
+/** Application ID of the AKS server in Microsoft Entra ID, the same in every tenant (kubelogin, "Using kubelogin with AKS"). */
+const AKS_SERVER_ID = "6dae42f8-4368-4678-94ff-3960e28e3630";
+
+/** Arguments of {@link AksCluster}. */
+export interface AksClusterArgs extends ClusterArgs {
+  /** Azure location by its short name, for example `eastus`. */
+  readonly location: string;
+  /** Name of the resource group that is made for the cluster. */
+  readonly resourceGroup: string;
+  /** Kubernetes minor version, for example `1.34`; Azure applies its patches. */
+  readonly kubernetesVersion: string;
+  readonly nodes: NodeCounts & {
+    /** Size of a node's virtual machine, for example `Standard_B2s`. */
+    readonly vmSize: string;
+  };
+  readonly network: {
+    /** Address range of the virtual network in CIDR notation. */
+    readonly vnetCidr: string;
+    /** Address range of nodes, within `vnetCidr`. */
+    readonly nodeCidr: string;
+    /** Address range of pods (overlay), outside of `vnetCidr`; each node takes a /24 of it. */
+    readonly podCidr: string;
+    /** Address range of services, outside of `vnetCidr`. */
+    readonly serviceCidr: string;
+  };
+  /** From where the API server can be reached, in CIDR notation. Default: any address, with Entra ID alone. */
+  readonly authorizedIpRanges?: readonly string[];
+}
+
+/**
+ * Kubeconfig of an AKS cluster, as JSON text. Its token comes from `kubelogin`, by default with the Azure CLI's login; the
+ * variable AAD_LOGIN_METHOD chooses another, for example `workloadidentity` or `spn` in CI (kubelogin, "get-token").
+ */
+export function aksKubeconfig(args: {
+  context: string;
+  /** URL of the API server. */
+  server: string;
+  /** CA certificates in base64. */
+  certificateAuthorityData: string;
+}): string {
+  return execKubeconfig({
+    context: args.context,
+    server: args.server,
+    certificateAuthorityData: args.certificateAuthorityData,
+    exec: {
+      command: "kubelogin",
+      args: ["get-token", "--login", "azurecli", "--server-id", AKS_SERVER_ID],
+      installHint: "Install it with: az aks install-cli",
+    },
+  });
+}
+
+/**
+ * Address and CA of the API server out of the kubeconfig that Azure hands to a cluster's users, in base64. Nothing else of
+ * it is used. Throws an Error if it has no cluster.
+ */
+export function aksEndpoint(userKubeconfig: string | undefined): {
+  server: string;
+  certificateAuthorityData: string;
+} {
+  const cluster = userKubeconfig
+    ? parseKubeconfig(Buffer.from(userKubeconfig, "base64").toString("utf8")).clusters[0]?.cluster
+    : undefined;
+  const server = cluster?.server;
+  const certificateAuthorityData = cluster?.["certificate-authority-data"];
+  if (typeof server !== "string" || typeof certificateAuthorityData !== "string") {
+    throw new Error("Azure's user kubeconfig names no API server with its CA");
+  }
+  return { server, certificateAuthorityData };
+}
+
+/** Stands up an AKS cluster that can run the mesh, with Entra ID for people and enforced network policies. */
+export class AksCluster extends pulumi.ComponentResource implements Cluster {
+  readonly name: string;
+  readonly region: string;
+  readonly clusterName: string;
+  readonly context: string;
+  readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetes: k8s.Provider;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  /**
+   * Azure's load balancer probes by the port's `appProtocol`, with HTTP or HTTPS if that says so, and the bundle endpoint
+   * would never answer such a probe with 200. TCP alone asks no more than an open port (Cloud Provider Azure, "Azure
+   * LoadBalancer", custom health probe).
+   */
+  readonly loadBalancerAnnotations = {
+    "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol": "tcp",
+  };
+
+  constructor(name: string, args: AksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:clouds:AksCluster", name, {}, opts);
+    this.name = name;
+    this.region = args.location;
+    this.clusterName = args.clusterName;
+    this.context = args.context;
+    this.podCidr = args.network.podCidr;
+    this.serviceCidr = args.network.serviceCidr;
+
+    const self = { parent: this };
+    const tags = { ...args.tags };
+    const { location } = args;
+    const caller = authorization.getClientConfigOutput(self);
+    const group = new resources.ResourceGroup(
+      `${name}-group`,
+      { resourceGroupName: args.resourceGroup, location, tags },
+      self,
+    );
+    const network = new AksNetwork(
+      `${name}-network`,
+      {
+        ...args.network,
+        location,
+        resourceGroupName: group.name,
+        subscriptionId: caller.subscriptionId,
+        tags,
+      },
+      self,
+    );
+    // Whoever makes the cluster may then make objects in it. A role takes up to five minutes to have effect, so it is given
+    // on the group before the cluster, which takes as long to make. Later runs by others leave it with the first.
+    const administrator = new authorization.RoleAssignment(
+      `${name}-administrator`,
+      {
+        scope: group.id,
+        principalId: caller.objectId,
+        roleDefinitionId: roleDefinitionId(caller.subscriptionId, AZURE_ROLES.kubernetesAdministrator),
+      },
+      { ...self, ignoreChanges: ["principalId"] },
+    );
+
+    const { count, minCount, maxCount } = args.nodes;
+    const autoscaling = minCount !== undefined && maxCount !== undefined;
+    const cluster = new containerservice.ManagedCluster(
+      `${name}-cluster`,
+      {
+        resourceName: args.clusterName,
+        resourceGroupName: group.name,
+        location,
+        tags,
+        dnsPrefix: args.clusterName,
+        kubernetesVersion: args.kubernetesVersion,
+        autoUpgradeProfile: { upgradeChannel: "patch", nodeOSUpgradeChannel: "NodeImage" },
+        identity: { type: "UserAssigned", userAssignedIdentities: [network.identityId] },
+        // People come through Entra ID and its roles; there is no certificate that admits whoever holds it.
+        enableRBAC: true,
+        aadProfile: { managed: true, enableAzureRBAC: true },
+        disableLocalAccounts: true,
+        apiServerAccessProfile: {
+          disableRunCommand: true,
+          ...(args.authorizedIpRanges && { authorizedIPRanges: [...args.authorizedIpRanges] }),
+        },
+        oidcIssuerProfile: { enabled: true },
+        securityProfile: { workloadIdentity: { enabled: true } },
+        networkProfile: {
+          networkPlugin: "azure",
+          networkPluginMode: "overlay",
+          networkDataplane: "cilium",
+          networkPolicy: "cilium",
+          podCidr: args.network.podCidr,
+          serviceCidr: args.network.serviceCidr,
+          dnsServiceIP: dnsAddress(args.network.serviceCidr),
+          loadBalancerSku: "standard",
+          outboundType: "loadBalancer",
+        },
+        agentPoolProfiles: [
+          {
+            name: "system",
+            mode: "System",
+            type: "VirtualMachineScaleSets",
+            osType: "Linux",
+            vmSize: args.nodes.vmSize,
+            count,
+            ...(autoscaling && { enableAutoScaling: true, minCount, maxCount }),
+            vnetSubnetID: network.subnetId,
+            enableNodePublicIP: false,
+            // `kubectl debug node` needs no SSH, and a port that is not open needs no key.
+            securityProfile: { sshAccess: "Disabled" },
+            upgradeSettings: { maxSurge: "1" },
+            tags,
+          },
+        ],
+      },
+      {
+        ...self,
+        dependsOn: [network.grant, administrator],
+        ignoreChanges: autoscaling ? ["agentPoolProfiles[0].count"] : [],
+      },
+    );
+
+    const credentials = containerservice.listManagedClusterUserCredentialsOutput(
+      { resourceGroupName: group.name, resourceName: cluster.name, format: "exec" },
+      self,
+    );
+    this.kubeconfig = pulumi.secret(
+      credentials.kubeconfigs.apply((all) =>
+        aksKubeconfig({ context: args.context, ...aksEndpoint(all[0]?.value) }),
+      ),
+    );
+    // The nodes are part of the cluster's own resource.
+    this.kubernetes = kubernetesProvider(
+      name,
+      `azure/${args.resourceGroup}/${args.clusterName}`,
+      this.kubeconfig,
+      { parent: this, dependsOn: [cluster] },
+    );
+    this.registerOutputs();
+  }
+}
+
+/** Address of the cluster's DNS service: the tenth of the range, as AKS has it by default. */
+function dnsAddress(serviceCidr: string): string {
+  return subnet(serviceCidr, 32, 10).replace("/32", "");
+}

@@ -1,0 +1,111 @@
+// The managed node group of an EKS cluster, with its role, its launch template and the cluster's DNS.
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { NodeCounts } from "./cluster";
+
+/** AWS managed policies that a node's role needs (Amazon EKS user guide, "Amazon EKS node IAM role"). */
+const NODE_POLICIES = {
+  worker: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+  // The VPC CNI runs in the node's network and takes the node's role, which no other pod can reach (see hop limit below).
+  cni: "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+  images: "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
+};
+
+/** Arguments of {@link EksNodes}. */
+export interface EksNodesArgs {
+  readonly clusterName: pulumi.Output<string>;
+  /** Kubernetes minor version, for example `1.34`. */
+  readonly kubernetesVersion: string;
+  readonly nodes: NodeCounts & { readonly instanceType: string };
+  readonly subnetIds: pulumi.Output<string>[];
+  /** Tags for instances and volumes, to which a provider's default tags do not pass on. Default none. */
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly provider: aws.Provider;
+  /** What a node needs in order to get ready. */
+  readonly dependsOn: pulumi.Resource[];
+}
+
+/** Nodes that run the mesh's pods, and CoreDNS on them. */
+export class EksNodes extends pulumi.ComponentResource {
+  readonly nodeGroup: aws.eks.NodeGroup;
+  /** CoreDNS as an add-on, upgraded with the cluster. */
+  readonly dns: aws.eks.Addon;
+
+  constructor(name: string, args: EksNodesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:clouds:EksNodes", name, {}, opts);
+    const self = { parent: this, provider: args.provider };
+
+    const role = new aws.iam.Role(
+      `${name}-role`,
+      {
+        assumeRolePolicy: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [
+            { Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" },
+          ],
+        }),
+      },
+      self,
+    );
+    const policies = Object.entries(NODE_POLICIES).map(
+      ([key, policyArn]) =>
+        new aws.iam.RolePolicyAttachment(`${name}-${key}`, { role: role.name, policyArn }, self),
+    );
+
+    const template = new aws.ec2.LaunchTemplate(
+      `${name}-template`,
+      {
+        // IMDSv2 alone, and one hop: the answer does not reach a pod's network, so no pod gets the node's role.
+        metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
+        blockDeviceMappings: [
+          {
+            deviceName: "/dev/xvda",
+            ebs: { volumeType: "gp3", volumeSize: 20, encrypted: "true", deleteOnTermination: "true" },
+          },
+        ],
+        tagSpecifications: ["instance", "volume"].map((resourceType) => ({
+          resourceType,
+          tags: { ...args.tags, Name: name },
+        })),
+        updateDefaultVersion: true,
+      },
+      self,
+    );
+
+    const { count, minCount = count, maxCount = count } = args.nodes;
+    this.nodeGroup = new aws.eks.NodeGroup(
+      `${name}-group`,
+      {
+        clusterName: args.clusterName,
+        version: args.kubernetesVersion,
+        nodeRoleArn: role.arn,
+        subnetIds: args.subnetIds,
+        amiType: "AL2023_x86_64_STANDARD",
+        instanceTypes: [args.nodes.instanceType],
+        launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
+        scalingConfig: { desiredSize: count, minSize: minCount, maxSize: maxCount },
+        updateConfig: { maxUnavailable: 1 },
+      },
+      {
+        ...self,
+        dependsOn: [...policies, ...args.dependsOn],
+        // With room to scale, the number of nodes is the autoscaler's.
+        ignoreChanges: minCount === maxCount ? [] : ["scalingConfig.desiredSize"],
+      },
+    );
+
+    this.dns = new aws.eks.Addon(
+      `${name}-coredns`,
+      {
+        clusterName: args.clusterName,
+        addonName: "coredns",
+        // EKS puts an unmanaged CoreDNS into a new cluster; the add-on takes it over.
+        resolveConflictsOnCreate: "OVERWRITE",
+        resolveConflictsOnUpdate: "OVERWRITE",
+      },
+      { ...self, dependsOn: [this.nodeGroup] },
+    );
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,66 @@
+// A cluster that somebody else made: kind, on-premises, another stack's, the rehearsal's.
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Cluster, ClusterArgs } from "./cluster";
+import { readKubeconfig } from "./kubeconfig-file";
+import { kubernetesProvider } from "./provider";
+
+/** Arguments of {@link ExistingCluster}. */
+export interface ExistingClusterArgs extends ClusterArgs {
+  /** Path of the kubeconfig file, absolute. */
+  readonly kubeconfig: string;
+  /** Name of the context to use, which must be in the file. */
+  readonly context: string;
+  /** Where the cluster is; a label only, for example `us-east-1`. */
+  readonly region: string;
+  /** Pod address range in CIDR notation. */
+  readonly podCidr: string;
+  /** Service address range in CIDR notation. */
+  readonly serviceCidr: string;
+  /** How a public `LoadBalancer` Service is asked for here. Default: no annotations and the cluster's default class. */
+  readonly loadBalancer?: {
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly class?: string;
+  };
+  /** StorageClass for volumes. Default: the cluster's default class. */
+  readonly storageClass?: string;
+}
+
+/** Takes a cluster from a kubeconfig file; makes nothing in any cloud. */
+export class ExistingCluster extends pulumi.ComponentResource implements Cluster {
+  readonly name: string;
+  readonly region: string;
+  readonly clusterName: string;
+  readonly context: string;
+  readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetes: k8s.Provider;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
+  readonly loadBalancerClass?: string;
+  readonly storageClassName?: string;
+
+  /** Throws a RunError, before it registers anything, if the file cannot be read or lacks the context. */
+  constructor(name: string, args: ExistingClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    const kubeconfig = readKubeconfig(args.kubeconfig, args.context);
+    super("agentweave:clouds:ExistingCluster", name, {}, opts);
+    this.name = name;
+    this.region = args.region;
+    this.clusterName = args.clusterName;
+    this.context = args.context;
+    this.podCidr = args.podCidr;
+    this.serviceCidr = args.serviceCidr;
+    this.loadBalancerAnnotations = args.loadBalancer?.annotations ?? {};
+    this.loadBalancerClass = args.loadBalancer?.class;
+    this.storageClassName = args.storageClass;
+    this.kubeconfig = pulumi.secret(kubeconfig);
+    this.kubernetes = kubernetesProvider(
+      name,
+      `existing/${args.region}/${args.clusterName}`,
+      this.kubeconfig,
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}

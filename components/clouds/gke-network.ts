@@ -1,0 +1,67 @@
+// The VPC network of a GKE cluster: one subnetwork with ranges for pods and services, and a way out for private nodes.
+import * as gcp from "@pulumi/gcp";
+import * as pulumi from "@pulumi/pulumi";
+
+/** Names of the subnetwork's secondary ranges, by which the cluster refers to them. */
+export const SECONDARY_RANGES = { pods: "pods", services: "services" } as const;
+
+/** Arguments of {@link GkeNetwork}. */
+export interface GkeNetworkArgs {
+  /** Region, for example `us-central1`. */
+  readonly region: string;
+  /** Address ranges of nodes, pods and services in CIDR notation. */
+  readonly nodeCidr: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly provider: gcp.Provider;
+}
+
+/** A network of its own for the cluster, without the default network's open firewall rules. */
+export class GkeNetwork extends pulumi.ComponentResource {
+  readonly networkId: pulumi.Output<string>;
+  readonly subnetworkId: pulumi.Output<string>;
+  /** Cloud NAT, without which a private node pulls no image from outside of Google. */
+  readonly nat: gcp.compute.RouterNat;
+
+  constructor(name: string, args: GkeNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:clouds:GkeNetwork", name, {}, opts);
+    const self = { parent: this, provider: args.provider };
+    const { region } = args;
+
+    const network = new gcp.compute.Network(
+      `${name}-vpc`,
+      { autoCreateSubnetworks: false, routingMode: "REGIONAL" },
+      self,
+    );
+    const subnetwork = new gcp.compute.Subnetwork(
+      `${name}-subnet`,
+      {
+        region,
+        network: network.id,
+        ipCidrRange: args.nodeCidr,
+        secondaryIpRanges: [
+          { rangeName: SECONDARY_RANGES.pods, ipCidrRange: args.podCidr },
+          { rangeName: SECONDARY_RANGES.services, ipCidrRange: args.serviceCidr },
+        ],
+        // Nodes without public addresses reach Google's APIs, logs and registries inside Google's network.
+        privateIpGoogleAccess: true,
+      },
+      self,
+    );
+    const router = new gcp.compute.Router(`${name}-router`, { region, network: network.id }, self);
+    this.nat = new gcp.compute.RouterNat(
+      `${name}-nat`,
+      {
+        region,
+        router: router.name,
+        natIpAllocateOption: "AUTO_ONLY",
+        sourceSubnetworkIpRangesToNat: "LIST_OF_SUBNETWORKS",
+        subnetworks: [{ name: subnetwork.id, sourceIpRangesToNats: ["ALL_IP_RANGES"] }],
+      },
+      self,
+    );
+    this.networkId = network.id;
+    this.subnetworkId = subnetwork.id;
+    this.registerOutputs();
+  }
+}

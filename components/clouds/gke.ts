@@ -1,0 +1,213 @@
+// A cluster on Google Kubernetes Engine, with its own network and node pool.
+import * as gcp from "@pulumi/gcp";
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { GkeNetwork, SECONDARY_RANGES } from "./gke-network";
+import { execKubeconfig } from "./kubeconfig";
+import { kubernetesProvider } from "./provider";
+
+/**
+ * All that a node's own agents need: write logs and metrics, read images ("Use least privilege IAM service accounts",
+ * Google Kubernetes Engine, "Harden your cluster's security").
+ */
+const NODE_ROLES = {
+  logs: "roles/logging.logWriter",
+  metrics: "roles/monitoring.metricWriter",
+  monitoring: "roles/monitoring.viewer",
+  metadata: "roles/stackdriver.resourceMetadata.writer",
+  images: "roles/artifactregistry.reader",
+};
+
+/** Arguments of {@link GkeCluster}. */
+export interface GkeClusterArgs extends ClusterArgs {
+  /** Project ID, not its name or number. */
+  readonly project: string;
+  /** Zone of the cluster, for example `us-central1-a`. */
+  readonly zone: string;
+  /** GKE release channel, which chooses and upgrades the Kubernetes version. */
+  readonly releaseChannel: "RAPID" | "REGULAR" | "STABLE" | "EXTENDED";
+  readonly nodes: NodeCounts & {
+    /** Compute Engine machine type, for example `e2-medium`. */
+    readonly machineType: string;
+  };
+  readonly network: {
+    /** Address range of nodes in CIDR notation. */
+    readonly nodeCidr: string;
+    /** Address range of pods in CIDR notation; each node takes a /24 of it. */
+    readonly podCidr: string;
+    /** Address range of services in CIDR notation. */
+    readonly serviceCidr: string;
+    /** Address range of the control plane's private endpoint, a /28. */
+    readonly controlPlaneCidr: string;
+  };
+  /** From where the API server can be reached, in CIDR notation. Default: any address, with IAM alone. */
+  readonly authorizedNetworks?: readonly string[];
+  /** Whether the cluster refuses to be deleted. Default false. */
+  readonly deletionProtection?: boolean;
+}
+
+/**
+ * Kubeconfig of a GKE cluster, as JSON text. Its token comes from `gke-gcloud-auth-plugin`, with the Google Cloud
+ * credentials of whoever uses it (Google Kubernetes Engine, "Install kubectl and configure cluster access").
+ */
+export function gkeKubeconfig(args: {
+  context: string;
+  /** Address of the API server, without `https://`. */
+  endpoint: string;
+  /** CA certificates in base64. */
+  certificateAuthorityData: string;
+}): string {
+  return execKubeconfig({
+    context: args.context,
+    server: `https://${args.endpoint}`,
+    certificateAuthorityData: args.certificateAuthorityData,
+    exec: {
+      command: "gke-gcloud-auth-plugin",
+      provideClusterInfo: true,
+      installHint: "Install it with: gcloud components install gke-gcloud-auth-plugin",
+    },
+  });
+}
+
+/** Stands up a zonal GKE cluster that can run the mesh, with private nodes and enforced network policies. */
+export class GkeCluster extends pulumi.ComponentResource implements Cluster {
+  readonly name: string;
+  readonly region: string;
+  readonly clusterName: string;
+  readonly context: string;
+  readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetes: k8s.Provider;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  /**
+   * A backend service-based external passthrough Network Load Balancer, which keeps layer 4 as it is and replaces the older
+   * kind with target pools (Google Kubernetes Engine, "Create a backend service-based external load balancer"). It is
+   * read when the Service is made: on a Service that exists already it changes nothing.
+   */
+  readonly loadBalancerAnnotations = { "cloud.google.com/l4-rbs": "enabled" };
+
+  constructor(name: string, args: GkeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:clouds:GkeCluster", name, {}, opts);
+    this.name = name;
+    this.region = args.zone.slice(0, args.zone.lastIndexOf("-"));
+    this.clusterName = args.clusterName;
+    this.context = args.context;
+    this.podCidr = args.network.podCidr;
+    this.serviceCidr = args.network.serviceCidr;
+
+    const provider = new gcp.Provider(
+      `${name}-gcp`,
+      { project: args.project, region: this.region, zone: args.zone, defaultLabels: { ...args.tags } },
+      { parent: this },
+    );
+    const self = { parent: this, provider };
+    const network = new GkeNetwork(
+      `${name}-network`,
+      { ...args.network, region: this.region, provider },
+      self,
+    );
+
+    const account = new gcp.serviceaccount.Account(
+      `${name}-nodes`,
+      {
+        // At most 30 characters, of which a cluster's name may take more.
+        accountId: `${args.clusterName.slice(0, 24).replace(/-+$/, "")}-nodes`,
+        displayName: `Nodes of ${args.clusterName}`,
+      },
+      self,
+    );
+    const grants = Object.entries(NODE_ROLES).map(
+      ([key, role]) =>
+        new gcp.projects.IAMMember(
+          `${name}-nodes-${key}`,
+          { project: args.project, role, member: account.member },
+          self,
+        ),
+    );
+    const nodeConfig = {
+      machineType: args.nodes.machineType,
+      resourceLabels: { ...args.tags },
+      serviceAccount: account.email,
+      // Access is limited by the account's roles; the older scopes are left open, as Google recommends.
+      oauthScopes: ["https://www.googleapis.com/auth/cloud-platform"],
+      shieldedInstanceConfig: { enableSecureBoot: true, enableIntegrityMonitoring: true },
+      // Pods get the identity of their Kubernetes ServiceAccount, never the node's.
+      workloadMetadataConfig: { mode: "GKE_METADATA" },
+      metadata: { "disable-legacy-endpoints": "true" },
+    };
+
+    const cluster = new gcp.container.Cluster(
+      `${name}-cluster`,
+      {
+        name: args.clusterName,
+        location: args.zone,
+        deletionProtection: args.deletionProtection ?? false,
+        releaseChannel: { channel: args.releaseChannel },
+        network: network.networkId,
+        subnetwork: network.subnetworkId,
+        networkingMode: "VPC_NATIVE",
+        ipAllocationPolicy: {
+          clusterSecondaryRangeName: SECONDARY_RANGES.pods,
+          servicesSecondaryRangeName: SECONDARY_RANGES.services,
+        },
+        // Dataplane V2: network policies are enforced by Cilium, always on.
+        datapathProvider: "ADVANCED_DATAPATH",
+        privateClusterConfig: {
+          enablePrivateNodes: true,
+          enablePrivateEndpoint: false,
+          masterIpv4CidrBlock: args.network.controlPlaneCidr,
+        },
+        ...(args.authorizedNetworks && {
+          masterAuthorizedNetworksConfig: {
+            cidrBlocks: args.authorizedNetworks.map((cidrBlock) => ({ cidrBlock })),
+          },
+        }),
+        workloadIdentityConfig: { workloadPool: `${args.project}.svc.id.goog` },
+        masterAuth: { clientCertificateConfig: { issueClientCertificate: false } },
+        enableLegacyAbac: false,
+        enableShieldedNodes: true,
+        // GKE makes no cluster without a pool, so it gets one that is removed at once, with the same account and security.
+        removeDefaultNodePool: true,
+        initialNodeCount: 1,
+        nodeConfig,
+      },
+      // Once the first pool is gone, its configuration means nothing; a change to it would replace the cluster.
+      { ...self, dependsOn: [network.nat, ...grants], ignoreChanges: ["nodeConfig"] },
+    );
+
+    const { count, minCount, maxCount } = args.nodes;
+    const scaling =
+      minCount !== undefined && maxCount !== undefined
+        ? { initialNodeCount: count, autoscaling: { minNodeCount: minCount, maxNodeCount: maxCount } }
+        : { nodeCount: count };
+    const pool = new gcp.container.NodePool(
+      `${name}-nodes`,
+      {
+        cluster: cluster.id,
+        ...scaling,
+        nodeConfig,
+        management: { autoRepair: true, autoUpgrade: true },
+        upgradeSettings: { strategy: "SURGE", maxSurge: 1, maxUnavailable: 0 },
+      },
+      // Pods need the way out and the grants as long as there are nodes, also on destroy.
+      { ...self, dependsOn: [network.nat, ...grants], ignoreChanges: ["initialNodeCount"] },
+    );
+
+    this.kubeconfig = pulumi.secret(
+      pulumi
+        .all([cluster.endpoint, cluster.masterAuth.clusterCaCertificate])
+        .apply(([endpoint, certificateAuthorityData]) =>
+          gkeKubeconfig({ context: args.context, endpoint, certificateAuthorityData }),
+        ),
+    );
+    this.kubernetes = kubernetesProvider(
+      name,
+      `gcp/${args.project}/${args.zone}/${args.clusterName}`,
+      this.kubeconfig,
+      { parent: this, dependsOn: [pool] },
+    );
+    this.registerOutputs();
+  }
+}
