@@ -1,0 +1,105 @@
+// The pod of the SPIRE agent: a pure function. It needs the host's process ids and a directory of the host, hence the
+// Pod Security Standard `privileged` of its namespace, and nothing more of the host.
+import type * as k8s from "@pulumi/kubernetes";
+import { labels, scrapeAnnotations, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { AGENT_PATHS } from "./conf";
+
+/** Name of the ConfigMap with the agent's configuration, and the key in it. */
+export const AGENT_CONFIG_MAP = { name: "spire-agent", conf: "agent.conf" } as const;
+
+/** The volume of the Workload API's socket: a directory of the node, so that workloads keep it while agents restart. */
+export const AGENT_SOCKET_VOLUME = {
+  name: "agent-sockets",
+  hostPath: { path: SPIRE_AGENT.socketDir, type: "DirectoryOrCreate" },
+};
+
+/** What `agentPod` needs. */
+export interface AgentPodArgs {
+  readonly image: string;
+  /** Digest of the rendered configuration; a new one rolls the pods, as SPIRE reads its configuration only at start. */
+  readonly configChecksum: string;
+}
+
+/** Template of the agent's pod. */
+export function agentPod({ image, configChecksum }: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const probe = (path: string) => ({ httpGet: { path, port: "health" } });
+  return {
+    metadata: {
+      labels: labels(SPIRE_AGENT.name, "agent"),
+      annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(SPIRE_PORTS.metrics) },
+    },
+    spec: {
+      serviceAccountName: SPIRE_AGENT.serviceAccount,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      // Every node that runs workloads needs an agent, whatever its taints.
+      tolerations: [{ operator: "Exists" }],
+      // Workloads are known by the process id at the other end of the socket. The host's network is not needed, as the
+      // kubelet is asked by the node's address.
+      hostPID: true,
+      terminationGracePeriodSeconds: 30,
+      // Root, without any capability: the socket's directory on the node belongs to root.
+      securityContext: { runAsUser: 0, runAsGroup: 0, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: SPIRE_AGENT.name,
+          image,
+          command: ["/opt/spire/bin/spire-agent", "run"],
+          args: ["-config", AGENT_PATHS.config],
+          env: [
+            { name: AGENT_PATHS.kubeletHostEnv, valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } },
+          ],
+          ports: [
+            { name: "health", containerPort: SPIRE_PORTS.health },
+            { name: "metrics", containerPort: SPIRE_PORTS.metrics },
+          ],
+          // Two minutes to reach the server and attest the node.
+          startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },
+          livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+          readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+          // No CPU limit: throttling would delay the SVIDs of every workload of the node at once.
+          resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "config", mountPath: AGENT_PATHS.configDir, readOnly: true },
+            { name: "bundle", mountPath: AGENT_PATHS.bundleDir, readOnly: true },
+            { name: "token", mountPath: AGENT_PATHS.tokenDir, readOnly: true },
+            { name: "data", mountPath: AGENT_PATHS.dataDir },
+            { name: AGENT_SOCKET_VOLUME.name, mountPath: SPIRE_AGENT.socketDir },
+          ],
+        },
+      ],
+      volumes: [
+        {
+          name: "config",
+          configMap: {
+            name: AGENT_CONFIG_MAP.name,
+            items: [{ key: AGENT_CONFIG_MAP.conf, path: "agent.conf" }],
+          },
+        },
+        // Published by the server itself. The pod waits in ContainerCreating until it is there.
+        { name: "bundle", configMap: { name: SPIRE_SERVER.bundleConfigMap } },
+        {
+          name: "token",
+          projected: {
+            sources: [
+              {
+                serviceAccountToken: {
+                  path: AGENT_PATHS.tokenFile,
+                  audience: SPIRE_AGENT.tokenAudience,
+                  expirationSeconds: 7200,
+                },
+              },
+            ],
+          },
+        },
+        { name: "data", emptyDir: {} },
+        AGENT_SOCKET_VOLUME,
+      ],
+    },
+  };
+}

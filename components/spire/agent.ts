@@ -1,0 +1,87 @@
+// The SPIRE agent of one cluster: on every node, it attests itself to the server and serves the Workload API.
+import { createHash } from "node:crypto";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { labels, NAMESPACES, selector, SPIRE_AGENT } from "../well-known";
+import { agentPod, AGENT_CONFIG_MAP } from "./agent-pod";
+import { renderAgentConf, type LogLevel } from "./conf";
+import { childOptions, type DependentOptions } from "./options";
+
+/** What `SpireAgent` needs. */
+export interface SpireAgentArgs {
+  readonly cluster: Cluster;
+  /** Trust domain of the cluster's server. */
+  readonly trustDomain: string;
+  readonly logLevel: LogLevel;
+  readonly images: Images;
+}
+
+/** SPIRE agents as a DaemonSet. Depends on the server: its pods start when the server has published its bundle. */
+export class SpireAgent extends pulumi.ComponentResource {
+  constructor(name: string, args: SpireAgentArgs, opts?: DependentOptions) {
+    super("agentweave:spire:Agent", name, {}, opts);
+    const { cluster, trustDomain, logLevel, images } = args;
+    const self = childOptions(this, cluster, opts);
+    const metadata = {
+      name: SPIRE_AGENT.name,
+      namespace: NAMESPACES.spireSystem,
+      labels: labels(SPIRE_AGENT.name, "agent"),
+    };
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata: { ...metadata, name: SPIRE_AGENT.serviceAccount } },
+      self,
+    );
+    const clusterWide = { name: "agentweave-spire-agent", labels: metadata.labels };
+    const role = new k8s.rbac.v1.ClusterRole(
+      `${name}-cluster-role`,
+      {
+        metadata: clusterWide,
+        // The kubelet lists its pods to whom the API server grants nodes/proxy. A kubelet since Kubernetes 1.33 would
+        // take the narrower nodes/pods (KEP-2862), which the managed clouds do not all run yet.
+        rules: [{ apiGroups: [""], resources: ["pods", "nodes", "nodes/proxy"], verbs: ["get"] }],
+      },
+      self,
+    );
+    const binding = new k8s.rbac.v1.ClusterRoleBinding(
+      `${name}-cluster-role-binding`,
+      {
+        metadata: clusterWide,
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: clusterWide.name },
+        subjects: [
+          {
+            kind: "ServiceAccount",
+            name: SPIRE_AGENT.serviceAccount,
+            namespace: NAMESPACES.spireSystem,
+          },
+        ],
+      },
+      self,
+    );
+
+    const conf = renderAgentConf({ trustDomain, clusterName: cluster.clusterName, logLevel });
+    const config = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      { metadata: { ...metadata, name: AGENT_CONFIG_MAP.name }, data: { [AGENT_CONFIG_MAP.conf]: conf } },
+      self,
+    );
+    new k8s.apps.v1.DaemonSet(
+      name,
+      {
+        metadata,
+        spec: {
+          selector: { matchLabels: selector(SPIRE_AGENT.name) },
+          template: agentPod({
+            image: images.spireAgent,
+            configChecksum: createHash("sha256").update(conf).digest("hex"),
+          }),
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, role, binding, config] },
+    );
+    this.registerOutputs({});
+  }
+}

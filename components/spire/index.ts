@@ -1,0 +1,61 @@
+// SPIRE in one cluster: namespaces, server, agents and CSI driver, in the order in which they need each other.
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { SpireAgent } from "./agent";
+import type { SpireSettings } from "./conf";
+import { SpiffeCsiDriver } from "./csi-driver";
+import { SpireNamespaces } from "./namespaces";
+import type { DependentOptions } from "./options";
+import { SpireServer } from "./server";
+
+/** What `Spire` needs. */
+export interface SpireArgs {
+  readonly cluster: Cluster;
+  /** Trust domain of this cluster without scheme, for example `aws.agentweave.io`. */
+  readonly trustDomain: string;
+  readonly settings: SpireSettings;
+  readonly images: Images;
+}
+
+/**
+ * All of SPIRE in one cluster. Each part depends on the one before, so on destroy they leave in the opposite order: CSI
+ * driver, agents, server, namespaces. Workloads depend on `csiDriver`, and so leave first.
+ */
+export class Spire extends pulumi.ComponentResource {
+  readonly server: SpireServer;
+  readonly agent: SpireAgent;
+  readonly csiDriver: SpiffeCsiDriver;
+
+  constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
+    super("agentweave:spire:Spire", name, {}, opts);
+    const { cluster, trustDomain, settings, images } = args;
+    const after = (dependency: pulumi.Resource) => ({
+      parent: this,
+      dependsOn: [...(opts?.dependsOn ?? []), dependency],
+    });
+
+    const namespaces = new SpireNamespaces(
+      `${name}-namespaces`,
+      { cluster },
+      { parent: this, dependsOn: [...(opts?.dependsOn ?? [])] },
+    );
+    this.server = new SpireServer(
+      `${name}-server`,
+      { cluster, trustDomain, settings, images },
+      after(namespaces),
+    );
+    this.agent = new SpireAgent(
+      `${name}-agent`,
+      { cluster, trustDomain, logLevel: settings.logLevel, images },
+      after(this.server),
+    );
+    this.csiDriver = new SpiffeCsiDriver(`${name}-csi-driver`, { cluster, images }, after(this.agent));
+    this.registerOutputs({ bundleEndpointUrl: this.server.bundleEndpointUrl });
+  }
+}
+
+export { SpireAgent } from "./agent";
+export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
+export { SpiffeCsiDriver } from "./csi-driver";
+export { SpireServer, type SpireServerTarget } from "./server";
