@@ -1,0 +1,54 @@
+// How the providers reach a SPIRE server.
+import { SPIRE_SERVER } from "../well-known";
+import { execInPod, type ServerPod } from "./exec";
+import type { Patience } from "./retry";
+import { spireServer, type SpireServer } from "./spire-server";
+
+/** A SPIRE server as the providers know it: where it runs, and whose identities it issues. */
+export interface Server extends ServerPod {
+  /** Name of its trust domain, without `spiffe://`. */
+  trustDomain: string;
+}
+
+/** Makes a client for a server. Tests put a local process in place of the Kubernetes API. */
+export type Connect = (server: ServerPod, kubeconfig: string, patience: Patience) => SpireServer;
+
+/** Longest time that one command may take. A fetch from an address that swallows packets ends after 30 s by itself (Go's dialer). */
+const commandLimitMs = 60_000;
+
+/** Reaches the server with `exec` through the Kubernetes API. */
+export const connectByExec: Connect = (server, kubeconfig, patience) => {
+  const command = (args: string[]) => [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket];
+  return spireServer(
+    server.cloud,
+    (args, stdin) => execInPod(server, kubeconfig, command(args), stdin, commandLimitMs),
+    patience,
+  );
+};
+
+/** Patience of a refresh: enough for a connection that was cut, too little to hide a server that is down. */
+export const readPatience: Patience = { limitMs: 20_000 };
+
+/** Patience of a deletion: a server that restarts comes back within it. */
+export const deletePatience: Patience = { limitMs: 60_000 };
+
+/** Reads under way, by server and kind. A plain object, because Pulumi's serialization empties a Map of its methods. */
+const underWay: Record<string, Promise<unknown> | undefined> = {};
+
+/**
+ * Joins reads of one kind from one server that are asked for at the same time, so that a refresh, which reads all resources side by side, reads each
+ * server once. Nothing is kept when the read is over.
+ */
+export function shareRead<T>(
+  server: ServerPod,
+  kubeconfig: string,
+  kind: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  const key = JSON.stringify([server.namespace, server.pod, kubeconfig, kind]);
+  const reading = underWay[key] as Promise<T> | undefined;
+  if (reading) return reading;
+  const started = read().finally(() => delete underWay[key]);
+  underWay[key] = started;
+  return started;
+}

@@ -1,0 +1,122 @@
+// Puts a federation relationship in place and proves it: the work of FederationRelationship's create and update.
+import { compareBundles, type Comparison, parseSpiffeBundle, storedBundle, type Bundle } from "./bundle";
+import { factsOf, fault, wordsOf } from "./fault";
+import { retry } from "./retry";
+import { GRPC, type SpireServer } from "./spire-server";
+
+/** What a relationship says: `trustDomain` is found at this endpoint, under this id. */
+export interface Endpoint {
+  trustDomain: string;
+  /** `https://host:port` */
+  bundleEndpointUrl: string;
+  endpointSpiffeId: string;
+}
+
+/** A cloud's name, for words, and its server. */
+export interface Side {
+  cloud: string;
+  server: SpireServer;
+}
+
+// Causes in SPIRE's words that pass by themselves: a load balancer or its DNS name that is still being made, a server that restarts.
+const passing =
+  /connection refused|connection reset|no such host|i\/o timeout|TLS handshake timeout|deadline exceeded|network is unreachable|no route to host|server misbehaving|\bEOF\b|unexpected status 5\d\d/;
+
+/** What a failed fetch from the live endpoint means: whether to wait, whether the endpoint's identity is in doubt, and what to try. */
+export function explainFetchFailure(
+  words: string,
+  endpoint: Endpoint,
+): { transient: boolean; distrusted: boolean; next: string } {
+  const { bundleEndpointUrl, endpointSpiffeId, trustDomain } = endpoint;
+  if (
+    /unknown authority|could not verify leaf certificate|no X\.509 bundle|local copy of bundle not found/.test(
+      words,
+    )
+  ) {
+    const next = `What answers at ${bundleEndpointUrl} is not vouched for by the bundle stored for ${trustDomain}: check that the address belongs to that cloud's SPIRE server.`;
+    return { transient: false, distrusted: true, next };
+  }
+  if (/unexpected (peer )?ID/.test(words)) {
+    return {
+      transient: false,
+      distrusted: true,
+      next: `The endpoint must present ${endpointSpiffeId}: check that ${bundleEndpointUrl} belongs to ${trustDomain}.`,
+    };
+  }
+  const next = `Check that ${bundleEndpointUrl} can be reached from the cluster that fetches it (load balancer, firewall, DNS).`;
+  return { transient: passing.test(words), distrusted: false, next };
+}
+
+/** Has the target fetch from the live endpoint, until it has stored what the source serves. Returns what it has stored. */
+async function prove(
+  target: Side,
+  source: Side,
+  endpoint: Endpoint,
+  comparison: Comparison | undefined,
+  limitMs: number,
+): Promise<Bundle> {
+  const { trustDomain } = endpoint;
+  const attempt = async (): Promise<Bundle> => {
+    try {
+      await target.server.federationRefresh(trustDomain);
+    } catch (error) {
+      const { transient, distrusted, next } = explainFetchFailure(wordsOf(error), endpoint);
+      const older = `The bundle that ${source.cloud} serves is older than the one stored, which was therefore kept: was its database restored? If so, take the stored bundle away in ${target.cloud} (spire-server bundle delete -id spiffe://${trustDomain} -mode dissociate) and run again.`;
+      throw fault(`${wordsOf(error)}. ${distrusted && comparison === "newer" ? older : next}`, {
+        ...factsOf(error),
+        transient,
+      });
+    }
+    const [document, stored] = await Promise.all([
+      source.server.bundleShow(),
+      target.server.bundleStored(trustDomain),
+    ]);
+    const served = parseSpiffeBundle(document, trustDomain, new Date());
+    const found = stored ? storedBundle(stored) : undefined;
+    if (found?.digest === served.digest) return found;
+    const has = found ? found.digest : "none";
+    const words = `${target.cloud}: fetched the bundle of ${trustDomain} from ${endpoint.bundleEndpointUrl}, but stored ${has} while ${source.cloud} serves ${served.digest}.`;
+    // A rotation may have come between the two.
+    throw fault(words, { transient: true });
+  };
+  return retry(`a live fetch by ${target.cloud} from ${endpoint.bundleEndpointUrl}`, { limitMs }, attempt);
+}
+
+/**
+ * Gives `target` the endpoint and the first bundle of `source`, both read through authenticated exec, and proves that `target` fetches from the live endpoint.
+ * It looks first: what an earlier run left half-made is finished, what is in place already is only proved. A stored bundle is overwritten
+ * only if it is older than what `source` serves, or has nothing in common with it (then no fetch could ever be authenticated).
+ */
+export async function federate(
+  target: Side,
+  source: Side,
+  endpoint: Endpoint,
+  limitMs: number,
+): Promise<Bundle> {
+  const { trustDomain } = endpoint;
+  const [document, relationships] = await Promise.all([
+    source.server.healthcheck().then(() => source.server.bundleShow()),
+    target.server.healthcheck().then(() => target.server.federationList()),
+  ]);
+  const served = parseSpiffeBundle(document, trustDomain, new Date());
+  const existing = relationships.find(({ trust_domain }) => trust_domain === trustDomain);
+  const stored = existing ? existing.trust_domain_bundle : await target.server.bundleStored(trustDomain);
+  const comparison = stored ? compareBundles(storedBundle(stored), served) : undefined;
+  const give = comparison === undefined || comparison === "older" || comparison === "unrelated";
+  const relationship = { ...endpoint, bundle: give ? document : undefined };
+  const sameEndpoint =
+    existing?.bundle_endpoint_url === endpoint.bundleEndpointUrl &&
+    existing.https_spiffe?.endpoint_spiffe_id === endpoint.endpointSpiffeId;
+  if (!existing) {
+    try {
+      await target.server.federationCreate(relationship);
+    } catch (error) {
+      // Made already by this very command, whose answer was lost with the connection.
+      if (factsOf(error).code !== GRPC.alreadyExists) throw error;
+      await target.server.federationUpdate(relationship);
+    }
+  } else if (give || !sameEndpoint) {
+    await target.server.federationUpdate(relationship);
+  }
+  return prove(target, source, endpoint, comparison, limitMs);
+}

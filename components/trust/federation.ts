@@ -1,0 +1,80 @@
+// TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
+import * as pulumi from "@pulumi/pulumi";
+import { FederationRelationship, type ServerTarget, TrustBundle } from "./resources";
+
+/** One cloud's SPIRE server as a member of the federation. */
+export interface FederationMember {
+  /** The cloud's key in the stack's config. */
+  name: string;
+  target: ServerTarget;
+  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. */
+  bundleEndpointUrl: pulumi.Input<string>;
+  /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
+  dependsOn?: pulumi.Resource[];
+}
+
+/** One member trusts another. */
+export interface Pair<T> {
+  target: T;
+  source: T;
+}
+
+/** All ordered pairs of different members: n × (n − 1). */
+export function orderedPairs<T>(members: readonly T[]): Pair<T>[] {
+  return members.flatMap((target) =>
+    members.filter((source) => source !== target).map((source) => ({ target, source })),
+  );
+}
+
+export interface TrustFederationArgs {
+  members: FederationMember[];
+  /** Longest wait of each resource, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** Federates every member with every other. */
+export class TrustFederation extends pulumi.ComponentResource {
+  /** By the member's name. */
+  readonly bundles: Readonly<Record<string, TrustBundle>>;
+  /** In the order of `orderedPairs`. */
+  readonly relationships: readonly (Pair<string> & { relationship: FederationRelationship })[];
+
+  constructor(name: string, args: TrustFederationArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:trust:TrustFederation", name, {}, opts);
+    const { timeoutSeconds } = args;
+    const bundles: Record<string, TrustBundle> = {};
+    for (const { name: member, target, dependsOn } of args.members) {
+      bundles[member] = new TrustBundle(
+        `${member}-bundle`,
+        { target, timeoutSeconds },
+        { parent: this, dependsOn },
+      );
+    }
+    this.bundles = bundles;
+    this.relationships = orderedPairs(args.members).map(({ target, source }) => ({
+      target: target.name,
+      source: source.name,
+      relationship: new FederationRelationship(
+        `${target.name}-trusts-${source.name}`,
+        {
+          target: target.target,
+          source: source.target,
+          bundleEndpointUrl: source.bundleEndpointUrl,
+          timeoutSeconds,
+        },
+        {
+          parent: this,
+          dependsOn: [bundles[target.name], bundles[source.name]].filter((bundle) => bundle !== undefined),
+        },
+      ),
+    }));
+    this.registerOutputs({});
+  }
+
+  /** The relationships in which the member `target` trusts others: what its entries may name in `federatesWith`. */
+  relationshipsOf(target: string): FederationRelationship[] {
+    return this.relationships
+      .filter((pair) => pair.target === target)
+      .map(({ relationship }) => relationship);
+  }
+}

@@ -1,0 +1,162 @@
+// The resources of the trust layer, whose create, read, update and delete are the providers of this folder.
+import * as pulumi from "@pulumi/pulumi";
+import { serverSpiffeId } from "../well-known";
+import type { X509Authority } from "./bundle";
+import type { Server } from "./connect";
+import { type BundleState, federationRelationshipProvider } from "./federation-relationship";
+import { registrationEntryProvider } from "./registration-entry";
+import { trustBundleProvider } from "./trust-bundle";
+
+/** A SPIRE server and the credentials to reach it. */
+export interface ServerTarget extends Server {
+  /** Kubeconfig text of the server's cluster. Kept as a Pulumi secret. */
+  kubeconfig: pulumi.Input<string>;
+}
+
+/** Seconds that a server may take to become healthy, or its endpoint to answer: a new load balancer and its DNS name need minutes. */
+const DEFAULT_TIMEOUT_SECONDS = 600;
+const MODULE = "agentweave/trust";
+
+/** Takes the kubeconfig apart, so that it alone is a secret in the state and the rest of the target stays readable. */
+function split(server: ServerTarget): { server: Server; kubeconfig: pulumi.Output<string> } {
+  const { cloud, namespace, pod, container, trustDomain, kubeconfig } = server;
+  return { server: { cloud, namespace, pod, container, trustDomain }, kubeconfig: pulumi.secret(kubeconfig) };
+}
+
+const withSecrets = (
+  opts: pulumi.CustomResourceOptions | undefined,
+  secrets: string[],
+): pulumi.CustomResourceOptions => pulumi.mergeOptions(opts, { additionalSecretOutputs: secrets });
+
+export interface TrustBundleArgs {
+  target: ServerTarget;
+  /** Longest wait for the server to be healthy, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
+export class TrustBundle extends pulumi.dynamic.Resource {
+  declare readonly trustDomain: pulumi.Output<string>;
+  /** The bundle in SPIFFE format (JWKS text). Public by nature. */
+  declare readonly bundle: pulumi.Output<string>;
+  /** SHA-256 (hex) over the sorted DER of its X.509 authorities. */
+  declare readonly digest: pulumi.Output<string>;
+  /** `spiffe_sequence`; 0 when there is none. */
+  declare readonly sequence: pulumi.Output<number>;
+  /** When the last of its X.509 authorities expires, ISO 8601. */
+  declare readonly expiresAt: pulumi.Output<string>;
+  /** Seconds; 0 when the bundle has none. */
+  declare readonly refreshHintSeconds: pulumi.Output<number>;
+  declare readonly authorities: pulumi.Output<X509Authority[]>;
+
+  constructor(name: string, args: TrustBundleArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const props = {
+      target: server,
+      kubeconfig,
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      trustDomain: undefined,
+      bundle: undefined,
+      digest: undefined,
+      sequence: undefined,
+      expiresAt: undefined,
+      refreshHintSeconds: undefined,
+      authorities: undefined,
+    };
+    super(trustBundleProvider, name, props, withSecrets(opts, ["kubeconfig"]), MODULE, "TrustBundle");
+  }
+}
+
+export interface FederationRelationshipArgs {
+  /** The server that shall trust. */
+  target: ServerTarget;
+  /** The server that shall be trusted. Its trust domain must be another one. */
+  source: ServerTarget;
+  /** Bundle endpoint of `source` as `target` reaches it: `https://host:port`. */
+  bundleEndpointUrl: pulumi.Input<string>;
+  /** Longest wait for the servers and for the live endpoint, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** That `target` trusts the identities of `source`: it has the first bundle from the source's own server, and was seen to fetch from the live endpoint. Adopts what is in place. */
+export class FederationRelationship extends pulumi.dynamic.Resource {
+  /** The source's trust domain. */
+  declare readonly trustDomain: pulumi.Output<string>;
+  declare readonly bundleEndpointUrl: pulumi.Output<string>;
+  declare readonly bundleState: pulumi.Output<BundleState>;
+  /** Digest of the bundle stored at the target, as in TrustBundle. */
+  declare readonly storedDigest: pulumi.Output<string>;
+  declare readonly storedSequence: pulumi.Output<number>;
+  /** When a live, authenticated fetch was last proved by an up, ISO 8601. A refresh leaves it as it is. */
+  declare readonly verifiedAt: pulumi.Output<string>;
+
+  constructor(name: string, args: FederationRelationshipArgs, opts?: pulumi.CustomResourceOptions) {
+    const target = split(args.target);
+    const source = split(args.source);
+    const props = {
+      target: target.server,
+      targetKubeconfig: target.kubeconfig,
+      source: source.server,
+      sourceKubeconfig: source.kubeconfig,
+      bundleEndpointUrl: args.bundleEndpointUrl,
+      endpointSpiffeId: serverSpiffeId(args.source.trustDomain),
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      trustDomain: undefined,
+      bundleState: undefined,
+      storedDigest: undefined,
+      storedSequence: undefined,
+      verifiedAt: undefined,
+    };
+    const secrets = ["targetKubeconfig", "sourceKubeconfig"];
+    super(
+      federationRelationshipProvider,
+      name,
+      props,
+      withSecrets(opts, secrets),
+      MODULE,
+      "FederationRelationship",
+    );
+  }
+}
+
+export interface RegistrationEntryArgs {
+  /** The server that issues the identity. */
+  target: ServerTarget;
+  /** `spiffe://<trust domain>/<path>`, in the server's own trust domain. */
+  spiffeId: pulumi.Input<string>;
+  /** SPIFFE id of the agent or node alias under which the workload runs; the server's own id for a node alias. */
+  parentId: pulumi.Input<string>;
+  /** `type:value`, for example `k8s:ns:default`; a workload must have all of them. */
+  selectors: pulumi.Input<string>[];
+  /** Relationships of the same server: the workload receives the bundles of their sources. Default none. */
+  federatesWith?: FederationRelationship[];
+  /** Lifetime of X.509-SVIDs in seconds. Default 0, the server's own default. */
+  x509SvidTtlSeconds?: pulumi.Input<number>;
+  /** Longest wait for the server, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** A registration entry. It names a peer only after that peer's bundle is in place, and leaves before it. Adopts a similar entry. */
+export class RegistrationEntry extends pulumi.dynamic.Resource {
+  /** Id that the server gave the entry. */
+  declare readonly entryId: pulumi.Output<string>;
+  declare readonly spiffeId: pulumi.Output<string>;
+
+  constructor(name: string, args: RegistrationEntryArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const relationships = args.federatesWith ?? [];
+    const props = {
+      target: server,
+      kubeconfig,
+      spiffeId: args.spiffeId,
+      parentId: args.parentId,
+      selectors: args.selectors,
+      federatesWith: relationships.map(({ trustDomain }) => trustDomain),
+      x509SvidTtlSeconds: args.x509SvidTtlSeconds ?? 0,
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      entryId: undefined,
+    };
+    const dependent = pulumi.mergeOptions(withSecrets(opts, ["kubeconfig"]), { dependsOn: relationships });
+    super(registrationEntryProvider, name, props, dependent, MODULE, "RegistrationEntry");
+  }
+}

@@ -1,0 +1,46 @@
+// Bounded waiting with exponential back-off.
+import { factsOf, fault, wordsOf } from "./fault";
+
+/** How long to wait, and in what steps. All times in milliseconds. */
+export interface Patience {
+  /** Time from the first attempt after which no other one is begun. */
+  limitMs: number;
+  /** Pause after the first failure; it doubles each time. Default 250. */
+  firstPauseMs?: number;
+  /** Longest pause. Default 5000. */
+  longestPauseMs?: number;
+}
+
+/** Pauses between attempts: doubling, at most the longest, each shortened at random by up to half so that many waiters do not knock together. */
+export function pauseMs(attempt: number, patience: Patience, random: number): number {
+  const full = Math.min(
+    (patience.firstPauseMs ?? 250) * 2 ** Math.min(attempt, 30),
+    patience.longestPauseMs ?? 5000,
+  );
+  return full * (1 - random / 2);
+}
+
+/**
+ * Calls `attempt` until it succeeds. Repeats for transient faults only (see `FaultFacts`) and throws every other error at once. When the time is
+ * up, the error says what was waited for, how long, and the last cause; it keeps the facts of that cause.
+ */
+export async function retry<T>(what: string, patience: Patience, attempt: () => Promise<T>): Promise<T> {
+  const started = Date.now();
+  for (let i = 0; ; i++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!factsOf(error).transient) throw error;
+      const pause = pauseMs(i, patience, Math.random());
+      const waited = Date.now() - started;
+      if (waited + pause > patience.limitMs) {
+        const seconds = Math.round(waited / 1000);
+        throw fault(`${wordsOf(error)} (gave up waiting for ${what} after ${seconds} s)`, {
+          ...factsOf(error),
+          transient: false,
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}

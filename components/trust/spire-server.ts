@@ -1,0 +1,203 @@
+// A typed client of the `spire-server` command line (SPIRE 1.14 and newer), which is how an operator speaks to a server.
+import type { ApiBundle } from "./bundle";
+import type { CommandResult } from "./exec";
+import { factsOf, fault } from "./fault";
+import { type Patience, retry } from "./retry";
+
+/** Runs `spire-server` with these arguments and this input. Throws only when it could not be run to its end. */
+export type Run = (args: string[], stdin?: string) => Promise<CommandResult>;
+
+/** A relationship as `federation list -output json` prints it, with the bundle stored for its trust domain. */
+export interface ApiRelationship {
+  trust_domain: string;
+  bundle_endpoint_url: string;
+  /** Missing for profile https_web. */
+  https_spiffe?: { endpoint_spiffe_id: string };
+  /** Missing when the server holds no bundle of that trust domain. */
+  trust_domain_bundle?: ApiBundle;
+}
+
+/** A registration entry as `entry show -output json` prints it. */
+export interface ApiEntry {
+  id: string;
+  spiffe_id: { trust_domain: string; path: string };
+  parent_id: { trust_domain: string; path: string };
+  selectors: { type: string; value: string }[];
+  /** Trust domain names, without `spiffe://`. */
+  federates_with?: string[];
+  x509_svid_ttl?: number;
+}
+
+/** A relationship as `federation create` and `federation update` read it. */
+export interface RelationshipInput {
+  /** Name of the foreign trust domain. */
+  trustDomain: string;
+  /** `https://host:port` of its bundle endpoint. */
+  bundleEndpointUrl: string;
+  /** SPIFFE id that the endpoint must present. */
+  endpointSpiffeId: string;
+  /** Bundle in SPIFFE format (JSON text) to store; undefined leaves the stored one as it is. */
+  bundle?: string;
+}
+
+/** A registration entry as `entry create` and `entry update` read it. */
+export interface EntryInput {
+  /** Entry id; required for an update, else the server makes one. */
+  id?: string;
+  spiffeId: string;
+  parentId: string;
+  /** `type:value`, for example `k8s:ns:default`. */
+  selectors: string[];
+  /** Trust domain names. */
+  federatesWith: string[];
+  /** Seconds; 0 takes the server's default. */
+  x509SvidTtlSeconds: number;
+}
+
+/** gRPC status codes that the program acts upon (https://grpc.io/docs/guides/status-codes/). */
+export const GRPC = { ok: 0, notFound: 5, alreadyExists: 6 } as const;
+
+interface Results {
+  results?: { status?: { code?: number; message?: string }; entry?: { id?: string } }[];
+}
+
+// The command's words while the server itself starts or stops: its socket is not there, nobody listens, or it is shutting down.
+const serverAway = /code = Unavailable|unable to determine health|server returned status|database is locked/;
+
+/**
+ * The client for one server. `cloud` begins every error. A command is repeated within `patience` while the server or its pod cannot be reached, so
+ * a change may have been made already when its answer was lost: it then fails with code `alreadyExists`.
+ */
+export function spireServer(cloud: string, run: Run, patience: Patience) {
+  const failure = (command: string, exitCode: number, words: string, code?: number): Error => {
+    const duplicate = /UNIQUE constraint failed|[Dd]uplicate/.test(words);
+    // 137 and 143: killed with the container (128 + SIGKILL, SIGTERM).
+    const transient = serverAway.test(words) || exitCode === 137 || exitCode === 143;
+    const facts = { transient, code: duplicate ? GRPC.alreadyExists : code };
+    return fault(`${cloud}: spire-server ${command} failed (exit ${exitCode}): ${words.trim()}`, facts);
+  };
+
+  const once = async (command: string, flags: string[], stdin?: string): Promise<string> => {
+    const { exitCode, stdout, stderr } = await run([...command.split(" "), ...flags], stdin);
+    if (exitCode === 0) return stdout;
+    const words = stderr.trim() === "" ? stdout : stderr;
+    throw failure(
+      command,
+      exitCode,
+      words,
+      /code = NotFound|no federation relationship/.test(words) ? GRPC.notFound : undefined,
+    );
+  };
+
+  const output = (command: string, flags: string[] = [], stdin?: string): Promise<string> =>
+    retry(`spire-server ${command}`, patience, () => once(command, flags, stdin));
+
+  const json = async <T>(command: string, flags: string[] = [], stdin?: string): Promise<T> => {
+    const text = await output(command, [...flags, "-output", "json"], stdin);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw fault(`${cloud}: spire-server ${command} printed no JSON. Is it SPIRE 1.14 or newer?`, {});
+    }
+  };
+
+  /** With `-output json` the exit code is 0 even when an item failed; its status says so. */
+  const change = async (command: string, flags: string[], stdin?: string) => {
+    const [result] = (await json<Results>(command, flags, stdin)).results ?? [];
+    if (!result) throw fault(`${cloud}: spire-server ${command} answered without a result.`, {});
+    const code = result.status?.code ?? GRPC.ok;
+    if (code !== GRPC.ok)
+      throw failure(command, 0, `code ${code}, ${result.status?.message ?? "no message"}`, code);
+    return result;
+  };
+
+  const remove = async (command: string, flags: string[]): Promise<void> => {
+    try {
+      await change(command, flags);
+    } catch (error) {
+      if (factsOf(error).code !== GRPC.notFound) throw error;
+    }
+  };
+
+  const relationship = (input: RelationshipInput): string =>
+    JSON.stringify({
+      federationRelationships: [
+        {
+          trustDomain: input.trustDomain,
+          bundleEndpointURL: input.bundleEndpointUrl,
+          bundleEndpointProfile: "https_spiffe",
+          endpointSPIFFEID: input.endpointSpiffeId,
+          ...(input.bundle === undefined
+            ? {}
+            : { trustDomainBundle: JSON.parse(input.bundle) as unknown, trustDomainBundleFormat: "spiffe" }),
+        },
+      ],
+    });
+
+  const entry = (input: EntryInput): string => {
+    const selectors = input.selectors.map((text) => {
+      const colon = text.indexOf(":");
+      return { type: text.slice(0, colon), value: text.slice(colon + 1) };
+    });
+    return JSON.stringify({
+      entries: [
+        {
+          ...(input.id === undefined ? {} : { entry_id: input.id }),
+          spiffe_id: input.spiffeId,
+          parent_id: input.parentId,
+          selectors,
+          federates_with: input.federatesWith.map((trustDomain) => `spiffe://${trustDomain}`),
+          x509_svid_ttl: input.x509SvidTtlSeconds,
+        },
+      ],
+    });
+  };
+
+  return {
+    /** Throws a transient fault while the server is not healthy. */
+    healthcheck: async (): Promise<void> => void (await output("healthcheck")),
+    /** The server's own bundle in SPIFFE format. */
+    bundleShow: (): Promise<string> => output("bundle show", ["-format", "spiffe"]),
+    /** The bundle stored for a foreign trust domain; undefined when there is none. */
+    bundleStored: async (trustDomain: string): Promise<ApiBundle | undefined> => {
+      try {
+        return await json<ApiBundle>("bundle list", ["-id", `spiffe://${trustDomain}`]);
+      } catch (error) {
+        if (factsOf(error).code === GRPC.notFound) return undefined;
+        throw error;
+      }
+    },
+    /** Takes a foreign bundle away, and out of every entry that names it. Succeeds when it is gone already. */
+    bundleDelete: (trustDomain: string): Promise<void> =>
+      remove("bundle delete", ["-id", `spiffe://${trustDomain}`, "-mode", "dissociate"]),
+    federationList: async (): Promise<ApiRelationship[]> =>
+      (await json<{ federation_relationships?: ApiRelationship[] }>("federation list"))
+        .federation_relationships ?? [],
+    federationCreate: async (input: RelationshipInput): Promise<void> =>
+      void (await change("federation create", ["-data", "-"], relationship(input))),
+    federationUpdate: async (input: RelationshipInput): Promise<void> =>
+      void (await change("federation update", ["-data", "-"], relationship(input))),
+    /** Makes the server fetch the bundle from the live endpoint now, authenticated, and store it. */
+    federationRefresh: async (trustDomain: string): Promise<void> =>
+      void (await output("federation refresh", ["-id", `spiffe://${trustDomain}`])),
+    /** Succeeds when it is gone already. Keeps the bundle. */
+    federationDelete: (trustDomain: string): Promise<void> =>
+      remove("federation delete", ["-id", trustDomain]),
+    /** Every entry of the server but those of downstream servers. */
+    entryList: async (): Promise<ApiEntry[]> =>
+      (await json<{ entries?: ApiEntry[] }>("entry show")).entries ?? [],
+    /** Returns the new entry's id. */
+    entryCreate: async (input: EntryInput): Promise<string> => {
+      const id = (await change("entry create", ["-data", "-"], entry(input))).entry?.id;
+      if (!id) throw fault(`${cloud}: spire-server entry create answered without an entry id.`, {});
+      return id;
+    },
+    entryUpdate: async (input: EntryInput): Promise<void> =>
+      void (await change("entry update", ["-data", "-"], entry(input))),
+    /** Succeeds when it is gone already. */
+    entryDelete: (id: string): Promise<void> => remove("entry delete", ["-entryID", id]),
+  };
+}
+
+/** The client of one SPIRE server. */
+export type SpireServer = ReturnType<typeof spireServer>;
