@@ -1,8 +1,11 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
-import type { z } from "zod";
+import * as path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { check } from "./config/checks";
 import type { CloudConfig } from "./config/clouds";
+import { draftOf } from "./config/draft";
 import { explain } from "./config/explain";
-import { ConfigError } from "./config/problem";
+import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
 import { settleCloud } from "./config/settle";
 
@@ -36,22 +39,64 @@ export interface MeshConfig {
 }
 
 /**
- * Checks a configuration and settles it. `raw` has the top-level keys of namespace `agentweave-mesh`.
- * Throws one ConfigError that lists every mistake.
+ * Checks a configuration and settles it. `raw` has the top-level keys of namespace `agentweave-mesh`. Reads the kubeconfigs
+ * of existing clusters and nothing else. Throws one ConfigError that lists every mistake, `known` ones first.
  */
-export function parseConfig(raw: unknown, context: ConfigContext): MeshConfig {
+export function parseConfig(
+  raw: unknown,
+  context: ConfigContext,
+  known: readonly Problem[] = [],
+): MeshConfig {
   const result = configSchema.safeParse(raw);
-  if (!result.success) {
-    throw new ConfigError(
-      context.stack,
-      explain(configSchema, raw, result.error.issues as z.core.$ZodIssue[]),
-    );
+  const ofSchema = result.success ? [] : explain(configSchema, raw, result.error.issues);
+  // A key that could not be read at all is not also missing.
+  const found = [
+    ...known,
+    ...ofSchema.filter(({ path }) => !known.some((other) => other.path[0] === path[0])),
+  ];
+  const problems = [...found, ...check(draftOf(raw, found), context.projectDir)];
+  if (!result.success || problems.length > 0) {
+    throw new ConfigError(context.stack, problems);
   }
-  const { clouds, ...rest } = result.data;
+  const { clouds, trust, ...rest } = result.data;
   return {
     ...rest,
+    trust,
     clouds: Object.entries(clouds).map(([name, entry]) =>
-      settleCloud(name, entry, rest.trust.domain, context.projectDir),
+      settleCloud(name, entry, trust.domain, context.projectDir),
     ),
   };
+}
+
+const NAMESPACE = "agentweave-mesh";
+
+/** The configuration of the stack that the program runs for. Throws as parseConfig does. */
+export function loadConfig(): MeshConfig {
+  const raw: Record<string, unknown> = {};
+  const unreadable: Problem[] = [];
+  for (const [name, text] of Object.entries(pulumi.runtime.allConfig())) {
+    const [namespace, key] = split(name);
+    if (namespace !== NAMESPACE) {
+      continue;
+    }
+    try {
+      raw[key] = JSON.parse(text);
+    } catch {
+      // Not only broken JSON: any plain text that was written where a map belongs. It may be a secret, so it is not shown.
+      unreadable.push({
+        path: [key],
+        message: "is not a map of keys; write one, or set single values with --path",
+      });
+    }
+  }
+  return parseConfig(
+    raw,
+    { stack: pulumi.getStack(), projectDir: path.resolve(__dirname, "..") },
+    unreadable,
+  );
+}
+
+function split(name: string): [namespace: string, key: string] {
+  const colon = name.indexOf(":");
+  return [name.slice(0, colon), name.slice(colon + 1)];
 }

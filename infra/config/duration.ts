@@ -23,3 +23,14 @@ export function durationSeconds(text: string): number {
     0,
   );
 }
+
+/** A number of seconds as a duration, rounded down to whole seconds: 5400 is `1h30m`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const parts = [
+    [Math.floor(whole / 3600), "h"],
+    [Math.floor(whole / 60) % 60, "m"],
+    [whole % 60, "s"],
+  ].flatMap(([number, unit]) => (number === 0 ? [] : [`${number}${unit}`]));
+  return parts.join("") || "0s";
+}

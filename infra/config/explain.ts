@@ -1,7 +1,7 @@
 // Turns what zod finds into problems that a reader of the stack file can mend.
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { formatPath, type Path, type Problem } from "./problem";
+import { formatPath, valueAt, type Path, type Problem } from "./problem";
 
 /** The word of `known` that `word` was probably meant to be, or undefined when none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
@@ -16,17 +16,6 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return distance(word.toLowerCase(), best) <= Math.max(2, Math.floor(word.length / 3))
     ? candidate
     : undefined;
-}
-
-/** The value at a path, or undefined when there is none. */
-export function valueAt(root: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, part) =>
-      typeof value === "object" && value !== null
-        ? (value as Record<string | number, unknown>)[part]
-        : undefined,
-    root,
-  );
 }
 
 /** A schema without what makes it optional or gives it a default. */
@@ -104,9 +93,12 @@ function choices(values: readonly unknown[], given: unknown): string {
   return near !== undefined && values.length > 1 ? `${all} (did you mean ${JSON.stringify(near)}?)` : all;
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(parent: Path, key: string, known: readonly string[]): Problem {
+  const path = [...parent, key];
   const near = nearest(key, known);
-  return `is not a known key; ${near === undefined ? `remove it, or write one of ${known.join(", ")}` : `write ${near}`}`;
+  return near === undefined
+    ? { path, message: `is not a known key; remove it, or write one of ${known.join(", ")}` }
+    : { path, message: `is not a known key; write ${near}`, meant: [...parent, near] };
 }
 
 function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): Problem[] {
@@ -116,7 +108,7 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = knownKeys(schema, raw, path);
-      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
+      return issue.keys.map((key) => unknownKey(path, key, known));
     }
     case "invalid_key":
       return say(`is no name for a cloud; ${issue.issues[0]?.message ?? "write another"}`);
@@ -146,7 +138,7 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
         `is ${size(value)}; write at most ${issue.maximum}${typeof value === "string" ? " characters" : ""}`,
       );
     default:
-      return say(`is ${show(value)}; ${issue.message}`);
+      return say(typeof value === "object" ? issue.message : `is ${show(value)}; ${issue.message}`);
   }
 }
 
@@ -159,17 +151,10 @@ function size(value: unknown): string {
 
 /** What a failed parse of `raw` found: one problem for each place, and none for a missing key that was only misspelt. */
 export function explain(schema: z.ZodType, raw: unknown, issues: readonly z.core.$ZodIssue[]): Problem[] {
-  const misspelt = new Set<string>();
-  for (const issue of issues) {
-    if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(schema, raw, issue.path as Path);
-      issue.keys.forEach((key) =>
-        misspelt.add(formatPath([...issue.path, nearest(key, known) ?? ""] as Path)),
-      );
-    }
-  }
+  const found = issues.flatMap((issue) => explainIssue(schema, raw, issue));
+  const misspelt = new Set(found.flatMap(({ meant }) => (meant === undefined ? [] : [formatPath(meant)])));
   const byPlace = new Map<string, Problem>();
-  for (const problem of issues.flatMap((issue) => explainIssue(schema, raw, issue))) {
+  for (const problem of found) {
     const place = formatPath(problem.path);
     const onlyMisspelt = misspelt.has(place) && valueAt(raw, problem.path) === undefined;
     if (!byPlace.has(place) && !onlyMisspelt) {

@@ -9,6 +9,8 @@ export interface Problem {
   readonly path: Path;
   /** What is wrong and what to write instead. Reads on after the path. */
   readonly message: string;
+  /** Where the value was probably meant to stand, if the mistake is in its key. */
+  readonly meant?: Path;
 }
 
 /** A path as it is written in messages: `clouds.aws.zones[0]`. */
@@ -19,11 +21,22 @@ export function formatPath(path: Path): string {
   );
 }
 
+/** The value at a path, or undefined when there is none. */
+export function valueAt(root: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      typeof value === "object" && value !== null
+        ? (value as Record<string | number, unknown>)[part]
+        : undefined,
+    root,
+  );
+}
+
 /** The stack's configuration cannot be used. It is the user's to mend, so the engine prints the message without a stack trace. */
 export class ConfigError extends pulumi.RunError {
   constructor(
     stack: string,
-    /** Every mistake that was found, in the order of the configuration. */
+    /** Every mistake that was found. */
     readonly problems: readonly Problem[],
   ) {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;

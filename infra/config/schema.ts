@@ -73,7 +73,7 @@ const tags = z
 const clouds = z
   .record(cloudName, cloudSchema)
   .refine((map) => Object.keys(map).length > 0, {
-    error: "the map is empty; write at least one cloud, for example aws: { provider: aws }",
+    error: "is empty; write at least one cloud, for example aws: { provider: aws }",
   })
   .meta({
     description: "The clouds of the mesh by name. Required.",

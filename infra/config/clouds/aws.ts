@@ -3,7 +3,7 @@ import { z } from "zod";
 import { prefixLength } from "../../../components/network/cidr";
 import { cidr, cidrBetween, text } from "../fields";
 import type { Problem } from "../problem";
-import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
@@ -66,7 +66,7 @@ const schema = z
   })
   .meta({ title: "Amazon EKS", description: "A cluster of Amazon EKS in a VPC of its own." });
 
-function zoneProblems(cloud: Partial<z.output<typeof schema>>): Problem[] {
+function zoneProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   const { zones, vpcCidr } = cloud.network ?? {};
   if (zones === undefined || vpcCidr === undefined) {
     return [];

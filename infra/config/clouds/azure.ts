@@ -3,7 +3,7 @@ import { z } from "zod";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { cidr, cidrBetween, text } from "../fields";
 import type { Problem } from "../problem";
-import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
@@ -65,7 +65,7 @@ const schema = z
     description: "A cluster of AKS in a resource group and virtual network of its own.",
   });
 
-function networkProblems(cloud: Partial<z.output<typeof schema>>): Problem[] {
+function networkProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   const { vnetCidr, nodeCidr, ...others } = cloud.network ?? {};
   const problems: Problem[] = [];
   if (vnetCidr !== undefined && nodeCidr !== undefined && !contains(vnetCidr, nodeCidr)) {
@@ -109,4 +109,6 @@ export const azure: CloudSpec<typeof schema> = {
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...networkProblems(cloud)],
   refusesTag,
+  // The group is made for one cluster and goes with it.
+  unique: ["resourceGroup"],
 };

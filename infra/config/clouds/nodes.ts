@@ -2,26 +2,29 @@
 import type { Problem } from "../problem";
 
 interface NodeCounts {
-  readonly count: number;
+  readonly count?: number | undefined;
   readonly minCount?: number | undefined;
   readonly maxCount?: number | undefined;
 }
 
 /** Mistakes in a node pool's numbers, with paths from the cloud's entry. */
-export function nodeProblems(nodes: NodeCounts | undefined): Problem[] {
-  if (nodes === undefined || (nodes.minCount === undefined && nodes.maxCount === undefined)) {
-    return [];
-  }
+export function nodeProblems(nodes: NodeCounts = {}): Problem[] {
   const { count, minCount, maxCount } = nodes;
-  if (minCount === undefined) {
-    return [{ path: ["nodes", "minCount"], message: "is missing beside maxCount; write both or neither" }];
+  const at = (field: keyof NodeCounts, message: string): Problem[] => [{ path: ["nodes", field], message }];
+  if (minCount !== undefined && !("maxCount" in nodes)) {
+    return at("maxCount", "is missing beside minCount; write both or neither");
   }
-  if (maxCount === undefined) {
-    return [{ path: ["nodes", "maxCount"], message: "is missing beside minCount; write both or neither" }];
+  if (maxCount !== undefined && !("minCount" in nodes)) {
+    return at("minCount", "is missing beside maxCount; write both or neither");
   }
-  if (minCount <= count && count <= maxCount) {
-    return [];
+  if (minCount !== undefined && maxCount !== undefined && minCount > maxCount) {
+    return at("minCount", `is ${minCount}, above maxCount; write at most ${maxCount}`);
   }
-  const message = `is ${count}, outside of minCount ${minCount} to maxCount ${maxCount}; write a number within`;
-  return [{ path: ["nodes", "count"], message }];
+  if (count !== undefined && minCount !== undefined && count < minCount) {
+    return at("count", `is ${count}, below minCount; write at least ${minCount}`);
+  }
+  if (count !== undefined && maxCount !== undefined && count > maxCount) {
+    return at("count", `is ${count}, above maxCount; write at most ${maxCount}`);
+  }
+  return [];
 }

@@ -54,19 +54,33 @@ export function nodePool<S extends z.ZodRawShape>(size: S) {
 export interface AddressRange {
   /** From the cloud's own entry, for example `["network", "podCidr"]`. */
   readonly path: Path;
-  /** Undefined when the field is missing or cannot be used, which is a problem of its own. */
+  /** Undefined when the field is missing or cannot be used, which is told elsewhere. */
   readonly cidr: string | undefined;
 }
 
-/** One provider. Its functions also see entries that lack required fields, so that all mistakes can be told at once. */
+/** A value of which any part may be missing: absent when it was not written, undefined when it cannot be used. */
+export type Draft<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: Draft<T[K]> }
+    : T;
+
+/** Whether the field was written but cannot be used, so that nothing can be said of what goes with it. */
+export function isUnusable<T extends object>(draft: T, key: keyof T): boolean {
+  return key in draft && draft[key] === undefined;
+}
+
+/** One provider. The checks take drafts, so that all mistakes can be told at once: a missing value is never their concern. */
 export interface CloudSpec<S extends z.ZodObject> {
   readonly schema: S;
   /** Region of the cloud as the provider writes it. */
   region(cloud: z.output<S>): string;
   /** Ranges that must not overlap those of any cloud, this one included. */
-  ranges(cloud: Partial<z.output<S>>): AddressRange[];
+  ranges(cloud: Draft<z.output<S>>): AddressRange[];
   /** Mistakes in how the entry's fields go together, with paths from the entry. */
-  problems(cloud: Partial<z.output<S>>): Problem[];
+  problems(cloud: Draft<z.output<S>>): Problem[];
   /** Why the provider would refuse this tag and what to write instead, or undefined. */
   refusesTag(key: string, value: string): string | undefined;
+  /** Fields that no two clouds of this provider may have alike. Default: none. */
+  readonly unique?: readonly (keyof z.output<S> & string)[];
 }

@@ -1,0 +1,108 @@
+// Mistakes in how the parts of a configuration go together.
+import { networkProblems } from "./address-ranges";
+import type { CloudEntry } from "./clouds";
+import { isUnusable, type Draft } from "./clouds/spec";
+import { kubeconfigProblems } from "./kubeconfigs";
+import { lifetimeProblems } from "./lifetimes";
+import type { Path, Problem } from "./problem";
+import type { ConfigEntry } from "./schema";
+import { contextOf, specOf, trustDomainOf } from "./settle";
+
+/** A cloud's entry as far as it can be used. Its provider is known. */
+export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
+
+/** The clouds of a draft by name, in the order of the configuration. */
+export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[];
+
+/** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */
+export function check(draft: Draft<ConfigEntry>, projectDir: string): Problem[] {
+  const { trust, clouds: entries, tags } = draft;
+  const clouds = Object.entries(entries ?? {}).filter(
+    (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
+  );
+  return [
+    ...lifetimeProblems(trust ?? {}),
+    ...trustDomainProblems(clouds, trust?.domain),
+    ...sharedNameProblems(clouds),
+    ...clouds.flatMap(([name, entry]) =>
+      specOf(entry)
+        .problems(entry)
+        .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
+    ),
+    ...networkProblems(clouds),
+    ...tagProblems(clouds, tags ?? {}),
+    ...kubeconfigProblems(clouds, projectDir),
+  ];
+}
+
+interface Named {
+  readonly cloud: string;
+  readonly path: Path;
+  readonly value: string;
+}
+
+/** Finds values that came before, and says so at the later place. */
+function repeated(values: readonly Named[], what: string): Problem[] {
+  const first = new Map<string, Named>();
+  return values.flatMap((named) => {
+    const earlier = first.get(named.value);
+    if (earlier === undefined) {
+      first.set(named.value, named);
+      return [];
+    }
+    const message = `is ${JSON.stringify(named.value)}, which is cloud ${earlier.cloud}'s ${what} already; write another`;
+    return [{ path: named.path, message }];
+  });
+}
+
+/** Longest name of a trust domain (SPIFFE ID specification, section 2.1). */
+const TRUST_DOMAIN_LENGTH = 255;
+
+function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): Problem[] {
+  const domains = clouds.flatMap(([cloud, entry]) => {
+    const path = ["clouds", cloud, "trustDomain"];
+    if (isUnusable(entry, "trustDomain") || (entry.trustDomain === undefined && domain === undefined)) {
+      return [];
+    }
+    return [{ cloud, path, value: trustDomainOf(cloud, entry, domain ?? "") }];
+  });
+  const tooLong = domains.filter(({ value }) => value.length > TRUST_DOMAIN_LENGTH);
+  return [
+    ...repeated(domains, "trust domain"),
+    ...tooLong.map(({ path, value }) => {
+      const message = `is ${value.length} characters long with trust.domain; write at most ${TRUST_DOMAIN_LENGTH}`;
+      return { path, message };
+    }),
+  ];
+}
+
+function sharedNameProblems(clouds: CloudDrafts): Problem[] {
+  const contexts = clouds
+    .filter(([, entry]) => !isUnusable(entry, "context"))
+    .map(([cloud, entry]) => ({ cloud, path: ["clouds", cloud, "context"], value: contextOf(cloud, entry) }));
+  const byField = new Map<string, Named[]>();
+  for (const [cloud, entry] of clouds) {
+    for (const field of specOf(entry).unique ?? []) {
+      const value = (entry as Record<string, unknown>)[field];
+      if (typeof value === "string") {
+        const key = `${entry.provider} ${field}`;
+        byField.set(key, [...(byField.get(key) ?? []), { cloud, path: ["clouds", cloud, field], value }]);
+      }
+    }
+  }
+  return [
+    ...repeated(contexts, "context"),
+    ...[...byField.values()].flatMap((values) => repeated(values, String(values[0]?.path.at(-1)))),
+  ];
+}
+
+function tagProblems(clouds: CloudDrafts, tags: Readonly<Record<string, string | undefined>>): Problem[] {
+  const byProvider = new Map(clouds.map(([, entry]) => [entry.provider, specOf(entry)]));
+  return Object.entries(tags).flatMap(([key, value]) => {
+    const refusals = [...byProvider.values()].flatMap((spec) =>
+      value === undefined ? [] : (spec.refusesTag(key, value) ?? []),
+    );
+    const [message] = refusals;
+    return message === undefined ? [] : [{ path: ["tags", key], message: `cannot be used: ${message}` }];
+  });
+}

@@ -1,0 +1,58 @@
+// How the lifetimes of identities must go together.
+import type { Draft } from "./clouds/spec";
+import { durationSeconds, formatDuration } from "./duration";
+import type { Problem } from "./problem";
+import type { ConfigEntry } from "./schema";
+
+const MINUTE = 60;
+const DAY = 24 * 60 * MINUTE;
+
+/** SPIRE signs with a new CA when the old one has a sixth of its life, or seven days, left (SPIRE, pkg/server/ca/manager). */
+const CA_TTL_PER_SVID_TTL = 6;
+const LONGEST_SVID_TTL = 7 * DAY;
+
+/**
+ * A new CA is published at half of the old one's life and used before the last sixth, so peers have a third of it to fetch
+ * the bundle. They ask four times in a refresh hint: with 24 hints in a CA's life they can miss 31 of 32 times.
+ */
+const CA_TTL_PER_REFRESH_HINT = 24;
+
+/** SPIRE refreshes no more often (SPIRE, pkg/common/bundleutil, MinimumRefreshHint), and warns from a day up. */
+const SHORTEST_REFRESH_HINT = MINUTE;
+const LONGEST_REFRESH_HINT = DAY - MINUTE;
+
+/** Mistakes in how caTtl, svidTtl and refreshHint go together. */
+export function lifetimeProblems({ caTtl, svidTtl, refreshHint }: Draft<ConfigEntry["trust"]>): Problem[] {
+  const ca = caTtl === undefined ? Infinity : durationSeconds(caTtl);
+  const problems: Problem[] = [];
+  const atMost = (key: string, value: string, limit: number, why: string) => {
+    if (durationSeconds(value) > limit) {
+      const message = `is ${value}, ${why}; write at most ${formatDuration(limit)}`;
+      problems.push({ path: ["trust", key], message });
+    }
+  };
+  if (svidTtl !== undefined) {
+    const limit = Math.min(ca / CA_TTL_PER_SVID_TTL, LONGEST_SVID_TTL);
+    atMost(
+      "svidTtl",
+      svidTtl,
+      limit,
+      "so long that SPIRE would cut SVIDs short when it renews its CA (caTtl)",
+    );
+  }
+  if (refreshHint !== undefined) {
+    const limit = Math.min(ca / CA_TTL_PER_REFRESH_HINT, LONGEST_REFRESH_HINT);
+    if (limit < SHORTEST_REFRESH_HINT) {
+      const least = formatDuration(SHORTEST_REFRESH_HINT * CA_TTL_PER_REFRESH_HINT);
+      const message = `is ${caTtl}, so short that peers cannot fetch a new CA's bundle in time; write at least ${least}`;
+      problems.push({ path: ["trust", "caTtl"], message });
+    } else {
+      atMost("refreshHint", refreshHint, limit, "so long that peers could miss a new CA's bundle");
+    }
+    if (durationSeconds(refreshHint) < SHORTEST_REFRESH_HINT) {
+      const message = `is ${refreshHint}, but SPIRE refreshes no more often than once a minute; write at least 1m`;
+      problems.push({ path: ["trust", "refreshHint"], message });
+    }
+  }
+  return problems;
+}

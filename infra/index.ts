@@ -1,0 +1,39 @@
+// The program that `pulumi up` runs: the stack's configuration in, the mesh and its outputs out.
+import * as pulumi from "@pulumi/pulumi";
+import { mergeKubeconfigs } from "../components/clouds";
+import { loadConfig } from "./config";
+import { AgentMesh } from "./mesh";
+
+const mesh = new AgentMesh("mesh", loadConfig());
+
+/** What an operator needs to know of each cloud, by its name. */
+export const clouds = Object.fromEntries(
+  mesh.clouds.map(({ config, cluster, spire }) => [
+    cluster.name,
+    {
+      region: cluster.region,
+      clusterName: cluster.clusterName,
+      context: cluster.context,
+      trustDomain: config.trustDomain,
+      /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
+      bundleEndpoint: spire.server.bundleEndpointUrl,
+      /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
+      bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
+    },
+  ]),
+);
+
+/** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
+export const relationships = Object.fromEntries(
+  mesh.federation.relationships.map(({ target, source, relationship }) => [
+    `${target} trusts ${source}`,
+    { storedDigest: relationship.storedDigest, verifiedAt: relationship.verifiedAt },
+  ]),
+);
+
+/** All clusters in one kubeconfig. Secret: `pulumi stack output kubeconfig --show-secrets > kubeconfig`. */
+export const kubeconfig = pulumi.secret(
+  pulumi
+    .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
+    .apply(mergeKubeconfigs),
+);

@@ -1,0 +1,73 @@
+// AgentMesh: the whole mesh from one configuration, layer by layer. Each layer takes plain values of the layers above it.
+import * as pulumi from "@pulumi/pulumi";
+import { type Cluster, createCluster } from "../components/clouds";
+import { resolveImages } from "../components/images";
+import { Spire } from "../components/spire";
+import { TrustFederation } from "../components/trust/federation";
+import { RegistrationEntry } from "../components/trust/resources";
+import { nodeAliasSpiffeId, serverSpiffeId } from "../components/well-known";
+import type { CloudConfig, MeshConfig } from "./config";
+
+/** A cloud of the mesh as far as it stands. */
+export interface MeshCloud {
+  readonly config: CloudConfig;
+  readonly cluster: Cluster;
+  readonly spire: Spire;
+}
+
+export class AgentMesh extends pulumi.ComponentResource {
+  /** In the order of the configuration. */
+  readonly clouds: readonly MeshCloud[];
+  readonly federation: TrustFederation;
+
+  constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:mesh:AgentMesh", name, {}, opts);
+    const self = { parent: this };
+
+    const images = resolveImages(config.images);
+    const settings = {
+      caTtl: config.trust.caTtl,
+      x509SvidTtl: config.trust.svidTtl,
+      refreshHint: config.trust.refreshHint,
+      logLevel: config.trust.logLevel,
+    };
+    this.clouds = config.clouds.map((cloud) => {
+      const cluster = createCluster({ ...cloud, tags: config.tags }, self);
+      const { trustDomain } = cloud;
+      const spire = new Spire(
+        `${cloud.name}-spire`,
+        { cluster, trustDomain, settings, images },
+        self,
+      );
+      return { config: cloud, cluster, spire };
+    });
+
+    this.federation = new TrustFederation(
+      "trust",
+      {
+        members: this.clouds.map(({ cluster, spire: { server } }) => ({
+          name: cluster.name,
+          target: server.target,
+          bundleEndpointUrl: server.bundleEndpointUrl,
+          dependsOn: [server],
+        })),
+      },
+      self,
+    );
+
+    // Every node of a cluster under one name, so that workload entries need not know which node a pod is on.
+    for (const { config: cloud, cluster, spire } of this.clouds) {
+      new RegistrationEntry(
+        `${cluster.name}-node-alias`,
+        {
+          target: spire.server.target,
+          spiffeId: nodeAliasSpiffeId(cloud.trustDomain, cluster.clusterName),
+          parentId: serverSpiffeId(cloud.trustDomain),
+          selectors: [`k8s_psat:cluster:${cluster.clusterName}`],
+        },
+        { ...self, dependsOn: [this.federation.bundles[cluster.name]!] },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
