@@ -1,0 +1,84 @@
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestTheStandInAnswersEveryCommandAsItMust(t *testing.T) {
+	runScript(t, standIn)
+}
+
+func TestTheStandInAnswersEveryCommandAsTheRealServerDoes(t *testing.T) {
+	binary := os.Getenv("SPIRE_SERVER")
+	if binary == "" {
+		t.Skip("SPIRE_SERVER names no real spire-server: nothing to compare with")
+	}
+	mine, real := runScript(t, standIn), runScript(t, binary)
+	if len(mine.answers) != len(real.answers) {
+		t.Fatalf("%d answers against %d", len(mine.answers), len(real.answers))
+	}
+	for i := range real.answers {
+		want, got := real.normal(real.answers[i]), mine.normal(mine.answers[i])
+		if got != want {
+			t.Errorf("the real server:\n%s\n\nthe stand-in:\n%s\n", want, got)
+		}
+	}
+}
+
+// Whatever differs between two runs of the same server has to go before two servers are compared.
+var varying = []struct{ pattern, name string }{
+	{`(?s)-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----`, "<PEM>"},
+	{`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`, "<uuid>"},
+	{`\b[0-9a-f]{40}\b`, "<authority>"},
+	{`[A-Za-z0-9+/=_-]{32,}`, "<data>"},
+	{`"\d{10}"`, `"<time>"`},
+	{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC`, "<time>"},
+	{`127\.0\.41\.1:\d{2,5}`, "<endpoint>"},
+	{`127\.0\.41\.1:\d{2,5}->`, "<client>"},
+}
+
+func (s *script) normal(a answer) answer {
+	a.stdout, a.stderr = normalText(a.stdout), normalText(a.stderr)
+	for _, text := range []*string{&a.command, &a.stdout, &a.stderr} {
+		*text = strings.ReplaceAll(*text, s.a.directory, "<directory>")
+		for _, v := range varying {
+			*text = regexp.MustCompile(v.pattern).ReplaceAllString(*text, v.name)
+		}
+	}
+	return a
+}
+
+// normalText sorts the keys of JSON objects and takes out the layout of JSON, which is nobody's business,
+// and log lines on standard error, which are not part of the answer.
+func normalText(text string) string {
+	var value any
+	if json.Unmarshal([]byte(text), &value) == nil {
+		if out, err := json.Marshal(withoutKeyIDs(value)); err == nil {
+			return string(out)
+		}
+	}
+	return regexp.MustCompile(`(?m)^time=.*\n`).ReplaceAllString(text, "")
+}
+
+// withoutKeyIDs hides the id of JWT keys: a server may name its keys as it likes.
+func withoutKeyIDs(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if key == "kid" || key == "key_id" {
+				v[key] = "<key id>"
+			} else {
+				v[key] = withoutKeyIDs(inner)
+			}
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = withoutKeyIDs(inner)
+		}
+	}
+	return value
+}
