@@ -37,7 +37,7 @@ export interface ImageSettings {
  * A colon before the last slash belongs to the registry's port.
  */
 export function isPinned(reference: string): boolean {
-  if (/@sha256:[0-9a-f]{64}$/.test(reference)) return true;
+  if (reference.includes("@")) return /@sha256:[0-9a-f]{64}$/.test(reference);
   const tag = /:([\w][\w.-]{0,127})$/.exec(reference.slice(reference.lastIndexOf("/") + 1))?.[1];
   return tag !== undefined && tag !== "latest";
 }

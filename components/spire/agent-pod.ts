@@ -3,6 +3,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { AGENT_PATHS } from "./conf";
+import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
 
 /** Name of the ConfigMap with the agent's configuration, and the key in it. */
 export const AGENT_CONFIG_MAP = { name: "spire-agent", conf: "agent.conf" } as const;
@@ -16,12 +17,17 @@ export const AGENT_SOCKET_VOLUME = {
 /** What `agentPod` needs. */
 export interface AgentPodArgs {
   readonly image: string;
+  readonly size?: ContainerSize;
   /** Digest of the rendered configuration; a new one rolls the pods, as SPIRE reads its configuration only at start. */
   readonly configChecksum: string;
 }
 
 /** Template of the agent's pod. */
-export function agentPod({ image, configChecksum }: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+export function agentPod({
+  image,
+  size,
+  configChecksum,
+}: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   return {
     metadata: {
@@ -57,8 +63,7 @@ export function agentPod({ image, configChecksum }: AgentPodArgs): k8s.types.inp
           startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
-          // No CPU limit: throttling would delay the SVIDs of every workload of the node at once.
-          resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+          resources: containerResources(size, DEFAULT_SIZES.agent),
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

@@ -8,6 +8,7 @@ import { labels, NAMESPACES, selector, SPIRE_AGENT } from "../well-known";
 import { agentPod, AGENT_CONFIG_MAP } from "./agent-pod";
 import { renderAgentConf, type LogLevel } from "./conf";
 import { childOptions, type DependentOptions } from "./options";
+import type { ContainerSize } from "./sizes";
 
 /** What `SpireAgent` needs. */
 export interface SpireAgentArgs {
@@ -15,6 +16,7 @@ export interface SpireAgentArgs {
   /** Trust domain of the cluster's server. */
   readonly trustDomain: string;
   readonly logLevel: LogLevel;
+  readonly size?: ContainerSize;
   readonly images: Images;
 }
 
@@ -22,7 +24,7 @@ export interface SpireAgentArgs {
 export class SpireAgent extends pulumi.ComponentResource {
   constructor(name: string, args: SpireAgentArgs, opts?: DependentOptions) {
     super("agentweave:spire:Agent", name, {}, opts);
-    const { cluster, trustDomain, logLevel, images } = args;
+    const { cluster, trustDomain, logLevel, size, images } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_AGENT.name,
@@ -76,6 +78,7 @@ export class SpireAgent extends pulumi.ComponentResource {
           selector: { matchLabels: selector(SPIRE_AGENT.name) },
           template: agentPod({
             image: images.spireAgent,
+            size,
             configChecksum: createHash("sha256").update(conf).digest("hex"),
           }),
         },

@@ -43,7 +43,7 @@ export interface SpireSettings {
   /** Lifetime of the server's CA. Peers have a third of it to fetch a new bundle. Default `168h`. */
   readonly caTtl: string;
   /** Lifetime of an X.509 SVID. At most a sixth of `caTtl`, or SPIRE cuts it short. Default `1h`. */
-  readonly x509SvidTtl: string;
+  readonly svidTtl: string;
   /** How often peers are told to fetch this server's bundle. Default `5m`. */
   readonly refreshHint: string;
   /** Default `INFO`. */
@@ -55,7 +55,7 @@ export interface SpireSettings {
 /** Defaults of `SpireSettings`; the lifetimes are the tutorial's. */
 export const SPIRE_DEFAULTS: SpireSettings = {
   caTtl: "168h",
-  x509SvidTtl: "1h",
+  svidTtl: "1h",
   refreshHint: "5m",
   logLevel: "INFO",
 };
@@ -129,7 +129,7 @@ server {
   log_format            = "json"
   audit_log_enabled     = true
   ca_ttl                = ${hclString(settings.caTtl)}
-  default_x509_svid_ttl = ${hclString(settings.x509SvidTtl)}
+  default_x509_svid_ttl = ${hclString(settings.svidTtl)}
 
   ca_subject {
     country      = ${hclList(subject.country)}

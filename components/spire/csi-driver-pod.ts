@@ -3,6 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type { Images } from "../images";
 import { CSI_DRIVER, labels } from "../well-known";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
+import { containerResources } from "./sizes";
 
 /** Name of the DaemonSet, its pods and its account. */
 export const CSI_DRIVER_NAME = "spiffe-csi-driver";
@@ -34,7 +35,7 @@ export function csiDriverPod(
     readOnlyRootFilesystem: true,
     capabilities: { drop: ["ALL"] },
   };
-  const resources = { requests: { cpu: "10m", memory: "24Mi" }, limits: { memory: "96Mi" } };
+  const resources = containerResources(undefined, { cpu: "10m", memory: "64Mi" });
   const csiDir = { name: "csi", mountPath: CSI_DIR };
 
   return {

@@ -8,6 +8,7 @@ import { SpiffeCsiDriver } from "./csi-driver";
 import { SpireNamespaces } from "./namespaces";
 import type { DependentOptions } from "./options";
 import { SpireServer } from "./server";
+import type { SpireSizes } from "./sizes";
 
 /** What `Spire` needs. */
 export interface SpireArgs {
@@ -15,6 +16,8 @@ export interface SpireArgs {
   /** Trust domain of this cluster without scheme, for example `aws.agentweave.io`. */
   readonly trustDomain: string;
   readonly settings: SpireSettings;
+  /** Default: `DEFAULT_SIZES`. */
+  readonly sizes?: SpireSizes;
   readonly images: Images;
 }
 
@@ -29,7 +32,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, images } = args;
+    const { cluster, trustDomain, settings, sizes, images } = args;
     const after = (dependency: pulumi.Resource) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), dependency],
@@ -42,12 +45,12 @@ export class Spire extends pulumi.ComponentResource {
     );
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, images },
+      { cluster, trustDomain, settings, sizes, images },
       after(namespaces),
     );
     this.agent = new SpireAgent(
       `${name}-agent`,
-      { cluster, trustDomain, logLevel: settings.logLevel, images },
+      { cluster, trustDomain, logLevel: settings.logLevel, size: sizes?.agent, images },
       after(this.server),
     );
     this.csiDriver = new SpiffeCsiDriver(`${name}-csi-driver`, { cluster, images }, after(this.agent));
@@ -59,3 +62,4 @@ export { SpireAgent } from "./agent";
 export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
 export { SpiffeCsiDriver } from "./csi-driver";
 export { SpireServer, type SpireServerTarget } from "./server";
+export type { SpireSizes } from "./sizes";

@@ -2,6 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { SERVER_PATHS } from "./conf";
+import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
 export const SERVER_CONFIG_MAP = {
@@ -19,12 +20,17 @@ const UID = 1000;
 /** What `serverPod` needs. */
 export interface ServerPodArgs {
   readonly image: string;
+  readonly size?: ContainerSize;
   /** Digest of the rendered configuration; a new one rolls the pod, as SPIRE reads its configuration only at start. */
   readonly configChecksum: string;
 }
 
 /** Template of the server's pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
-export function serverPod({ image, configChecksum }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+export function serverPod({
+  image,
+  size,
+  configChecksum,
+}: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   return {
     metadata: {
@@ -64,8 +70,7 @@ export function serverPod({ image, configChecksum }: ServerPodArgs): k8s.types.i
           startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
-          // No CPU limit: throttling would delay signing for every agent of the cluster at once.
-          resources: { requests: { cpu: "100m", memory: "128Mi" }, limits: { memory: "512Mi" } },
+          resources: containerResources(size, DEFAULT_SIZES.server),
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

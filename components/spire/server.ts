@@ -10,6 +10,7 @@ import { loadBalancerHost } from "./load-balancer";
 import { childOptions, type DependentOptions } from "./options";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
+import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
 
 /** What `SpireServer` needs. */
 export interface SpireServerArgs {
@@ -18,11 +19,7 @@ export interface SpireServerArgs {
   readonly trustDomain: string;
   readonly settings: SpireSettings;
   readonly images: Images;
-  /**
-   * Size of the volume of database and keys, as a Kubernetes quantity. Default `1Gi`. Kubernetes cannot change it in
-   * place: another size later replaces server and volume, and with them the CA, so that every peer starts over.
-   */
-  readonly storageSize?: string;
+  readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
 }
 
 /** Where a SPIRE server's command line is found: all that `exec` through the Kubernetes API needs. */
@@ -52,7 +49,7 @@ export class SpireServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
-    const { cluster, trustDomain, settings, images, storageSize = "1Gi" } = args;
+    const { cluster, trustDomain, settings, sizes, images } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_SERVER.name,
@@ -90,7 +87,11 @@ export class SpireServer extends pulumi.ComponentResource {
           replicas: 1,
           serviceName: SPIRE_SERVER.name,
           selector: { matchLabels: selector(SPIRE_SERVER.name) },
-          template: serverPod({ image: images.spireServer, configChecksum: digest(files) }),
+          template: serverPod({
+            image: images.spireServer,
+            size: sizes?.server,
+            configChecksum: digest(files),
+          }),
           // Volume and CA leave with the server, so that `pulumi destroy` leaves no disk behind that costs money and
           // holds keys. Peers then need a new first bundle, which the trust layer gives them.
           persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
@@ -100,7 +101,7 @@ export class SpireServer extends pulumi.ComponentResource {
               spec: {
                 accessModes: ["ReadWriteOnce"],
                 storageClassName: cluster.storageClassName,
-                resources: { requests: { storage: storageSize } },
+                resources: { requests: { storage: sizes?.storageSize ?? DEFAULT_SIZES.storageSize } },
               },
             },
           ],

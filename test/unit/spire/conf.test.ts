@@ -1,0 +1,292 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../../../components/well-known";
+import {
+  AGENT_PATHS,
+  hclString,
+  renderAgentConf,
+  renderKubeconfig,
+  renderServerConf,
+  SERVER_PATHS,
+  SPIRE_DEFAULTS,
+} from "../../../components/spire/conf";
+import { hclUnquote, parseHcl } from "./hcl";
+
+const TRUST_DOMAIN = "aws.agentweave.io";
+const CLUSTER = "agentweave-aws";
+const serverArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, settings: SPIRE_DEFAULTS };
+const agentArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, logLevel: "INFO" as const };
+
+/** Any text a person could put into a name, and what an attacker would: quotes, interpolations, line ends. */
+const anyText = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc
+    .array(fc.constantFrom('"', "\\", "${", "$", "{", "}", "\n", "\r", "\u2028", "a", "é", "😀"))
+    .map((parts) => parts.join("")),
+);
+
+describe("a string in HCL", () => {
+  test("reads back as what was written, whatever it is", () => {
+    fc.assert(fc.property(anyText, (text) => hclUnquote(hclString(text)) === text));
+  });
+
+  test("never interpolates and never spans lines", () => {
+    fc.assert(fc.property(anyText, (text) => !/\$\{|[\n\r]/.test(hclString(text))));
+  });
+
+  test("is refused if it is not Unicode", () => {
+    expect(() => hclString("\ud800")).toThrow("surrogate");
+  });
+});
+
+describe("server.conf", () => {
+  const conf = parseHcl(renderServerConf(serverArgs));
+
+  test("says what the settings say", () => {
+    expect(conf.server).toMatchObject({
+      trust_domain: TRUST_DOMAIN,
+      ca_ttl: "168h",
+      default_x509_svid_ttl: "1h",
+      log_level: "INFO",
+      log_format: "json",
+      ca_subject: { country: [], organization: ["AgentWeave"], common_name: TRUST_DOMAIN },
+    });
+    expect(
+      parseHcl(
+        renderServerConf({
+          ...serverArgs,
+          settings: {
+            caTtl: "24h",
+            svidTtl: "10m",
+            refreshHint: "30s",
+            logLevel: "DEBUG",
+            caSubject: { country: ["NL"], organization: ["A", "B"], commonName: "root" },
+          },
+        }),
+      ).server,
+    ).toMatchObject({
+      ca_ttl: "24h",
+      default_x509_svid_ttl: "10m",
+      log_level: "DEBUG",
+      federation: { bundle_endpoint: { refresh_hint: "30s" } },
+      ca_subject: { country: ["NL"], organization: ["A", "B"], common_name: "root" },
+    });
+  });
+
+  test("serves the bundle on 8443 with the https_spiffe profile", () => {
+    expect(conf.server).toMatchObject({
+      federation: {
+        bundle_endpoint: {
+          address: "0.0.0.0",
+          port: 8443,
+          refresh_hint: "5m",
+          profile: { https_spiffe: {} },
+        },
+      },
+    });
+  });
+
+  test("uses no key that SPIRE has removed", () => {
+    expect(conf.server).not.toHaveProperty("default_svid_ttl");
+    expect(conf.plugins).not.toHaveProperty("Notifier");
+    expect(conf.plugins).not.toHaveProperty(["NodeAttestor", "k8s_sat"]);
+  });
+
+  test("attests only the agents of the cluster, and publishes the bundle where they mount it", () => {
+    expect(conf.plugins).toMatchObject({
+      NodeAttestor: {
+        k8s_psat: {
+          plugin_data: {
+            clusters: {
+              [CLUSTER]: {
+                service_account_allow_list: ["spire-system:spire-agent"],
+                audience: [SPIRE_AGENT.tokenAudience],
+              },
+            },
+          },
+        },
+      },
+      BundlePublisher: {
+        k8s_configmap: {
+          plugin_data: {
+            clusters: {
+              [CLUSTER]: {
+                namespace: "spire-system",
+                configmap_name: SPIRE_SERVER.bundleConfigMap,
+                configmap_key: SPIRE_SERVER.bundleKey,
+                format: "spiffe",
+              },
+            },
+          },
+        },
+      },
+    });
+  });
+
+  test("names no path outside the mounted directories", () => {
+    const mounts = [
+      SERVER_PATHS.configDir,
+      SERVER_PATHS.dataDir,
+      SERVER_PATHS.kubernetesDir,
+      SERVER_PATHS.socketDir,
+    ];
+    const paths = [...renderServerConf(serverArgs).matchAll(/"(\/[^"]+)"/g)].map(([, path]) => path ?? "");
+    const urlPaths = ["/live", "/ready"];
+    expect(paths.length).toBeGreaterThan(urlPaths.length);
+    for (const path of paths.filter((path) => !urlPaths.includes(path))) {
+      expect(mounts.some((mount) => path === mount || path.startsWith(`${mount}/`))).toBe(true);
+    }
+  });
+
+  test("keeps the meaning of any text in it", () => {
+    fc.assert(
+      fc.property(anyText, anyText, (clusterName, commonName) => {
+        const caSubject = { country: [], organization: [commonName], commonName };
+        const parsed = parseHcl(
+          renderServerConf({ ...serverArgs, clusterName, settings: { ...SPIRE_DEFAULTS, caSubject } }),
+        );
+        expect(parsed.server).toMatchObject({
+          ca_subject: { organization: [commonName], common_name: commonName },
+        });
+        expect(
+          Object.keys(
+            (parsed.plugins as { NodeAttestor: { k8s_psat: { plugin_data: { clusters: object } } } })
+              .NodeAttestor.k8s_psat.plugin_data.clusters,
+          ),
+        ).toEqual([clusterName]);
+      }),
+    );
+  });
+});
+
+describe("agent.conf", () => {
+  const conf = parseHcl(renderAgentConf(agentArgs));
+
+  test("finds the server by its Service, and trusts only the published bundle", () => {
+    expect(conf.agent).toMatchObject({
+      trust_domain: TRUST_DOMAIN,
+      server_address: "spire-server.spire.svc",
+      server_port: SPIRE_PORTS.api,
+      trust_bundle_path: `${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`,
+      trust_bundle_format: "spiffe",
+    });
+    expect(conf.agent).not.toHaveProperty("insecure_bootstrap");
+  });
+
+  test("agrees with the server on cluster name, trust domain and bundle format", () => {
+    const server = parseHcl(renderServerConf(serverArgs));
+    expect(conf).toMatchObject({
+      agent: { trust_domain: (server.server as { trust_domain: string }).trust_domain },
+      plugins: { NodeAttestor: { k8s_psat: { plugin_data: { cluster: CLUSTER } } } },
+    });
+  });
+
+  test("serves the Workload API in the directory that workloads mount", () => {
+    expect(conf.agent).toMatchObject({ socket_path: `${SPIRE_AGENT.socketDir}/${SPIRE_AGENT.socketName}` });
+  });
+});
+
+describe("health checks and metrics", () => {
+  test.each([
+    ["server.conf", renderServerConf(serverArgs)],
+    ["agent.conf", renderAgentConf(agentArgs)],
+  ])("of %s listen where probes and Prometheus look", (_file, text) => {
+    expect(parseHcl(text)).toMatchObject({
+      health_checks: {
+        listener_enabled: true,
+        bind_address: "0.0.0.0",
+        bind_port: String(SPIRE_PORTS.health),
+        live_path: "/live",
+        ready_path: "/ready",
+      },
+      telemetry: { Prometheus: { host: "0.0.0.0", port: SPIRE_PORTS.metrics } },
+    });
+  });
+});
+
+describe("the server's kubeconfig", () => {
+  test("refers to files beside it and holds no credential", () => {
+    const { clusters, users } = JSON.parse(renderKubeconfig()) as {
+      clusters: { cluster: Record<string, string> }[];
+      users: { user: Record<string, string> }[];
+    };
+    expect(clusters.map(({ cluster }) => cluster)).toEqual([
+      { server: "https://kubernetes.default.svc", "certificate-authority": "ca.crt" },
+    ]);
+    expect(users.map(({ user }) => user)).toEqual([{ tokenFile: "token" }]);
+  });
+});
+
+/** Path of a real SPIRE binary: what the variable names, else what is on PATH, else undefined. */
+function realBinary(variable: string, command: string): string | undefined {
+  const named = process.env[variable];
+  if (named !== undefined) return named;
+  const found = spawnSync("sh", ["-c", `command -v ${command}`], { encoding: "utf8" });
+  return found.status === 0 ? found.stdout.trim() : undefined;
+}
+
+const organization = (text: string) => ({ country: [], organization: [text], commonName: text });
+
+describe.each([
+  {
+    variable: "SPIRE_SERVER",
+    command: "spire-server",
+    text: renderServerConf(serverArgs),
+    misspell: "log_format",
+    withText: (text: string) =>
+      renderServerConf({
+        ...serverArgs,
+        clusterName: text,
+        settings: { ...SPIRE_DEFAULTS, caSubject: organization(text) },
+      }),
+  },
+  {
+    variable: "SPIRE_AGENT",
+    command: "spire-agent",
+    text: renderAgentConf(agentArgs),
+    misspell: "log_format",
+    withText: (text: string) => renderAgentConf({ ...agentArgs, clusterName: text }),
+  },
+])("the real $command", ({ variable, command, text, misspell, withText }) => {
+  const binary = realBinary(variable, command);
+  const withBinary = binary === undefined ? test.skip : test;
+  const why = binary === undefined ? ` (skipped: ${command} is not on PATH and ${variable} is not set)` : "";
+  const timeout = 60_000;
+  let directory = "";
+  beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), "spire-conf-"))));
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  const validate = (conf: string) => {
+    const file = join(directory, "conf");
+    writeFileSync(file, conf);
+    return execFileSync(binary ?? "", ["validate", "-config", file], { encoding: "utf8", stdio: "pipe" });
+  };
+
+  withBinary(
+    `finds the rendered file valid${why}`,
+    () => expect(validate(text)).toContain("is valid"),
+    timeout,
+  );
+
+  withBinary(
+    `finds it invalid with a key misspelt, so that it does look${why}`,
+    () => expect(() => validate(text.replace(misspell, `${misspell}_misspelt`))).toThrow("misspelt"),
+    timeout,
+  );
+
+  withBinary(
+    `reads the file with any text in it${why}`,
+    () => {
+      // SPIRE wants a cluster to have a name.
+      const nonEmpty = anyText.filter((name) => name !== "");
+      fc.assert(
+        fc.property(nonEmpty, (name) => validate(withText(name)).includes("is valid")),
+        { numRuns: 20, examples: [["${"], ['"'], ["\\"], ["\n"], ["\0"]] },
+      );
+    },
+    timeout,
+  );
+});

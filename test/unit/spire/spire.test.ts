@@ -1,0 +1,453 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../../../components/clouds/cluster";
+import { isPinned, resolveImages } from "../../../components/images";
+import { Spire, SPIRE_DEFAULTS, type SpireSettings, type SpireSizes } from "../../../components/spire";
+import { CSI_DRIVER, NAMESPACES, SPIRE_AGENT, SPIRE_SERVER } from "../../../components/well-known";
+import { record, valueOf, type Fakes, type Recording, type Registered } from "../clouds/recorder";
+import { parseHcl } from "./hcl";
+import { restrictedViolations } from "./pod-security";
+
+const TYPES = {
+  namespace: "kubernetes:core/v1:Namespace",
+  configMap: "kubernetes:core/v1:ConfigMap",
+  service: "kubernetes:core/v1:Service",
+  statefulSet: "kubernetes:apps/v1:StatefulSet",
+  daemonSet: "kubernetes:apps/v1:DaemonSet",
+  role: "kubernetes:rbac.authorization.k8s.io/v1:Role",
+  clusterRole: "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+  csiDriver: "kubernetes:storage.k8s.io/v1:CSIDriver",
+};
+const LOAD_BALANCER = { status: { loadBalancer: { ingress: [{ hostname: "nlb.example.com" }] } } };
+
+function cluster(name: string): Cluster {
+  return {
+    name,
+    region: "here",
+    clusterName: `agentweave-${name}`,
+    context: `${name}-cluster`,
+    kubeconfig: pulumi.secret("the kubeconfig"),
+    kubernetes: new k8s.Provider(`${name}-kubernetes`, {}),
+    podCidr: "10.0.0.0/16",
+    serviceCidr: "10.1.0.0/16",
+    loadBalancerAnnotations: { "example.com/load-balancer-of": name },
+    loadBalancerClass: `example.com/${name}`,
+    storageClassName: `disk-${name}`,
+  };
+}
+
+interface Options {
+  readonly settings?: Partial<SpireSettings>;
+  readonly sizes?: SpireSizes;
+  readonly fakes?: Fakes;
+}
+
+/** SPIRE in one cloud for each name. */
+function stand(names: string[], { settings, sizes, fakes }: Options = {}) {
+  return record(
+    () =>
+      names.map(
+        (name) =>
+          new Spire(`${name}-spire`, {
+            cluster: cluster(name),
+            trustDomain: `${name}.agentweave.io`,
+            settings: { ...SPIRE_DEFAULTS, ...settings },
+            sizes,
+            images: resolveImages(),
+          }),
+      ),
+    { outputs: { [TYPES.service]: LOAD_BALANCER }, ...fakes },
+  );
+}
+
+let aws: Spire;
+let recording: Recording;
+let objects: Registered[];
+beforeAll(async () => {
+  const [spires, all] = await stand(["aws", "gcp"]);
+  aws = spires[0]!;
+  recording = all;
+  objects = all.resources.filter(({ type }) => type.startsWith("kubernetes:"));
+});
+
+const server = (from = recording) => from.one(TYPES.statefulSet, "aws-spire-server");
+const agent = (from = recording) => from.one(TYPES.daemonSet, "aws-spire-agent");
+const csiDriver = () => recording.one(TYPES.daemonSet, "aws-spire-csi-driver");
+const podOf = ({ inputs }: Registered) => inputs.spec.template;
+const workloads = () => [server(), agent(), csiDriver()];
+
+describe("every object", () => {
+  test("is in the cluster of its own cloud", () => {
+    expect(objects.length).toBeGreaterThan(30);
+    for (const { name, provider } of objects) {
+      expect(provider).toContain(`::${name.split("-")[0]}-kubernetes::`);
+    }
+  });
+
+  test("is the same in each cloud, but for the cloud's names", () => {
+    const of = (cloud: string) =>
+      objects
+        .filter(({ name }) => name.startsWith(cloud))
+        .map(({ type, name }) => `${type} ${name.replace(cloud, "")}`)
+        .sort();
+    expect(of("aws")).toEqual(of("gcp"));
+  });
+
+  test("has the labels of the program", () => {
+    for (const { inputs } of objects) {
+      expect(inputs.metadata.labels).toMatchObject({ "app.kubernetes.io/part-of": "agentweave-mesh" });
+    }
+  });
+});
+
+describe("namespaces", () => {
+  test.each([
+    [NAMESPACES.spireServer, "restricted"],
+    [NAMESPACES.spireSystem, "privileged"],
+  ])("%s admits %s pods", (namespace, level) => {
+    const found = objects.find(
+      ({ type, inputs }) => type === TYPES.namespace && inputs.metadata.name === namespace,
+    );
+    expect(found?.inputs.metadata.labels).toMatchObject({
+      "pod-security.kubernetes.io/enforce": level,
+      "pod-security.kubernetes.io/warn": level,
+    });
+  });
+
+  test("that admit restricted pods only get such", () => {
+    const restricted = workloads().filter(
+      ({ inputs }) => inputs.metadata.namespace === NAMESPACES.spireServer,
+    );
+    expect(restricted.map(({ name }) => name)).toEqual(["aws-spire-server"]);
+    for (const workload of restricted) expect(restrictedViolations(podOf(workload).spec)).toEqual([]);
+  });
+
+  test("that admit privileged ones hold no more privileges than their pods need", () => {
+    expect(restrictedViolations(podOf(agent()).spec)).toEqual([
+      "uses hostPID",
+      "volume agent-sockets is of type hostPath",
+      "container spire-agent may run as root",
+      "container spire-agent runs as user 0",
+    ]);
+    const csi = restrictedViolations(podOf(csiDriver()).spec);
+    expect(csi.filter((violation) => violation.includes("privileged"))).toEqual([
+      "container spiffe-csi-driver is privileged",
+    ]);
+    expect(csi.filter((violation) => violation.includes("uses host"))).toEqual([]);
+  });
+});
+
+describe("every pod", () => {
+  test("has labels that its own selector finds, and no other's", () => {
+    for (const workload of workloads()) {
+      for (const other of workloads()) {
+        const selected = Object.entries(other.inputs.spec.selector.matchLabels).every(
+          ([key, value]) => podOf(workload).metadata.labels[key] === value,
+        );
+        expect(selected).toBe(workload === other);
+      }
+    }
+  });
+
+  test("has pinned images, requests, a memory limit and a read-only root in every container", () => {
+    for (const container of workloads().flatMap((workload) => podOf(workload).spec.containers)) {
+      expect(isPinned(container.image)).toBe(true);
+      expect(container.resources).toMatchObject({
+        requests: { cpu: expect.any(String), memory: expect.any(String) },
+        limits: { memory: expect.any(String) },
+      });
+      expect(container.securityContext.readOnlyRootFilesystem).toBe(true);
+    }
+  });
+
+  test("probes only ports that one of its containers has", () => {
+    let probes = 0;
+    for (const { containers } of workloads().map((workload) => podOf(workload).spec)) {
+      const named = containers.flatMap((c: { ports?: { name: string }[] }) => c.ports ?? []);
+      for (const container of containers) {
+        for (const kind of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+          const port = container[kind]?.httpGet.port;
+          if (port === undefined) continue;
+          probes++;
+          expect(named.map(({ name }: { name: string }) => name)).toContain(port);
+        }
+      }
+    }
+    expect(probes).toBe(8);
+  });
+
+  test("mounts only volumes that it has, and has none that it does not mount", () => {
+    for (const workload of workloads()) {
+      const { containers, volumes } = podOf(workload).spec;
+      const mounted = containers.flatMap((c: { volumeMounts: { name: string }[] }) =>
+        c.volumeMounts.map(({ name }) => name),
+      );
+      const claims = (workload.inputs.spec.volumeClaimTemplates ?? []) as { metadata: { name: string } }[];
+      const there = [...volumes.map((v: { name: string }) => v.name), ...claims.map((c) => c.metadata.name)];
+      expect([...new Set(mounted)].sort()).toEqual(there.sort());
+    }
+  });
+});
+
+describe("the server", () => {
+  const confOf = (from = recording) =>
+    from.one(TYPES.configMap, "aws-spire-server-config").inputs.data["server.conf"] as string;
+  const container = () => podOf(server()).spec.containers[0];
+
+  test("is found under the names that the trust layer uses", async () => {
+    expect(server().inputs.metadata).toMatchObject({ name: "spire-server", namespace: "spire" });
+    expect(server().inputs.spec.replicas).toBe(1);
+    expect(aws.server.target).toMatchObject({
+      cloud: "aws",
+      namespace: server().inputs.metadata.namespace,
+      pod: `${server().inputs.metadata.name}-0`,
+      container: container().name,
+      trustDomain: "aws.agentweave.io",
+    });
+    expect(await pulumi.isSecret(aws.server.target.kubeconfig)).toBe(true);
+  });
+
+  test("listens on the ports that its containers, Services and probes say", () => {
+    const ports = Object.fromEntries(
+      container().ports.map((p: { name: string; containerPort: number }) => [p.name, p.containerPort]),
+    );
+    const conf = parseHcl(confOf());
+    expect(conf).toMatchObject({
+      server: {
+        bind_port: ports.api,
+        federation: { bundle_endpoint: { port: ports["bundle-endpoint"] } },
+      },
+      health_checks: { bind_port: String(ports.health) },
+      telemetry: { Prometheus: { port: ports.metrics } },
+    });
+    expect(podOf(server()).metadata.annotations["prometheus.io/port"]).toBe(String(ports.metrics));
+    for (const { inputs } of recording.all(TYPES.service)) {
+      for (const { port, targetPort } of inputs.spec.ports) expect(ports[targetPort]).toBe(port);
+    }
+  });
+
+  test("publishes its bundle endpoint, and nothing else, through the cloud's load balancer", () => {
+    const published = recording.all(TYPES.service).filter(({ inputs }) => inputs.spec.type !== undefined);
+    expect(published.map(({ name }) => name)).toEqual([
+      "aws-spire-server-federation",
+      "gcp-spire-server-federation",
+    ]);
+    const { metadata, spec } = published[0]!.inputs;
+    expect(metadata.name).toBe("spire-server-federation");
+    expect(metadata.annotations).toEqual({ "example.com/load-balancer-of": "aws" });
+    expect(spec).toMatchObject({ type: "LoadBalancer", loadBalancerClass: "example.com/aws" });
+    expect(spec.ports.map(({ port }: { port: number }) => port)).toEqual([8443]);
+    for (const [key, value] of Object.entries(spec.selector)) {
+      expect(podOf(server()).metadata.labels[key]).toBe(value);
+    }
+  });
+
+  test("keeps database and keys on a volume of the cluster's class, which leaves with it", () => {
+    const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy } = server().inputs.spec;
+    expect(volumeClaimTemplates).toHaveLength(1);
+    expect(volumeClaimTemplates[0].spec).toMatchObject({
+      storageClassName: "disk-aws",
+      resources: { requests: { storage: "1Gi" } },
+    });
+    expect(persistentVolumeClaimRetentionPolicy).toEqual({ whenDeleted: "Delete", whenScaled: "Retain" });
+    const mount = container().volumeMounts.find(
+      ({ name }: { name: string }) => name === volumeClaimTemplates[0].metadata.name,
+    );
+    const conf = parseHcl(confOf()) as {
+      plugins: { KeyManager: { disk: { plugin_data: { keys_path: string } } } };
+    };
+    expect(conf.plugins.KeyManager.disk.plugin_data.keys_path).toMatch(`${mount.mountPath}/`);
+  });
+
+  test("may do in the cluster what its plugins need, and touch no ConfigMap but that of its bundle", () => {
+    const clusterRole = recording.one(TYPES.clusterRole, "aws-spire-server-cluster-role").inputs.rules;
+    expect(clusterRole).toEqual([
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+      { apiGroups: [""], resources: ["nodes"], verbs: ["get"] },
+    ]);
+    const role = recording.one(TYPES.role, "aws-spire-server-role").inputs;
+    expect(role.metadata.namespace).toBe(agent().inputs.metadata.namespace);
+    expect(role.rules).toContainEqual({
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: [SPIRE_SERVER.bundleConfigMap],
+      verbs: ["get", "create", "patch"],
+    });
+    for (const { resources, resourceNames } of role.rules) {
+      expect(resources.includes("configmaps")).toBe(resourceNames !== undefined);
+    }
+  });
+
+  test("finds token and CA certificate beside the kubeconfig that names them", () => {
+    const volume = podOf(server()).spec.volumes.find(({ name }: { name: string }) => name === "kubernetes");
+    const files = volume.projected.sources.flatMap(
+      (s: { configMap?: { items: { path: string }[] }; serviceAccountToken?: { path: string } }) =>
+        s.serviceAccountToken?.path ?? s.configMap?.items.map(({ path }) => path) ?? [],
+    );
+    expect(files.sort()).toEqual(["ca.crt", "kubeconfig", "token"]);
+  });
+
+  test("restarts when its configuration changes, and only then", async () => {
+    const checksum = (from: Recording) => podOf(server(from)).metadata.annotations["checksum/config"];
+    const [, same] = await stand(["aws"], { sizes: { server: { memory: "1Gi" } } });
+    const [, other] = await stand(["aws"], { settings: { refreshHint: "10m" } });
+    expect(checksum(same)).toBe(checksum(recording));
+    expect(confOf(other)).not.toBe(confOf());
+    expect(checksum(other)).not.toBe(checksum(recording));
+  });
+
+  test("takes sizes from its arguments", async () => {
+    const [, sized] = await stand(["aws"], { sizes: { storageSize: "5Gi", server: { cpu: "2" } } });
+    const { template, volumeClaimTemplates } = server(sized).inputs.spec;
+    expect(template.spec.containers[0].resources).toEqual({
+      requests: { cpu: "2", memory: "256Mi" },
+      limits: { memory: "256Mi" },
+    });
+    expect(volumeClaimTemplates[0].spec.resources.requests.storage).toBe("5Gi");
+  });
+});
+
+describe("the address of the bundle endpoint", () => {
+  const address = async (ingress: object[] | undefined) => {
+    const outputs = { [TYPES.service]: { status: { loadBalancer: { ingress } } } };
+    const [[spire]] = await stand(["aws"], { fakes: { outputs } });
+    return valueOf(spire!.server.bundleEndpointUrl);
+  };
+
+  test("is the load balancer's host name, or its IP address of either version", async () => {
+    expect(await valueOf(aws.server.endpointHost)).toBe("nlb.example.com");
+    expect(await address([{ hostname: "a.example.com", ip: "192.0.2.1" }])).toBe(
+      "https://a.example.com:8443",
+    );
+    expect(await address([{ ip: "192.0.2.1" }])).toBe("https://192.0.2.1:8443");
+    expect(await address([{ ip: "2001:db8::1" }])).toBe("https://[2001:db8::1]:8443");
+  });
+
+  test("is unknown at a preview before the load balancer exists, whether its status is unknown or empty", async () => {
+    for (const outputs of [{}, { [TYPES.service]: { status: { loadBalancer: {} } } }]) {
+      const [[spire]] = await stand(["aws"], { fakes: { preview: true, outputs } });
+      for (const output of [spire!.server.endpointHost, spire!.server.bundleEndpointUrl]) {
+        expect(await (output as unknown as { isKnown: Promise<boolean> }).isKnown).toBe(false);
+      }
+    }
+  });
+});
+
+describe("the agent", () => {
+  test("starts from the bundle that the server publishes, in a namespace that it can mount it from", () => {
+    const { plugins } = parseHcl(
+      recording.one(TYPES.configMap, "aws-spire-server-config").inputs.data["server.conf"],
+    ) as { plugins: { BundlePublisher: { k8s_configmap: { plugin_data: { clusters: object } } } } };
+    const published = Object.values(plugins.BundlePublisher.k8s_configmap.plugin_data.clusters)[0];
+    const { volumes } = podOf(agent()).spec;
+    expect(published).toMatchObject({
+      namespace: agent().inputs.metadata.namespace,
+      configmap_name: volumes.find(({ name }: { name: string }) => name === "bundle").configMap.name,
+    });
+  });
+
+  test("attests with a token for the server, under the cluster name that the server knows", () => {
+    const token = podOf(agent()).spec.volumes.find(({ name }: { name: string }) => name === "token");
+    expect(token.projected.sources).toEqual([
+      {
+        serviceAccountToken: {
+          path: "spire-agent",
+          audience: SPIRE_AGENT.tokenAudience,
+          expirationSeconds: expect.any(Number),
+        },
+      },
+    ]);
+    const conf = recording.one(TYPES.configMap, "aws-spire-agent-config").inputs.data["agent.conf"];
+    expect(parseHcl(conf)).toMatchObject({
+      plugins: { NodeAttestor: { k8s_psat: { plugin_data: { cluster: "agentweave-aws" } } } },
+    });
+  });
+
+  test("runs on every node, and may read what attestation needs, and nothing else", () => {
+    expect(podOf(agent()).spec.tolerations).toEqual([{ operator: "Exists" }]);
+    expect(recording.one(TYPES.clusterRole, "aws-spire-agent-cluster-role").inputs.rules).toEqual([
+      { apiGroups: [""], resources: ["pods", "nodes", "nodes/proxy"], verbs: ["get"] },
+    ]);
+  });
+});
+
+describe("the CSI driver", () => {
+  test("mounts the directory of the node in which the agent has its socket", () => {
+    const socketDir = (workload: Registered) =>
+      podOf(workload).spec.volumes.find(({ name }: { name: string }) => name === "agent-sockets").hostPath
+        .path;
+    expect(socketDir(csiDriver())).toBe(socketDir(agent()));
+    const { volumeMounts } = podOf(agent()).spec.containers[0];
+    expect(volumeMounts).toContainEqual({ name: "agent-sockets", mountPath: SPIRE_AGENT.socketDir });
+  });
+
+  test("is registered for ephemeral volumes under the name that pods use", () => {
+    const { metadata, spec } = recording.one(TYPES.csiDriver, "aws-spire-csi-driver-object").inputs;
+    expect(metadata.name).toBe("csi.spiffe.io");
+    expect(spec).toEqual({
+      volumeLifecycleModes: ["Ephemeral"],
+      attachRequired: false,
+      podInfoOnMount: true,
+      fsGroupPolicy: "None",
+    });
+    const registrar = podOf(csiDriver()).spec.containers[1];
+    expect(registrar.args).toContain(
+      `--kubelet-registration-path=/var/lib/kubelet/plugins/${CSI_DRIVER}/csi.sock`,
+    );
+  });
+});
+
+describe("on destroy", () => {
+  const inCluster = (cloud: string, part: string) =>
+    objects.filter(
+      ({ name }) => name === `${cloud}-spire-${part}` || name.startsWith(`${cloud}-spire-${part}-`),
+    );
+
+  test.each([
+    ["the CSI driver", "csi-driver", "the agents", "agent"],
+    ["the agents", "agent", "the server", "server"],
+    ["the server", "server", "the namespaces", "namespaces"],
+  ])("all of %s leaves before all of %3$s", (_name, part, _other, later) => {
+    expect(inCluster("aws", part).length).toBeGreaterThan(0);
+    expect(inCluster("aws", later).length).toBeGreaterThan(0);
+    for (const first of inCluster("aws", part)) {
+      for (const then of inCluster("aws", later)) expect(recording.leavesBefore(first, then)).toBe(true);
+    }
+  });
+
+  test("a pod leaves before the rights and files that it uses", () => {
+    for (const workload of workloads()) {
+      const uses = objects.filter(
+        ({ name, type }) => name.startsWith(`${workload.name}-`) && type !== TYPES.service,
+      );
+      expect(uses.length).toBeGreaterThan(1);
+      for (const used of uses) expect(recording.leavesBefore(workload, used)).toBe(true);
+    }
+  });
+
+  test("no cloud waits for another", () => {
+    for (const first of inCluster("aws", "csi-driver")) {
+      for (const other of objects.filter(({ name }) => name.startsWith("gcp"))) {
+        expect(recording.leavesBefore(first, other)).toBe(false);
+      }
+    }
+  });
+
+  test("a workload that depends on the CSI driver leaves before it", async () => {
+    const [, all] = await record(
+      () => {
+        const here = cluster("aws");
+        const spire = new Spire("aws-spire", {
+          cluster: here,
+          trustDomain: "aws.agentweave.io",
+          settings: SPIRE_DEFAULTS,
+          images: resolveImages(),
+        });
+        new k8s.core.v1.Pod("workload", {}, { provider: here.kubernetes, dependsOn: spire.csiDriver });
+      },
+      { outputs: { [TYPES.service]: LOAD_BALANCER } },
+    );
+    const workload = all.one("kubernetes:core/v1:Pod");
+    expect(all.leavesBefore(workload, all.one(TYPES.daemonSet, "aws-spire-csi-driver"))).toBe(true);
+  });
+});
