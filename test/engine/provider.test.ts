@@ -1,0 +1,429 @@
+// The providers against real SPIRE server processes on loopback, with a local process in place of exec through the Kubernetes API.
+import { parseSpiffeBundle } from "../../components/trust/bundle";
+import type { Connect, Server } from "../../components/trust/connect";
+import {
+  makeFederationRelationshipProvider,
+  type RelationshipInputs,
+} from "../../components/trust/federation-relationship";
+import { type EntryInputs, makeRegistrationEntryProvider } from "../../components/trust/registration-entry";
+import { type Run, spireServer } from "../../components/trust/spire-server";
+import { makeTrustBundleProvider } from "../../components/trust/trust-bundle";
+import { serverSpiffeId } from "../../components/well-known";
+import { selfSigned, spiffeBundle } from "../support/certificate";
+import { spireServerBinary, TestSpireServer } from "../support/spire";
+
+jest.setTimeout(120_000);
+
+const AWS = "aws.example.org";
+const GCP = "gcp.example.org";
+let aws: TestSpireServer;
+let gcp: TestSpireServer;
+/** Every command that the providers ran, as `cloud: command`. */
+const ran: string[] = [];
+/** Called before each command; a test may make it do harm. */
+let before: (cloud: string, args: string[]) => Promise<void> | void = () => undefined;
+
+const server = (cloud: string, trustDomain: string): Server => ({
+  cloud,
+  trustDomain,
+  namespace: "spire",
+  pod: "spire-server-0",
+  container: "spire-server",
+});
+const connect: Connect = ({ cloud }, _kubeconfig, patience) => {
+  const run: Run = async (args, stdin) => {
+    ran.push(`${cloud}: ${args.slice(0, 2).join(" ")}`);
+    await before(cloud, args);
+    return (cloud === "aws" ? aws : gcp).run(args, stdin);
+  };
+  return spireServer(cloud, run, { ...patience, limitMs: Math.min(patience.limitMs, 5000) });
+};
+
+const bundles = makeTrustBundleProvider(connect);
+const relationships = makeFederationRelationshipProvider(connect);
+const entries = makeRegistrationEntryProvider(connect);
+
+const relationship = (): RelationshipInputs => ({
+  target: server("gcp", GCP),
+  targetKubeconfig: "gcp's",
+  source: server("aws", AWS),
+  sourceKubeconfig: "aws's",
+  bundleEndpointUrl: aws.bundleEndpointUrl,
+  endpointSpiffeId: serverSpiffeId(AWS),
+  timeoutSeconds: 20,
+});
+const entry = (more: Partial<EntryInputs> = {}): EntryInputs => ({
+  target: server("gcp", GCP),
+  kubeconfig: "gcp's",
+  spiffeId: `spiffe://${GCP}/agent/planner`,
+  parentId: serverSpiffeId(GCP),
+  selectors: ["k8s:ns:agents", "k8s:sa:planner"],
+  federatesWith: [AWS],
+  x509SvidTtlSeconds: 0,
+  timeoutSeconds: 5,
+  ...more,
+});
+
+const bundleOf = async (which: TestSpireServer): Promise<string> =>
+  (await which.run(["bundle", "show", "-format", "spiffe"])).stdout;
+const digestOf = async (which: TestSpireServer) =>
+  parseSpiffeBundle(await bundleOf(which), which.trustDomain, new Date()).digest;
+const stored = async () => connect(server("gcp", GCP), "", { limitMs: 1000 }).bundleStored(AWS);
+const storedRelationships = async () => connect(server("gcp", GCP), "", { limitMs: 1000 }).federationList();
+const rotate = async (which: TestSpireServer): Promise<void> => {
+  const prepared = await which.run(["localauthority", "x509", "prepare", "-output", "json"]);
+  expect(prepared).toMatchObject({ exitCode: 0 });
+};
+const plant = async (bundle: string) =>
+  expect(
+    await gcp.run(["bundle", "set", "-id", `spiffe://${AWS}`, "-format", "spiffe"], bundle),
+  ).toMatchObject({ exitCode: 0 });
+
+beforeEach(async () => {
+  const binary = spireServerBinary();
+  [aws, gcp] = await Promise.all([TestSpireServer.make(binary, AWS), TestSpireServer.make(binary, GCP)]);
+  await Promise.all([aws.start(), gcp.start()]);
+  ran.length = 0;
+  before = () => undefined;
+});
+
+afterEach(() => Promise.all([aws.remove(), gcp.remove()]));
+
+describe("A TrustBundle", () => {
+  const inputs = { target: server("aws", AWS), kubeconfig: "aws's", timeoutSeconds: 5 };
+
+  it("outputs what the server's own bundle says", async () => {
+    const { id, outs } = await bundles.create(inputs);
+    expect(id).toBe(`spiffe://${AWS}`);
+    expect(outs).toMatchObject({ ...inputs, trustDomain: AWS, digest: await digestOf(aws) });
+    expect(outs.authorities).toMatchObject([{ spiffeId: `spiffe://${AWS}`, notAfter: outs.expiresAt }]);
+  });
+
+  it("shows a rotation at the next refresh, without a change for the next up to make", async () => {
+    const { id, outs } = await bundles.create(inputs);
+    await rotate(aws);
+    const read = await bundles.read(id, outs);
+    expect(read.props.authorities).toHaveLength(2);
+    expect(read.props.sequence).toBeGreaterThan(outs.sequence);
+    expect(await bundles.diff(id, read.props, inputs)).toMatchObject({ changes: false });
+  });
+
+  it("waits for a server that starts", async () => {
+    await aws.kill();
+    const creating = bundles.create(inputs);
+    await aws.start();
+    expect((await creating).outs.digest).toBe(await digestOf(aws));
+  });
+
+  it("fails with the server's own words when the server does not come", async () => {
+    await aws.kill();
+    await expect(bundles.create({ ...inputs, timeoutSeconds: 1 })).rejects.toThrow(
+      /^aws: spire-server healthcheck failed \(exit 1\): Error: server is unhealthy: unable to determine health \(gave up waiting for spire-server healthcheck after \d s\)$/,
+    );
+  });
+
+  it("refuses a server of another trust domain than the one expected", async () => {
+    const other = { ...inputs, target: server("aws", "azure.example.org") };
+    await expect(bundles.create(other)).rejects.toThrow(
+      /bundle of trust domain azure\.example\.org refused: .* authority of spiffe:\/\/aws\.example\.org/,
+    );
+  });
+});
+
+describe("A FederationRelationship", () => {
+  it("gives the target the endpoint and the bundle of the source, and proves it by a live fetch", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    expect(id).toBe(`${GCP}/${AWS}`);
+    expect(outs).toMatchObject({
+      trustDomain: AWS,
+      bundleState: "current",
+      storedDigest: await digestOf(aws),
+    });
+    expect(ran).toContain("gcp: federation refresh");
+    expect(await storedRelationships()).toMatchObject([
+      {
+        trust_domain: AWS,
+        bundle_endpoint_url: aws.bundleEndpointUrl,
+        https_spiffe: { endpoint_spiffe_id: serverSpiffeId(AWS) },
+      },
+    ]);
+  });
+
+  it("changes nothing when a refresh finds all as it was", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    ran.length = 0;
+    const read = await relationships.read(id, outs);
+    expect(read).toEqual({ id, props: outs, inputs: relationship() });
+    expect(await relationships.diff(id, read.props, relationship())).toEqual({
+      changes: false,
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
+    expect(ran.sort()).toEqual(["aws: bundle show", "gcp: federation list"]);
+  });
+
+  it("adopts what an interrupted up left, and overwrites nothing in it", async () => {
+    await relationships.create(relationship());
+    ran.length = 0;
+    const again = await relationships.create(relationship());
+    expect(again.outs.bundleState).toBe("current");
+    expect(ran.filter((command) => /create|update/.test(command))).toEqual([]);
+  });
+
+  it("is finished by the next up when the target is killed in mid-create", async () => {
+    let restarted: Promise<void> | undefined;
+    before = async (cloud, args) => {
+      if (!restarted && cloud === "gcp" && args[1] === "refresh") {
+        await gcp.kill();
+        restarted = gcp.start();
+      }
+    };
+    expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
+    expect(restarted).toBeDefined();
+    await restarted;
+  });
+
+  it("is not made twice when the answer to its creation was lost", async () => {
+    before = async (cloud, args) => {
+      if (cloud === "gcp" && args[1] === "create") {
+        before = () => undefined;
+        const inputs = relationship();
+        const bundle = JSON.parse(await bundleOf(aws)) as unknown;
+        const made = {
+          trustDomain: AWS,
+          bundleEndpointURL: inputs.bundleEndpointUrl,
+          bundleEndpointProfile: "https_spiffe",
+          endpointSPIFFEID: inputs.endpointSpiffeId,
+          trustDomainBundle: bundle,
+          trustDomainBundleFormat: "spiffe",
+        };
+        await gcp.run(
+          ["federation", "create", "-data", "-"],
+          JSON.stringify({ federationRelationships: [made] }),
+        );
+      }
+    };
+    expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
+    expect(await storedRelationships()).toHaveLength(1);
+  });
+
+  it("that was removed by hand is seen by a refresh and made anew", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await gcp.run(["federation", "delete", "-id", AWS]);
+    expect((await relationships.read(id, outs)).id).toBe("");
+    expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
+  });
+
+  it("is gone after the target lost its database", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await gcp.loseDatabase();
+    expect((await relationships.read(id, outs)).id).toBe("");
+  });
+
+  it("is repaired after the source lost its database, because the target could never again authenticate it by itself", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await aws.loseDatabase();
+    const read = await relationships.read(id, outs);
+    expect(read.props.bundleState).toBe("stale");
+    expect(await relationships.diff(id, read.props, relationship())).toMatchObject({
+      changes: true,
+      replaces: [],
+    });
+    const updated = await relationships.update(id, read.props, relationship());
+    expect(updated.outs).toMatchObject({ bundleState: "current", storedDigest: await digestOf(aws) });
+  });
+
+  it("with a tampered bundle is seen by a refresh and repaired", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await plant(spiffeBundle([selfSigned({ uri: `spiffe://${AWS}` })], { spiffe_sequence: 99 }));
+    const read = await relationships.read(id, outs);
+    expect(read.props.bundleState).toBe("stale");
+    const { outs: repaired } = await relationships.update(id, read.props, relationship());
+    expect(repaired.storedDigest).toBe(await digestOf(aws));
+  });
+
+  it("whose bundle was taken away is seen by a refresh and repaired", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await gcp.run(["bundle", "delete", "-id", `spiffe://${AWS}`, "-mode", "dissociate"]);
+    const read = await relationships.read(id, outs);
+    expect(read.props.bundleState).toBe("missing");
+    expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: true });
+    expect((await relationships.update(id, read.props, relationship())).outs.bundleState).toBe("current");
+  });
+
+  it("follows a rotation of the source without a change for the next up to make", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await rotate(aws);
+    const read = await relationships.read(id, outs);
+    expect(read.props).toMatchObject({ bundleState: "current", storedDigest: await digestOf(aws) });
+    expect(read.props.storedDigest).not.toBe(outs.storedDigest);
+    expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: false });
+  });
+
+  it("is unverified, and neither gone nor changed, while the endpoint cannot be reached after a rotation", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    const old = await bundleOf(aws);
+    await rotate(aws);
+    const rotated = await bundleOf(aws);
+    expect(rotated).not.toBe(old);
+    before = (cloud, args) => (cloud === "gcp" && args[1] === "refresh" ? aws.kill() : undefined);
+    const read = await relationships.read(id, outs);
+    expect(read.props.bundleState).toBe("unverified");
+    expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: false });
+  });
+
+  it("never overwrites a newer stored bundle with an older one", async () => {
+    const old = await bundleOf(aws);
+    await relationships.create(relationship());
+    await rotate(aws);
+    await gcp.run(["federation", "refresh", "-id", `spiffe://${AWS}`]);
+    const newer = (await stored())?.x509_authorities;
+    expect(newer).toHaveLength(2);
+    // The source shows its bundle of before the rotation, as one restored from a backup would, and its endpoint is away.
+    const stale: Connect = (which, kubeconfig, patience) => {
+      const real = connect(which, kubeconfig, patience);
+      return which.cloud === "aws"
+        ? { ...real, healthcheck: () => Promise.resolve(), bundleShow: () => Promise.resolve(old) }
+        : real;
+    };
+    await aws.kill();
+    const behind = makeFederationRelationshipProvider(stale);
+    await expect(behind.create({ ...relationship(), timeoutSeconds: 1 })).rejects.toThrow(
+      /connection refused/,
+    );
+    expect((await stored())?.x509_authorities).toEqual(newer);
+  });
+
+  it("fails at once when what answers at the endpoint is another server, and says what to check", async () => {
+    const wrong = { ...relationship(), bundleEndpointUrl: gcp.bundleEndpointUrl, timeoutSeconds: 60 };
+    await expect(relationships.create(wrong)).rejects.toThrow(
+      /^gcp: spire-server federation refresh failed \(exit 1\): .*x509svid: .*check that the address belongs to that cloud's SPIRE server\.$/s,
+    );
+    // What was half made is adopted when the address is put right.
+    expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
+  });
+
+  it("fails at once when the endpoint presents another SPIFFE id", async () => {
+    const wrong = { ...relationship(), endpointSpiffeId: `spiffe://${AWS}/other`, timeoutSeconds: 60 };
+    await expect(relationships.create(wrong)).rejects.toThrow(
+      /unexpected ID .* The endpoint must present spiffe:\/\/aws\.example\.org\/other/s,
+    );
+  });
+
+  it("takes a changed endpoint by an update in place", async () => {
+    const moved = relationship();
+    const { id, outs } = await relationships.create({
+      ...moved,
+      bundleEndpointUrl: moved.bundleEndpointUrl.replace("127.0.0.1", "localhost"),
+    });
+    expect(await relationships.diff(id, outs, moved)).toMatchObject({ changes: true, replaces: [] });
+    await relationships.update(id, outs, moved);
+    expect(await storedRelationships()).toMatchObject([{ bundle_endpoint_url: moved.bundleEndpointUrl }]);
+  });
+
+  it("runs no command for a kubeconfig that was rendered anew", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    const renewed = { ...relationship(), targetKubeconfig: "new", sourceKubeconfig: "new" };
+    expect(await relationships.diff(id, outs, renewed)).toEqual({
+      changes: true,
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
+    ran.length = 0;
+    expect((await relationships.update(id, outs, renewed)).outs).toEqual({ ...outs, ...renewed });
+    expect(ran).toEqual([]);
+  });
+
+  it("leaves in the right order and with nothing behind, and may be gone already", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    const { id: entryId } = await entries.create(entry());
+    ran.length = 0;
+    await relationships.delete(id, outs);
+    expect(ran).toEqual(["gcp: federation delete", "gcp: bundle delete"]);
+    expect(await storedRelationships()).toEqual([]);
+    expect(await stored()).toBeUndefined();
+    expect(
+      (await connect(server("gcp", GCP), "", { limitMs: 1000 }).entryList()).find(
+        (found) => found.id === entryId,
+      ),
+    ).toMatchObject({ federates_with: [] });
+    await relationships.delete(id, outs);
+  });
+
+  it("is read as an error, never as gone, while a server cannot be reached", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await gcp.kill();
+    await expect(relationships.read(id, outs)).rejects.toThrow(/^gcp: spire-server federation list failed/);
+  });
+});
+
+describe("A RegistrationEntry", () => {
+  beforeEach(async () => {
+    await relationships.create(relationship());
+    ran.length = 0;
+  });
+
+  it("is made on the server, and a refresh finds it as it was", async () => {
+    const { id, outs } = await entries.create(entry());
+    expect(outs.entryId).toBe(id);
+    expect(await entries.read(id, outs)).toEqual({ id, props: outs, inputs: entry() });
+    expect(await entries.diff(id, outs, entry())).toEqual({
+      changes: false,
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
+  });
+
+  it("is read once for all entries of a server", async () => {
+    const made = await Promise.all(
+      ["a", "b", "c"].map((name) => entries.create(entry({ spiffeId: `spiffe://${GCP}/${name}` }))),
+    );
+    ran.length = 0;
+    const read = await Promise.all(made.map(({ id, outs }) => entries.read(id, outs)));
+    expect(read.map(({ id }) => id)).toEqual(made.map(({ id }) => id));
+    expect(ran).toEqual(["gcp: entry show"]);
+  });
+
+  it("adopts a similar entry and brings it to what is asked for", async () => {
+    const first = await entries.create(entry({ federatesWith: [] }));
+    const second = await entries.create(entry({ x509SvidTtlSeconds: 600 }));
+    expect(second.id).toBe(first.id);
+    expect((await entries.read(second.id, second.outs)).props).toMatchObject({
+      federatesWith: [AWS],
+      x509SvidTtlSeconds: 600,
+    });
+  });
+
+  it("of which a peer was taken away shows it at a refresh, and is repaired by an update in place", async () => {
+    const { id, outs } = await entries.create(entry());
+    await gcp.run(["bundle", "delete", "-id", `spiffe://${AWS}`, "-mode", "dissociate"]);
+    const read = await entries.read(id, outs);
+    expect(read.props.federatesWith).toEqual([]);
+    expect(await entries.diff(id, read.props, entry())).toMatchObject({ changes: true, replaces: [] });
+    await plant(await bundleOf(aws));
+    await entries.update(id, read.props, entry());
+    expect((await entries.read(id, outs)).props.federatesWith).toEqual([AWS]);
+  });
+
+  it("cannot name a peer whose bundle is not there, and says what to do", async () => {
+    await expect(entries.create(entry({ federatesWith: ["azure.example.org"] }))).rejects.toThrow(
+      /^gcp: spire-server entry create failed \(exit 0\): code 13, .*gcp must hold the bundles of azure\.example\.org first/s,
+    );
+  });
+
+  it("is gone after a lost database; an update that comes first makes it again under the same id", async () => {
+    const { id, outs } = await entries.create(entry());
+    await gcp.loseDatabase();
+    expect((await entries.read(id, outs)).id).toBe("");
+    const changed = entry({ federatesWith: [], x509SvidTtlSeconds: 60 });
+    await entries.update(id, outs, changed);
+    expect((await entries.read(id, outs)).props).toMatchObject({ entryId: id, x509SvidTtlSeconds: 60 });
+  });
+
+  it("leaves the server, and may be gone already", async () => {
+    const { id, outs } = await entries.create(entry());
+    await entries.delete(id, outs);
+    expect((await entries.read(id, outs)).id).toBe("");
+    await entries.delete(id, outs);
+  });
+});

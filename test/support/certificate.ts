@@ -1,0 +1,69 @@
+// Self-signed X.509 certificates for tests, written as DER (RFC 5280), because Node can read certificates but not make them.
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+
+const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
+  const body = Buffer.concat(parts);
+  const length =
+    body.length < 128
+      ? [body.length]
+      : body.length < 256
+        ? [0x81, body.length]
+        : [0x82, body.length >> 8, body.length & 255];
+  return Buffer.concat([Buffer.from([tag, ...length]), body]);
+};
+const sequence = (...parts: Buffer[]) => tlv(0x30, ...parts);
+const octets = (part: Buffer) => tlv(0x04, part);
+const bits = (part: Buffer) => tlv(0x03, Buffer.from([0]), part);
+const oid = (hex: string) => tlv(0x06, Buffer.from(hex, "hex"));
+const TRUE = Buffer.from([0x01, 0x01, 0xff]);
+const generalizedTime = (time: Date) =>
+  tlv(0x18, Buffer.from(`${time.toISOString().replace(/[-:T]/g, "").slice(0, 14)}Z`));
+
+export interface CertificateOptions {
+  /** URI SAN; undefined leaves the extension out. */
+  uri?: string;
+  /** Default: a week from now. */
+  notAfter?: Date;
+  /** Default true. */
+  ca?: boolean;
+}
+
+/** DER of a new self-signed certificate with a new P-256 key, valid since 2020. */
+export function selfSigned({
+  uri,
+  notAfter = new Date(Date.now() + 7 * 86_400_000),
+  ca = true,
+}: CertificateOptions = {}): Buffer {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
+  const name = sequence(tlv(0x31, sequence(oid("55040a"), tlv(0x0c, Buffer.from("SPIFFE"))))); // O=SPIFFE
+  const basicConstraints = sequence(oid("551d13"), TRUE, octets(ca ? sequence(TRUE) : sequence()));
+  const alternativeName =
+    uri === undefined ? [] : [sequence(oid("551d11"), octets(sequence(tlv(0x86, Buffer.from(uri)))))];
+  const body = sequence(
+    tlv(0xa0, tlv(0x02, Buffer.from([2]))), // version 3
+    tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
+    algorithm,
+    name,
+    sequence(generalizedTime(new Date("2020-01-01T00:00:00Z")), generalizedTime(notAfter)),
+    name,
+    publicKey.export({ format: "der", type: "spki" }),
+    tlv(0xa3, sequence(basicConstraints, ...alternativeName)),
+  );
+  return sequence(body, algorithm, bits(sign("sha256", body, privateKey)));
+}
+
+/** A bundle in SPIFFE format with these X.509 authorities; what is no certificate goes in as it is. */
+export function spiffeBundle(ders: Buffer[], more: Record<string, unknown> = {}): string {
+  const jwk = (der: Buffer) => {
+    try {
+      return new X509Certificate(der).publicKey.export({ format: "jwk" });
+    } catch {
+      return { kty: "EC" };
+    }
+  };
+  return JSON.stringify({
+    keys: ders.map((der) => ({ use: "x509-svid", ...jwk(der), x5c: [der.toString("base64")] })),
+    ...more,
+  });
+}

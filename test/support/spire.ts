@@ -1,0 +1,148 @@
+// SPIRE servers as local processes on loopback, for tests: the stand-in, or whichever binary SPIRE_SERVER names.
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Run } from "../../components/trust/spire-server";
+
+const root = resolve(__dirname, "../..");
+
+/** Path of the binary: `SPIRE_SERVER`, else the stand-in, built from this checkout (Go's own cache makes the second build quick). */
+export function spireServerBinary(): string {
+  return (built ??= process.env["SPIRE_SERVER"] ?? buildStandIn());
+}
+
+let built: string | undefined;
+
+function buildStandIn(): string {
+  const binary = join(root, ".rehearsal", "test-bin", "spire-server");
+  const build = ["build", "-o", binary, "./cmd/spire-server"];
+  execFileSync("go", build, {
+    cwd: join(root, "rehearsal", "spire"),
+    env: { ...process.env, CGO_ENABLED: "0" },
+    stdio: "pipe",
+  });
+  return binary;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** A SPIRE server of a test. */
+export class TestSpireServer {
+  private process: ChildProcess | undefined;
+
+  private constructor(
+    private readonly binary: string,
+    readonly trustDomain: string,
+    private readonly dir: string,
+    private readonly ports: { api: number; endpoint: number },
+  ) {}
+
+  /** Makes the server's directory and configuration; `start` runs it. */
+  static async make(binary: string, trustDomain: string, caTtl = "168h"): Promise<TestSpireServer> {
+    const server = new TestSpireServer(binary, trustDomain, mkdtempSync(join(tmpdir(), "spire-")), {
+      api: await freePort(),
+      endpoint: await freePort(),
+    });
+    const data = join(server.dir, "data");
+    writeFileSync(
+      join(server.dir, "server.conf"),
+      `server {
+  bind_address = "127.0.0.1"
+  bind_port = ${server.ports.api}
+  socket_path = "${server.socket}"
+  trust_domain = "${trustDomain}"
+  data_dir = "${data}"
+  log_level = "INFO"
+  ca_ttl = "${caTtl}"
+  default_x509_svid_ttl = "1h"
+  federation {
+    bundle_endpoint {
+      address = "127.0.0.1"
+      port = ${server.ports.endpoint}
+      refresh_hint = "5m"
+      profile "https_spiffe" {}
+    }
+  }
+}
+plugins {
+  DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${data}/datastore.sqlite3" } }
+  KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
+  NodeAttestor "join_token" { plugin_data {} }
+}
+`,
+    );
+    return server;
+  }
+
+  private get socket(): string {
+    return join(this.dir, "api.sock");
+  }
+
+  /** Address of the bundle endpoint. */
+  get bundleEndpointUrl(): string {
+    return `https://127.0.0.1:${this.ports.endpoint}`;
+  }
+
+  /** Runs `spire-server` against this server, as exec in its container would. */
+  readonly run: Run = (args, stdin) =>
+    new Promise((done, fail) => {
+      const child = execFile(this.binary, [...args, "-socketPath", this.socket], (error, stdout, stderr) => {
+        if (error && typeof error.code !== "number" && !error.signal) fail(error);
+        else
+          done({ exitCode: error ? (typeof error.code === "number" ? error.code : 137) : 0, stdout, stderr });
+      });
+      // A command that reads no input may end before this is written.
+      child.stdin?.on("error", () => undefined).end(stdin ?? "");
+    });
+
+  /** Starts the process and waits until it is healthy, for 20 s at most. */
+  async start(): Promise<void> {
+    mkdirSync(join(this.dir, "data"), { recursive: true });
+    const log = openSync(join(this.dir, "log"), "a");
+    this.process = spawn(this.binary, ["run", "-config", join(this.dir, "server.conf")], {
+      stdio: ["ignore", log, log],
+    });
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      if ((await this.run(["healthcheck"])).exitCode === 0) return;
+      if (Date.now() > deadline || this.process.exitCode !== null) {
+        throw new Error(
+          `spire-server of ${this.trustDomain} did not get healthy:\n${readFileSync(join(this.dir, "log"), "utf8")}`,
+        );
+      }
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+  }
+
+  /** Ends the process, at once. */
+  async kill(): Promise<void> {
+    if (!this.process || this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const ended = once(this.process, "exit");
+    this.process.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Kills the server, takes its database and keys away, and starts it again. */
+  async loseDatabase(): Promise<void> {
+    await this.kill();
+    rmSync(join(this.dir, "data"), { recursive: true });
+    await this.start();
+  }
+
+  /** Ends the process and removes all it left. */
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
