@@ -1,8 +1,5 @@
-/** @type {import("jest").Config} */
-export default {
+const shared = {
   testEnvironment: "node",
-  roots: ["<rootDir>/test"],
-  testMatch: ["**/*.test.ts"],
   transform: {
     "^.+\\.(ts|js|mjs)$": [
       "@swc/jest",
@@ -11,4 +8,15 @@ export default {
   },
   // These packages are published as ES modules only, which jest cannot require as they are.
   transformIgnorePatterns: ["/node_modules/(?!(@kubernetes/client-node|openid-client|oauth4webapi|jose)/)"],
+};
+
+/** @type {import("jest").Config} */
+export default {
+  projects: [
+    // Pure functions, and components under Pulumi's mocks.
+    { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
+    // Real API servers and SPIRE servers (real ones where there are, else the stand-in) on loopback addresses.
+    { ...shared, displayName: "engine", testMatch: ["<rootDir>/test/engine/**/*.test.ts"] },
+  ],
+  reporters: ["default", "<rootDir>/test/support/summary.mjs"],
 };

@@ -25,18 +25,12 @@ export class AgentMesh extends pulumi.ComponentResource {
     const self = { parent: this };
 
     const images = resolveImages(config.images);
-    const settings = {
-      caTtl: config.trust.caTtl,
-      x509SvidTtl: config.trust.svidTtl,
-      refreshHint: config.trust.refreshHint,
-      logLevel: config.trust.logLevel,
-    };
     this.clouds = config.clouds.map((cloud) => {
       const cluster = createCluster({ ...cloud, tags: config.tags }, self);
       const { trustDomain } = cloud;
       const spire = new Spire(
         `${cloud.name}-spire`,
-        { cluster, trustDomain, settings, images },
+        { cluster, trustDomain, settings: config.trust, images },
         self,
       );
       return { config: cloud, cluster, spire };

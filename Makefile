@@ -1,0 +1,46 @@
+# Everything that a checkout can do. Needs Node 20.19 or newer and Go 1.26 or newer, and nothing else.
+.DELETE_ON_ERROR:
+.PHONY: rehearse rehearse-preview rehearse-down test check unit go-test engine-test clean
+
+TS := node --require ts-node/register/transpile-only
+export npm_config_fund := false
+export npm_config_audit := false
+
+## make rehearse: three clouds on this machine, and the mesh on them
+rehearse: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts up
+
+## make rehearse-preview: what `make rehearse` would change
+rehearse-preview: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts preview
+
+## make rehearse-down: stops the clouds and removes all but the programs that were built
+rehearse-down: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts down
+
+## make test: every check there is
+test: check go-test unit engine-test
+
+## make check: types, lint, format
+check: node_modules/.package-lock.json
+	npm run --silent check
+
+## make unit: tests that need no process but their own
+unit: node_modules/.package-lock.json
+	npx jest --selectProjects unit
+
+## make go-test: the rehearsal's own programs
+go-test:
+	cd rehearsal/spire && go vet ./... && go test ./...
+	cd rehearsal/cloud && go vet ./... && go test ./...
+
+## make engine-test: the provider and the rehearsal on real API servers; builds them on the first run
+engine-test: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts programs
+	npx jest --selectProjects engine --runInBand
+
+clean: rehearse-down
+	rm -rf .rehearsal node_modules
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-progress --loglevel=error

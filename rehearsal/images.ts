@@ -1,0 +1,16 @@
+// Which pods of the rehearsal run as local processes: the one table. Pods of every other image are simulated by kwok.
+import { SPIRE_SERVER } from "../components/well-known";
+import type { Binaries } from "./build";
+
+/** How the containers of some images run; see Image in rehearsal/cloud/internal/config. */
+export interface LocalImage {
+  /** Regular expression (RE2) on the container's image, whatever its registry and version. */
+  match: string;
+  /** Programs by their path in the container. */
+  executables: Record<string, string | undefined>;
+}
+
+/** The table, with the programs of this machine. */
+export function images(programs: Binaries): LocalImage[] {
+  return [{ match: "/spire-server[:@]", executables: { [SPIRE_SERVER.binary]: programs["spire-server"] } }];
+}

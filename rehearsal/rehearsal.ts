@@ -1,0 +1,169 @@
+// The rehearsal's steps: programs, clouds, the mesh on them, and the proof that it works.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { parse } from "yaml";
+import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
+import { type Binaries, binaries } from "./build";
+import { CONTROL_PLANE, isRunning, knownClouds, removeCloud, startCloud, type StartedCloud } from "./clouds";
+import { chooseEngine, type Engine, type Result } from "./engines";
+import { type Proof, proveAll } from "./proof";
+import { say } from "./progress";
+
+type LocalCloud = CloudConfigOf<"existing">;
+
+const NAMESPACE = "agentweave-mesh:";
+
+/** Where a rehearsal has its files. */
+export interface Rehearsal {
+  /** Directory of Pulumi.yaml. */
+  project: string;
+  /** Name of the stack; its configuration is `config`. */
+  stack: string;
+  /** Absolute path of the stack's Pulumi.<stack>.yaml. */
+  config: string;
+  /** Everything that the rehearsal makes is below this directory. */
+  root: string;
+}
+
+/** The rehearsal of this checkout. */
+export function rehearsalOf(project: string): Rehearsal {
+  return {
+    project,
+    stack: "rehearsal",
+    config: path.join(project, "Pulumi.rehearsal.yaml"),
+    root: path.join(project, ".rehearsal"),
+  };
+}
+
+/** Programs are kept when the clouds go: they take minutes to build. */
+function programFolder({ project }: Rehearsal): string {
+  return path.join(project, ".rehearsal", "bin");
+}
+
+/** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
+export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
+  const { config: entries = {} } = parse(readFileSync(config, "utf8")) as {
+    config?: Record<string, unknown>;
+  };
+  const raw = Object.fromEntries(
+    Object.entries(entries)
+      .filter(([key]) => key.startsWith(NAMESPACE))
+      .map(([key, value]) => [key.slice(NAMESPACE.length), value]),
+  );
+  return parseConfig(raw, { stack, projectDir: project, kubeconfigs: "made later" });
+}
+
+/** The clouds that this machine has to play: those of the stack whose kubeconfig is in the rehearsal's folder. */
+function localClouds(rehearsal: Rehearsal): LocalCloud[] {
+  return configOf(rehearsal).clouds.filter(
+    (cloud): cloud is LocalCloud =>
+      cloud.provider === "existing" && cloud.kubeconfig.startsWith(rehearsal.root + path.sep),
+  );
+}
+
+/** How long each part took, in seconds. */
+export type Times = Record<string, number>;
+
+async function timed<T>(times: Times, part: string, step: () => Promise<T>): Promise<T> {
+  const started = Date.now();
+  try {
+    return await step();
+  } finally {
+    times[part] = (Date.now() - started) / 1000;
+  }
+}
+
+export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
+  return binaries([...CONTROL_PLANE, "cloud", "spire-server", "bundle-probe"], programFolder(rehearsal));
+}
+
+/** Starts those of the stack's clouds that do not run. One that fails takes the others of this call down. */
+async function startClouds(rehearsal: Rehearsal, programs: Binaries): Promise<StartedCloud[]> {
+  const taken = new Set<string>();
+  const missing = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
+  const outcomes = await Promise.allSettled(missing.map((cloud) => startCloud(cloud, programs, taken)));
+  const failure = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failure) throw failure.reason;
+  return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+}
+
+export function engineOf(rehearsal: Rehearsal): Promise<Engine> {
+  return chooseEngine({ ...rehearsal, dir: path.join(rehearsal.root, "engine") });
+}
+
+/** What a run of the whole rehearsal showed. */
+export interface Report {
+  engine: string;
+  programs: Binaries;
+  /** Names of the clouds that had to be started, and of those that left. */
+  started: string[];
+  left: string[];
+  changes: Result["changes"];
+  proofs: Proof[];
+  times: Times;
+}
+
+interface CloudOutput {
+  trustDomain: string;
+  bundleEndpoint: string;
+}
+
+/** Stands the mesh up, or brings it in line with the stack's configuration, and proves it. */
+export async function rehearse(rehearsal: Rehearsal): Promise<Report> {
+  const times: Times = {};
+  mkdirSync(rehearsal.root, { recursive: true, mode: 0o700 });
+  say("programs");
+  const programs = await timed(times, "programs", () => findPrograms(rehearsal));
+  say("clouds");
+  const clouds = await timed(times, "clouds", () => startClouds(rehearsal, programs));
+  say("mesh");
+  const engine = await engineOf(rehearsal);
+  const { changes, outputs } = await timed(times, "mesh", () => engine.up({ refresh: true }));
+  say("proof");
+  const wanted = localClouds(rehearsal);
+  const proofs = await timed(times, "proof", () =>
+    proveAll(
+      wanted.map(({ name, kubeconfig }) => ({
+        name,
+        kubeconfig: readFileSync(kubeconfig, "utf8"),
+        ...(outputs["clouds"] as Record<string, CloudOutput>)[name]!,
+      })),
+      programs,
+    ),
+  );
+  const left = knownClouds(rehearsal.root).filter((name) => !wanted.some((cloud) => cloud.name === name));
+  for (const name of left) await removeCloud(path.join(rehearsal.root, name));
+  for (const cloud of clouds) cloud.detach();
+  return {
+    engine: engine.name,
+    programs,
+    started: clouds.map(({ name }) => name),
+    left,
+    changes,
+    proofs,
+    times,
+  };
+}
+
+/** What `rehearse` would change. The clouds must run, since the API servers are asked. */
+export async function preview(rehearsal: Rehearsal): Promise<Result["changes"]> {
+  const stopped = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
+  const clouds = stopped.length > 0 ? await startClouds(rehearsal, await findPrograms(rehearsal)) : [];
+  try {
+    return (await (await engineOf(rehearsal)).preview()).changes;
+  } finally {
+    await Promise.all(clouds.map((cloud) => cloud.stop()));
+  }
+}
+
+/** Stops all clouds and removes all that the rehearsal made but the programs it built. */
+export async function down({ root }: Rehearsal): Promise<string[]> {
+  const names = knownClouds(root);
+  await Promise.all(names.map((name) => removeCloud(path.join(root, name))));
+  if (existsSync(root)) {
+    for (const entry of readdirSync(root)) {
+      if (entry !== "bin") rmSync(path.join(root, entry), { recursive: true, force: true });
+    }
+  }
+  return names;
+}
