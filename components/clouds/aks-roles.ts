@@ -16,3 +16,17 @@ export function roleDefinitionId(
 ): pulumi.Output<string> {
   return pulumi.interpolate`/subscriptions/${subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${roleId}`;
 }
+
+/**
+ * Application IDs of the tools with which people log in, the same in every tenant: Azure CLI and Azure PowerShell
+ * (Microsoft Entra, "Application IDs of commonly used Microsoft applications").
+ */
+const TOOLS_OF_PEOPLE = ["04b07795-8ddb-461a-bbee-02f9e1bf7b46", "1950a258-227b-4e31-a9cf-717495945fc2"];
+
+/**
+ * Whether a login is a person's or a service principal's, as a role assignment must say: a person's token names the tool
+ * that asked for it as its client, a service principal's token names itself.
+ */
+export function principalType(clientId: string): "User" | "ServicePrincipal" {
+  return TOOLS_OF_PEOPLE.includes(clientId) ? "User" : "ServicePrincipal";
+}

@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { subnet } from "../network/cidr";
 import { AksNetwork } from "./aks-network";
-import { AZURE_ROLES, roleDefinitionId } from "./aks-roles";
+import { AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import { execKubeconfig, parseKubeconfig } from "./kubeconfig";
 import { kubernetesProvider } from "./provider";
@@ -138,9 +138,10 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       {
         scope: group.id,
         principalId: caller.objectId,
+        principalType: caller.clientId.apply(principalType),
         roleDefinitionId: roleDefinitionId(caller.subscriptionId, AZURE_ROLES.kubernetesAdministrator),
       },
-      { ...self, ignoreChanges: ["principalId"] },
+      { ...self, ignoreChanges: ["principalId", "principalType"] },
     );
 
     const { count, minCount, maxCount } = args.nodes;

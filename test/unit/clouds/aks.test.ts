@@ -1,0 +1,203 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks";
+import { contains } from "../../../components/network/cidr";
+import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+
+const ARGS: AksClusterArgs = {
+  clusterName: "agentweave-azure",
+  context: "azure-cluster",
+  location: "eastus",
+  resourceGroup: "agentweave-rg",
+  kubernetesVersion: "1.35",
+  nodes: { count: 3, vmSize: "Standard_B2s" },
+  network: {
+    vnetCidr: "10.30.0.0/16",
+    nodeCidr: "10.30.0.0/20",
+    podCidr: "10.31.0.0/16",
+    serviceCidr: "10.32.0.0/16",
+  },
+  tags: { environment: "test" },
+};
+
+const USER_KUBECONFIG = `
+apiVersion: v1
+kind: Config
+clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: Q0E=}}]
+users: [{name: clusterUser, user: {token: a-token-of-azure}}]
+contexts: [{name: agentweave-azure, context: {cluster: agentweave-azure, user: clusterUser}}]
+`;
+
+const CALLER = "azure-native:authorization:getClientConfig";
+
+const FAKES: Fakes = {
+  outputs: {
+    "azure-native:resources:ResourceGroup": { name: "agentweave-rg" },
+    "azure-native:containerservice:ManagedCluster": { name: "agentweave-azure" },
+    "azure-native:network:VirtualNetwork": { name: "the-vnet" },
+    "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
+  },
+  calls: {
+    [CALLER]: { objectId: "the-caller", clientId: "an-application", subscriptionId: "a-subscription" },
+    "azure-native:containerservice:listManagedClusterUserCredentials": {
+      kubeconfigs: [{ name: "clusterUser", value: Buffer.from(USER_KUBECONFIG).toString("base64") }],
+    },
+  },
+};
+
+const build = (args: Partial<AksClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
+  record(() => new AksCluster("azure", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+
+const CLUSTER = "azure-native:containerservice:ManagedCluster";
+const ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment";
+const role = (id: string) =>
+  `/subscriptions/a-subscription/providers/Microsoft.Authorization/roleDefinitions/${id}`;
+
+let cluster: AksCluster;
+let made: Recording;
+beforeAll(async () => {
+  [cluster, made] = await build();
+});
+
+describe("AksCluster", () => {
+  it("makes a cluster with Entra ID alone, workload identity and patches", () => {
+    expect(made.one(CLUSTER).inputs).toMatchObject({
+      resourceName: "agentweave-azure",
+      resourceGroupName: "agentweave-rg",
+      location: "eastus",
+      enableRBAC: true,
+      aadProfile: { managed: true, enableAzureRBAC: true },
+      disableLocalAccounts: true,
+      oidcIssuerProfile: { enabled: true },
+      securityProfile: { workloadIdentity: { enabled: true } },
+      autoUpgradeProfile: { upgradeChannel: "patch", nodeOSUpgradeChannel: "NodeImage" },
+      identity: { type: "UserAssigned", userAssignedIdentities: ["azure-network-identity-id"] },
+      tags: { environment: "test" },
+    });
+    expect(made.one(CLUSTER).inputs.apiServerAccessProfile).not.toHaveProperty("authorizedIPRanges");
+  });
+
+  it("enforces network policies by Cilium over an overlay with the given ranges", () => {
+    const { networkProfile } = made.one(CLUSTER).inputs;
+    expect(networkProfile).toMatchObject({
+      networkPlugin: "azure",
+      networkPluginMode: "overlay",
+      networkDataplane: "cilium",
+      networkPolicy: "cilium",
+      podCidr: cluster.podCidr,
+      serviceCidr: cluster.serviceCidr,
+    });
+    expect(networkProfile.dnsServiceIP).toBe("10.32.0.10");
+    expect(contains("10.32.0.0/16", `${networkProfile.dnsServiceIP}/32`)).toBe(true);
+  });
+
+  it("runs three Standard_B2s in its own subnet, without public addresses and without SSH", () => {
+    const [pool] = made.one(CLUSTER).inputs.agentPoolProfiles;
+    expect(pool).toMatchObject({
+      mode: "System",
+      count: 3,
+      vmSize: "Standard_B2s",
+      vnetSubnetID: "azure-network-subnet-id",
+      enableNodePublicIP: false,
+      securityProfile: { sshAccess: "Disabled" },
+    });
+    expect(made.one(CLUSTER).inputs).not.toHaveProperty("linuxProfile");
+    expect(made.one("azure-native:network:Subnet").inputs).toMatchObject({
+      virtualNetworkName: "the-vnet",
+      addressPrefix: "10.30.0.0/20",
+    });
+  });
+
+  it("lets an autoscaler count nodes when it has bounds", async () => {
+    const [, other] = await build({ nodes: { ...ARGS.nodes, minCount: 2, maxCount: 6 } });
+    expect(other.one(CLUSTER).inputs.agentPoolProfiles[0]).toMatchObject({
+      count: 3,
+      enableAutoScaling: true,
+      minCount: 2,
+      maxCount: 6,
+    });
+  });
+
+  it("lets the cluster's identity use the subnet and no more", () => {
+    expect(made.one(ROLE_ASSIGNMENT, "azure-network-grant").inputs).toEqual({
+      scope: "azure-network-subnet-id",
+      principalId: "the-cluster",
+      principalType: "ServicePrincipal",
+      roleDefinitionId: role("4d97b98b-1d4f-4787-a291-c67834d212e7"),
+    });
+  });
+
+  it.each([
+    ["a person with the Azure CLI", "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "User"],
+    ["a service principal", "an-application", "ServicePrincipal"],
+  ])("lets %s who makes the cluster administer it", async (_, clientId, principalType) => {
+    const [, other] = await build(
+      {},
+      { calls: { ...FAKES.calls, [CALLER]: { ...FAKES.calls![CALLER], clientId } } },
+    );
+    expect(other.one(ROLE_ASSIGNMENT, "azure-administrator").inputs).toEqual({
+      scope: "azure-group-id",
+      principalId: "the-caller",
+      principalType,
+      roleDefinitionId: role("b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b"),
+    });
+  });
+
+  it("limits who reaches the API server as it is told", async () => {
+    const [, other] = await build({ authorizedIpRanges: ["203.0.113.0/24"] });
+    expect(other.one(CLUSTER).inputs.apiServerAccessProfile.authorizedIPRanges).toEqual(["203.0.113.0/24"]);
+  });
+
+  it("gives its kubeconfig to the provider as a secret, with nothing of the credentials that Azure handed out", async () => {
+    expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+    const provider = made.one("pulumi:providers:kubernetes");
+    const text = unwrapSecret(provider.inputs.kubeconfig);
+    expect(text).not.toContain("a-token-of-azure");
+    const kubeconfig = JSON.parse(text);
+    expect(kubeconfig.clusters[0].cluster.server).toBe("https://a.example:443");
+    expect(Object.keys(kubeconfig.users[0].user)).toEqual(["exec"]);
+    expect(provider.inputs.clusterIdentifier).toBe("azure/agentweave-rg/agentweave-azure");
+  });
+
+  it("is torn down from the workloads to the resource group, and its rights go after it", () => {
+    const control = made.one(CLUSTER);
+    expect(made.leavesBefore(made.one("pulumi:providers:kubernetes"), control)).toBe(true);
+    for (const type of [
+      "network:Subnet",
+      "managedidentity:UserAssignedIdentity",
+      "resources:ResourceGroup",
+    ]) {
+      expect([type, made.leavesBefore(control, made.one(`azure-native:${type}`))]).toEqual([type, true]);
+    }
+    for (const assignment of made.all(ROLE_ASSIGNMENT)) {
+      expect([assignment.name, made.leavesBefore(control, assignment)]).toEqual([assignment.name, true]);
+    }
+  });
+
+  it("makes every resource below itself, and tags those that take tags", () => {
+    const azure = made.resources.filter((r) => r.type.startsWith("azure-native:"));
+    for (const resource of azure) expect([resource.name, resource.parent]).not.toEqual([resource.name, ""]);
+    expect(
+      azure
+        .filter((r) => r.inputs.tags?.environment === "test")
+        .map((r) => r.type)
+        .sort(),
+    ).toEqual([
+      CLUSTER,
+      "azure-native:managedidentity:UserAssignedIdentity",
+      "azure-native:network:VirtualNetwork",
+      "azure-native:resources:ResourceGroup",
+    ]);
+  });
+
+  it("asks for a load balancer that probes with TCP", () => {
+    expect(cluster.loadBalancerAnnotations).toEqual({
+      "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol": "tcp",
+    });
+  });
+
+  it("previews when nothing is known yet, and asks Azure for no credentials of what is not there", async () => {
+    const [, preview] = await build({}, { preview: true, calls: { [CALLER]: FAKES.calls![CALLER]! } });
+    expect(preview.resources.map((r) => r.type).sort()).toEqual(made.resources.map((r) => r.type).sort());
+  });
+});

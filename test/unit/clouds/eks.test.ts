@@ -1,0 +1,220 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks";
+import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
+import { contains, overlaps } from "../../../components/network/cidr";
+import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+
+const ARGS: EksClusterArgs = {
+  clusterName: "agentweave-aws",
+  context: "aws-cluster",
+  region: "us-east-1",
+  kubernetesVersion: "1.35",
+  nodes: { count: 3, instanceType: "t3.medium" },
+  network: { vpcCidr: "10.10.0.0/16", serviceCidr: "10.11.0.0/16", zones: 2 },
+  tags: { environment: "test" },
+};
+
+const FAKES: Fakes = {
+  outputs: {
+    "eks:index:Cluster": {
+      eksCluster: {
+        name: "agentweave-aws",
+        endpoint: "https://ABC.eks.example",
+        certificateAuthority: { data: "Q0E=" },
+      },
+      oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
+      oidcIssuer: "oidc.eks.example/id/ABC",
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
+    "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
+    "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
+  },
+  calls: {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+      names: ["us-east-1a", "us-east-1b", "us-east-1c"],
+    },
+  },
+};
+
+const build = (args: Partial<EksClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
+  record(() => new EksCluster("aws", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+
+let cluster: EksCluster;
+let made: Recording;
+beforeAll(async () => {
+  [cluster, made] = await build();
+});
+
+const SUBNET = "aws:ec2/subnet:Subnet";
+
+describe("EksCluster", () => {
+  it("divides the VPC into a private and a public subnet in each of two zones, which do not overlap", () => {
+    const subnets = made.all(SUBNET).map((s) => s.inputs);
+    expect(subnets.map((s) => s.availabilityZone).sort()).toEqual([
+      "us-east-1a",
+      "us-east-1a",
+      "us-east-1b",
+      "us-east-1b",
+    ]);
+    subnets.forEach((a, i) => {
+      expect(contains("10.10.0.0/16", a.cidrBlock)).toBe(true);
+      expect(subnets.slice(i + 1).filter((b) => overlaps(a.cidrBlock, b.cidrBlock))).toEqual([]);
+    });
+  });
+
+  it("tags subnets so that load balancers find the public ones", () => {
+    for (const { name, inputs } of made.all(SUBNET)) {
+      const role = name.includes("-public-") ? "kubernetes.io/role/elb" : "kubernetes.io/role/internal-elb";
+      expect(Object.keys(inputs.tags).sort()).toEqual(["Name", role].sort());
+    }
+  });
+
+  it("takes the zones it is given", async () => {
+    const zones = ["us-east-1d", "us-east-1f"];
+    const [, other] = await build({ network: { ...ARGS.network, zones } }, { calls: {} });
+    expect(new Set(other.all(SUBNET).map((s) => s.inputs.availabilityZone))).toEqual(new Set(zones));
+  });
+
+  it("sends private subnets out through NAT and public ones through the internet gateway", () => {
+    const routes = made.all("aws:ec2/route:Route");
+    const byName = Object.fromEntries(routes.map((r) => [r.name, r.inputs]));
+    expect(byName["aws-network-private"]).toMatchObject({ natGatewayId: "aws-network-nat-id" });
+    expect(byName["aws-network-private"]).not.toHaveProperty("gatewayId");
+    expect(byName["aws-network-public"]).toMatchObject({ gatewayId: "aws-network-igw-id" });
+    const privateTable = made.one("aws:ec2/routeTable:RouteTable", "aws-network-private");
+    const associated = made
+      .all("aws:ec2/routeTableAssociation:RouteTableAssociation")
+      .filter((a) => a.inputs.routeTableId === `${privateTable.name}-id`)
+      .map((a) => a.inputs.subnetId);
+    expect(associated).toEqual(["aws-network-private-1-id", "aws-network-private-2-id"]);
+  });
+
+  it("makes the control plane with access entries, all logs, own encryption key and enforced network policies", () => {
+    expect(made.one("eks:index:Cluster").inputs).toMatchObject({
+      name: "agentweave-aws",
+      version: "1.35",
+      authenticationMode: "API",
+      endpointPrivateAccess: true,
+      kubernetesServiceIpAddressRange: "10.11.0.0/16",
+      enabledClusterLogTypes: ["api", "audit", "authenticator", "controllerManager", "scheduler"],
+      encryptionConfigKeyArn: "arn:aws:kms:us-east-1:123456789012:key/a-key",
+      createOidcProvider: true,
+      skipDefaultNodeGroup: true,
+      vpcCniOptions: { enableNetworkPolicy: true },
+      publicSubnetIds: ["aws-network-public-1-id", "aws-network-public-2-id"],
+      privateSubnetIds: ["aws-network-private-1-id", "aws-network-private-2-id"],
+    });
+    expect(made.one("aws:kms/key:Key").inputs.enableKeyRotation).toBe(true);
+  });
+
+  it("limits who reaches the API server and adds administrators as it is told", async () => {
+    const principal = "arn:aws:iam::123456789012:role/platform";
+    const [, other] = await build({ publicAccessCidrs: ["203.0.113.0/24"], administrators: [principal] });
+    const { publicAccessCidrs, accessEntries } = other.one("eks:index:Cluster").inputs;
+    expect(publicAccessCidrs).toEqual(["203.0.113.0/24"]);
+    expect(accessEntries[principal]).toMatchObject({
+      principalArn: principal,
+      accessPolicies: {
+        admin: { policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" },
+      },
+    });
+  });
+
+  it("runs three t3.medium in private subnets, with encrypted disks and metadata that no pod reaches", () => {
+    expect(made.one("aws:eks/nodeGroup:NodeGroup").inputs).toMatchObject({
+      instanceTypes: ["t3.medium"],
+      scalingConfig: { desiredSize: 3, minSize: 3, maxSize: 3 },
+      subnetIds: ["aws-network-private-1-id", "aws-network-private-2-id"],
+      launchTemplate: { id: "aws-nodes-template-id", version: "7" },
+    });
+    const template = made.one("aws:ec2/launchTemplate:LaunchTemplate").inputs;
+    expect(template.metadataOptions).toMatchObject({ httpTokens: "required", httpPutResponseHopLimit: 1 });
+    expect(template.blockDeviceMappings[0].ebs.encrypted).toBe("true");
+    expect(template.tagSpecifications[0].tags).toMatchObject({ environment: "test" });
+  });
+
+  it("gives the EBS CSI driver a role that its own service account alone can take", () => {
+    const driver = made.all("aws:eks/addon:Addon").find((a) => a.inputs.addonName === "aws-ebs-csi-driver")!;
+    expect(driver.inputs.serviceAccountRoleArn).toBe("arn:aws:iam::123456789012:role/a-role");
+    const role = made.one("aws:iam/role:Role", "aws-storage-role");
+    expect(role.inputs.assumeRolePolicy).toBe(
+      webIdentityPolicy(
+        "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
+        "oidc.eks.example/id/ABC",
+        "system:serviceaccount:kube-system:ebs-csi-controller-sa",
+      ),
+    );
+    expect(JSON.parse(role.inputs.assumeRolePolicy).Statement[0].Condition.StringEquals).toEqual({
+      "oidc.eks.example/id/ABC:aud": "sts.amazonaws.com",
+      "oidc.eks.example/id/ABC:sub": "system:serviceaccount:kube-system:ebs-csi-controller-sa",
+    });
+  });
+
+  it("makes encrypted gp3 the default for volumes, bound where the pod runs, through the cluster's own provider", () => {
+    const storageClass = made.one("kubernetes:storage.k8s.io/v1:StorageClass");
+    expect(storageClass.inputs).toMatchObject({
+      metadata: { annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+      provisioner: "ebs.csi.aws.com",
+      parameters: { type: "gp3", encrypted: "true" },
+      volumeBindingMode: "WaitForFirstConsumer",
+    });
+    expect(storageClass.provider).toBe(`${made.one("pulumi:providers:kubernetes").urn}::aws-kubernetes-id`);
+  });
+
+  it("gives its kubeconfig to the provider as a secret without a token", async () => {
+    expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+    const provider = made.one("pulumi:providers:kubernetes");
+    const kubeconfig = JSON.parse(unwrapSecret(provider.inputs.kubeconfig));
+    expect(kubeconfig.clusters[0].cluster.server).toBe("https://ABC.eks.example");
+    expect(kubeconfig["current-context"]).toBe("aws-cluster");
+    expect(Object.keys(kubeconfig.users[0].user)).toEqual(["exec"]);
+    expect(provider.inputs.clusterIdentifier).toBe("aws/us-east-1/agentweave-aws");
+  });
+
+  it("is torn down from the workloads to the network", () => {
+    const provider = made.one("pulumi:providers:kubernetes");
+    const group = made.one("aws:eks/nodeGroup:NodeGroup");
+    const control = made.one("eks:index:Cluster");
+    const order = [
+      made.one("kubernetes:storage.k8s.io/v1:StorageClass"),
+      provider,
+      made.all("aws:eks/addon:Addon").find((a) => a.inputs.addonName === "aws-ebs-csi-driver")!,
+      group,
+      control,
+      made.one("aws:ec2/vpc:Vpc"),
+    ];
+    order.slice(1).forEach((next, i) => {
+      expect([order[i]!.name, made.leavesBefore(order[i]!, next)]).toEqual([order[i]!.name, true]);
+    });
+    for (const route of made.all("aws:ec2/route:Route")) expect(made.leavesBefore(group, route)).toBe(true);
+  });
+
+  it("makes every AWS resource with the provider of its region, below itself", () => {
+    const provider = made.one("pulumi:providers:aws");
+    expect(provider.inputs.region).toBe("us-east-1");
+    expect(JSON.parse(provider.inputs.defaultTags)).toEqual({ tags: { environment: "test" } });
+    const root = made.one("agentweave:clouds:EksCluster");
+    for (const resource of made.resources.filter((r) => r.type.startsWith("aws:"))) {
+      expect([resource.name, resource.provider]).toEqual([resource.name, `${provider.urn}::aws-aws-id`]);
+    }
+    for (const resource of made.resources.filter((r) => r !== root)) {
+      expect([resource.name, resource.parent]).not.toEqual([resource.name, ""]);
+    }
+  });
+
+  it("asks for an internet-facing NLB", () => {
+    expect(cluster.loadBalancerAnnotations).toMatchObject({
+      "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
+      "service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing",
+    });
+  });
+
+  it("previews when nothing is known yet", async () => {
+    const [, preview] = await build({}, { preview: true });
+    expect(preview.resources.map((r) => r.type).sort()).toEqual(made.resources.map((r) => r.type).sort());
+    expect(preview.one("pulumi:providers:kubernetes").inputs.clusterIdentifier).toBe(
+      "aws/us-east-1/agentweave-aws",
+    );
+  });
+});

@@ -1,0 +1,166 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { KubeConfig } from "@kubernetes/client-node";
+import * as pulumi from "@pulumi/pulumi";
+
+import { ExistingCluster } from "../../../components/clouds/existing";
+import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
+import { record, unwrapSecret, valueOf } from "./recorder";
+
+const KUBECONFIG = `
+apiVersion: v1
+kind: Config
+current-context: other
+clusters:
+- name: kind
+  cluster: { server: "https://127.0.11.1:6443", certificate-authority: pki/ca.crt }
+- name: elsewhere
+  cluster: { server: "https://elsewhere.example.org" }
+users:
+- name: admin
+  user: { client-certificate: admin.crt, client-key: admin.key }
+- name: other
+  user: { token: token-of-another-cluster }
+- name: plugin
+  user: { exec: { apiVersion: client.authentication.k8s.io/v1, command: ./bin/token, interactiveMode: Never } }
+- name: file
+  user: { tokenFile: token }
+contexts:
+- name: aws-cluster
+  context: { cluster: kind, user: admin, namespace: spire }
+- name: other
+  context: { cluster: elsewhere, user: other }
+- name: plugin
+  context: { cluster: elsewhere, user: plugin }
+- name: file
+  context: { cluster: elsewhere, user: file }
+- name: broken
+  context: { cluster: gone, user: admin }
+`;
+
+let dir: string;
+let path: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "kubeconfig-"));
+  path = join(dir, "config");
+  writeFileSync(path, KUBECONFIG.replace("pki/", ""));
+  writeFileSync(join(dir, "ca.crt"), "the CA");
+  writeFileSync(join(dir, "admin.crt"), "the certificate");
+  writeFileSync(join(dir, "admin.key"), "the key");
+  writeFileSync(join(dir, "token"), "the token\n");
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+describe("readKubeconfig", () => {
+  it("keeps the given context alone, makes it current, and reads its files in", () => {
+    const config = new KubeConfig();
+    config.loadFromString(readKubeconfig(path, "aws-cluster"));
+    expect(config.getCurrentContext()).toBe("aws-cluster");
+    expect(config.getContexts()).toHaveLength(1);
+    expect(config.getContextObject("aws-cluster")?.namespace).toBe("spire");
+    expect(config.getClusters()).toHaveLength(1);
+    expect(config.getCurrentCluster()?.server).toBe("https://127.0.11.1:6443");
+    expect(config.getCurrentCluster()?.caData).toBe(base64("the CA"));
+    expect(config.getCurrentUser()?.certData).toBe(base64("the certificate"));
+    expect(config.getCurrentUser()?.keyData).toBe(base64("the key"));
+    expect(readKubeconfig(path, "aws-cluster")).not.toContain("token-of-another-cluster");
+    expect(readKubeconfig(path, "aws-cluster")).not.toContain("admin.key");
+  });
+
+  it("gives a plugin named by a relative path its full path", () => {
+    expect(JSON.parse(readKubeconfig(path, "plugin")).users[0].user.exec.command).toBe(
+      join(dir, "bin/token"),
+    );
+  });
+
+  it("reads a token file in", () => {
+    expect(JSON.parse(readKubeconfig(path, "file")).users[0].user).toEqual({ token: "the token" });
+  });
+
+  it("names the contexts there are when the given one is missing", () => {
+    expect(() => readKubeconfig(path, "gcp-cluster")).toThrow(
+      `kubeconfig ${path}: no context "gcp-cluster" in the kubeconfig; it has: aws-cluster, other, plugin, file, broken`,
+    );
+  });
+
+  it("names what a context refers to in vain", () => {
+    expect(() => readKubeconfig(path, "broken")).toThrow(
+      'context "broken" refers to cluster "gone", which is missing',
+    );
+  });
+
+  it("names the file that is missing, as a user's mistake without a stack", () => {
+    expect(() => readKubeconfig(join(dir, "none"), "aws-cluster")).toThrow(pulumi.RunError);
+    expect(() => readKubeconfig(join(dir, "none"), "aws-cluster")).toThrow(/none.*no such file/);
+  });
+
+  it("quotes nothing of a file that it cannot parse", () => {
+    const bad = join(dir, "bad");
+    writeFileSync(bad, "kind: Config\nusers: [{user: {token: very-secret}}\n  bad: : indent\n");
+    let message = "";
+    try {
+      readKubeconfig(bad, "aws-cluster");
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain(bad);
+    expect(message).not.toContain("very-secret");
+  });
+});
+
+describe("ExistingCluster", () => {
+  const build = (preview = false) =>
+    record(
+      () =>
+        new ExistingCluster("aws", {
+          kubeconfig: path,
+          context: "aws-cluster",
+          clusterName: "agentweave-aws",
+          region: "us-east-1",
+          podCidr: "10.10.0.0/16",
+          serviceCidr: "10.11.0.0/16",
+          loadBalancer: { annotations: { "example.org/public": "yes" }, class: "example.org/lb" },
+          storageClass: "standard",
+        }),
+      { preview },
+    );
+
+  it("registers nothing but itself and a provider with the kubeconfig as a secret", async () => {
+    const [cluster, made] = await build();
+    expect(made.resources.map((r) => r.type).sort()).toEqual([
+      "agentweave:clouds:ExistingCluster",
+      "pulumi:providers:kubernetes",
+    ]);
+    const provider = made.one("pulumi:providers:kubernetes");
+    expect(provider.parent).toBe(made.one("agentweave:clouds:ExistingCluster").urn);
+    expect(unwrapSecret(provider.inputs.kubeconfig)).toBe(readKubeconfig(path, "aws-cluster"));
+    expect(provider.inputs.clusterIdentifier).toBe("existing/us-east-1/agentweave-aws");
+    expect(provider.inputs.enableServerSideApply).toBe("true");
+    expect(made.one("agentweave:clouds:ExistingCluster").inputs).toEqual({});
+    expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+  });
+
+  it("hands on what the configuration says of the cluster", async () => {
+    const [cluster] = await build();
+    expect(cluster).toMatchObject({
+      name: "aws",
+      region: "us-east-1",
+      context: "aws-cluster",
+      podCidr: "10.10.0.0/16",
+      serviceCidr: "10.11.0.0/16",
+      loadBalancerAnnotations: { "example.org/public": "yes" },
+      loadBalancerClass: "example.org/lb",
+      storageClassName: "standard",
+    });
+  });
+
+  it("knows its kubeconfig at preview", async () => {
+    const [cluster] = await build(true);
+    expect(await valueOf(cluster.kubeconfig)).toBe(readKubeconfig(path, "aws-cluster"));
+  });
+});

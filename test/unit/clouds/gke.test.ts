@@ -1,0 +1,165 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { GkeCluster, type GkeClusterArgs } from "../../../components/clouds/gke";
+import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+
+const ARGS: GkeClusterArgs = {
+  clusterName: "agentweave-gcp",
+  context: "gcp-cluster",
+  project: "your-project-id",
+  zone: "us-central1-a",
+  releaseChannel: "REGULAR",
+  nodes: { count: 3, machineType: "e2-medium" },
+  network: {
+    nodeCidr: "10.20.0.0/20",
+    podCidr: "10.21.0.0/16",
+    serviceCidr: "10.22.0.0/20",
+    controlPlaneCidr: "10.23.0.0/28",
+  },
+  tags: { environment: "test" },
+};
+
+const ACCOUNT = "agentweave-gcp-nodes@your-project-id.iam.gserviceaccount.com";
+
+const FAKES: Fakes = {
+  outputs: {
+    "gcp:container/cluster:Cluster": {
+      endpoint: "203.0.113.7",
+      masterAuth: { clusterCaCertificate: "Q0E=" },
+    },
+    "gcp:serviceaccount/account:Account": { email: ACCOUNT, member: `serviceAccount:${ACCOUNT}` },
+  },
+};
+
+const build = (args: Partial<GkeClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
+  record(() => new GkeCluster("gcp", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+
+const CLUSTER = "gcp:container/cluster:Cluster";
+const NODE_POOL = "gcp:container/nodePool:NodePool";
+
+let cluster: GkeCluster;
+let made: Recording;
+beforeAll(async () => {
+  [cluster, made] = await build();
+});
+
+describe("GkeCluster", () => {
+  it("makes a zonal cluster with private nodes, Dataplane V2, workload identity and a release channel", () => {
+    expect(made.one(CLUSTER).inputs).toMatchObject({
+      name: "agentweave-gcp",
+      location: "us-central1-a",
+      datapathProvider: "ADVANCED_DATAPATH",
+      networkingMode: "VPC_NATIVE",
+      privateClusterConfig: { enablePrivateNodes: true, masterIpv4CidrBlock: "10.23.0.0/28" },
+      workloadIdentityConfig: { workloadPool: "your-project-id.svc.id.goog" },
+      releaseChannel: { channel: "REGULAR" },
+      enableShieldedNodes: true,
+      enableLegacyAbac: false,
+      removeDefaultNodePool: true,
+      deletionProtection: false,
+    });
+    expect(made.one(CLUSTER).inputs).not.toHaveProperty("masterAuthorizedNetworksConfig");
+    expect(cluster.region).toBe("us-central1");
+  });
+
+  it("takes pods and services from secondary ranges of its own subnetwork", () => {
+    const { secondaryIpRanges, ipCidrRange } = made.one("gcp:compute/subnetwork:Subnetwork").inputs;
+    const { ipAllocationPolicy } = made.one(CLUSTER).inputs;
+    const range = (name: string) =>
+      secondaryIpRanges.find((r: { rangeName: string }) => r.rangeName === name)?.ipCidrRange;
+    expect(ipCidrRange).toBe("10.20.0.0/20");
+    expect(range(ipAllocationPolicy.clusterSecondaryRangeName)).toBe(cluster.podCidr);
+    expect(range(ipAllocationPolicy.servicesSecondaryRangeName)).toBe(cluster.serviceCidr);
+    expect(cluster.podCidr).toBe("10.21.0.0/16");
+    expect(made.one("gcp:compute/network:Network").inputs.autoCreateSubnetworks).toBe(false);
+  });
+
+  it("runs three shielded e2-medium under an account that may log, measure and pull images, and nothing else", () => {
+    const pool = made.one(NODE_POOL).inputs;
+    expect(pool.nodeCount).toBe(3);
+    expect(pool.nodeConfig).toMatchObject({
+      machineType: "e2-medium",
+      serviceAccount: ACCOUNT,
+      shieldedInstanceConfig: { enableSecureBoot: true, enableIntegrityMonitoring: true },
+      workloadMetadataConfig: { mode: "GKE_METADATA" },
+      resourceLabels: { environment: "test" },
+    });
+    const grants = made.all("gcp:projects/iAMMember:IAMMember").map((g) => g.inputs);
+    expect(grants.map((g) => g.role).sort()).toEqual([
+      "roles/artifactregistry.reader",
+      "roles/logging.logWriter",
+      "roles/monitoring.metricWriter",
+      "roles/monitoring.viewer",
+      "roles/stackdriver.resourceMetadata.writer",
+    ]);
+    expect(new Set(grants.map((g) => g.member))).toEqual(new Set([`serviceAccount:${ACCOUNT}`]));
+    // The pool that GKE insists on at first is no weaker.
+    expect(made.one(CLUSTER).inputs.nodeConfig).toEqual(pool.nodeConfig);
+  });
+
+  it("leaves the number of nodes to an autoscaler when it has bounds", async () => {
+    const [, other] = await build({ nodes: { ...ARGS.nodes, minCount: 2, maxCount: 6 } });
+    const pool = other.one(NODE_POOL).inputs;
+    expect(pool).toMatchObject({ initialNodeCount: 3, autoscaling: { minNodeCount: 2, maxNodeCount: 6 } });
+    expect(pool).not.toHaveProperty("nodeCount");
+  });
+
+  it("limits who reaches the API server and refuses deletion as it is told", async () => {
+    const [, other] = await build({ authorizedNetworks: ["203.0.113.0/24"], deletionProtection: true });
+    expect(other.one(CLUSTER).inputs).toMatchObject({
+      deletionProtection: true,
+      masterAuthorizedNetworksConfig: { cidrBlocks: [{ cidrBlock: "203.0.113.0/24" }] },
+    });
+  });
+
+  it.each([
+    ["agentweave-gcp", "agentweave-gcp-nodes"],
+    ["a-cluster-with-a-very---long-name-indeed", "a-cluster-with-a-very-nodes"],
+  ])("names the account of cluster %s by Google's rule", async (clusterName, accountId) => {
+    const [, other] = await build({ clusterName });
+    expect(other.one("gcp:serviceaccount/account:Account").inputs.accountId).toBe(accountId);
+    expect(accountId).toMatch(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/);
+  });
+
+  it("gives its kubeconfig to the provider as a secret without a token", async () => {
+    expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+    const provider = made.one("pulumi:providers:kubernetes");
+    const kubeconfig = JSON.parse(unwrapSecret(provider.inputs.kubeconfig));
+    expect(kubeconfig.clusters[0].cluster).toEqual({
+      server: "https://203.0.113.7",
+      "certificate-authority-data": "Q0E=",
+    });
+    expect(Object.keys(kubeconfig.users[0].user)).toEqual(["exec"]);
+    expect(provider.inputs.clusterIdentifier).toBe("gcp/your-project-id/us-central1-a/agentweave-gcp");
+  });
+
+  it("is torn down from the workloads to the network", () => {
+    const pool = made.one(NODE_POOL);
+    expect(made.leavesBefore(made.one("pulumi:providers:kubernetes"), pool)).toBe(true);
+    expect(made.leavesBefore(pool, made.one(CLUSTER))).toBe(true);
+    expect(made.leavesBefore(pool, made.one("gcp:compute/routerNat:RouterNat"))).toBe(true);
+    expect(made.leavesBefore(made.one(CLUSTER), made.one("gcp:compute/subnetwork:Subnetwork"))).toBe(true);
+    for (const grant of made.all("gcp:projects/iAMMember:IAMMember")) {
+      expect([grant.name, made.leavesBefore(pool, grant)]).toEqual([grant.name, true]);
+    }
+  });
+
+  it("makes every Google Cloud resource with the provider of its project, below itself", () => {
+    const provider = made.one("pulumi:providers:gcp");
+    expect(provider.inputs).toMatchObject({ project: "your-project-id", region: "us-central1" });
+    expect(JSON.parse(provider.inputs.defaultLabels)).toEqual({ environment: "test" });
+    for (const resource of made.resources.filter((r) => r.type.startsWith("gcp:"))) {
+      expect([resource.name, resource.provider]).toEqual([resource.name, `${provider.urn}::gcp-gcp-id`]);
+      expect([resource.name, resource.parent]).not.toEqual([resource.name, ""]);
+    }
+  });
+
+  it("asks for a backend service-based load balancer", () => {
+    expect(cluster.loadBalancerAnnotations).toEqual({ "cloud.google.com/l4-rbs": "enabled" });
+  });
+
+  it("previews when nothing is known yet", async () => {
+    const [, preview] = await build({}, { preview: true });
+    expect(preview.resources.map((r) => r.type).sort()).toEqual(made.resources.map((r) => r.type).sort());
+  });
+});
