@@ -1,0 +1,205 @@
+// exec against an HTTP server on loopback that answers as a Kubernetes API server does (protocol v5.channel.k8s.io).
+import { once } from "node:events";
+import { createServer, type Server as HttpServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+import { execInPod } from "../../../components/trust/exec";
+
+const server = { cloud: "aws", namespace: "spire", pod: "spire-server-0", container: "spire-server" };
+const STDOUT = 1;
+const STDERR = 2;
+const STATUS = 3;
+const CLOSE = 255;
+
+/** What the API server does with an exec whose connection is open; it is given the input when that has ended. */
+type Exec = (socket: WebSocket, input: string) => void;
+let http: HttpServer;
+let exec: Exec;
+/** Refuses the connection with this HTTP code when set. */
+let refuseWith: number | undefined;
+let pod: (response: ServerResponse) => void;
+let asked: URL;
+let protocols: string[];
+
+const frame = (channel: number, text: string) => Buffer.concat([Buffer.from([channel]), Buffer.from(text)]);
+const success = (socket: WebSocket) => socket.send(frame(STATUS, JSON.stringify({ status: "Success" })));
+const failWith = (socket: WebSocket, status: object) =>
+  socket.send(frame(STATUS, JSON.stringify({ status: "Failure", ...status })));
+
+beforeEach(async () => {
+  refuseWith = undefined;
+  protocols = ["v5.channel.k8s.io"];
+  const sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (offered) => protocols.find((protocol) => offered.has(protocol)) ?? false,
+  });
+  http = createServer((_request, response) => pod(response)).listen(0, "127.0.0.1");
+  http.on("upgrade", (request, stream, head) => {
+    asked = new URL(request.url ?? "", "http://api");
+    if (refuseWith)
+      return void stream.end(`HTTP/1.1 ${refuseWith} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    sockets.handleUpgrade(request, stream, head, (socket) => {
+      let input = "";
+      socket.on("message", (data: Buffer) => {
+        if (data[0] === 0) input += data.subarray(1).toString();
+        if (data[0] === CLOSE && data[1] === 0) exec(socket, input);
+      });
+      if (!asked.searchParams.get("stdin") || asked.searchParams.get("stdin") === "false") exec(socket, "");
+    });
+  });
+  await once(http, "listening");
+});
+
+afterEach(async () => {
+  http.closeAllConnections();
+  http.close();
+  await once(http, "close");
+});
+
+const kubeconfig = () => {
+  const { port } = http.address() as AddressInfo;
+  return `apiVersion: v1
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:${port}", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {token: hunter2}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+`;
+};
+const run = (stdin?: string, limitMs = 5000) =>
+  execInPod(server, kubeconfig(), ["spire-server", "healthcheck"], stdin, limitMs);
+
+describe("exec in a pod", () => {
+  it("returns what the command printed, and asks for the right container and command", async () => {
+    exec = (socket) => {
+      socket.send(frame(STDOUT, "Server is "));
+      socket.send(frame(STDERR, "a warning"));
+      socket.send(frame(STDOUT, "healthy."));
+      success(socket);
+    };
+    expect(await run()).toEqual({ exitCode: 0, stdout: "Server is healthy.", stderr: "a warning" });
+    expect(asked.pathname).toBe("/api/v1/namespaces/spire/pods/spire-server-0/exec");
+    expect(asked.searchParams.getAll("command")).toEqual(["spire-server", "healthcheck"]);
+    expect(asked.searchParams.get("container")).toBe("spire-server");
+  });
+
+  it("gives the command its whole input and then the end of it", async () => {
+    const text = "bundle é ".repeat(20_000);
+    exec = (socket, input) => {
+      socket.send(frame(STDOUT, input));
+      success(socket);
+    };
+    expect((await run(text)).stdout).toBe(text);
+  });
+
+  it("returns the exit code of a command that failed", async () => {
+    exec = (socket) => {
+      socket.send(frame(STDERR, "Error: no"));
+      failWith(socket, {
+        reason: "NonZeroExitCode",
+        details: { causes: [{ reason: "ExitCode", message: "3" }] },
+      });
+    };
+    expect(await run()).toEqual({ exitCode: 3, stdout: "", stderr: "Error: no" });
+  });
+
+  it.each([
+    [
+      "for a while",
+      'Internal error occurred: unable to upgrade connection: container not found ("spire-server")',
+      true,
+    ],
+    ["for good", "Internal error occurred: failed to exec: no such file or directory", false],
+  ])("says what a node says that cannot run the command %s", async (_how, message, transient) => {
+    exec = (socket) => failWith(socket, { reason: "InternalError", message });
+    await expect(run()).rejects.toMatchObject({
+      message: `aws: spire-server healthcheck could not be run: ${message}`,
+      transient,
+    });
+  });
+
+  it("is worth another try when the connection closes before the command ends", async () => {
+    exec = (socket) => socket.close();
+    await expect(run()).rejects.toMatchObject({
+      message: expect.stringMatching(/^aws: the connection closed before/) as string,
+      transient: true,
+    });
+  });
+
+  it("is worth another try when the connection breaks", async () => {
+    exec = (socket) => socket.terminate();
+    await expect(run("input")).rejects.toMatchObject({ transient: true });
+  });
+
+  it("ends at its time limit", async () => {
+    exec = () => undefined;
+    await expect(run(undefined, 200)).rejects.toMatchObject({
+      message: "aws: spire-server healthcheck did not end within 0.2 s.",
+      transient: true,
+    });
+  });
+
+  it("says that Kubernetes is too old when it cannot be told the end of the input", async () => {
+    protocols = ["v4.channel.k8s.io"];
+    await expect(run("input")).rejects.toMatchObject({
+      message: expect.stringMatching(/too old: 1\.30 or newer/) as string,
+      transient: false,
+    });
+  });
+
+  it("says that the pod does not exist, if the API server says so", async () => {
+    refuseWith = 404;
+    pod = (response) =>
+      response
+        .writeHead(404, { "content-type": "application/json" })
+        .end(JSON.stringify({ kind: "Status", code: 404 }));
+    await expect(run()).rejects.toMatchObject({
+      message:
+        "aws: there is no pod spire/spire-server-0. Check that the SPIRE server's StatefulSet is there.",
+      podMissing: true,
+      transient: true,
+    });
+  });
+
+  it("says how the pod is while exec is not possible", async () => {
+    refuseWith = 500;
+    const status = {
+      phase: "Pending",
+      containerStatuses: [{ name: "spire-server", state: { waiting: { reason: "ImagePullBackOff" } } }],
+    };
+    pod = (response) =>
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ kind: "Pod", apiVersion: "v1", status }));
+    const error = await run().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      message:
+        "aws: exec is not possible yet (HTTP 500): pod spire/spire-server-0 is Pending, container spire-server ImagePullBackOff.",
+      transient: true,
+    });
+    expect(error).not.toHaveProperty("podMissing");
+  });
+
+  it.each([401, 403])("does not wait for a permission that is not there (HTTP %i)", async (code) => {
+    refuseWith = code;
+    const error = (await run().catch((thrown: unknown) => thrown)) as Error & { transient?: boolean };
+    expect(error.message).toBe(
+      `aws: the Kubernetes API refuses exec in pod spire/spire-server-0 (HTTP ${code}). Check that the kubeconfig's user may create pods/exec there.`,
+    );
+    expect(error.transient).toBeFalsy();
+  });
+
+  it("quotes nothing of a kubeconfig that cannot be read or has no cluster", async () => {
+    const broken = execInPod(server, "users: [{token: hunter2", ["x"], undefined, 1000);
+    await expect(broken).rejects.toThrow(
+      /^aws: its kubeconfig cannot be read\. It must be YAML or JSON[^{]*$/,
+    );
+    const empty = execInPod(
+      server,
+      kubeconfig().replace("current-context: x", "current-context: y"),
+      ["x"],
+      undefined,
+      1000,
+    );
+    await expect(empty).rejects.toThrow("aws: its kubeconfig has no cluster for its current-context.");
+  });
+});
