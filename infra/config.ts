@@ -5,6 +5,7 @@ import { check } from "./config/checks";
 import type { CloudConfig } from "./config/clouds";
 import { draftOf } from "./config/draft";
 import { explain } from "./config/explain";
+import { NAMESPACE } from "./config/namespace";
 import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
 import { settleCloud } from "./config/settle";
@@ -67,8 +68,6 @@ export function parseConfig(
     ),
   };
 }
-
-const NAMESPACE = "agentweave-mesh";
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */
 export function loadConfig(): MeshConfig {

@@ -1,5 +1,6 @@
 // What is wrong with a configuration, told to the one who wrote it.
 import * as pulumi from "@pulumi/pulumi";
+import { NAMESPACE } from "./namespace";
 
 /** Where a value stands in the configuration, from the top: `["clouds", "aws", "region"]`. */
 export type Path = readonly (string | number)[];
@@ -40,7 +41,9 @@ export class ConfigError extends pulumi.RunError {
     readonly problems: readonly Problem[],
   ) {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    const lines = problems.map(({ path, message }) => `  agentweave-mesh:${formatPath(path)}: ${message}`);
+    const lines = problems.map(
+      ({ path, message }) => `  ${NAMESPACE}${path.length === 0 ? "" : `:${formatPath(path)}`}: ${message}`,
+    );
     super([`The configuration of stack ${stack} has ${count}:`, ...lines].join("\n"));
     this.name = "ConfigError";
   }

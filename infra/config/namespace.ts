@@ -1,0 +1,2 @@
+/** Namespace of the program's configuration keys, as in `agentweave-mesh:clouds`. */
+export const NAMESPACE = "agentweave-mesh";
