@@ -65,7 +65,6 @@ export function gkeKubeconfig(args: {
     certificateAuthorityData: args.certificateAuthorityData,
     exec: {
       command: "gke-gcloud-auth-plugin",
-      provideClusterInfo: true,
       installHint: "Install it with: gcloud components install gke-gcloud-auth-plugin",
     },
   });

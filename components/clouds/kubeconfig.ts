@@ -24,8 +24,6 @@ export interface ExecPlugin {
   readonly args?: readonly string[];
   /** What to do when the command is missing; kubectl and Pulumi print it. */
   readonly installHint: string;
-  /** Hands the cluster's address and CA to the plugin. Default false. */
-  readonly provideClusterInfo?: boolean;
 }
 
 /**
