@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { isPinned, resolveImages } from "../../../components/images";
+import { hostOf, loadBalancerHost } from "../../../components/spire/load-balancer";
 import { Spire, SPIRE_DEFAULTS, type SpireSettings, type SpireSizes } from "../../../components/spire";
 import { CSI_DRIVER, NAMESPACES, SPIRE_AGENT, SPIRE_SERVER } from "../../../components/well-known";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../clouds/recorder";
@@ -308,6 +309,11 @@ describe("the server", () => {
 });
 
 describe("the address of the bundle endpoint", () => {
+  const service = (status: object) =>
+    ({
+      metadata: pulumi.output({ namespace: "spire", name: SPIRE_SERVER.federationService }),
+      status: pulumi.output(status),
+    }) as unknown as k8s.core.v1.Service;
   const address = async (ingress: object[] | undefined) => {
     const outputs = { [TYPES.service]: { status: { loadBalancer: { ingress } } } };
     const [[spire]] = await stand(["aws"], { fakes: { outputs } });
@@ -324,12 +330,27 @@ describe("the address of the bundle endpoint", () => {
   });
 
   test("is unknown at a preview before the load balancer exists, whether its status is unknown or empty", async () => {
-    for (const outputs of [{}, { [TYPES.service]: { status: { loadBalancer: {} } } }]) {
-      const [[spire]] = await stand(["aws"], { fakes: { preview: true, outputs } });
-      for (const output of [spire!.server.endpointHost, spire!.server.bundleEndpointUrl]) {
-        expect(await (output as unknown as { isKnown: Promise<boolean> }).isKnown).toBe(false);
-      }
-    }
+    const isKnown = (output: pulumi.Output<string>) =>
+      (output as unknown as { isKnown: Promise<boolean> }).isKnown;
+    const [[spire]] = await stand(["aws"], { fakes: { preview: true } });
+    expect(await isKnown(spire!.server.endpointHost)).toBe(false);
+    expect(await isKnown(spire!.server.bundleEndpointUrl)).toBe(false);
+
+    const [host] = await record(() => loadBalancerHost(service({ loadBalancer: {} }), "aws"), {
+      preview: true,
+    });
+    expect(await isKnown(host)).toBe(false);
+    const [known] = await record(() => loadBalancerHost(service(LOAD_BALANCER.status), "aws"), {
+      preview: true,
+    });
+    expect(await isKnown(known)).toBe(true);
+  });
+
+  test("is an error that says where to look if there is none after an update", () => {
+    const state = { namespace: "spire", name: "spire-server-federation", ingress: [] };
+    expect(() => hostOf("aws", state, false)).toThrow(
+      /^aws: Service spire\/spire-server-federation has no load balancer address/,
+    );
   });
 });
 
@@ -404,10 +425,10 @@ describe("on destroy", () => {
     );
 
   test.each([
-    ["the CSI driver", "csi-driver", "the agents", "agent"],
-    ["the agents", "agent", "the server", "server"],
-    ["the server", "server", "the namespaces", "namespaces"],
-  ])("all of %s leaves before all of %3$s", (_name, part, _other, later) => {
+    { part: "csi-driver", later: "agent" },
+    { part: "agent", later: "server" },
+    { part: "server", later: "namespaces" },
+  ])("all of $part leaves before all of $later", ({ part, later }) => {
     expect(inCluster("aws", part).length).toBeGreaterThan(0);
     expect(inCluster("aws", later).length).toBeGreaterThan(0);
     for (const first of inCluster("aws", part)) {
