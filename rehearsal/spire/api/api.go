@@ -52,7 +52,11 @@ func result(err error, otherwise codes.Code, doing string) *types.Status {
 	if known, ok := status.FromError(err); ok {
 		code, text = known.Code(), known.Message()
 	}
-	if doing != "" {
+	switch {
+	case doing == "":
+	case code == codes.NotFound: // SPIRE keeps the inner cause of these to itself
+		text = doing
+	default:
 		text = doing + ": " + text
 	}
 	return &types.Status{Code: int32(code), Message: text}

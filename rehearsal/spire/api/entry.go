@@ -128,10 +128,7 @@ func (s *entries) BatchDeleteEntry(_ context.Context, request *entryv1.BatchDele
 			state.Entries = slices.DeleteFunc(state.Entries, func(other *types.Entry) bool { return other == e })
 			return nil
 		})
-		response.Results = append(response.Results, &entryv1.BatchDeleteEntryResponse_Result{Status: result(err, codes.Internal, "failed to delete entry"), Id: id})
-		if st := response.Results[len(response.Results)-1].Status; st.Code == int32(codes.NotFound) || st.Code == int32(codes.InvalidArgument) {
-			st.Message = status.Convert(err).Message()
-		}
+		response.Results = append(response.Results, &entryv1.BatchDeleteEntryResponse_Result{Status: result(err, codes.Internal, ""), Id: id})
 	}
 	return response, nil
 }

@@ -90,11 +90,10 @@ func Run(ctx context.Context, args []string, env Env, serve func(context.Context
 			return c.run(ctx, name, args[words:], env)
 		}
 	}
-	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
-		usage(env.Err)
+	usage(env.Err)
+	if slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
 		return exitOK
 	}
-	usage(env.Err)
 	return exitUnknown
 }
 
@@ -151,11 +150,20 @@ func runOrValidate(ctx context.Context, name string, args []string, env Env, ser
 	config, err := conf.Load(*path, o)
 	if name == "validate" {
 		if err != nil {
-			fmt.Fprintf(env.Err, "SPIRE server configuration file is invalid: %v\n", err)
+			var plugin *conf.PluginError
+			if errors.As(err, &plugin) {
+				fmt.Fprintf(env.Err, "SPIRE server configuration file is invalid.\nValidation errors:\n\t%s:\n\t\t%s\n", plugin.Plugin, plugin.Note)
+			} else {
+				fmt.Fprintf(env.Err, "SPIRE server configuration file is invalid: %v\n", err)
+			}
 			return exitFailed
 		}
 		fmt.Fprintln(env.Out, "SPIRE server configuration file is valid.")
 		return exitOK
+	}
+	var unknown *conf.UnknownKeys
+	if errors.As(err, &unknown) {
+		fmt.Fprintln(env.Err, "Unknown configuration detected:", unknown.Detail)
 	}
 	if err == nil {
 		err = serve(ctx, config, env.Err)

@@ -99,7 +99,7 @@ func readEntries(env Env, path string) ([]*types.Entry, error) {
 	}
 	var all []*types.Entry
 	for _, item := range document.All {
-		m, err := item.message()
+		m, err := item.fromData()
 		if err != nil {
 			return nil, err
 		}
@@ -111,25 +111,35 @@ func readEntries(env Env, path string) ([]*types.Entry, error) {
 func (e *entry) message() (*types.Entry, error) {
 	id, err := parseID(e.SPIFFEID)
 	if err != nil {
-		return nil, fmt.Errorf("invalid SPIFFE ID: %w", err)
+		return nil, err
 	}
 	parent, err := parseID(e.ParentID)
 	if err != nil {
-		return nil, fmt.Errorf("invalid parent ID: %w", err)
+		return nil, err
 	}
-	m := &types.Entry{
+	return &types.Entry{
 		Id: e.EntryID, SpiffeId: id, ParentId: parent, Selectors: e.Selectors, DnsNames: e.DNSNames,
 		X509SvidTtl: int32(e.X509SVIDTTL), JwtSvidTtl: int32(e.JWTSVIDTTL), Admin: e.Admin, Downstream: e.Downstream,
-		ExpiresAt: e.ExpiresAt, StoreSvid: e.StoreSVID, Hint: e.Hint,
+		ExpiresAt: e.ExpiresAt, StoreSvid: e.StoreSVID, Hint: e.Hint, FederatesWith: e.FederatesWith,
+	}, nil
+}
+
+// fromData is message with the checks that SPIRE makes of -data and not of flags.
+func (e *entry) fromData() (*types.Entry, error) {
+	if _, err := parseID(e.SPIFFEID); err != nil {
+		return nil, fmt.Errorf("invalid SPIFFE ID: %w", err)
 	}
-	for _, name := range e.FederatesWith {
+	if _, err := parseID(e.ParentID); err != nil {
+		return nil, fmt.Errorf("invalid parent ID: %w", err)
+	}
+	for i, name := range e.FederatesWith {
 		td, err := spiffeid.TrustDomainFromString(name)
 		if err != nil {
 			return nil, fmt.Errorf("invalid federated trust domain: %w", err)
 		}
-		m.FederatesWith = append(m.FederatesWith, td.Name())
+		e.FederatesWith[i] = td.Name()
 	}
-	return m, nil
+	return e.message()
 }
 
 func parseID(text string) (*types.SPIFFEID, error) {
@@ -179,19 +189,33 @@ func entryDelete(set *flag.FlagSet) action {
 			return err
 		}
 		return out.print(env, answer, func() error {
-			anyFailed := false
-			for _, r := range answer.Results {
-				if failed(r.Status) {
-					anyFailed = true
-					fmt.Fprintf(env.Err, "Failed to delete entry with ID %s %s\n", r.Id, reason(r.Status))
-					continue
-				}
-				fmt.Fprintf(env.Out, "Deleted entry with ID: %s\n", r.Id)
-			}
-			if anyFailed {
-				return errors.New("failed to delete one or more entries")
-			}
-			return nil
+			return printDeleted(env, answer.Results)
 		})
 	}
+}
+
+func printDeleted(env Env, results []*entryv1.BatchDeleteEntryResponse_Result) error {
+	deleted := 0
+	for _, r := range results {
+		if failed(r.Status) {
+			fmt.Fprintf(env.Err, "Failed to delete entry with ID %s %s\n", r.Id, reason(r.Status))
+			continue
+		}
+		deleted++
+		fmt.Fprintf(env.Out, "Deleted entry with ID: %s\n", r.Id)
+	}
+	if deleted > 0 {
+		fmt.Fprint(env.Out, "\n\n")
+	}
+	left := len(results) - deleted
+	switch {
+	case left == 0:
+		fmt.Fprintf(env.Out, "Deleted %d entries successfully", deleted)
+		return nil
+	case deleted == 0:
+		fmt.Fprintf(env.Out, "\n\nFailed to delete %d entries", left)
+	default:
+		fmt.Fprintf(env.Out, "\n\nDeleted %d entries successfully, but failed to delete %d entries", deleted, left)
+	}
+	return errors.New("failed to delete one or more entries")
 }

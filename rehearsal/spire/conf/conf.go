@@ -60,14 +60,6 @@ type Endpoint struct {
 	RefreshHint time.Duration
 }
 
-// Overrides are the command-line flags of `run` that take the place of values in the file.
-type Overrides struct {
-	BindAddress, DataDir, LogFile, LogFormat, LogLevel, SocketPath, TrustDomain string
-	BindPort                                                                    int
-	// ExpandEnv replaces $NAME and ${NAME} in the file by environment variables.
-	ExpandEnv bool
-}
-
 // DefaultSocketPath is where server and command line meet when neither says otherwise.
 const DefaultSocketPath = "/tmp/spire-server/private/api.sock"
 
@@ -101,32 +93,6 @@ func Load(path string, flags Overrides) (*Config, error) {
 	}
 	parsed.Server.merge(flags)
 	return parsed.check()
-}
-
-func (s *serverBlock) merge(f Overrides) {
-	first := func(target *string, values ...string) {
-		for _, v := range append([]string{values[0], *target}, values[1:]...) {
-			if v != "" {
-				*target = v
-				return
-			}
-		}
-	}
-	first(&s.BindAddress, f.BindAddress, "0.0.0.0")
-	first(&s.CATTL, "", "24h")
-	first(&s.DataDir, f.DataDir)
-	first(&s.DefaultX509SVIDTTL, "", "1h")
-	first(&s.LogFile, f.LogFile)
-	first(&s.LogFormat, f.LogFormat, "text")
-	first(&s.LogLevel, f.LogLevel, "INFO")
-	first(&s.SocketPath, f.SocketPath, DefaultSocketPath)
-	first(&s.TrustDomain, f.TrustDomain)
-	if f.BindPort != 0 {
-		s.BindPort = f.BindPort
-	}
-	if s.BindPort == 0 {
-		s.BindPort = 8081
-	}
 }
 
 func (f *file) check() (*Config, error) {
@@ -249,11 +215,19 @@ func (f *file) setListeners(c *Config) {
 	}
 }
 
+// UnknownKeys refuses a file with keys that SPIRE does not know.
+type UnknownKeys struct {
+	// Detail names each section and its unknown keys.
+	Detail string
+}
+
+func (*UnknownKeys) Error() string { return "unknown configuration detected" }
+
 func unknownError(sections map[string]unused) error {
 	var lines []string
 	for _, section := range slices.Sorted(maps.Keys(sections)) {
 		keys := slices.Sorted(maps.Keys(sections[section]))
 		lines = append(lines, fmt.Sprintf("%s: %s", section, strings.Join(keys, ",")))
 	}
-	return fmt.Errorf("unknown configuration detected (%s)", strings.Join(lines, "; "))
+	return &UnknownKeys{strings.Join(lines, "; ")}
 }

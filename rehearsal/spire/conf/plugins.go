@@ -20,6 +20,11 @@ type pluginData struct {
 	KeysPath         string   `hcl:"keys_path"`
 }
 
+// PluginError refuses the configuration of one plugin, or of the plugins of one type.
+type PluginError struct{ Plugin, Note string }
+
+func (e *PluginError) Error() string { return e.Plugin + ": " + e.Note }
+
 // readPlugins finds where SPIRE would keep its database and its keys, so that losing one of these
 // files has the same effect here. It notes every plugin that is configured and does nothing here.
 func (c *Config) readPlugins(node ast.Node) error {
@@ -55,7 +60,7 @@ func (c *Config) readPlugins(node ast.Node) error {
 			}
 		case "KeyManager disk":
 			if data.KeysPath == "" {
-				return errors.New("keys_path is required")
+				return &PluginError{`KeyManager "disk"`, "keys_path is required"}
 			}
 			c.KeysPath = data.KeysPath
 		case "KeyManager memory":
@@ -68,7 +73,7 @@ func (c *Config) readPlugins(node ast.Node) error {
 	}
 	for _, kind := range []string{"DataStore", "KeyManager"} {
 		if count[kind] != 1 {
-			return fmt.Errorf("plugin type %q constraint not satisfied: expected exactly 1 but got %d", kind, count[kind])
+			return &PluginError{kind, fmt.Sprintf("constraint not satisfied: expected exactly 1 but got %d", count[kind])}
 		}
 	}
 	return nil
@@ -83,7 +88,7 @@ func (c *Config) setDatabase(node ast.Node, data pluginData) error {
 		return fmt.Errorf("the stand-in keeps its data in a file: database_type must be \"sqlite3\", not %q", kind.Type)
 	}
 	if data.ConnectionString == "" {
-		return errors.New("datastore-sql: connection_string must be set")
+		return &PluginError{`DataStore "sql"`, "datastore-sql: connection_string must be set"}
 	}
 	c.DatabasePath = filepath.Clean(data.ConnectionString)
 	return nil

@@ -110,9 +110,7 @@ func (p *Poller) Run(ctx context.Context) {
 
 func (p *Poller) poll(ctx context.Context, trustDomain string) {
 	for {
-		if _, err := p.Refresh(ctx, trustDomain); err != nil && ctx.Err() == nil {
-			p.Log.Error("Error updating bundle", "trust_domain", trustDomain, "error", err)
-		}
+		p.pollOnce(ctx, trustDomain)
 		wait := p.Interval(p.Store.Read().Bundle(trustDomain))
 		p.Log.Debug("Scheduling next bundle refresh", "trust_domain", trustDomain, "at", time.Now().Add(wait).UTC())
 		select {
@@ -126,33 +124,50 @@ func (p *Poller) poll(ctx context.Context, trustDomain string) {
 // Refresh fetches the bundle of a trust domain from its endpoint now and stores it where it differs
 // from the one stored. It returns false where there is no relationship with the trust domain.
 func (p *Poller) Refresh(ctx context.Context, trustDomain string) (bool, error) {
-	state := p.Store.Read()
-	relationship := state.Relationship(trustDomain)
-	if relationship == nil {
-		return false, nil
-	}
-	fetched, err := fetch(ctx, state, relationship)
-	updated := false
-	if err == nil {
-		updated, err = p.keep(ctx, relationship, fetched)
+	managed, _, err := p.update(ctx, trustDomain)
+	return managed, err
+}
+
+// pollOnce is a Refresh that the metrics count.
+func (p *Poller) pollOnce(ctx context.Context, trustDomain string) {
+	managed, updated, err := p.update(ctx, trustDomain)
+	if !managed || ctx.Err() != nil {
+		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.counts[trustDomain]
-	if err != nil {
+	switch {
+	case err != nil:
 		c.Failed++
-	} else {
+		p.Log.Error("Error updating bundle", "trust_domain", trustDomain, "error", err)
+	case updated:
 		c.OK++
-	}
-	if updated {
 		c.Updated++
 		p.Log.Info("Bundle refreshed", "trust_domain", trustDomain)
+	default:
+		c.OK++
 	}
 	p.counts[trustDomain] = c
-	return true, err
+}
+
+func (p *Poller) update(ctx context.Context, trustDomain string) (managed, updated bool, err error) {
+	state := p.Store.Read()
+	relationship := state.Relationship(trustDomain)
+	if relationship == nil {
+		return false, false, nil
+	}
+	fetched, err := fetch(ctx, state, relationship)
+	if err != nil {
+		return true, false, err
+	}
+	updated, err = p.keep(ctx, relationship, fetched)
+	return true, updated, err
 }
 
 func (p *Poller) keep(ctx context.Context, relationship *types.FederationRelationship, fetched *spiffebundle.Bundle) (bool, error) {
+	// SPIRE reads no sequence number from an endpoint (pkg/common/bundleutil): only a bundle given through the API keeps one.
+	fetched.ClearSequenceNumber()
 	bundle, err := ToProto(fetched)
 	if err != nil {
 		return false, err

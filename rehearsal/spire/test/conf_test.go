@@ -35,8 +35,8 @@ func (s *script) configurations() {
 	validate(1, "unknown bundle endpoint profile", "https_spiffe", "spiffe")
 	validate(1, "unable to decode configuration", "server {", "server {{")
 	validate(1, "plugins section must be configured", "plugins {", "other {")
-	validate(1, "DataStore", `DataStore "sql"`, `Other "sql"`)
-	validate(1, "KeyManager", `KeyManager "disk"`, `Other "disk"`)
-	validate(1, "", "keys_path", "# keys_path")
+	validate(1, "expected exactly 1 but got 0", `KeyManager "disk" {`, `KeyManager "disk" { enabled = false`)
+	validate(1, "keys_path is required", "keys_path", "other_path")
+	validate(1, "connection_string must be set", "connection_string", "other_string")
 	s.expect(1, "could not find config file", "", "validate", "-config", s.a.path("missing.conf"))
 }

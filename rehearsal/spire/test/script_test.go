@@ -124,8 +124,8 @@ func (s *script) entries() {
 	s.expect(1, "must be formatted as type:value", "", "entry", "create", "-spiffeID", s.a.id()+"/y", "-parentID", s.a.id()+"/node", "-selector", "k8s")
 	s.expect(1, "node entries can not federate", "", flags("-node", "-spiffeID", s.a.id()+"/y", "-federatesWith", s.b.id())...)
 	s.expect(0, "selector list is empty", `{"entries":[{"spiffe_id":"spiffe://a.example.org/z","parent_id":"spiffe://a.example.org/node"}]}`, create...)
-	s.expect(1, "", `{"entries":[{"spiffe_id":"z"}]}`, create...)
-	s.expect(1, "", `[]`, create...)
+	s.expect(1, "scheme is missing or invalid", `{"entries":[{"spiffe_id":"z"}]}`, create...)
+	s.expect(1, "unexpected end of JSON input", `{"entries":[`, create...)
 	s.expect(0, s.a.id()+"/spire/server", "", "entry", "create", "-node", "-spiffeID", s.a.id()+"/node", "-selector", "k8s_psat:cluster:a")
 
 	s.expect(0, "Found 2 entries", "", "entry", "show")
