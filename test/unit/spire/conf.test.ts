@@ -273,7 +273,10 @@ describe.each([
 
   withBinary(
     `finds it invalid with a key misspelt, so that it does look${why}`,
-    () => expect(() => validate(text.replace(misspell, `${misspell}_misspelt`))).toThrow("unknown configuration detected"),
+    () =>
+      expect(() => validate(text.replace(misspell, `${misspell}_misspelt`))).toThrow(
+        "unknown configuration detected",
+      ),
     timeout,
   );
 
