@@ -1,0 +1,360 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { load } from "js-yaml";
+import { overlaps } from "../../components/network/cidr";
+import { ConfigError, loadConfig, parseConfig, type MeshConfig } from "../../infra/config";
+import { stackFileSchema } from "../../infra/config/json-schema";
+import { PROVIDERS } from "../../infra/config/clouds";
+import { formatPath } from "../../infra/config/problem";
+
+const root = path.resolve(__dirname, "../..");
+let dir: string;
+
+beforeAll(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "config-"));
+  const kubeconfig = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:6443" } }],
+    users: [{ name: "u", user: { token: "hidden" } }],
+    contexts: ["on-cluster", "other"].map((name) => ({ name, context: { cluster: "c", user: "u" } })),
+  };
+  writeFileSync(path.join(dir, "kubeconfig"), JSON.stringify(kubeconfig));
+  writeFileSync(path.join(dir, "broken"), "token: hidden\n\t- x");
+});
+
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const tutorial = {
+  aws: { provider: "aws" },
+  gcp: { provider: "gcp", project: "your-project-id" },
+  azure: { provider: "azure" },
+};
+const onPremises = {
+  provider: "existing",
+  kubeconfig: "kubeconfig",
+  region: "home",
+  podCidr: "10.1.0.0/16",
+  serviceCidr: "10.2.0.0/16",
+};
+
+function parse(raw: unknown): MeshConfig {
+  return parseConfig(raw, { stack: "test", projectDir: dir });
+}
+
+/** The problems of a configuration as `path: message`. */
+function problemsOf(run: () => unknown): string[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return error.problems.map((problem) => `${formatPath(problem.path)}: ${problem.message}`);
+    }
+    throw error;
+  }
+  return [];
+}
+
+test("the tutorial's clouds need nothing but their providers and a project", () => {
+  const { clouds, trust } = parse({ clouds: tutorial });
+  expect(trust).toMatchObject({ mode: "federated", caTtl: "168h", svidTtl: "1h", refreshHint: "5m" });
+  expect(clouds).toMatchObject([
+    {
+      name: "aws",
+      region: "us-east-1",
+      clusterName: "agentweave-aws",
+      context: "aws-cluster",
+      trustDomain: "aws.example.org",
+    },
+    {
+      name: "gcp",
+      region: "us-central1",
+      clusterName: "agentweave-gcp",
+      context: "gcp-cluster",
+      trustDomain: "gcp.example.org",
+    },
+    {
+      name: "azure",
+      region: "eastus",
+      clusterName: "agentweave-azure",
+      context: "azure-cluster",
+      trustDomain: "azure.example.org",
+    },
+  ]);
+});
+
+test("the default ranges leave Docker's bridge alone", () => {
+  const { clouds } = parse({ clouds: tutorial });
+  const ranges = clouds.flatMap((cloud) =>
+    PROVIDERS[cloud.provider].ranges(cloud as never).map(({ cidr }) => cidr as string),
+  );
+  expect(ranges).toHaveLength(9);
+  expect(ranges.filter((range) => overlaps(range, "172.17.0.0/16"))).toEqual([]);
+});
+
+test("a kubeconfig's path starts at the project or at the home directory", () => {
+  expect(parse({ clouds: { on: onPremises } }).clouds[0]).toMatchObject({
+    kubeconfig: path.join(dir, "kubeconfig"),
+  });
+});
+
+test("a configuration with five mistakes lists exactly these five", () => {
+  const raw = {
+    trust: { mode: "single" },
+    clouds: {
+      aws: { provider: "aws", regoin: "us-east-1", nodes: { count: "3" } },
+      gcp: { provider: "gcp", project: "your-project-id", network: { podCidr: "10.10.0.0/16" } },
+      azure: { provider: "azure", trustDomain: "aws.example.org" },
+    },
+  };
+  expect(problemsOf(() => parse(raw))).toEqual([
+    'trust.mode: is "single"; write "federated"',
+    'clouds.aws.nodes.count: is "3"; write a number',
+    "clouds.aws.regoin: is not a known key; write region",
+    `clouds.azure.trustDomain: is "aws.example.org", which is cloud aws's trust domain already; write another`,
+    "clouds.gcp.network.podCidr: 10.10.0.0/16 overlaps clouds.aws.network.vpcCidr (10.10.0.0/16); write a free range such as 10.0.0.0/16",
+  ]);
+});
+
+const one = (name: keyof typeof tutorial, more: object) => ({
+  clouds: { [name]: { ...tutorial[name], ...more } },
+});
+const on = (more: object) => ({ clouds: { on: { ...onPremises, ...more } } });
+const withTrust = (trust: object) => ({ trust, clouds: tutorial });
+
+test.each<[string, unknown, RegExp]>([
+  ["no clouds", {}, /^clouds: is missing; write a map/],
+  ["an empty map of clouds", { clouds: {} }, /^clouds: is empty; write at least one cloud/],
+  ["a cloud that is no map", { clouds: { aws: 3 } }, /^clouds\.aws: is 3; write a map/],
+  ["a misspelt top-level key", { clouds: tutorial, trsut: {} }, /^trsut: is not a known key; write trust$/],
+  [
+    "a key like none",
+    { clouds: tutorial, zzzzzz: {} },
+    /^zzzzzz: .* remove it, or write one of trust, clouds/,
+  ],
+  [
+    "a misspelt required key",
+    { clouds: { gcp: { provider: "gcp", projct: "your-project-id" } } },
+    /projct: .* write project$/,
+  ],
+  [
+    "a missing required key",
+    { clouds: { gcp: { provider: "gcp" } } },
+    /^clouds\.gcp\.project: is missing; write .*your-project-id/,
+  ],
+  [
+    "an unknown provider",
+    { clouds: { aws: { provider: "awz" } } },
+    /^clouds\.aws\.provider: is "awz"; .*did you mean "aws"/,
+  ],
+  ["no provider", { clouds: { aws: {} } }, /^clouds\.aws\.provider: is missing; write one of "aws"/],
+  [
+    "a cloud's name in capitals",
+    { clouds: { AWS: { provider: "aws" } } },
+    /^clouds\.AWS: is no name for a cloud; write/,
+  ],
+  ["a cloud's name too long", { clouds: { ["a".repeat(21)]: { provider: "aws" } } }, /at most 20 lower-case/],
+  ["an EKS name", one("aws", { clusterName: "a b" }), /^clouds\.aws\.clusterName: .* write at most 100/],
+  [
+    "a GKE name",
+    one("gcp", { clusterName: "a".repeat(41) }),
+    /^clouds\.gcp\.clusterName: .* write at most 40 lower-case/,
+  ],
+  [
+    "an AKS name",
+    one("azure", { clusterName: "a".repeat(64) }),
+    /^clouds\.azure\.clusterName: .* write at most 63/,
+  ],
+  [
+    "a resource group",
+    one("azure", { resourceGroup: "ends." }),
+    /resourceGroup: .* write at most 90 .* no dot last/,
+  ],
+  ["a project ID", one("gcp", { project: "Short" }), /project: .* write a project ID of 6 to 30/],
+  [
+    "a version that YAML reads as a number",
+    one("aws", { kubernetesVersion: 1.35 }),
+    /kubernetesVersion: is 1.35; write a text/,
+  ],
+  ["a region", one("aws", { region: "Virginia" }), /region: is "Virginia"; write an AWS region such as/],
+  ["a location's long name", one("azure", { location: "East US" }), /location: .* short name such as eastus/],
+  ["too few zones", one("aws", { network: { zones: 1 } }), /zones: is 1; write at least 2/],
+  [
+    "a zone elsewhere",
+    one("aws", { network: { zones: ["us-east-1a", "us-west-2a"] } }),
+    /zones\[1\]: .* of region us-east-1/,
+  ],
+  [
+    "a VPC too small for its zones",
+    one("aws", { network: { vpcCidr: "10.9.0.0/27" } }),
+    /vpcCidr: .* write a \/26 or larger/,
+  ],
+  [
+    "node counts out of order",
+    one("aws", { nodes: { count: 5, minCount: 1, maxCount: 4 } }),
+    /count: is 5, .* at most 4/,
+  ],
+  [
+    "half an autoscaler",
+    one("gcp", { nodes: { minCount: 1 } }),
+    /nodes\.maxCount: is missing beside minCount; write both/,
+  ],
+  [
+    "host bits",
+    one("aws", { network: { vpcCidr: "10.9.1.0/16" } }),
+    /vpcCidr: .* host bits set; write 10\.9\.0\.0\/16$/,
+  ],
+  [
+    "no CIDR",
+    one("aws", { publicAccessCidrs: ["10.0.0.1"] }),
+    /publicAccessCidrs\[0\]: .* write an IPv4 range in CIDR/,
+  ],
+  [
+    "a prefix the provider refuses",
+    one("gcp", { network: { controlPlaneCidr: "10.9.0.0/24" } }),
+    /write .* exactly \/28$/,
+  ],
+  [
+    "a range of the tailnet",
+    one("aws", { network: { vpcCidr: "100.64.0.0/16" } }),
+    /vpcCidr: .* overlaps 100\.64\.0\.0\/10, .* write a free/,
+  ],
+  [
+    "an overlap within a cloud",
+    on({ podCidr: "10.2.4.0/24" }),
+    /^clouds\.on\.serviceCidr: .* overlaps clouds\.on\.podCidr \(10\.2\.4\.0\/24\)/,
+  ],
+  [
+    "nodes outside of the virtual network",
+    one("azure", { network: { nodeCidr: "10.9.0.0/24" } }),
+    /nodeCidr: .* write a part of 10\.30/,
+  ],
+  [
+    "a range AKS keeps",
+    one("azure", { network: { podCidr: "172.30.0.0/16" } }),
+    /podCidr: .* which AKS keeps to itself; write/,
+  ],
+  [
+    "two clouds with one context",
+    { clouds: { aws: { provider: "aws", context: "on-cluster" }, on: onPremises } },
+    /^clouds\.on\.context: is "on-cluster", which is cloud aws's context already; write another$/,
+  ],
+  [
+    "a trust domain with a scheme",
+    withTrust({ domain: "spiffe://example.org" }),
+    /domain: .* without spiffe:\/\//,
+  ],
+  ["a trust domain in capitals", withTrust({ domain: "Example.org" }), /domain: .* write lower-case letters/],
+  [
+    "a trust domain too long",
+    { trust: { domain: "a".repeat(253) }, clouds: { aws: tutorial.aws } },
+    /aws\.trustDomain: is 257 characters long/,
+  ],
+  ["a duration in days", withTrust({ caTtl: "7d" }), /caTtl: is "7d"; write a duration such as/],
+  ["a duration of nothing", withTrust({ caTtl: "0s" }), /caTtl: .* longer than zero/],
+  [
+    "SVIDs that outlive the CA's sixth",
+    withTrust({ svidTtl: "29h" }),
+    /svidTtl: is 29h, .* write at most 28h$/,
+  ],
+  [
+    "bundles fetched too seldom",
+    withTrust({ refreshHint: "8h" }),
+    /refreshHint: is 8h, .* write at most 7h$/,
+  ],
+  [
+    "bundles fetched too often",
+    withTrust({ refreshHint: "10s" }),
+    /refreshHint: is 10s, .* write at least 1m$/,
+  ],
+  [
+    "a CA too short-lived",
+    withTrust({ caTtl: "20m", svidTtl: "1m" }),
+    /caTtl: is 20m, .* write at least 24m$/,
+  ],
+  [
+    "an image that is not pinned",
+    { clouds: tutorial, images: { overrides: { spireServer: "a/b:latest" } } },
+    /spireServer: .* not pinned; write/,
+  ],
+  [
+    "a registry with a scheme",
+    { clouds: tutorial, images: { registry: "https://a.b" } },
+    /registry: .* without https/,
+  ],
+  [
+    "a tag Google Cloud refuses",
+    { clouds: tutorial, tags: { Team: "A b" } },
+    /^tags\.Team: .* write team: "a-b"$/,
+  ],
+  ["a tag AWS keeps", { ...one("aws", {}), tags: { "aws:x": "1" } }, /^tags\.aws:x: .* AWS keeps keys/],
+  ["a tag Azure refuses", { ...one("azure", {}), tags: { "a/b": "1" } }, /^tags\.a\/b: .* Azure takes no/],
+  [
+    "a kubeconfig that is not there",
+    on({ kubeconfig: "none" }),
+    /kubeconfig: there is no file .*\/none; write/,
+  ],
+  [
+    "a file that is no kubeconfig",
+    on({ kubeconfig: "broken" }),
+    /kubeconfig: .*\/broken is not a kubeconfig; write(?!.*hidden)/,
+  ],
+  ["a misspelt context", on({ context: "othr" }), /context: is "othr", .* write other$/],
+  [
+    "a context like none",
+    on({ context: "zzzzzzzz" }),
+    /context: .* write one of those there are: on-cluster, other$/,
+  ],
+])("%s is one problem, with what to write instead", (_mistake, raw, message) => {
+  expect(problemsOf(() => parse(raw))).toEqual([expect.stringMatching(message)]);
+});
+
+test("the engine shows the message alone, without a stack trace", () => {
+  expect(() => parse({})).toThrow(pulumi.RunError);
+  expect(() => parse({})).toThrow(
+    /^The configuration of stack test has 1 problem:\n {2}agentweave-mesh:clouds: is missing/,
+  );
+});
+
+describe("a configuration read from Pulumi", () => {
+  afterEach(() => pulumi.runtime.setAllConfig({}));
+
+  test("is taken from the program's own namespace", () => {
+    pulumi.runtime.setAllConfig({
+      "agentweave-mesh:clouds": JSON.stringify({ aws: tutorial.aws }),
+      "aws:region": "eu-west-1",
+    });
+    expect(loadConfig().clouds.map(({ name }) => name)).toEqual(["aws"]);
+  });
+
+  test("tells plain text and unknown keys together, and never shows the text", () => {
+    pulumi.runtime.setAllConfig({ "agentweave-mesh:clouds": "hidden", "agentweave-mesh:tag": "{}" });
+    expect(problemsOf(loadConfig)).toEqual([
+      "clouds: is not a map of keys; write one, or set single values with --path",
+      "tag: is not a known key; write tags",
+    ]);
+  });
+});
+
+test("the JSON Schema for editors is up to date (npm run schema)", () => {
+  const written: unknown = JSON.parse(
+    readFileSync(path.join(root, "schema/pulumi-stack.schema.json"), "utf8"),
+  );
+  expect(written).toEqual(JSON.parse(JSON.stringify(stackFileSchema())));
+});
+
+test.each(["dev", "rehearsal"])(
+  "stack %s has no problem but a kubeconfig that is yet to be written",
+  (stack) => {
+    const file = load(readFileSync(path.join(root, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: Record<string, unknown>;
+    };
+    const own = Object.entries(file.config).filter(([key]) => key.startsWith("agentweave-mesh:"));
+    const raw = Object.fromEntries(own.map(([key, value]) => [key.slice("agentweave-mesh:".length), value]));
+    const problems = problemsOf(() => parse(raw));
+    expect(problems.filter((text) => !/^clouds\.\w+\.kubeconfig: there is no file/.test(text))).toEqual([]);
+    expect(problems).toHaveLength(stack === "rehearsal" ? 3 : 0);
+  },
+);
