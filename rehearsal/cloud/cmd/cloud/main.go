@@ -1,0 +1,125 @@
+// Command cloud runs one cloud of the rehearsal: a Kubernetes control plane, simulated nodes, pods of known images as
+// local processes, load balancers and volumes, all on one loopback address.
+//
+// It prints one JSON object a line (see events.go). Its standard input is a leash: when that ends before a line
+// `detach` was read, or on SIGTERM, SIGINT or SIGHUP, everything is stopped. A second signal makes no difference.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"agentweave-mesh/rehearsal/cloud/internal/config"
+	"agentweave-mesh/rehearsal/cloud/internal/controlplane"
+	"agentweave-mesh/rehearsal/cloud/internal/process"
+)
+
+func main() {
+	guard := flag.Bool("guard", false, "for this program's own use")
+	file := flag.String("config", "", "path of the cloud's configuration (cloud.json)")
+	flag.Parse()
+	if *guard {
+		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		process.RunGuard(os.Stdin)
+		return
+	}
+	if err := run(*file); err != nil {
+		emitFailure(err)
+		os.Exit(1)
+	}
+}
+
+func run(file string) error {
+	began := time.Now()
+	c, err := config.Load(file)
+	if err != nil {
+		return &controlplane.Failure{What: "configuration", Err: err}
+	}
+	// Whoever reads the events may go away after `detach`.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := leash()
+	defer stop()
+	if err := takeOver(c.Dir); err != nil {
+		return err
+	}
+	defer os.Remove(pidFile(c.Dir))
+	log, err := os.OpenFile(filepath.Join(c.Dir, "logs", "cloud.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	klog.LogToStderr(false)
+	klog.SetOutput(log)
+	if err := process.StartGuard("-guard"); err != nil {
+		return err
+	}
+	cloud, err := start(ctx, c)
+	defer cloud.stop()
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop
+		}
+		return err
+	}
+	emit(event{Event: "ready", Kubeconfig: controlplane.Kubeconfig(c), Seconds: time.Since(began).Round(10 * time.Millisecond).Seconds()})
+	<-ctx.Done()
+	emit(event{Event: "stopping"})
+	return nil
+}
+
+// leash returns a context that ends when the cloud has to stop.
+func leash() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	detached := make(chan struct{})
+	go func() {
+		for s := range signals {
+			select {
+			case <-detached:
+				if s == syscall.SIGHUP {
+					continue // the terminal is gone; that is what detaching is for
+				}
+			default:
+			}
+			cancel()
+		}
+	}()
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			if lines.Text() == "detach" {
+				close(detached)
+				emit(event{Event: "detached"})
+				return
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
+
+func pidFile(dir string) string { return filepath.Join(dir, "cloud.pid") }
+
+// takeOver makes the state directory this process's own, and ends what a killed predecessor has left.
+func takeOver(dir string) error {
+	if pid := process.Running(pidFile(dir)); pid != 0 && pid != os.Getpid() {
+		return &controlplane.Failure{What: "cloud", Err: fmt.Errorf("it already runs, as process %d", pid)}
+	}
+	for _, directory := range []string{dir, filepath.Join(dir, "logs"), filepath.Join(dir, "run")} {
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			return err
+		}
+	}
+	process.KillLeft(filepath.Join(dir, "run", "*.pid"), filepath.Join(dir, "pods", "*", "*.pid"))
+	return errors.Join(os.Chmod(dir, 0o700), os.RemoveAll(filepath.Join(dir, "pods")), process.WriteIdentity(pidFile(dir), os.Getpid()))
+}

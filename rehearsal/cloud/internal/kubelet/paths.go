@@ -1,0 +1,95 @@
+package kubelet
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	v1 "k8s.io/api/core/v1"
+)
+
+// translation turns what a container would read into what its local process reads. It is the one difference between
+// the two, and it is made in ConfigMap texts, arguments, environment variables and exec commands:
+//
+//   - A mount path, at a path boundary, loses its leading slash (/run/spire/data → run/spire/data): the process's
+//     working directory is the pod's directory, which plays the container's root. Relative paths also keep unix sockets
+//     below their limit of some 100 bytes.
+//   - After a scheme, where no relative path can be written, it becomes the path on this machine
+//     (unix:///run/x.sock → unix:///…/pods/ns_name/run/x.sock).
+//   - 0.0.0.0 becomes the pod's own address, because all pods share the network of this machine.
+type translation struct {
+	root, address string
+	// mounts are the pod's mount paths, longest first.
+	mounts []string
+}
+
+var anyAddress = regexp.MustCompile(`(^|[^0-9.])0\.0\.0\.0\b`)
+
+func newTranslation(pod *v1.Pod, root, address string) translation {
+	t := translation{root: root, address: address}
+	for _, container := range append(slices.Clone(pod.Spec.InitContainers), pod.Spec.Containers...) {
+		for _, mount := range container.VolumeMounts {
+			if path := filepath.Clean(mount.MountPath); path != "/" && !slices.Contains(t.mounts, path) {
+				t.mounts = append(t.mounts, path)
+			}
+		}
+	}
+	slices.SortFunc(t.mounts, func(a, b string) int { return len(b) - len(a) })
+	return t
+}
+
+func (t translation) text(text string) string {
+	text = anyAddress.ReplaceAllString(text, "${1}"+t.address)
+	var translated strings.Builder
+	for len(text) > 0 {
+		at, path := t.next(text)
+		if path == "" {
+			translated.WriteString(text)
+			break
+		}
+		translated.WriteString(text[:at])
+		if strings.HasSuffix(text[:at], "://") {
+			translated.WriteString(t.root + path)
+		} else {
+			translated.WriteString(path[1:])
+		}
+		text = text[at+len(path):]
+		// What follows belongs to the same path, up to its end.
+		end := strings.IndexFunc(text, func(r rune) bool { return !inPath(r) && r != '/' })
+		if end < 0 {
+			end = len(text)
+		}
+		translated.WriteString(text[:end])
+		text = text[end:]
+	}
+	return translated.String()
+}
+
+// next finds the first mount path in a text.
+func (t translation) next(text string) (int, string) {
+	for i, r := range text {
+		if r != '/' || (i > 0 && !strings.HasSuffix(text[:i], "://") && (inPath(rune(text[i-1])) || text[i-1] == '/')) {
+			continue
+		}
+		for _, path := range t.mounts {
+			if rest, found := strings.CutPrefix(text[i:], path); found && (rest == "" || !inPath(rune(rest[0]))) {
+				return i, path
+			}
+		}
+	}
+	return 0, ""
+}
+
+func inPath(r rune) bool {
+	return r == '_' || r == '.' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r)
+}
+
+func (t translation) texts(texts []string) []string {
+	translated := make([]string, len(texts))
+	for i, text := range texts {
+		translated[i] = t.text(text)
+	}
+	return translated
+}

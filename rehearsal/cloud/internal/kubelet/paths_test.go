@@ -1,0 +1,49 @@
+package kubelet
+
+import (
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+)
+
+func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
+	mounts := []v1.VolumeMount{{MountPath: "/run/spire"}, {MountPath: "/run/spire/data/"}, {MountPath: "/tmp"}}
+	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: mounts}}}}
+	translate := newTranslation(pod, "/state/pods/a_b", "127.0.11.20")
+	for text, want := range map[string]string{
+		"/run/spire/data":                        "run/spire/data",
+		"/run/spire/data/x /run/spire/y":         "run/spire/data/x run/spire/y",
+		"/tmp /tmp /tmp":                         "tmp tmp tmp",
+		`data_dir = "/run/spire/data"`:           `data_dir = "run/spire/data"`,
+		"--config=/run/spire/server.conf":        "--config=run/spire/server.conf",
+		"/run/spire-agent":                       "/run/spire-agent",
+		"/run/spire/database":                    "run/spire/database",
+		"/var/run/spire/data":                    "/var/run/spire/data",
+		"/tmpfs":                                 "/tmpfs",
+		"/tmp/run/spire/tmp":                     "tmp/run/spire/tmp",
+		"https://host/tmp":                       "https://host/tmp",
+		"unix:///run/spire/data/a.sock":          "unix:///state/pods/a_b/run/spire/data/a.sock",
+		"/opt/spire/bin/spire-server":            "/opt/spire/bin/spire-server",
+		`bind_address = "0.0.0.0"`:               `bind_address = "127.0.11.20"`,
+		"0.0.0.0:8081,0.0.0.0:8443,10.0.0.0":     "127.0.11.20:8081,127.0.11.20:8443,10.0.0.0",
+		"10.0.0.0/16 is not 0.0.0.0/0 in a text": "10.0.0.0/16 is not 127.0.11.20/0 in a text",
+	} {
+		if got := translate.text(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAnAbsolutePathAfterASchemeIsTranslatedOnce(t *testing.T) {
+	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: []v1.VolumeMount{{MountPath: "/tmp"}}}}}}
+	if got := newTranslation(pod, "/tmp/a_b", "127.0.11.20").text("unix:///tmp/tmp/x"); got != "unix:///tmp/a_b/tmp/tmp/x" {
+		t.Error(got)
+	}
+}
+
+func TestTextsOfPodsWithoutMountsKeepTheirPaths(t *testing.T) {
+	translate := newTranslation(&v1.Pod{}, "/state/pods/a_b", "127.0.11.20")
+	if got := translate.text("/run/spire 0.0.0.0"); got != "/run/spire 127.0.11.20" {
+		t.Error(got)
+	}
+}
