@@ -10,15 +10,12 @@ import (
 )
 
 func TestTheStandInAnswersEveryCommandAsItMust(t *testing.T) {
-	runScript(t, standIn)
+	runScript(t, standIn, standIn)
 }
 
 func TestTheStandInAnswersEveryCommandAsTheRealServerDoes(t *testing.T) {
-	binary := os.Getenv("SPIRE_SERVER")
-	if binary == "" {
-		t.Skip("SPIRE_SERVER names no real spire-server: nothing to compare with")
-	}
-	mine, real := runScript(t, standIn), runScript(t, binary)
+	binary := realServer(t)
+	mine, real := runScript(t, standIn, standIn), runScript(t, binary, binary)
 	if len(mine.answers) != len(real.answers) {
 		t.Fatalf("%d answers against %d", len(mine.answers), len(real.answers))
 	}
@@ -28,6 +25,38 @@ func TestTheStandInAnswersEveryCommandAsTheRealServerDoes(t *testing.T) {
 			t.Errorf("the real server:\n%s\n\nthe stand-in:\n%s\n", want, got)
 		}
 	}
+}
+
+func TestTheRealCommandLineDrivesTheStandIn(t *testing.T) {
+	runScript(t, standIn, realServer(t))
+}
+
+func TestTheStandInsCommandLineDrivesTheRealServer(t *testing.T) {
+	runScript(t, realServer(t), standIn)
+}
+
+func TestTheStandInAndTheRealServerFederateBothWays(t *testing.T) {
+	mine, real := newCloud(t, standIn, "a.example.org"), newCloud(t, realServer(t), "b.example.org")
+	mine.start()
+	real.start()
+	mine.federateWith(real)
+	real.federateWith(mine)
+	for _, peers := range [][2]*cloud{{mine, real}, {real, mine}} {
+		peers[0].must("", "localauthority", "x509", "prepare")
+		peers[1].must("", "federation", "refresh", "-id", peers[0].id())
+		if kept := peers[1].must("", "bundle", "list", "-id", peers[0].id(), "-format", "pem"); kept != peers[0].must("", "bundle", "show", "-format", "pem") {
+			t.Errorf("%s keeps another bundle of %s than it has", peers[1].domain, peers[0].domain)
+		}
+	}
+}
+
+func realServer(t *testing.T) string {
+	t.Helper()
+	binary := os.Getenv("SPIRE_SERVER")
+	if binary == "" {
+		t.Skip("SPIRE_SERVER names no real spire-server: nothing to compare with")
+	}
+	return binary
 }
 
 // Whatever differs between two runs of the same server has to go before two servers are compared.

@@ -25,8 +25,9 @@ func (s *script) expect(exit int, text, stdin string, args ...string) string {
 	return got.stdout
 }
 
-func runScript(t *testing.T, binary string) *script {
-	s := &script{t: t, a: newCloud(t, binary, "a.example.org"), b: newCloud(t, binary, "b.example.org")}
+func runScript(t *testing.T, server, client string) *script {
+	s := &script{t: t, a: newCloud(t, server, "a.example.org"), b: newCloud(t, server, "b.example.org")}
+	s.a.client, s.b.client = client, client
 	s.a.start()
 	s.b.start()
 	s.expect(0, "Server is healthy.", "", "healthcheck")

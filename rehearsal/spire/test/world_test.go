@@ -34,11 +34,13 @@ func TestMain(m *testing.M) {
 
 // cloud is a server of one trust domain, with its files in a directory of its own.
 type cloud struct {
-	t                         *testing.T
-	binary, directory, domain string
-	endpointPort, apiPort     int
-	process                   *exec.Cmd
-	log                       *bytes.Buffer
+	t *testing.T
+	// server runs; client is the command line that talks to it. They are the same but where one has to drive the other.
+	server, client        string
+	directory, domain     string
+	endpointPort, apiPort int
+	process               *exec.Cmd
+	log                   *bytes.Buffer
 }
 
 const address = "127.0.41.1"
@@ -50,7 +52,7 @@ func newCloud(t *testing.T, binary, domain string) *cloud {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(directory) })
-	c := &cloud{t: t, binary: binary, directory: directory, domain: domain, endpointPort: freePort(t), apiPort: freePort(t)}
+	c := &cloud{t: t, server: binary, client: binary, directory: directory, domain: domain, endpointPort: freePort(t), apiPort: freePort(t)}
 	c.configure("24h")
 	return c
 }
@@ -106,7 +108,7 @@ plugins {
 func (c *cloud) start() {
 	c.t.Helper()
 	c.log = &bytes.Buffer{}
-	c.process = exec.Command(c.binary, "run", "-config", c.path("server.conf"))
+	c.process = exec.Command(c.server, "run", "-config", c.path("server.conf"))
 	c.process.Stdout, c.process.Stderr = c.log, c.log
 	if err := c.process.Start(); err != nil {
 		c.t.Fatal(err)
@@ -151,7 +153,7 @@ func (c *cloud) do(stdin string, args ...string) answer {
 	if args[0] != "validate" {
 		withSocket = append(append([]string{}, args...), "-socketPath", c.path("api.sock"))
 	}
-	return execute(c.t, c.binary, stdin, withSocket...)
+	return execute(c.t, c.client, stdin, withSocket...)
 }
 
 func execute(t *testing.T, binary, stdin string, args ...string) answer {
