@@ -2,7 +2,7 @@
 // Pod Security Standard `privileged` of its namespace, and nothing more of the host.
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
-import { AGENT_PATHS } from "./conf";
+import { AGENT_PATHS } from "./paths";
 import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
 
 /** Name of the ConfigMap with the agent's configuration, and the key in it. */

@@ -1,31 +1,7 @@
 // Configuration files of the SPIRE server and agent, rendered by pure functions. Every key is documented in SPIRE's
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
-
-/** Directories and files inside the server's container. Each directory is a mounted volume. */
-export const SERVER_PATHS = {
-  configDir: "/run/spire/config",
-  config: "/run/spire/config/server.conf",
-  /** Datastore and CA keys: what must outlive the pod. */
-  dataDir: "/run/spire/data",
-  /** Holds the kubeconfig, and beside it the token and CA certificate it refers to. */
-  kubernetesDir: "/run/spire/kubernetes",
-  kubeconfig: "/run/spire/kubernetes/kubeconfig",
-  socketDir: "/tmp/spire-server/private",
-} as const;
-
-/** Directories and files inside the agent's container. Each directory is a mounted volume. */
-export const AGENT_PATHS = {
-  configDir: "/run/spire/config",
-  config: "/run/spire/config/agent.conf",
-  dataDir: "/run/spire/data",
-  bundleDir: "/run/spire/bundle",
-  tokenDir: "/var/run/secrets/tokens",
-  /** File of the projected service account token (k8s_psat's default). */
-  tokenFile: "spire-agent",
-  /** Environment variable with the address under which the agent asks the kubelet for pods. */
-  kubeletHostEnv: "KUBELET_HOST",
-} as const;
+import { AGENT_PATHS, SERVER_PATHS } from "./paths";
 
 /** Subject of the CA certificates a server makes. */
 export interface CaSubject {

@@ -1,7 +1,7 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
-import { SERVER_PATHS } from "./conf";
+import { SERVER_PATHS } from "./paths";
 import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */

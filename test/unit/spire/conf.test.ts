@@ -5,14 +5,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../../../components/well-known";
 import {
-  AGENT_PATHS,
   hclString,
   renderAgentConf,
   renderKubeconfig,
   renderServerConf,
-  SERVER_PATHS,
   SPIRE_DEFAULTS,
 } from "../../../components/spire/conf";
+import { AGENT_PATHS, SERVER_PATHS } from "../../../components/spire/paths";
 import { hclUnquote, parseHcl } from "./hcl";
 
 const TRUST_DOMAIN = "aws.agentweave.io";
