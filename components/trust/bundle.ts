@@ -10,7 +10,8 @@ export interface X509Authority {
   subject: string;
   /** The trust domain's SPIFFE id in the certificate's URI SAN; empty when it names none, as roots of an upstream PKI do. */
   spiffeId: string;
-  /** End of validity, ISO 8601 in UTC. */
+  /** Validity, ISO 8601 in UTC. */
+  notBefore: string;
   notAfter: string;
 }
 
@@ -44,6 +45,7 @@ function summarize(
       sha256: createHash("sha256").update(der).digest("hex"),
       subject: certificate.subject.split("\n").join(", "),
       spiffeId: spiffeIdOf(certificate),
+      notBefore: new Date(certificate.validFrom).toISOString(),
       notAfter: new Date(certificate.validTo).toISOString(),
     };
   });
@@ -157,13 +159,22 @@ export function storedBundle(api: ApiBundle): Bundle {
  */
 export type Comparison = "same" | "older" | "newer" | "unrelated";
 
-/** Compares a stored bundle with the one its source serves: first the sequence, then, where it is equal, the authorities. */
+/**
+ * Compares a stored bundle with the one its source serves. Sequences decide where both have one; SPIRE drops the sequence of a foreign bundle when it
+ * stores it. Else the bundle with the most recently issued authority is the newer one; where that is the same, a stored bundle that has all the
+ * served authorities is kept.
+ */
 export function compareBundles(stored: Bundle, served: Bundle): Comparison {
   if (stored.digest === served.digest) return "same";
   const servedHas = (authority: X509Authority) =>
     served.authorities.some(({ sha256 }) => sha256 === authority.sha256);
   const common = stored.authorities.filter(servedHas).length;
   if (common === 0) return "unrelated";
-  if (stored.sequence !== served.sequence) return stored.sequence > served.sequence ? "newer" : "older";
+  const bothCount = stored.sequence > 0 && served.sequence > 0;
+  if (bothCount && stored.sequence !== served.sequence)
+    return stored.sequence > served.sequence ? "newer" : "older";
+  const issued = (bundle: Bundle) =>
+    bundle.authorities.reduce((latest, { notBefore }) => (notBefore > latest ? notBefore : latest), "");
+  if (issued(stored) !== issued(served)) return issued(stored) > issued(served) ? "newer" : "older";
   return common === served.authorities.length ? "newer" : "older";
 }

@@ -32,7 +32,6 @@ export interface RelationshipState extends RelationshipInputs {
   trustDomain: string;
   bundleState: BundleState;
   storedDigest: string;
-  storedSequence: number;
   verifiedAt: string;
 }
 
@@ -117,7 +116,6 @@ export function makeFederationRelationshipProvider(
       trustDomain: inputs.source.trustDomain,
       bundleState: "current",
       storedDigest: stored.digest,
-      storedSequence: stored.sequence,
       verifiedAt: new Date().toISOString(),
     };
   };
@@ -191,7 +189,7 @@ export function makeFederationRelationshipProvider(
         if (!found.trust_domain_bundle)
           return {
             id,
-            props: { ...drifted, bundleState: "missing", storedDigest: "", storedSequence: 0 },
+            props: { ...drifted, bundleState: "missing", storedDigest: "" },
             inputs,
           };
         const { bundleState, stored } = await standing(
@@ -202,7 +200,7 @@ export function makeFederationRelationshipProvider(
         );
         return {
           id,
-          props: { ...drifted, bundleState, storedDigest: stored.digest, storedSequence: stored.sequence },
+          props: { ...drifted, bundleState, storedDigest: stored.digest },
           inputs,
         };
       } catch (error) {

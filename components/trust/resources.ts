@@ -86,7 +86,6 @@ export class FederationRelationship extends pulumi.dynamic.Resource {
   declare readonly bundleState: pulumi.Output<BundleState>;
   /** Digest of the bundle stored at the target, as in TrustBundle. */
   declare readonly storedDigest: pulumi.Output<string>;
-  declare readonly storedSequence: pulumi.Output<number>;
   /** When a live, authenticated fetch was last proved by an up, ISO 8601. A refresh leaves it as it is. */
   declare readonly verifiedAt: pulumi.Output<string>;
 
@@ -104,7 +103,6 @@ export class FederationRelationship extends pulumi.dynamic.Resource {
       trustDomain: undefined,
       bundleState: undefined,
       storedDigest: undefined,
-      storedSequence: undefined,
       verifiedAt: undefined,
     };
     const secrets = ["targetKubeconfig", "sourceKubeconfig"];

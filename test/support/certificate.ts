@@ -22,15 +22,18 @@ const generalizedTime = (time: Date) =>
 export interface CertificateOptions {
   /** URI SAN; undefined leaves the extension out. */
   uri?: string;
+  /** Default: the start of 2020. */
+  notBefore?: Date;
   /** Default: a week from now. */
   notAfter?: Date;
   /** Default true. */
   ca?: boolean;
 }
 
-/** DER of a new self-signed certificate with a new P-256 key, valid since 2020. */
+/** DER of a new self-signed certificate with a new P-256 key. */
 export function selfSigned({
   uri,
+  notBefore = new Date("2020-01-01T00:00:00Z"),
   notAfter = new Date(Date.now() + 7 * 86_400_000),
   ca = true,
 }: CertificateOptions = {}): Buffer {
@@ -45,7 +48,7 @@ export function selfSigned({
     tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
     name,
-    sequence(generalizedTime(new Date("2020-01-01T00:00:00Z")), generalizedTime(notAfter)),
+    sequence(generalizedTime(notBefore), generalizedTime(notAfter)),
     name,
     publicKey.export({ format: "der", type: "spki" }),
     tlv(0xa3, sequence(basicConstraints, ...alternativeName)),
