@@ -1,4 +1,4 @@
-// The managed node group of an EKS cluster, with its role, its launch template and the cluster's DNS.
+// The managed node group of an EKS cluster, with its role, its launch template, and the add-ons for pods' network and DNS.
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -22,14 +22,14 @@ export interface EksNodesArgs {
   /** Tags for instances and volumes, to which a provider's default tags do not pass on. Default none. */
   readonly tags?: Readonly<Record<string, string>>;
   readonly provider: aws.Provider;
-  /** What a node needs in order to get ready. */
+  /** What a node needs in order to join the cluster. */
   readonly dependsOn: pulumi.Resource[];
 }
 
-/** Nodes that run the mesh's pods, and CoreDNS on them. */
+/** Nodes that run the mesh's pods, in a network whose policies are enforced. */
 export class EksNodes extends pulumi.ComponentResource {
   readonly nodeGroup: aws.eks.NodeGroup;
-  /** CoreDNS as an add-on, upgraded with the cluster. */
+  /** CoreDNS, without which pods find nothing by name. */
   readonly dns: aws.eks.Addon;
 
   constructor(name: string, args: EksNodesArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -73,6 +73,23 @@ export class EksNodes extends pulumi.ComponentResource {
       self,
     );
 
+    const addon = (addonName: string, values: object | undefined, dependsOn: pulumi.Resource[]) =>
+      new aws.eks.Addon(
+        `${name}-${addonName}`,
+        {
+          clusterName: args.clusterName,
+          addonName,
+          ...(values && { configurationValues: JSON.stringify(values) }),
+          // EKS puts both into a new cluster, unmanaged; the add-ons take them over.
+          resolveConflictsOnCreate: "OVERWRITE",
+          resolveConflictsOnUpdate: "OVERWRITE",
+        },
+        { ...self, dependsOn },
+      );
+    // Without it no node gets ready, and no pod's network can be taken down, so it comes before the nodes and leaves after
+    // them. By default it lets every NetworkPolicy pass unheeded (Amazon EKS user guide, "Limit Pod traffic").
+    const network = addon("vpc-cni", { enableNetworkPolicy: "true" }, []);
+
     const { count, minCount = count, maxCount = count } = args.nodes;
     this.nodeGroup = new aws.eks.NodeGroup(
       `${name}-group`,
@@ -89,23 +106,13 @@ export class EksNodes extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...policies, ...args.dependsOn],
+        dependsOn: [network, ...policies, ...args.dependsOn],
         // With room to scale, the number of nodes is the autoscaler's.
         ignoreChanges: minCount === maxCount ? [] : ["scalingConfig.desiredSize"],
       },
     );
 
-    this.dns = new aws.eks.Addon(
-      `${name}-coredns`,
-      {
-        clusterName: args.clusterName,
-        addonName: "coredns",
-        // EKS puts an unmanaged CoreDNS into a new cluster; the add-on takes it over.
-        resolveConflictsOnCreate: "OVERWRITE",
-        resolveConflictsOnUpdate: "OVERWRITE",
-      },
-      { ...self, dependsOn: [this.nodeGroup] },
-    );
+    this.dns = addon("coredns", undefined, [this.nodeGroup]);
     this.registerOutputs();
   }
 }

@@ -145,8 +145,8 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
         // provider wants exactly one tagged security group on a node to open it for the load balancer.
         skipDefaultNodeGroup: true,
         skipDefaultSecurityGroups: true,
-        useDefaultVpcCni: false,
-        vpcCniOptions: { enableNetworkPolicy: true },
+        // The CNI add-on is made with the nodes, where what depends on it can be told.
+        useDefaultVpcCni: true,
         tags: { ...args.tags },
       },
       self,
@@ -161,8 +161,8 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
         subnetIds: network.privateSubnetIds,
         tags: args.tags,
         provider,
-        // Nodes without the CNI or a way out never get ready; on the way down, they leave first.
-        dependsOn: [control, ...network.routes],
+        // A node without a way out never gets ready; on the way down, nodes leave first.
+        dependsOn: network.routes,
       },
       self,
     );
@@ -198,7 +198,8 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
 function administratorEntries(principals: readonly string[]): eks.ClusterArgs["accessEntries"] {
   return Object.fromEntries(
     principals.map((principalArn) => [
-      principalArn,
+      // Names the entry's resource: `arn:aws:iam::123456789012:role/platform` becomes `123456789012-role-platform`.
+      principalArn.replace(/^arn:[^:]*:iam::/, "").replace(/[^A-Za-z0-9]+/g, "-"),
       {
         principalArn,
         accessPolicies: {

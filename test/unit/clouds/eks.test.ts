@@ -46,6 +46,12 @@ beforeAll(async () => {
   [cluster, made] = await build();
 });
 
+const addon = (name: string) => {
+  const found = made.all("aws:eks/addon:Addon").filter((a) => a.inputs.addonName === name);
+  expect(found).toHaveLength(1);
+  return found[0]!;
+};
+
 const SUBNET = "aws:ec2/subnet:Subnet";
 
 describe("EksCluster", () => {
@@ -90,7 +96,7 @@ describe("EksCluster", () => {
     expect(associated).toEqual(["aws-network-private-1-id", "aws-network-private-2-id"]);
   });
 
-  it("makes the control plane with access entries, all logs, own encryption key and enforced network policies", () => {
+  it("makes the control plane with access entries, all logs and its own encryption key", () => {
     expect(made.one("eks:index:Cluster").inputs).toMatchObject({
       name: "agentweave-aws",
       version: "1.35",
@@ -101,11 +107,15 @@ describe("EksCluster", () => {
       encryptionConfigKeyArn: "arn:aws:kms:us-east-1:123456789012:key/a-key",
       createOidcProvider: true,
       skipDefaultNodeGroup: true,
-      vpcCniOptions: { enableNetworkPolicy: true },
+      useDefaultVpcCni: true,
       publicSubnetIds: ["aws-network-public-1-id", "aws-network-public-2-id"],
       privateSubnetIds: ["aws-network-private-1-id", "aws-network-private-2-id"],
     });
     expect(made.one("aws:kms/key:Key").inputs.enableKeyRotation).toBe(true);
+  });
+
+  it("enforces network policies", () => {
+    expect(JSON.parse(addon("vpc-cni").inputs.configurationValues)).toEqual({ enableNetworkPolicy: "true" });
   });
 
   it("limits who reaches the API server and adds administrators as it is told", async () => {
@@ -113,7 +123,7 @@ describe("EksCluster", () => {
     const [, other] = await build({ publicAccessCidrs: ["203.0.113.0/24"], administrators: [principal] });
     const { publicAccessCidrs, accessEntries } = other.one("eks:index:Cluster").inputs;
     expect(publicAccessCidrs).toEqual(["203.0.113.0/24"]);
-    expect(accessEntries[principal]).toMatchObject({
+    expect(accessEntries["123456789012-role-platform"]).toMatchObject({
       principalArn: principal,
       accessPolicies: {
         admin: { policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" },
@@ -135,7 +145,7 @@ describe("EksCluster", () => {
   });
 
   it("gives the EBS CSI driver a role that its own service account alone can take", () => {
-    const driver = made.all("aws:eks/addon:Addon").find((a) => a.inputs.addonName === "aws-ebs-csi-driver")!;
+    const driver = addon("aws-ebs-csi-driver");
     expect(driver.inputs.serviceAccountRoleArn).toBe("arn:aws:iam::123456789012:role/a-role");
     const role = made.one("aws:iam/role:Role", "aws-storage-role");
     expect(role.inputs.assumeRolePolicy).toBe(
@@ -179,14 +189,16 @@ describe("EksCluster", () => {
     const order = [
       made.one("kubernetes:storage.k8s.io/v1:StorageClass"),
       provider,
-      made.all("aws:eks/addon:Addon").find((a) => a.inputs.addonName === "aws-ebs-csi-driver")!,
+      addon("aws-ebs-csi-driver"),
       group,
+      addon("vpc-cni"),
       control,
       made.one("aws:ec2/vpc:Vpc"),
     ];
     order.slice(1).forEach((next, i) => {
       expect([order[i]!.name, made.leavesBefore(order[i]!, next)]).toEqual([order[i]!.name, true]);
     });
+    expect(made.leavesBefore(provider, addon("coredns"))).toBe(true);
     for (const route of made.all("aws:ec2/route:Route")) expect(made.leavesBefore(group, route)).toBe(true);
   });
 
