@@ -19,6 +19,8 @@ export interface ConfigContext {
   readonly stack: string;
   /** Absolute path of the directory of Pulumi.yaml, from which relative paths start. */
   readonly projectDir: string;
+  /** `made later` leaves the kubeconfigs of existing clusters unread, for who makes those clusters. Default: they must be there. */
+  readonly kubeconfigs?: "made later";
 }
 
 /** How the clouds trust each other, and for how long. Lifetimes are Go durations. */
@@ -55,7 +57,7 @@ export function parseConfig(
     ...known,
     ...ofSchema.filter(({ path }) => !known.some((other) => other.path[0] === path[0])),
   ];
-  const problems = [...found, ...check(draftOf(raw, found), context.projectDir)];
+  const problems = [...found, ...check(draftOf(raw, found), context)];
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }

@@ -1,8 +1,9 @@
 // The rehearsal's steps: programs, clouds, the mesh on them, and the proof that it works.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { parse } from "yaml";
+import { load as parseYaml } from "js-yaml";
 import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
+import { NAMESPACE } from "../infra/config/namespace";
 import { type Binaries, binaries } from "./build";
 import { CONTROL_PLANE, isRunning, knownClouds, removeCloud, startCloud, type StartedCloud } from "./clouds";
 import { chooseEngine, type Engine, type Result } from "./engines";
@@ -11,7 +12,7 @@ import { say } from "./progress";
 
 type LocalCloud = CloudConfigOf<"existing">;
 
-const NAMESPACE = "agentweave-mesh:";
+const PREFIX = `${NAMESPACE}:`;
 
 /** Where a rehearsal has its files. */
 export interface Rehearsal {
@@ -42,13 +43,13 @@ function programFolder({ project }: Rehearsal): string {
 
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
 export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
-  const { config: entries = {} } = parse(readFileSync(config, "utf8")) as {
+  const { config: entries = {} } = parseYaml(readFileSync(config, "utf8")) as {
     config?: Record<string, unknown>;
   };
   const raw = Object.fromEntries(
     Object.entries(entries)
-      .filter(([key]) => key.startsWith(NAMESPACE))
-      .map(([key, value]) => [key.slice(NAMESPACE.length), value]),
+      .filter(([key]) => key.startsWith(PREFIX))
+      .map(([key, value]) => [key.slice(PREFIX.length), value]),
   );
   return parseConfig(raw, { stack, projectDir: project, kubeconfigs: "made later" });
 }

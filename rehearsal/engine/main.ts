@@ -5,17 +5,18 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { runtime } from "@pulumi/pulumi";
 import { disconnect, setMockOptions } from "@pulumi/pulumi/runtime/settings";
-import { parse } from "yaml";
+import { load as parseYaml } from "js-yaml";
+import { NAMESPACE } from "../../infra/config/namespace";
 import { say } from "../progress";
 import { Engine } from "./monitor";
 import { State } from "./state";
 import { plain } from "./values";
 
-const PROJECT = "agentweave-mesh";
-
 /** Config of a `Pulumi.<stack>.yaml` as the SDK takes it: structured values as JSON text. */
 function stackConfig(file: string): Record<string, string> {
-  const { config = {} } = (parse(readFileSync(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+  const { config = {} } = (parseYaml(readFileSync(file, "utf8")) ?? {}) as {
+    config?: Record<string, unknown>;
+  };
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [
       key,
@@ -25,8 +26,8 @@ function stackConfig(file: string): Record<string, string> {
 }
 
 async function runProgram(engine: Engine, stack: string, config: Record<string, string>, preview: boolean) {
-  await runtime.setMocks(engine.mocks, PROJECT, stack, preview);
-  setMockOptions(engine, PROJECT, stack, preview);
+  await runtime.setMocks(engine.mocks, NAMESPACE, stack, preview);
+  setMockOptions(engine, NAMESPACE, stack, preview);
   runtime.setAllConfig(config);
   const outputs = runtime.runInPulumiStack(async () => (await import(path.resolve("infra/index"))) as object);
   // The SDK never ends the program of a stack whose steps failed; the engine does, once what ran beside them has ended.
