@@ -98,7 +98,7 @@ export class EksNodes extends pulumi.ComponentResource {
         version: args.kubernetesVersion,
         nodeRoleArn: role.arn,
         subnetIds: args.subnetIds,
-        amiType: "AL2023_x86_64_STANDARD",
+        amiType: amiType(args.nodes.instanceType),
         instanceTypes: [args.nodes.instanceType],
         launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
         scalingConfig: { desiredSize: count, minSize: minCount, maxSize: maxCount },
@@ -115,4 +115,12 @@ export class EksNodes extends pulumi.ComponentResource {
     this.dns = addon("coredns", undefined, [this.nodeGroup]);
     this.registerOutputs();
   }
+}
+
+/**
+ * Amazon Linux 2023 for the processor of an instance type. A `g` behind the generation's number means AWS Graviton, as in
+ * `t4g.medium` and `c7gn.large` (Amazon EC2 instance types, "Naming conventions").
+ */
+export function amiType(instanceType: string): "AL2023_x86_64_STANDARD" | "AL2023_ARM_64_STANDARD" {
+  return /^(a1\.|[a-z]+[0-9]+g)/.test(instanceType) ? "AL2023_ARM_64_STANDARD" : "AL2023_x86_64_STANDARD";
 }

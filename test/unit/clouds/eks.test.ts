@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks";
+import { amiType } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
@@ -142,6 +143,15 @@ describe("EksCluster", () => {
     expect(template.metadataOptions).toMatchObject({ httpTokens: "required", httpPutResponseHopLimit: 1 });
     expect(template.blockDeviceMappings[0].ebs.encrypted).toBe("true");
     expect(template.tagSpecifications[0].tags).toMatchObject({ environment: "test" });
+  });
+
+  it.each([
+    ["t3.medium", "AL2023_x86_64_STANDARD"],
+    ["g5.xlarge", "AL2023_x86_64_STANDARD"],
+    ["t4g.medium", "AL2023_ARM_64_STANDARD"],
+    ["c7gn.large", "AL2023_ARM_64_STANDARD"],
+  ])("boots a %s with the image of its processor", (instanceType, image) => {
+    expect(amiType(instanceType)).toBe(image);
   });
 
   it("gives the EBS CSI driver a role that its own service account alone can take", () => {

@@ -1,6 +1,6 @@
 import { KubeConfig } from "@kubernetes/client-node";
 
-import { aksEndpoint, aksKubeconfig } from "../../../components/clouds/aks";
+import { aksEndpoint, aksKubeconfig } from "../../../components/clouds/aks-kubeconfig";
 import { eksKubeconfig } from "../../../components/clouds/eks";
 import { gkeKubeconfig } from "../../../components/clouds/gke";
 import { mergeKubeconfigs } from "../../../components/clouds/kubeconfig";
