@@ -83,3 +83,11 @@ export function scrapeAnnotations(port: number): Record<string, string> {
 export function serverSpiffeId(trustDomain: string): string {
   return `spiffe://${trustDomain}/spire/server`;
 }
+
+/**
+ * SPIFFE id of a cluster's node alias, the parent of all workload entries of that cluster. Its path avoids `/spire`,
+ * which SPIRE keeps to itself.
+ */
+export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): string {
+  return `spiffe://${trustDomain}/node/${clusterName}`;
+}

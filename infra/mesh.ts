@@ -30,7 +30,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       const { trustDomain } = cloud;
       const spire = new Spire(
         `${cloud.name}-spire`,
-        { cluster, trustDomain, settings: config.trust, images },
+        { cluster, trustDomain, settings: config.trust, sizes: config.spire, images },
         self,
       );
       return { config: cloud, cluster, spire };

@@ -30,7 +30,7 @@ export const connectByExec: Connect = (server, kubeconfig, patience) => {
 export const readPatience: Patience = { limitMs: 20_000 };
 
 /** Patience of a deletion: a server that restarts comes back within it. */
-export const deletePatience: Patience = { limitMs: 60_000 };
+export const deletePatience: Patience = { limitMs: 30_000 };
 
 /** Reads under way, by server and kind. A plain object, because Pulumi's serialization empties a Map of its methods. */
 const underWay: Record<string, Promise<unknown> | undefined> = {};

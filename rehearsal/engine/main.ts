@@ -29,7 +29,8 @@ async function runProgram(engine: Engine, stack: string, config: Record<string, 
   await runtime.setMocks(engine.mocks, NAMESPACE, stack, preview);
   setMockOptions(engine, NAMESPACE, stack, preview);
   runtime.setAllConfig(config);
-  const outputs = runtime.runInPulumiStack(async () => (await import(path.resolve("infra/index"))) as object);
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as Pulumi loads it, through ts-node
+  const outputs = runtime.runInPulumiStack(() => Promise.resolve(require(path.resolve("infra")) as object));
   // The SDK never ends the program of a stack whose steps failed; the engine does, once what ran beside them has ended.
   await Promise.race([outputs, engine.failed]);
   if (engine.failures.length > 0) return {};

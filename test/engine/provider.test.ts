@@ -79,8 +79,12 @@ const plant = async (bundle: string) =>
     await gcp.run(["bundle", "set", "-id", `spiffe://${AWS}`, "-format", "spiffe"], bundle),
   ).toMatchObject({ exitCode: 0 });
 
+let binary: string;
+beforeAll(async () => {
+  binary = await spireServerBinary();
+}, 300_000);
+
 beforeEach(async () => {
-  const binary = spireServerBinary();
   [aws, gcp] = await Promise.all([TestSpireServer.make(binary, AWS), TestSpireServer.make(binary, GCP)]);
   await Promise.all([aws.start(), gcp.start()]);
   ran.length = 0;

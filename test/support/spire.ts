@@ -1,30 +1,17 @@
 // SPIRE servers as local processes on loopback, for tests: the stand-in, or whichever binary SPIRE_SERVER names.
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Run } from "../../components/trust/spire-server";
+import { binaries } from "../../rehearsal/build";
 
-const root = resolve(__dirname, "../..");
-
-/** Path of the binary: `SPIRE_SERVER`, else the stand-in, built from this checkout (Go's own cache makes the second build quick). */
-export function spireServerBinary(): string {
-  return (built ??= process.env["SPIRE_SERVER"] ?? buildStandIn());
-}
-
-let built: string | undefined;
-
-function buildStandIn(): string {
-  const binary = join(root, ".rehearsal", "test-bin", "spire-server");
-  const build = ["build", "-o", binary, "./cmd/spire-server"];
-  execFileSync("go", build, {
-    cwd: join(root, "rehearsal", "spire"),
-    env: { ...process.env, CGO_ENABLED: "0" },
-    stdio: "pipe",
-  });
-  return binary;
+/** Path of the binary: `SPIRE_SERVER` or `spire-server` on PATH, else the stand-in, built from this checkout. */
+export async function spireServerBinary(): Promise<string> {
+  const found = await binaries(["spire-server"], resolve(__dirname, "../../.rehearsal/bin"));
+  return found["spire-server"]!;
 }
 
 async function freePort(): Promise<number> {

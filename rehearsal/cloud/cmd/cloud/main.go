@@ -58,8 +58,9 @@ func run(file string) error {
 		return err
 	}
 	defer log.Close()
-	klog.LogToStderr(false)
-	klog.SetOutput(log)
+	if err := logTo(log); err != nil {
+		return err
+	}
 	if err := process.StartGuard("-guard"); err != nil {
 		return err
 	}
@@ -75,6 +76,14 @@ func run(file string) error {
 	<-ctx.Done()
 	emit(event{Event: "stopping"})
 	return nil
+}
+
+// logTo sends what the Kubernetes libraries log to a file, and nothing of it to standard error.
+func logTo(file *os.File) error {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	klog.SetOutput(file)
+	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL"))
 }
 
 // leash returns a context that ends when the cloud has to stop.

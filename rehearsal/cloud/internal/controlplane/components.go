@@ -63,7 +63,8 @@ func controllerManager(c *config.Config, pki PKI) component {
 		"--allocate-node-cidrs", "--cluster-cidr=" + c.PodCIDR, "--service-cluster-ip-range=" + c.ServiceCIDR,
 		// A small range still has room for some nodes; its last /24 belongs to the pods that really run.
 		fmt.Sprintf("--node-cidr-mask-size=%d", max(24, pods.Bits()+5)),
-		"--profiling=false",
+		// A claim whose first binding meets a conflict waits for the next round: 15 s by default.
+		"--pvclaimbinder-sync-period=1s", "--profiling=false",
 	}, []int{config.ControllerManagerPort}}
 }
 

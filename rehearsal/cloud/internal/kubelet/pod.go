@@ -36,6 +36,9 @@ type pod struct {
 	initialized, removed bool
 	conditions           map[v1.PodConditionType]v1.PodCondition
 
+	// written is the status that the API server has of this side; only the status writer uses it.
+	written v1.PodStatus
+
 	// changed wakes the status writer, outdated the refreshing of volumes. Both hold one signal.
 	changed, outdated chan struct{}
 	// stop ends the pod, ending is closed from then on, done when nothing of it is left.
@@ -50,7 +53,7 @@ func newPod(k *Kubelet, object *v1.Pod, octet int) *pod {
 		address: k.config.Local(octet), octet: octet,
 		own:     filepath.Join(k.config.Dir, "pod-volumes", string(object.UID)),
 		volumes: map[string]string{}, tokens: map[string]issuedToken{},
-		newest: object, conditions: map[v1.PodConditionType]v1.PodCondition{},
+		newest: object, written: ownStatus(object.Status), conditions: map[v1.PodConditionType]v1.PodCondition{},
 		changed: make(chan struct{}, 1), outdated: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	p.root = filepath.Join(k.pods(), p.key())
@@ -145,7 +148,7 @@ func (p *pod) live(ctx context.Context) {
 	defer running.Wait()
 	policy := p.latest().Spec.RestartPolicy
 	for _, c := range p.inits {
-		if c.spec.RestartPolicy != nil && *c.spec.RestartPolicy == v1.ContainerRestartPolicyAlways {
+		if c.isSidecar() {
 			running.Go(func() { c.run(ctx, v1.RestartPolicyAlways) })
 			continue
 		}
@@ -161,13 +164,18 @@ func (p *pod) live(ctx context.Context) {
 		if ctx.Err() != nil || c.failed() {
 			return
 		}
-		c.ready(true)
+		p.change(func() { c.status.Ready = true })
 	}
 	p.change(func() { p.initialized = true })
 	go p.refresh(ctx)
 	for _, c := range p.containers {
 		running.Go(func() { c.run(ctx, policy) })
 	}
+}
+
+// isSidecar tells an init container that runs as long as the pod does.
+func (c *container) isSidecar() bool {
+	return c.spec.RestartPolicy != nil && *c.spec.RestartPolicy == v1.ContainerRestartPolicyAlways
 }
 
 func (c *container) failed() bool {

@@ -3,11 +3,13 @@ package kubelet
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
 // writeStatus writes the pod's status after each change until the context ends, and once more then.
@@ -28,20 +30,50 @@ func (p *pod) writeStatus(ctx context.Context) {
 
 func (p *pod) patchStatus() error {
 	p.mu.Lock()
-	if p.removed {
-		p.mu.Unlock()
+	removed, status := p.removed, p.status()
+	p.mu.Unlock()
+	if removed {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": p.uid}, "status": p.status()})
-	p.mu.Unlock()
+	// Against what was written last, so that fields which are gone are removed.
+	patch, err := twoWayPatch(p.uid, p.written, status)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_, err = p.kubelet.client.CoreV1().Pods(p.namespace).Patch(ctx, p.name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	if err == nil {
+		p.written = status
+	}
 	return err
 }
+
+func twoWayPatch(uid types.UID, before, after v1.PodStatus) ([]byte, error) {
+	old, err := json.Marshal(v1.Pod{Status: before})
+	if err != nil {
+		return nil, err
+	}
+	// The uid is in the patch, so that it cannot reach another pod of the same name.
+	newer, err := json.Marshal(v1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid}, Status: after})
+	if err != nil {
+		return nil, err
+	}
+	return strategicpatch.CreateTwoWayMergePatch(old, newer, v1.Pod{})
+}
+
+// ownStatus is that part of an existing status which status() writes too.
+func ownStatus(status v1.PodStatus) v1.PodStatus {
+	own := v1.PodStatus{ContainerStatuses: status.ContainerStatuses, InitContainerStatuses: status.InitContainerStatuses}
+	for _, condition := range status.Conditions {
+		if slices.Contains(ownConditions, condition.Type) {
+			own.Conditions = append(own.Conditions, condition)
+		}
+	}
+	return own
+}
+
+var ownConditions = []v1.PodConditionType{v1.PodInitialized, v1.ContainersReady, v1.PodReady}
 
 // status computes the pod's status from its containers'. The pod's lock is held.
 func (p *pod) status() v1.PodStatus {
@@ -58,13 +90,13 @@ func (p *pod) status() v1.PodStatus {
 	}
 	ready, running, failed := true, 0, 0
 	for _, c := range p.inits {
-		status.InitContainerStatuses = append(status.InitContainerStatuses, c.status)
+		status.InitContainerStatuses = append(status.InitContainerStatuses, *c.status.DeepCopy())
 		if ended := c.status.State.Terminated; ended != nil && ended.ExitCode != 0 && p.newest.Spec.RestartPolicy == v1.RestartPolicyNever {
 			failed++
 		}
 	}
 	for _, c := range p.containers {
-		status.ContainerStatuses = append(status.ContainerStatuses, c.status)
+		status.ContainerStatuses = append(status.ContainerStatuses, *c.status.DeepCopy())
 		ready = ready && c.status.Ready
 		switch ended := c.status.State.Terminated; {
 		case ended == nil || !c.final():
