@@ -83,7 +83,7 @@ func logTo(file *os.File) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	klog.SetOutput(file)
-	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL"))
+	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("one_output", "true"), flags.Set("stderrthreshold", "FATAL"))
 }
 
 // leash returns a context that ends when the cloud has to stop.
