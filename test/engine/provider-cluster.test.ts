@@ -1,0 +1,252 @@
+// The providers as an `up` uses them: `exec` through a real API server to SPIRE servers in pods, on loopback.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { V1Pod } from "@kubernetes/client-node";
+import type { Server } from "../../components/trust/connect";
+import { federationRelationshipProvider as relationships } from "../../components/trust/federation-relationship";
+import { registrationEntryProvider as entries } from "../../components/trust/registration-entry";
+import { trustBundleProvider as bundles } from "../../components/trust/trust-bundle";
+import { serverSpiffeId, SPIRE_PORTS, SPIRE_SERVER } from "../../components/well-known";
+import { binaries } from "../../rehearsal/build";
+import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
+
+jest.setTimeout(60_000);
+const MINUTES = 60_000;
+
+// Two clouds of the mesh, as two namespaces of one cluster: to the providers the difference is in the target alone.
+const AWS = "aws.example.org";
+const GCP = "gcp.example.org";
+const root = mkdtempSync(path.join(tmpdir(), "provider-"));
+const dir = path.join(root, "cloud");
+let cloud: StartedCloud;
+let kubeconfig: string;
+let k8s: typeof import("@kubernetes/client-node");
+let core: import("@kubernetes/client-node").CoreV1Api;
+
+const target = (namespace: string, trustDomain: string): Server => ({
+  cloud: namespace,
+  trustDomain,
+  namespace,
+  pod: SPIRE_SERVER.pod,
+  container: SPIRE_SERVER.container,
+});
+
+async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`${what} did not come within 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const conf = (trustDomain: string) => `server {
+  bind_address = "0.0.0.0"
+  bind_port = ${SPIRE_PORTS.api}
+  socket_path = "${SPIRE_SERVER.socket}"
+  trust_domain = "${trustDomain}"
+  data_dir = "/run/spire/data"
+  federation { bundle_endpoint { address = "0.0.0.0" port = ${SPIRE_PORTS.bundleEndpoint} profile "https_spiffe" {} } }
+}
+plugins {
+  DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "/run/spire/data/datastore.sqlite3" } }
+  KeyManager "disk" { plugin_data { keys_path = "/run/spire/data/keys.json" } }
+  NodeAttestor "join_token" { plugin_data {} }
+}
+`;
+
+const pod: V1Pod = {
+  metadata: { name: SPIRE_SERVER.pod, labels: { app: "spire-server" } },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: SPIRE_SERVER.container,
+        image: "registry.example.org/spire-server:1.15.3",
+        command: [SPIRE_SERVER.binary, "run"],
+        args: ["-config", "/run/spire/config/server.conf"],
+        volumeMounts: [
+          { name: "config", mountPath: "/run/spire/config" },
+          { name: "data", mountPath: "/run/spire/data" },
+          { name: "socket", mountPath: path.posix.dirname(SPIRE_SERVER.socket) },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "config", configMap: { name: "server" } },
+      { name: "data", emptyDir: {} },
+      { name: "socket", emptyDir: {} },
+    ],
+  },
+};
+
+async function makeServer(namespace: string, trustDomain: string): Promise<string> {
+  await core.createNamespace({ body: { metadata: { name: namespace } } });
+  await core.createNamespacedConfigMap({
+    namespace,
+    body: { metadata: { name: "server" }, data: { "server.conf": conf(trustDomain) } },
+  });
+  // The API server refuses pods until the controller has made the namespace's service account.
+  await until(`the service account of ${namespace}`, () =>
+    core.readNamespacedServiceAccount({ namespace, name: "default" }).catch(() => undefined),
+  );
+  await core.createNamespacedPod({ namespace, body: pod });
+  const port = SPIRE_PORTS.bundleEndpoint;
+  const spec = {
+    type: "LoadBalancer",
+    selector: { app: "spire-server" },
+    ports: [{ port, targetPort: port }],
+  };
+  await core.createNamespacedService({ namespace, body: { metadata: { name: "federation" }, spec } });
+  const ip = await until(`the load balancer of ${namespace}`, async () => {
+    const service = await core.readNamespacedService({ namespace, name: "federation" });
+    return service.status?.loadBalancer?.ingress?.[0]?.ip;
+  });
+  return `https://${ip}:${port}`;
+}
+
+async function deletePod(namespace: string): Promise<void> {
+  const uid = (await core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod })).metadata?.uid;
+  await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
+  await until(`the end of the pod in ${namespace}`, () =>
+    core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod }).then(
+      (found) => (found.metadata?.uid === uid ? undefined : true),
+      () => true,
+    ),
+  );
+}
+
+/** Deletes the pod, and with it the volume of its database, and makes it anew. */
+async function loseDatabase(namespace: string): Promise<void> {
+  await deletePod(namespace);
+  await core.createNamespacedPod({ namespace, body: pod });
+}
+
+const endpoints: Record<string, string> = {};
+const bundle = () => ({ target: target("aws", AWS), kubeconfig, timeoutSeconds: 30 });
+const relationship = () => ({
+  target: target("gcp", GCP),
+  targetKubeconfig: kubeconfig,
+  source: target("aws", AWS),
+  sourceKubeconfig: kubeconfig,
+  bundleEndpointUrl: endpoints["aws"]!,
+  endpointSpiffeId: serverSpiffeId(AWS),
+  timeoutSeconds: 30,
+});
+
+beforeAll(async () => {
+  k8s = await import("@kubernetes/client-node");
+  const folder = path.resolve(__dirname, "../../.rehearsal/bin");
+  const programs = await binaries([...CONTROL_PLANE, "cloud", "spire-server"], folder);
+  const config = {
+    provider: "existing",
+    name: "one",
+    region: "here",
+    kubeconfig: path.join(dir, "kubeconfig"),
+    podCidr: "10.80.0.0/16",
+    serviceCidr: "10.81.0.0/16",
+  };
+  cloud = await startCloud(config as Parameters<typeof startCloud>[0], programs, new Set());
+  kubeconfig = readFileSync(path.join(dir, "kubeconfig"), "utf8");
+  const client = new k8s.KubeConfig();
+  client.loadFromString(kubeconfig);
+  core = client.makeApiClient(k8s.CoreV1Api);
+}, 15 * MINUTES);
+
+afterAll(async () => {
+  await cloud?.stop();
+  await removeCloud(dir);
+  rmSync(root, { recursive: true, force: true });
+}, MINUTES);
+
+describe("Through a real API server", () => {
+  it("a bundle is waited for while the server's pod is being made", async () => {
+    const creating = until("the namespace", () =>
+      core.readNamespace({ name: "aws" }).then(
+        () => bundles.create(bundle()),
+        () => undefined,
+      ),
+    );
+    [endpoints["aws"], endpoints["gcp"]] = await Promise.all([
+      makeServer("aws", AWS),
+      makeServer("gcp", GCP),
+    ]);
+    expect((await creating).outs).toMatchObject({
+      trustDomain: AWS,
+      authorities: [{ spiffeId: `spiffe://${AWS}` }],
+    });
+  });
+
+  it("a relationship is made, proved through the load balancer, and found again by a refresh", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    expect(outs.bundleState).toBe("current");
+    const read = await relationships.read(id, outs);
+    expect(read.props).toEqual(outs);
+    expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: false });
+  });
+
+  it("it is repaired after the source lost its database", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await loseDatabase("aws");
+    await bundles.create(bundle());
+    const read = await relationships.read(id, outs);
+    expect(read.props.bundleState).toBe("stale");
+    const { outs: repaired } = await relationships.update(id, read.props, relationship());
+    expect(repaired.bundleState).toBe("current");
+    expect(repaired.storedDigest).not.toBe(outs.storedDigest);
+  });
+
+  it("it is made anew, with its entry, after the target lost its database, even while its pod is only starting", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    const entry = {
+      target: target("gcp", GCP),
+      kubeconfig,
+      spiffeId: `spiffe://${GCP}/agent/planner`,
+      parentId: serverSpiffeId(GCP),
+      selectors: ["k8s:ns:agents"],
+      federatesWith: [AWS],
+      x509SvidTtlSeconds: 0,
+      timeoutSeconds: 30,
+    };
+    const made = await entries.create(entry);
+    await loseDatabase("gcp");
+    expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
+    expect((await relationships.read(id, outs)).id).toBe(id);
+    expect((await entries.read(made.id, made.outs)).id).toBe("");
+    const again = await entries.create(entry);
+    expect(await entries.read(again.id, again.outs)).toMatchObject({ id: again.id, inputs: entry });
+  });
+
+  it("it survives a target killed in mid-create", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await relationships.delete(id, outs);
+    const pidFile = path.join(dir, "pods", `gcp_${SPIRE_SERVER.pod}`, `${SPIRE_SERVER.container}.pid`);
+    const pid = Number(/\d+/.exec(readFileSync(pidFile, "utf8"))?.[0]);
+    const creating = relationships.create(relationship());
+    process.kill(pid, "SIGKILL");
+    expect((await creating).outs.bundleState).toBe("current");
+  });
+
+  it(
+    "a pod that does not exist means gone; to delete from it succeeds",
+    async () => {
+      const { id, outs } = await relationships.create(relationship());
+      await deletePod("gcp");
+      const reading = await relationships.read(id, outs);
+      expect(reading.id).toBe("");
+      const gone = { ...outs, target: { ...outs.target, namespace: "nowhere" } };
+      await relationships.delete(id, gone);
+    },
+    2 * MINUTES,
+  );
+
+  it("an API server that is away means an error, never gone", async () => {
+    const state = { ...bundle(), ...(await bundles.create(bundle())).outs };
+    await cloud.stop();
+    await expect(bundles.read("any", state)).rejects.toThrow(
+      /^aws: the Kubernetes API cannot be reached .*ECONNREFUSED/,
+    );
+  });
+});
