@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -53,12 +54,12 @@ func run(file string) error {
 		return err
 	}
 	defer os.Remove(pidFile(c.Dir))
-	log, err := os.OpenFile(filepath.Join(c.Dir, "logs", "cloud.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	logFile, err := os.OpenFile(filepath.Join(c.Dir, "logs", "cloud.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	if err := logTo(log); err != nil {
+	defer logFile.Close()
+	if err := logTo(logFile); err != nil {
 		return err
 	}
 	if err := process.StartGuard("-guard"); err != nil {
@@ -78,11 +79,12 @@ func run(file string) error {
 	return nil
 }
 
-// logTo sends what the Kubernetes libraries log to a file, and nothing of it to standard error.
+// logTo sends what the libraries log to a file, and nothing of it to standard error.
 func logTo(file *os.File) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	klog.SetOutput(file)
+	log.SetOutput(file)
 	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("one_output", "true"), flags.Set("stderrthreshold", "FATAL"))
 }
 

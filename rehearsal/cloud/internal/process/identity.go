@@ -60,9 +60,10 @@ func startTime(pid int) string {
 	if stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat"); err == nil {
 		// The second field is the program's name in parentheses, which may contain blanks.
 		_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
-		if fields := strings.Fields(rest); len(fields) > 19 {
+		if fields := strings.Fields(rest); len(fields) > 19 && fields[0] != "Z" {
 			return fields[19]
 		}
+		return "" // it has ended, but its parent has not yet asked how
 	}
 	text, err := exec.Command("ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
