@@ -35,9 +35,10 @@ export interface Provider<Inputs, State extends Inputs> {
   delete(id: string, state: State): Promise<void>;
 }
 
-/** Whether a value is unknown, or has something unknown in it. */
+/** Whether a value is unknown, or has something unknown in it. Not a text in which the marker stands, as it does in the provider's own code. */
 export function isUnknown(value: unknown): boolean {
-  return JSON.stringify(value ?? null).includes(UNKNOWN);
+  if (value === UNKNOWN) return true;
+  return typeof value === "object" && value !== null && Object.values(value).some(isUnknown);
 }
 
 /** JSON with sorted keys: the engine does not keep the order of keys. */
