@@ -264,6 +264,33 @@ describe("A FederationRelationship", () => {
     expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: false });
   });
 
+  it("that was cut off for a whole rotation is seen by a refresh, though both still share an authority, and is repaired", async () => {
+    const { id, outs } = await relationships.create(relationship());
+    await gcp.kill();
+    await rotate(aws);
+    const shown = await aws.run(["localauthority", "x509", "show", "-output", "json"]);
+    const { prepared } = JSON.parse(shown.stdout) as { prepared: { authority_id: string } };
+    const activated = await aws.run([
+      "localauthority",
+      "x509",
+      "activate",
+      "-authorityID",
+      prepared.authority_id,
+    ]);
+    expect(activated).toMatchObject({ exitCode: 0 });
+    // Its endpoint presents a certificate of the new authority after a restart at the latest.
+    await aws.kill();
+    await Promise.all([aws.start(), gcp.start()]);
+    const read = await relationships.read(id, outs);
+    expect(read.props).toMatchObject({ bundleState: "stale", storedDigest: outs.storedDigest });
+    const { outs: repaired } = await relationships.update(id, read.props, relationship());
+    expect(repaired).toMatchObject({ bundleState: "current", storedDigest: await digestOf(aws) });
+    expect(
+      (await bundles.create({ target: server("aws", AWS), kubeconfig: "", timeoutSeconds: 5 })).outs
+        .authorities,
+    ).toHaveLength(2);
+  });
+
   it("is unverified, and neither gone nor changed, while the endpoint cannot be reached after a rotation", async () => {
     const { id, outs } = await relationships.create(relationship());
     const old = await bundleOf(aws);
