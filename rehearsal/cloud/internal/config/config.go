@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 )
 
 // Config is the whole of cloud.json. Unknown keys are refused.
@@ -109,9 +111,9 @@ func (c *Config) check() error {
 			paths[fmt.Sprintf("images[%d].executables[%q]", i, inside)] = outside
 		}
 	}
-	for name, value := range paths {
-		if !filepath.IsAbs(value) {
-			refuse("%s %q: want an absolute path", name, value)
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		if !filepath.IsAbs(paths[name]) {
+			refuse("%s %q: want an absolute path", name, paths[name])
 		}
 	}
 	return errors.Join(problems...)

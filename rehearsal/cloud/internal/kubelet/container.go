@@ -39,6 +39,7 @@ func newContainer(p *pod, spec v1.Container, before []v1.ContainerStatus) *conta
 		// The pod has run in a former life of the supervisor.
 		if status.Name == spec.Name && status.ContainerID != "" {
 			c.status.RestartCount = status.RestartCount + 1
+			c.status.State = status.State // remembered as the last one if it had ended
 		}
 	}
 	c.wait("ContainerCreating", "")
