@@ -1,6 +1,7 @@
 // The engine that runs the program: the user's `pulumi` where there is one, else the embedded runner.
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { dump, load as parseYaml } from "js-yaml";
 import type { Changes } from "./engine/monitor";
 import { run, runProgram } from "./processes";
 import { say } from "./progress";
@@ -8,7 +9,7 @@ import { say } from "./progress";
 /** What an operation did, and what the stack says now. */
 export interface Result {
   /** Number of resources by operation. */
-  changes: Partial<Changes>;
+  changes: Changes;
   /** The stack's outputs, secrets in the clear. */
   outputs: Record<string, unknown>;
 }
@@ -64,40 +65,47 @@ export function embeddedEngine({ project, stack, config, dir }: EngineArgs): Eng
   };
 }
 
+/** Every operation's count, also of those that the engine does not mention because nothing came of them. */
+function complete(changes: Partial<Changes> = {}): Changes {
+  return { create: 0, update: 0, replace: 0, delete: 0, same: 0, ...changes };
+}
+
 /** The real engine, through Pulumi's own Automation API, with its state in a local folder. */
 export async function pulumiEngine({ project, stack, config, dir }: EngineArgs): Promise<Engine> {
   const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
   const backend = path.join(dir, "pulumi");
   mkdirSync(backend, { recursive: true, mode: 0o700 });
+  // The rehearsal's state is as short-lived as its clouds, and its folder is its owner's alone.
+  const envVars = { PULUMI_BACKEND_URL: `file://${backend}`, PULUMI_CONFIG_PASSPHRASE: "rehearsal" };
   const selected = await LocalWorkspace.createOrSelectStack(
     { stackName: stack, workDir: project },
-    {
-      // The rehearsal's state is as short-lived as its clouds, and its folder is its owner's alone.
-      envVars: { PULUMI_BACKEND_URL: `file://${backend}`, PULUMI_CONFIG_PASSPHRASE: "rehearsal" },
-    },
+    { envVars },
   );
+  // Pulumi adds the salt of its secrets to a stack's file that lacks it, and a file given with `config` must stay as it is.
+  const copy = path.join(dir, `Pulumi.${stack}.yaml`);
+  const settings = [path.join(project, `Pulumi.${stack}.yaml`), config].map(
+    (file) => parseYaml(readFileSync(file, "utf8")) as { encryptionsalt?: string },
+  );
+  writeFileSync(copy, dump({ encryptionsalt: settings[0]?.encryptionsalt, ...settings[1] }), { mode: 0o600 });
   const options = {
     color: "auto" as const,
     onOutput: (text: string) => process.stdout.write(text),
-    configFile: config,
+    configFile: copy,
   };
-  const outputs = async () =>
-    Object.fromEntries(
-      Object.entries(await selected.outputs()).map(([key, { value }]) => [key, value as unknown]),
-    );
   return {
     name: "pulumi",
     async up({ refresh = false } = {}) {
-      const { summary } = await selected.up({ ...options, refresh });
-      return { changes: summary.resourceChanges ?? {}, outputs: await outputs() };
+      const { summary, outputs } = await selected.up({ ...options, refresh, suppressOutputs: true });
+      const values = Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]);
+      return { changes: complete(summary.resourceChanges), outputs: Object.fromEntries(values) };
     },
     async preview() {
       const { changeSummary } = await selected.preview(options);
-      return { changes: changeSummary as Partial<Changes>, outputs: {} };
+      return { changes: complete(changeSummary as Partial<Changes>), outputs: {} };
     },
     async destroy() {
       const { summary } = await selected.destroy(options);
-      return { changes: summary.resourceChanges ?? {}, outputs: {} };
+      return { changes: complete(summary.resourceChanges), outputs: {} };
     },
   };
 }
