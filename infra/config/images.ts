@@ -1,6 +1,6 @@
 // Where container images come from, in the configuration.
 import { z } from "zod";
-import { IMAGE_KEYS, isPinned, type ImageKey } from "../../components/images";
+import { IMAGE_KEYS, isPinned, resolveImages, type ImageKey } from "../../components/images";
 import { text } from "./fields";
 
 /** Name of a registry, with a path or without (distribution reference grammar). */
@@ -10,7 +10,10 @@ const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*$/;
 const REFERENCE =
   /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$/;
 
-function reference() {
+/** The program's own images. */
+const pinned = resolveImages();
+
+function reference(key: ImageKey) {
   return z
     .string()
     .regex(REFERENCE, {
@@ -20,10 +23,11 @@ function reference() {
     .refine(isPinned, {
       error: "the image is not pinned; write a tag other than latest, or a digest (@sha256:…)",
     })
-    .optional();
+    .optional()
+    .meta({ description: `Image with its tag (not latest) or digest. Default: ${pinned[key]}.` });
 }
 
-const overrides = Object.fromEntries(IMAGE_KEYS.map((key) => [key, reference()])) as Record<
+const overrides = Object.fromEntries(IMAGE_KEYS.map((key) => [key, reference(key)])) as Record<
   ImageKey,
   ReturnType<typeof reference>
 >;

@@ -1,5 +1,6 @@
 // The stack configuration's shape: the keys of namespace `agentweave-mesh` and what each may hold.
 import { z } from "zod";
+import { DEFAULT_SIZES } from "../../components/spire/sizes";
 import { cloudSchema } from "./clouds";
 import { cloudName, duration, quantity, trustDomain } from "./fields";
 import { images } from "./images";
@@ -33,30 +34,34 @@ const trust = z
   .prefault({})
   .meta({ description: "Trust domains and lifetimes of identities." });
 
-const resources = z
-  .strictObject({
-    cpu: quantity("an amount of CPU such as 250m")
-      .optional()
-      .meta({
-        description: "CPU that is requested, in cores or millicores. Default: the component's.",
-        examples: ["250m"],
-      }),
-    memory: quantity("an amount of memory such as 256Mi")
-      .optional()
-      .meta({
-        description: "Memory that is requested and the limit. Default: the component's.",
-        examples: ["256Mi"],
-      }),
-  })
-  .prefault({});
+const resources = (defaults: { readonly cpu: string; readonly memory: string }) =>
+  z
+    .strictObject({
+      cpu: quantity("an amount of CPU such as 250m")
+        .optional()
+        .meta({
+          description: `CPU that is requested, in cores or millicores; there is no limit. Default: ${defaults.cpu}.`,
+          examples: ["250m"],
+        }),
+      memory: quantity("an amount of memory such as 256Mi")
+        .optional()
+        .meta({
+          description: `Memory that is requested, and the limit. Default: ${defaults.memory}.`,
+          examples: ["256Mi"],
+        }),
+    })
+    .prefault({});
 
 const spire = z
   .strictObject({
-    storageSize: quantity("an amount of storage such as 1Gi")
-      .default("1Gi")
-      .meta({ description: "Size of the SPIRE server's volume. Default: 1Gi." }),
-    server: resources.meta({ description: "Resources of a SPIRE server." }),
-    agent: resources.meta({ description: "Resources of a SPIRE agent, one on each node." }),
+    storageSize: quantity("an amount of storage such as 1Gi").default("1Gi").meta({
+      description:
+        "Size of the SPIRE server's volume. A change replaces server and volume, and with them the CA. Default: 1Gi.",
+    }),
+    server: resources(DEFAULT_SIZES.server).meta({ description: "Resources of a SPIRE server." }),
+    agent: resources(DEFAULT_SIZES.agent).meta({
+      description: "Resources of a SPIRE agent, one on each node.",
+    }),
   })
   .prefault({})
   .meta({ description: "Sizes of SPIRE." });

@@ -1,6 +1,11 @@
-// Writes the JSON Schema of stack files: `npm run schema`.
-import { writeFileSync } from "node:fs";
+// Writes what is made from the configuration's schema: `npm run schema`.
+import { readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { stackFileSchemaText } from "./json-schema";
+import { withReference } from "./reference";
 
-writeFileSync(path.resolve(__dirname, "../../schema/pulumi-stack.schema.json"), stackFileSchemaText());
+const root = path.resolve(__dirname, "../..");
+writeFileSync(path.join(root, "schema/pulumi-stack.schema.json"), stackFileSchemaText());
+
+const document = path.join(root, "docs/configuration.md");
+writeFileSync(document, withReference(readFileSync(document, "utf8")));
