@@ -1,5 +1,6 @@
 // The clouds of the rehearsal on this machine: each is one supervisor process (rehearsal/cloud) with its own control plane.
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -60,15 +61,21 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** A /24 of loopback addresses that no other cloud uses: 127.0.11.0/24 and up. The cloud's own address is its first. */
-async function freeAddress(taken: Set<string>): Promise<string> {
+/**
+ * A /24 of loopback addresses that no other cloud uses; the cloud's own address is its first. The second octet comes from
+ * the folder of the rehearsal, so that rehearsals of several checkouts keep out of each other's way.
+ */
+async function freeAddress(root: string, taken: Set<string>): Promise<string> {
+  const second = 1 + (createHash("sha256").update(root).digest()[0]! % 254);
   for (let third = 11; third < 250; third++) {
-    const address = `127.0.${third}.1`;
+    const address = `127.${second}.${third}.1`;
     if (taken.has(address)) continue;
     taken.add(address);
     if (await isFree(address, API_SERVER_PORT)) return address;
   }
-  throw new Error("no loopback address from 127.0.11.1 to 127.0.249.1 has port 6443 free");
+  throw new Error(
+    `no loopback address from 127.${second}.11.1 to 127.${second}.249.1 has port ${API_SERVER_PORT} free`,
+  );
 }
 
 /** The cloud's address of an earlier life, which its certificates and kubeconfig are made for. */
@@ -168,7 +175,7 @@ export async function startCloud(
   taken: Set<string>,
 ): Promise<StartedCloud> {
   const dir = path.dirname(cloud.kubeconfig);
-  const address = earlierAddress(dir) ?? (await freeAddress(taken));
+  const address = earlierAddress(dir) ?? (await freeAddress(path.dirname(dir), taken));
   taken.add(address);
   const config = writeConfig(cloud, dir, address, programs);
   say(`  starting ${cloud.name} on ${address}`);

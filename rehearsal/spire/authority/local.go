@@ -1,129 +1,129 @@
 package authority
 
 import (
+	"context"
+	"slices"
+
 	"agentweave-mesh/rehearsal/spire/store"
 
+	localauthorityv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/localauthority/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// The operations of SPIRE's LocalAuthority API on X.509 authorities, with its refusals
-// (pkg/server/api/localauthority/v1 of SPIRE).
-
-// Prepare makes the next CA and publishes it in the bundle. One that was prepared before and never activated stays in the bundle.
-func (m *Manager) Prepare() (store.Slot, error) {
-	var prepared store.Slot
-	err := m.update(func(s *store.State) error {
-		if err := m.prepareX509(s); err != nil {
-			return status.Errorf(codes.Internal, "failed to prepare X.509 authority: %v", err)
-		}
-		prepared = s.X509.Next
-		return nil
-	})
-	return prepared, err
+// Local serves SPIRE's LocalAuthority API for X.509 authorities, with its refusals (pkg/server/api/localauthority/v1 of SPIRE).
+type Local struct {
+	localauthorityv1.UnimplementedLocalAuthorityServer
+	*Manager
 }
 
-// Activate makes the prepared CA of this id the one that signs.
-func (m *Manager) Activate(id string) (store.Slot, error) {
-	var active store.Slot
-	err := m.update(func(s *store.State) error {
-		switch next := s.X509.Next; {
-		case id == "":
-			return status.Error(codes.InvalidArgument, "no authority ID provided")
-		case id != next.AuthorityID:
-			return status.Error(codes.InvalidArgument, "unexpected authority ID")
-		case next.Status != store.Prepared:
-			return status.Errorf(codes.Internal, "only Prepared authorities can be activated: unsupported local authority status: %s", journalName(next))
-		}
-		m.activate(&s.X509)
-		active = s.X509.Current
-		return nil
-	})
-	return active, err
+func stateOf(a store.Authority) *localauthorityv1.AuthorityState {
+	return &localauthorityv1.AuthorityState{AuthorityId: a.ID, ExpiresAt: a.NotAfter.Unix()}
 }
 
-// Taint marks the old CA of this id, so that everything it signed is signed anew.
-func (m *Manager) Taint(id string) (store.Slot, error) {
-	var tainted store.Slot
-	err := m.update(func(s *store.State) error {
-		switch next := s.X509.Next; {
-		case id == "":
-			return status.Error(codes.InvalidArgument, "no authority ID provided")
-		case id == s.X509.Current.AuthorityID:
-			return status.Error(codes.InvalidArgument, "unable to taint current local authority")
-		case id != next.AuthorityID:
-			return status.Error(codes.InvalidArgument, "unexpected authority ID")
-		case next.Status != store.Old:
-			return status.Errorf(codes.InvalidArgument, "only Old local authorities can be tainted: unsupported local authority status: %s", journalName(next))
-		}
-		authority := m.find(s, id)
-		switch {
-		case authority == nil:
-			return status.Error(codes.Internal, "failed to taint X.509 authority: no ca found with provided subject key ID")
-		case authority.Tainted:
-			return status.Error(codes.Internal, "failed to taint X.509 authority: root CA is already tainted")
-		}
-		m.publish(s, func(*types.Bundle) { authority.Tainted = true })
-		tainted = s.X509.Next
-		return nil
+func invalid(text string) error { return status.Error(codes.InvalidArgument, text) }
+
+// change applies a change and answers with the authority that it returns.
+func (l *Local) change(change func(*store.State) (store.Authority, error)) (state *localauthorityv1.AuthorityState, err error) {
+	err = l.Store.Update(func(s *store.State) error {
+		a, err := change(s)
+		state = stateOf(a)
+		return err
 	})
-	if err != nil {
-		return tainted, err
+	return state, err
+}
+
+func (l *Local) GetX509AuthorityState(context.Context, *localauthorityv1.GetX509AuthorityStateRequest) (*localauthorityv1.GetX509AuthorityStateResponse, error) {
+	pair := l.Store.Read().X509
+	response := &localauthorityv1.GetX509AuthorityStateResponse{Active: stateOf(pair.Current)}
+	switch pair.Next.Status {
+	case store.Prepared:
+		response.Prepared = stateOf(pair.Next)
+	case store.Old:
+		response.Old = stateOf(pair.Next)
 	}
-	return tainted, m.renewSVID()
+	return response, nil
 }
 
-// Revoke takes the tainted, old CA of this id out of the bundle.
-func (m *Manager) Revoke(id string) error {
-	return m.update(func(s *store.State) error {
-		switch next := s.X509.Next; {
-		case id == "":
-			return status.Error(codes.InvalidArgument, "invalid authority ID: no authority ID provided")
-		case id == s.X509.Current.AuthorityID:
-			return status.Error(codes.InvalidArgument, "invalid authority ID: unable to use current authority")
-		case id != next.AuthorityID || next.Status != store.Old:
-			return status.Error(codes.InvalidArgument, "invalid authority ID: only Old local authority can be revoked")
+// PrepareX509Authority publishes a new CA. One that was prepared before and never activated stays in the bundle.
+func (l *Local) PrepareX509Authority(context.Context, *localauthorityv1.PrepareX509AuthorityRequest) (*localauthorityv1.PrepareX509AuthorityResponse, error) {
+	state, err := l.change(func(s *store.State) (a store.Authority, err error) {
+		if s.X509.Next, err = l.newCA(s); err != nil {
+			return a, status.Errorf(codes.Internal, "failed to prepare X.509 authority: %v", err)
 		}
-		authority := m.find(s, id)
+		return s.X509.Next, nil
+	})
+	return &localauthorityv1.PrepareX509AuthorityResponse{PreparedAuthority: state}, err
+}
+
+func (l *Local) ActivateX509Authority(_ context.Context, request *localauthorityv1.ActivateX509AuthorityRequest) (*localauthorityv1.ActivateX509AuthorityResponse, error) {
+	state, err := l.change(func(s *store.State) (a store.Authority, err error) {
+		switch id, next := request.AuthorityId, s.X509.Next; {
+		case id == "":
+			return a, invalid("no authority ID provided")
+		case id != next.ID:
+			return a, invalid("unexpected authority ID")
+		case next.Status != store.Prepared:
+			return a, status.Error(codes.Internal, "only Prepared authorities can be activated: unsupported local authority status: OLD")
+		}
+		l.activate(&s.X509)
+		return s.X509.Current, nil
+	})
+	return &localauthorityv1.ActivateX509AuthorityResponse{ActivatedAuthority: state}, err
+}
+
+// TaintX509Authority marks the old CA, so that everything it signed is signed anew.
+func (l *Local) TaintX509Authority(_ context.Context, request *localauthorityv1.TaintX509AuthorityRequest) (*localauthorityv1.TaintX509AuthorityResponse, error) {
+	state, err := l.change(func(s *store.State) (a store.Authority, err error) {
+		switch id, next := request.AuthorityId, s.X509.Next; {
+		case id == "":
+			return a, invalid("no authority ID provided")
+		case id == s.X509.Current.ID:
+			return a, invalid("unable to taint current local authority")
+		case id != next.ID:
+			return a, invalid("unexpected authority ID")
+		case next.Status != store.Old:
+			return a, invalid("only Old local authorities can be tainted: unsupported local authority status: PREPARED")
+		}
+		ca := find(l.bundle(s), request.AuthorityId)
 		switch {
-		case authority == nil:
+		case ca == nil:
+			return a, status.Error(codes.Internal, "failed to taint X.509 authority: no ca found with provided subject key ID")
+		case ca.Tainted:
+			return a, status.Error(codes.Internal, "failed to taint X.509 authority: root CA is already tainted")
+		}
+		l.changed(s)
+		ca.Tainted = true
+		return s.X509.Next, nil
+	})
+	if err == nil {
+		err = l.renewSVID()
+	}
+	return &localauthorityv1.TaintX509AuthorityResponse{TaintedAuthority: state}, err
+}
+
+// RevokeX509Authority takes the tainted, old CA out of the bundle. As in SPIRE, the answer has no expiry.
+func (l *Local) RevokeX509Authority(_ context.Context, request *localauthorityv1.RevokeX509AuthorityRequest) (*localauthorityv1.RevokeX509AuthorityResponse, error) {
+	err := l.Store.Update(func(s *store.State) error {
+		switch id, next := request.AuthorityId, s.X509.Next; {
+		case id == "":
+			return invalid("invalid authority ID: no authority ID provided")
+		case id == s.X509.Current.ID:
+			return invalid("invalid authority ID: unable to use current authority")
+		case id != next.ID || next.Status != store.Old:
+			return invalid("invalid authority ID: only Old local authority can be revoked")
+		}
+		ca := find(l.bundle(s), request.AuthorityId)
+		switch {
+		case ca == nil:
 			return status.Error(codes.Internal, "failed to revoke X.509 authority: no root CA found with provided subject key ID")
-		case !authority.Tainted:
+		case !ca.Tainted:
 			return status.Error(codes.Internal, "failed to revoke X.509 authority: it is not possible to revoke an untainted root CA")
 		}
-		m.publish(s, func(b *types.Bundle) {
-			var left []*types.X509Certificate
-			for _, a := range b.X509Authorities {
-				if a != authority {
-					left = append(left, a)
-				}
-			}
-			b.X509Authorities = left
-		})
+		bundle := l.changed(s)
+		bundle.X509Authorities = slices.DeleteFunc(bundle.X509Authorities, func(other *types.X509Certificate) bool { return other == ca })
 		return nil
 	})
-}
-
-func (m *Manager) find(s *store.State, id string) *types.X509Certificate {
-	for _, a := range s.Bundle(m.TrustDomain.Name()).X509Authorities {
-		if certificateAuthorityID(a.Asn1) == id {
-			return a
-		}
-	}
-	return nil
-}
-
-// journalName is how SPIRE's journal spells a status; a slot never used reads as unknown.
-func journalName(slot store.Slot) string {
-	switch slot.Status {
-	case store.Prepared:
-		return "PREPARED"
-	case store.Active:
-		return "ACTIVE"
-	case store.Old:
-		return "OLD"
-	default:
-		return "UNKNOWN"
-	}
+	return &localauthorityv1.RevokeX509AuthorityResponse{RevokedAuthority: &localauthorityv1.AuthorityState{AuthorityId: request.AuthorityId}}, err
 }

@@ -5,103 +5,63 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 5280 4.2.1.2 names a key by its SHA-1; nothing relies on its strength
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/base32"
 	"encoding/hex"
 	"fmt"
 	"math/big"
 	"net/url"
-	"strings"
 	"time"
 
 	"agentweave-mesh/rehearsal/spire/store"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 )
-
-// CASubject is the distinguished name of a CA.
-type CASubject = pkix.Name
 
 // SPIRE dates certificates back so that a peer's clock may be a little slow.
 const backdate = 10 * time.Second
 
-// served is the server's own SVID and the CA that signed it.
-type served struct {
-	certificate tls.Certificate
-	issuer      string
-}
-
-// Request is what an X.509-SVID is to say.
-type Request struct {
-	ID        spiffeid.ID
-	PublicKey crypto.PublicKey
-	// TTL of zero takes the configured default; the CA's own end caps it.
-	TTL      time.Duration
-	DNSNames []string
-	// Subject of no attributes takes SPIRE's default, C=US, O=SPIRE.
-	Subject pkix.Name
-}
-
-// SignX509SVID returns an SVID signed by the active CA.
-func (m *Manager) SignX509SVID(r Request) (*x509.Certificate, error) {
+// SignX509SVID returns an SVID of this id for the key, signed by the active CA. A ttl of zero takes
+// the configured default; the CA's own end caps it.
+func (m *Manager) SignX509SVID(id spiffeid.ID, public crypto.PublicKey, ttl time.Duration) (*x509.Certificate, error) {
 	active := m.Store.Read().X509.Current
 	ca, err := x509.ParseCertificate(active.Certificate)
 	if err != nil {
 		return nil, fmt.Errorf("X509 CA is not available for signing: %w", err)
 	}
-	template, err := m.template(r.ID, r.PublicKey)
+	key, err := x509.ParsePKCS8PrivateKey(active.Key)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("X509 CA is not available for signing: %w", err)
 	}
-	if r.TTL <= 0 {
-		r.TTL = m.X509SVIDTTL
+	if ttl <= 0 {
+		ttl = m.X509SVIDTTL
 	}
-	template.NotAfter = m.Now().Add(r.TTL)
+	template := m.template(id, ttl)
 	if template.NotAfter.After(ca.NotAfter) {
 		template.NotAfter = ca.NotAfter
 	}
-	template.Subject = r.Subject
-	if r.Subject.String() == "" {
-		template.Subject = pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}
-	}
-	if len(r.DNSNames) > 0 {
-		template.DNSNames = r.DNSNames
-		template.Subject.CommonName = r.DNSNames[0]
-	}
-	template.AuthorityKeyId = ca.SubjectKeyId
+	template.Subject = pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}
 	template.KeyUsage = x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	m.mu.Lock()
-	signer := m.Keys.Get(active.KeyID)
-	m.mu.Unlock()
-	return create(template, ca, r.PublicKey, signer)
+	return create(template, ca, public, key)
 }
 
 // ServerSVID is the SVID `spiffe://<trust domain>/spire/server` that the server presents on its endpoints.
-func (m *Manager) ServerSVID(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	certificate := m.svid.certificate
-	return &certificate, nil
-}
+func (m *Manager) ServerSVID(*tls.ClientHelloInfo) (*tls.Certificate, error) { return m.svid.Load(), nil }
 
 // renewSVID signs a new server SVID where there is none, where half of its life is over, or where its CA is tainted.
 func (m *Manager) renewSVID() error {
-	m.mu.Lock()
-	current := m.svid
-	m.mu.Unlock()
-	if current != nil && !m.tainted(current.issuer) {
-		leaf := current.certificate.Leaf
-		if !m.Now().After(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 2)) {
+	if current := m.svid.Load(); current != nil {
+		leaf := current.Leaf
+		issuer := find(m.bundle(m.Store.Read()), hex.EncodeToString(leaf.AuthorityKeyId))
+		halfLife := leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 2)
+		if !m.Now().After(halfLife) && !issuer.GetTainted() {
 			return nil
 		}
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, _, err := generateKey()
 	if err != nil {
 		return err
 	}
@@ -109,57 +69,50 @@ func (m *Manager) renewSVID() error {
 	if err != nil {
 		return err
 	}
-	leaf, err := m.SignX509SVID(Request{ID: id, PublicKey: key.Public()})
+	leaf, err := m.SignX509SVID(id, key.Public(), 0)
 	if err != nil {
 		return err
 	}
 	m.Log.Debug("Signed X509 SVID", "spiffe_id", id.String(), "expiration", leaf.NotAfter)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.svid = &served{
-		certificate: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf},
-		issuer:      hex.EncodeToString(leaf.AuthorityKeyId),
-	}
+	m.svid.Store(&tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf})
 	return nil
 }
 
-func (m *Manager) tainted(authorityID string) bool {
-	for _, a := range m.Store.Read().Bundle(m.TrustDomain.Name()).X509Authorities {
-		if a.Tainted && certificateAuthorityID(a.Asn1) == authorityID {
-			return true
-		}
-	}
-	return false
-}
-
-func (m *Manager) selfSign(signer crypto.Signer) (*x509.Certificate, error) {
-	template, err := m.template(m.TrustDomain.ID(), signer.Public())
+func (m *Manager) newCA(s *store.State) (store.Authority, error) {
+	signer, key, err := generateKey()
 	if err != nil {
-		return nil, err
+		return store.Authority{}, err
 	}
-	template.NotAfter = m.Now().Add(m.CATTL)
-	template.Subject = m.Subject(template.SerialNumber)
+	template := m.template(m.TrustDomain.ID(), m.CATTL)
+	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128)); err != nil {
+		return store.Authority{}, err
+	}
+	template.Subject = m.Subject
+	template.Subject.SerialNumber = template.SerialNumber.String()
 	template.IsCA = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	return create(template, template, signer.Public(), signer)
+	certificate, err := create(template, template, signer.Public(), signer)
+	if err != nil {
+		return store.Authority{}, err
+	}
+	a := store.Authority{
+		ID: hex.EncodeToString(certificate.SubjectKeyId), Status: store.Prepared, IssuedAt: m.Now(), NotAfter: certificate.NotAfter,
+		Key: key, Certificate: certificate.Raw,
+	}
+	bundle := m.changed(s)
+	bundle.X509Authorities = append(bundle.X509Authorities, &types.X509Certificate{Asn1: certificate.Raw})
+	m.Log.Info("X509 CA prepared", "local_authority_id", a.ID, "expiration", a.NotAfter)
+	return a, nil
 }
 
-func (m *Manager) template(id spiffeid.ID, public crypto.PublicKey) (*x509.Certificate, error) {
-	serial, err := randomSerial()
-	if err != nil {
-		return nil, err
-	}
-	keyID, err := subjectKeyID(public)
-	if err != nil {
-		return nil, err
-	}
+func (m *Manager) template(id spiffeid.ID, ttl time.Duration) *x509.Certificate {
 	return &x509.Certificate{
-		SerialNumber: serial, URIs: []*url.URL{id.URL()}, SubjectKeyId: keyID,
-		BasicConstraintsValid: true, NotBefore: m.Now().Add(-backdate),
-	}, nil
+		URIs: []*url.URL{id.URL()}, NotBefore: m.Now().Add(-backdate), NotAfter: m.Now().Add(ttl), BasicConstraintsValid: true,
+	}
 }
 
-func create(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) (*x509.Certificate, error) {
+// create adds what crypto/x509 adds by itself: a serial number where there is none, and key identifiers.
+func create(template, parent *x509.Certificate, public crypto.PublicKey, signer any) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, signer)
 	if err != nil {
 		return nil, err
@@ -167,46 +120,20 @@ func create(template, parent *x509.Certificate, public crypto.PublicKey, signer 
 	return x509.ParseCertificate(der)
 }
 
-// Subject returns the function that names CAs: the given attributes, and the CA's own serial number.
-func Subject(country, organization []string, commonName string) func(*big.Int) CASubject {
-	return func(serial *big.Int) CASubject {
-		return pkix.Name{Country: country, Organization: organization, CommonName: commonName, SerialNumber: serial.String()}
+func generateKey() (signer *ecdsa.PrivateKey, pkcs8 []byte, err error) {
+	if signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
 	}
+	pkcs8, err = x509.MarshalPKCS8PrivateKey(signer)
+	return signer, pkcs8, err
 }
 
-func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return nil, err
+// find returns the X.509 authority of this id in the bundle, or nil.
+func find(bundle *types.Bundle, id string) *types.X509Certificate {
+	for _, a := range bundle.GetX509Authorities() {
+		if certificate, err := x509.ParseCertificate(a.Asn1); err == nil && hex.EncodeToString(certificate.SubjectKeyId) == id {
+			return a
+		}
 	}
-	var info struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &info); err != nil {
-		return nil, err
-	}
-	sum := sha1.Sum(info.Key.Bytes) //nolint:gosec // see the import
-	return sum[:], nil
+	return nil
 }
-
-func certificateAuthorityID(der []byte) string {
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return ""
-	}
-	return hex.EncodeToString(certificate.SubjectKeyId)
-}
-
-// jwtKeyID derives the id of a JWT key from the key, so that it can be recognised after a restart.
-func jwtKeyID(signer crypto.Signer) string {
-	der, err := x509.MarshalPKIXPublicKey(signer.Public())
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(der)
-	return strings.TrimRight(base32.StdEncoding.EncodeToString(sum[:20]), "=")
-}
-
-// State returns the slots of the X.509 authorities.
-func (m *Manager) State() store.Pair { return m.Store.Read().X509 }

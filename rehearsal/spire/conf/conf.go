@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"cmp"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,51 +15,34 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl"
-	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// Config is a checked server.conf.
+// Config is a checked server.conf. Addresses are host:port.
 type Config struct {
-	// BindAddress is the host:port of the server API over TLS; 0.0.0.0:8081 unless set.
-	BindAddress string
-	// SocketPath is the unix socket of the server API for operators.
-	SocketPath  string
 	TrustDomain spiffeid.TrustDomain
-	DataDir     string
+	// BindAddress is that of the server API over TLS, SocketPath the unix socket of the same API for operators.
+	BindAddress, SocketPath string
+	DataDir                 string
 	// DatabasePath is the file of the sqlite database whose place the state file takes.
 	DatabasePath string
-	// KeysPath is the file of private keys (KeyManager "disk"); empty keeps keys in memory alone.
-	KeysPath string
-	// CATTL is the lifetime of a CA; 24 h unless set.
-	CATTL time.Duration
-	// X509SVIDTTL is the lifetime of an SVID whose entry names none; 1 h unless set.
+	CATTL        time.Duration
+	// X509SVIDTTL is the lifetime of an SVID whose entry names none.
 	X509SVIDTTL time.Duration
-	CASubject   Subject
-	// LogLevel is debug, info, warn or error in either case; LogFormat text or json; LogFile empty for standard error.
-	LogLevel, LogFormat, LogFile string
-	// Endpoint is nil where the server has no bundle endpoint.
-	Endpoint *Endpoint
-	// HealthAddress is host:port of plain HTTP health checks; empty for none.
+	CASubject   pkix.Name
+	// LogLevel is debug, info, warn or error in either case; LogFormat text or json.
+	LogLevel, LogFormat string
+	// EndpointAddress is that of the bundle endpoint; empty for none.
+	EndpointAddress string
+	RefreshHint     time.Duration
+	// HealthAddress is that of plain HTTP health checks; empty for none.
 	HealthAddress, LivePath, ReadyPath string
-	// MetricsAddress is host:port of Prometheus metrics over plain HTTP; empty for none.
+	// MetricsAddress is that of Prometheus metrics over plain HTTP; empty for none.
 	MetricsAddress string
 	// IgnoredPlugins are configured plugins that do nothing here, as "Type name".
 	IgnoredPlugins []string
 	// Warnings are what SPIRE would log about this configuration.
 	Warnings []string
-}
-
-// Subject of the CA's certificate; C=US, O=SPIFFE unless set.
-type Subject struct {
-	Country, Organization []string
-	CommonName            string
-}
-
-// Endpoint is the bundle endpoint (profile https_spiffe).
-type Endpoint struct {
-	Address     string
-	RefreshHint time.Duration
 }
 
 // DefaultSocketPath is where server and command line meet when neither says otherwise.
@@ -67,10 +52,7 @@ const DefaultSocketPath = "/tmp/spire-server/private/api.sock"
 const MinimumRefreshHint = time.Minute
 
 // Load reads and checks a server.conf.
-func Load(path string, flags Overrides) (*Config, error) {
-	if path == "" {
-		path = "conf/server/server.conf"
-	}
+func Load(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		if absolute, err := filepath.Abs(path); err == nil {
@@ -81,18 +63,14 @@ func Load(path string, flags Overrides) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unable to read configuration at %q: %w", path, err)
 	}
-	if flags.ExpandEnv {
-		text = []byte(os.ExpandEnv(string(text)))
-	}
-	parsed := &file{}
-	if err := hcl.Decode(parsed, string(text)); err != nil {
+	f := &file{Server: serverBlock{
+		BindAddress: "0.0.0.0", BindPort: 8081, SocketPath: DefaultSocketPath, CATTL: "24h", DefaultX509SVIDTTL: "1h",
+		LogLevel: "INFO", LogFormat: "text",
+	}}
+	if err := hcl.Decode(f, string(text)); err != nil {
 		return nil, fmt.Errorf("unable to decode configuration at %q: %w", path, err)
 	}
-	if parsed.Server == nil {
-		parsed.Server = &serverBlock{}
-	}
-	parsed.Server.merge(flags)
-	return parsed.check()
+	return f.check()
 }
 
 func (f *file) check() (*Config, error) {
@@ -106,19 +84,18 @@ func (f *file) check() (*Config, error) {
 		return nil, errors.New("plugins section must be configured")
 	}
 	c := &Config{
-		BindAddress: net.JoinHostPort(strings.Trim(s.BindAddress, "[]"), strconv.Itoa(s.BindPort)),
-		SocketPath:  s.SocketPath,
-		DataDir:     s.DataDir,
-		LogLevel:    strings.ToLower(s.LogLevel),
-		LogFormat:   strings.ToLower(s.LogFormat),
-		LogFile:     s.LogFile,
-		CASubject:   Subject{Country: []string{"US"}, Organization: []string{"SPIFFE"}},
+		BindAddress: address(s.BindAddress, strconv.Itoa(s.BindPort)), SocketPath: s.SocketPath, DataDir: s.DataDir,
+		LogLevel: strings.ToLower(s.LogLevel), LogFormat: strings.ToLower(s.LogFormat),
+		CASubject: pkix.Name{Country: s.CASubject.Country, Organization: s.CASubject.Organization, CommonName: s.CASubject.CommonName},
+	}
+	if c.CASubject.String() == "" {
+		c.CASubject = pkix.Name{Country: []string{"US"}, Organization: []string{"SPIFFE"}}
 	}
 	var err error
 	if c.TrustDomain, err = spiffeid.TrustDomainFromString(s.TrustDomain); err != nil {
 		return nil, fmt.Errorf("could not parse trust_domain %q: %w", s.TrustDomain, err)
 	}
-	if err := f.checkFederation(c); err != nil {
+	if err := f.checkEndpoint(c); err != nil {
 		return nil, err
 	}
 	if c.X509SVIDTTL, err = time.ParseDuration(s.DefaultX509SVIDTTL); err != nil {
@@ -127,107 +104,54 @@ func (f *file) check() (*Config, error) {
 	if c.CATTL, err = time.ParseDuration(s.CATTL); err != nil {
 		return nil, fmt.Errorf("could not parse default CA ttl %q: %w", s.CATTL, err)
 	}
-	// Its SVIDs are cut short where a CA may be in use for less than their lifetime.
+	// SVIDs are cut short where a CA may be in use for less than their lifetime.
 	if limit := min(c.CATTL/6, 7*24*time.Hour); c.X509SVIDTTL > limit {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("default_x509_svid_ttl is too high for the configured ca_ttl value. SVIDs with shorter lifetimes may be issued. Please set default_x509_svid_ttl to %v or less.", limit))
 	}
-	if s.CAKeyType != "" && s.CAKeyType != "ec-p256" {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("the stand-in's keys are always ec-p256; ca_key_type %q has no effect", s.CAKeyType))
-	}
-	if subject := s.CASubject; subject != nil {
-		c.CASubject = Subject{Country: subject.Country, Organization: subject.Organization, CommonName: subject.CommonName}
-	}
-	if err := c.readPlugins(f.Plugins); err != nil {
+	if err := c.checkPlugins(f.Plugins); err != nil {
 		return nil, err
 	}
-	f.setListeners(c)
-	if unknown := f.unknown(); len(unknown) > 0 {
-		return nil, unknownError(unknown)
+	if h := f.HealthChecks; h.ListenerEnabled {
+		c.HealthAddress = address(h.BindAddress, cmp.Or(h.BindPort, "80"))
+		c.LivePath, c.ReadyPath = cmp.Or(h.LivePath, "/live"), cmp.Or(h.ReadyPath, "/ready")
 	}
-	return c, nil
+	if p := f.Telemetry.Prometheus; p != nil {
+		c.MetricsAddress = address(p.Host, strconv.Itoa(p.Port))
+	}
+	return c, f.checkKeys()
 }
 
-func (f *file) checkFederation(c *Config) error {
-	fed := f.Server.Federation
-	if fed == nil {
-		return nil
-	}
-	if fed.FederatesWith != nil {
+func address(host, port string) string {
+	return net.JoinHostPort(strings.Trim(cmp.Or(host, "localhost"), "[]"), port)
+}
+
+func (f *file) checkEndpoint(c *Config) error {
+	if f.Server.Federation.FederatesWith != nil {
 		return errors.New("the stand-in takes federation relationships through its API alone, not from federates_with in the file")
 	}
-	endpoint := fed.BundleEndpoint
+	endpoint := f.Server.Federation.BundleEndpoint
 	if endpoint == nil {
 		return nil
 	}
-	if endpoint.RefreshHint == "" {
-		endpoint.RefreshHint = "5m"
+	hint := cmp.Or(endpoint.RefreshHint, "5m")
+	var err error
+	if c.RefreshHint, err = time.ParseDuration(hint); err != nil {
+		return fmt.Errorf("could not parse refresh_hint %q: %w", hint, err)
 	}
-	hint, err := time.ParseDuration(endpoint.RefreshHint)
-	if err != nil {
-		return fmt.Errorf("could not parse refresh_hint %q: %w", endpoint.RefreshHint, err)
-	}
-	if hint < MinimumRefreshHint {
+	if c.RefreshHint < MinimumRefreshHint {
 		c.Warnings = append(c.Warnings, "Bundle endpoint refresh hint set too low. SPIRE will not refresh more often than 1 minute")
 	}
-	if endpoint.Profile == nil {
+	c.EndpointAddress = net.JoinHostPort(endpoint.Address, strconv.Itoa(endpoint.Port))
+	profiles := slices.Collect(maps.Keys(endpoint.Profile))
+	switch {
+	case endpoint.ACME != nil || slices.Contains(profiles, "https_web"):
+		return errors.New("the stand-in's bundle endpoint has the profile https_spiffe alone, not https_web or acme")
+	case len(profiles) == 0:
 		c.Warnings = append(c.Warnings, "Bundle endpoint is configured but has no profile set, using https_spiffe as default; please configure a profile explicitly. This will be fatal in a future release.")
-	} else if err := checkProfile(endpoint.Profile); err != nil {
-		return err
-	}
-	if endpoint.ACME != nil {
-		return errors.New("the stand-in's bundle endpoint has the profile https_spiffe alone, not acme")
-	}
-	c.Endpoint = &Endpoint{Address: net.JoinHostPort(endpoint.Address, strconv.Itoa(endpoint.Port)), RefreshHint: hint}
-	return nil
-}
-
-func checkProfile(node ast.Node) error {
-	list, ok := node.(*ast.ObjectList)
-	if !ok {
-		return errors.New("malformed configuration")
-	}
-	if len(list.Items) != 1 {
+	case len(profiles) > 1:
 		return errors.New("exactly one bundle endpoint profile is expected")
-	}
-	switch name, _ := list.Items[0].Keys[0].Token.Value().(string); name {
-	case "https_spiffe":
-		return nil
-	case "https_web":
-		return errors.New("the stand-in's bundle endpoint has the profile https_spiffe alone, not https_web")
-	default:
+	case profiles[0] != "https_spiffe":
 		return errors.New("unknown bundle endpoint profile configured; current supported profiles are \"https_spiffe\" and 'https_web\"")
 	}
-}
-
-func (f *file) setListeners(c *Config) {
-	orElse := func(value, otherwise string) string {
-		if value == "" {
-			return otherwise
-		}
-		return value
-	}
-	if h := f.HealthChecks; h.ListenerEnabled {
-		c.HealthAddress = net.JoinHostPort(strings.Trim(orElse(h.BindAddress, "localhost"), "[]"), orElse(h.BindPort, "80"))
-		c.LivePath, c.ReadyPath = orElse(h.LivePath, "/live"), orElse(h.ReadyPath, "/ready")
-	}
-	if p := f.Telemetry.Prometheus; p != nil {
-		c.MetricsAddress = net.JoinHostPort(strings.Trim(orElse(p.Host, "localhost"), "[]"), strconv.Itoa(p.Port))
-	}
-}
-
-// UnknownKeys refuses a file with keys that SPIRE does not know.
-type UnknownKeys struct {
-	// Detail names each section and its unknown keys.
-	Detail string
-}
-
-func (*UnknownKeys) Error() string { return "unknown configuration detected" }
-
-func unknownError(sections map[string]unused) error {
-	var lines []string
-	for _, section := range slices.Sorted(maps.Keys(sections)) {
-		keys := slices.Sorted(maps.Keys(sections[section]))
-		lines = append(lines, fmt.Sprintf("%s: %s", section, strings.Join(keys, ",")))
-	}
-	return &UnknownKeys{strings.Join(lines, "; ")}
+	return nil
 }

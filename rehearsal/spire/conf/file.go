@@ -3,128 +3,143 @@
 package conf
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/hashicorp/hcl/hcl/ast"
-	"github.com/hashicorp/hcl/hcl/token"
 )
 
-type unused map[string][]token.Pos
-
-// file is server.conf as it is written. Keys that SPIRE knows and the stand-in has no use for are
-// declared all the same, so that only keys SPIRE does not know are refused.
+// file is server.conf as it is written.
 type file struct {
-	Server       *serverBlock   `hcl:"server"`
-	Plugins      ast.Node       `hcl:"plugins"`
-	Telemetry    telemetryBlock `hcl:"telemetry"`
-	HealthChecks healthBlock    `hcl:"health_checks"`
-	Unused       unused         `hcl:",unusedKeyPositions"`
+	Server       serverBlock                       `hcl:"server"`
+	Plugins      map[string]map[string]pluginBlock `hcl:"plugins"`
+	Telemetry    telemetryBlock                    `hcl:"telemetry"`
+	HealthChecks healthBlock                       `hcl:"health_checks"`
+	Unused       []string                          `hcl:",unusedKeys"`
 }
 
 type serverBlock struct {
-	BindAddress        string           `hcl:"bind_address"`
-	BindPort           int              `hcl:"bind_port"`
-	SocketPath         string           `hcl:"socket_path"`
-	TrustDomain        string           `hcl:"trust_domain"`
-	DataDir            string           `hcl:"data_dir"`
-	CATTL              string           `hcl:"ca_ttl"`
-	CASubject          *subjectBlock    `hcl:"ca_subject"`
-	CAKeyType          string           `hcl:"ca_key_type"`
-	DefaultX509SVIDTTL string           `hcl:"default_x509_svid_ttl"`
-	LogFile            string           `hcl:"log_file"`
-	LogLevel           string           `hcl:"log_level"`
-	LogFormat          string           `hcl:"log_format"`
-	Federation         *federationBlock `hcl:"federation"`
-
-	AdminIDs                     []string  `hcl:"admin_ids"`
-	AgentTTL                     string    `hcl:"agent_ttl"`
-	AuditLogEnabled              bool      `hcl:"audit_log_enabled"`
-	DefaultJWTSVIDTTL            string    `hcl:"default_jwt_svid_ttl"`
-	DisableJWTSVIDs              bool      `hcl:"disable_jwt_svids"`
-	Experimental                 ast.Node  `hcl:"experimental"`
-	JWTIssuer                    string    `hcl:"jwt_issuer"`
-	JWTKeyType                   string    `hcl:"jwt_key_type"`
-	LogSourceLocation            bool      `hcl:"log_source_location"`
-	MaxAttestedNodeInfoStaleness *string   `hcl:"max_attested_node_info_staleness"`
-	ProfilingEnabled             bool      `hcl:"profiling_enabled"`
-	ProfilingFreq                int       `hcl:"profiling_freq"`
-	ProfilingNames               []string  `hcl:"profiling_names"`
-	ProfilingPort                int       `hcl:"profiling_port"`
-	ProxyProtocolTrustedCIDRs    []string  `hcl:"proxy_protocol_trusted_cidrs"`
-	PruneAttestedNodesBatchSize  int       `hcl:"prune_attested_nodes_batch_size"`
-	PruneAttestedNodesExpiredFor string    `hcl:"prune_attested_nodes_expired_for"`
-	PruneNonReattestableNodes    bool      `hcl:"prune_tofu_nodes"`
-	RateLimit                    rateBlock `hcl:"ratelimit"`
-
-	Unused unused `hcl:",unusedKeyPositions"`
+	BindAddress        string       `hcl:"bind_address"`
+	BindPort           int          `hcl:"bind_port"`
+	SocketPath         string       `hcl:"socket_path"`
+	TrustDomain        string       `hcl:"trust_domain"`
+	DataDir            string       `hcl:"data_dir"`
+	CATTL              string       `hcl:"ca_ttl"`
+	CASubject          subjectBlock `hcl:"ca_subject"`
+	DefaultX509SVIDTTL string       `hcl:"default_x509_svid_ttl"`
+	LogLevel           string       `hcl:"log_level"`
+	LogFormat          string       `hcl:"log_format"`
+	Federation         struct {
+		BundleEndpoint *endpointBlock `hcl:"bundle_endpoint"`
+		FederatesWith  ast.Node       `hcl:"federates_with"`
+	} `hcl:"federation"`
+	Unused []string `hcl:",unusedKeys"`
 }
+
+// withoutEffect are keys of the server block that SPIRE knows and the stand-in has no use for.
+var withoutEffect = strings.Fields(`admin_ids agent_ttl audit_log_enabled ca_key_type default_jwt_svid_ttl disable_jwt_svids
+	experimental jwt_issuer jwt_key_type log_file log_source_location max_attested_node_info_staleness profiling_enabled
+	profiling_freq profiling_names profiling_port proxy_protocol_trusted_cidrs prune_attested_nodes_batch_size
+	prune_attested_nodes_expired_for prune_tofu_nodes ratelimit`)
 
 type subjectBlock struct {
 	Country      []string `hcl:"country"`
 	Organization []string `hcl:"organization"`
 	CommonName   string   `hcl:"common_name"`
-	Unused       unused   `hcl:",unusedKeyPositions"`
-}
-
-type rateBlock struct {
-	Attestation *bool  `hcl:"attestation"`
-	Signing     *bool  `hcl:"signing"`
-	Unused      unused `hcl:",unusedKeyPositions"`
-}
-
-type federationBlock struct {
-	BundleEndpoint *endpointBlock `hcl:"bundle_endpoint"`
-	FederatesWith  ast.Node       `hcl:"federates_with"`
+	Unused       []string `hcl:",unusedKeys"`
 }
 
 type endpointBlock struct {
-	Address     string   `hcl:"address"`
-	Port        int      `hcl:"port"`
-	RefreshHint string   `hcl:"refresh_hint"`
-	ACME        ast.Node `hcl:"acme"`
-	Profile     ast.Node `hcl:"profile"`
-	Unused      unused   `hcl:",unusedKeyPositions"`
+	Address     string         `hcl:"address"`
+	Port        int            `hcl:"port"`
+	RefreshHint string         `hcl:"refresh_hint"`
+	ACME        ast.Node       `hcl:"acme"`
+	Profile     map[string]any `hcl:"profile"`
+	Unused      []string       `hcl:",unusedKeys"`
+}
+
+type pluginBlock struct {
+	Data    map[string]any `hcl:"plugin_data"`
+	Enabled *bool          `hcl:"enabled"`
 }
 
 type telemetryBlock struct {
-	Prometheus *prometheusBlock `hcl:"Prometheus"`
-}
-
-type prometheusBlock struct {
-	Host   string   `hcl:"host"`
-	Port   int      `hcl:"port"`
-	TLS    ast.Node `hcl:"tls"`
-	Unused unused   `hcl:",unusedKeyPositions"`
+	Prometheus *struct {
+		Host string `hcl:"host"`
+		Port int    `hcl:"port"`
+	} `hcl:"Prometheus"`
 }
 
 type healthBlock struct {
-	ListenerEnabled bool   `hcl:"listener_enabled"`
-	BindAddress     string `hcl:"bind_address"`
-	BindPort        string `hcl:"bind_port"`
-	ReadyPath       string `hcl:"ready_path"`
-	LivePath        string `hcl:"live_path"`
-	Unused          unused `hcl:",unusedKeyPositions"`
+	ListenerEnabled bool     `hcl:"listener_enabled"`
+	BindAddress     string   `hcl:"bind_address"`
+	BindPort        string   `hcl:"bind_port"`
+	ReadyPath       string   `hcl:"ready_path"`
+	LivePath        string   `hcl:"live_path"`
+	Unused          []string `hcl:",unusedKeys"`
 }
 
-// unknown names the keys SPIRE does not know, by section as SPIRE names it in its log.
-func (f *file) unknown() map[string]unused {
-	all := map[string]unused{
-		"top-level":    f.Unused,
-		"server":       f.Server.Unused,
-		"ratelimit":    f.Server.RateLimit.Unused,
-		"health check": f.HealthChecks.Unused,
+// UnknownKeys refuses a file with keys that SPIRE does not know. Its text is SPIRE's, which names them only in its log.
+type UnknownKeys []string
+
+func (UnknownKeys) Error() string { return "unknown configuration detected" }
+
+func (f *file) checkKeys() error {
+	s := f.Server
+	unknown := slices.DeleteFunc(s.Unused, func(key string) bool { return slices.Contains(withoutEffect, key) })
+	unknown = slices.Concat(unknown, f.Unused, s.CASubject.Unused, f.HealthChecks.Unused)
+	if endpoint := s.Federation.BundleEndpoint; endpoint != nil {
+		unknown = append(unknown, endpoint.Unused...)
 	}
-	if s := f.Server.CASubject; s != nil {
-		all["ca_subject"] = s.Unused
+	if len(unknown) > 0 {
+		return UnknownKeys(unknown)
 	}
-	if fed := f.Server.Federation; fed != nil && fed.BundleEndpoint != nil {
-		all["bundle endpoint"] = fed.BundleEndpoint.Unused
-	}
-	if p := f.Telemetry.Prometheus; p != nil {
-		all["Prometheus"] = p.Unused
-	}
-	for section, keys := range all {
-		if len(keys) == 0 {
-			delete(all, section)
+	return nil
+}
+
+// PluginError refuses the configuration of one plugin, or of the plugins of one type.
+type PluginError struct{ Plugin, Note string }
+
+func (e *PluginError) Error() string { return e.Plugin + ": " + e.Note }
+
+// checkPlugins finds where SPIRE would keep its database, so that losing that file has the same
+// effect here, and notes every plugin that is configured and does nothing here.
+func (c *Config) checkPlugins(plugins map[string]map[string]pluginBlock) error {
+	count := map[string]int{}
+	for kind, named := range plugins {
+		for name, plugin := range named {
+			if plugin.Enabled != nil && !*plugin.Enabled {
+				continue
+			}
+			count[kind]++
+			text := func(key string) string { value, _ := plugin.Data[key].(string); return value }
+			switch kind + " " + name {
+			case "DataStore sql":
+				if kind := text("database_type"); kind != "sqlite3" {
+					return fmt.Errorf("the stand-in keeps its data in a file: database_type must be \"sqlite3\", not %q", kind)
+				}
+				if c.DatabasePath = text("connection_string"); c.DatabasePath == "" {
+					return &PluginError{`DataStore "sql"`, "datastore-sql: connection_string must be set"}
+				}
+			case "KeyManager disk":
+				if text("keys_path") == "" {
+					return &PluginError{`KeyManager "disk"`, "keys_path is required"}
+				}
+			default:
+				// These two decide which CA signs and whether it survives a restart.
+				if kind == "UpstreamAuthority" || kind == "KeyManager" {
+					return fmt.Errorf("the stand-in has no %s %q; run the real spire-server for this configuration", kind, name)
+				}
+				c.IgnoredPlugins = append(c.IgnoredPlugins, kind+" "+name)
+			}
 		}
 	}
-	return all
+	slices.Sort(c.IgnoredPlugins)
+	for _, kind := range []string{"DataStore", "KeyManager"} {
+		if count[kind] != 1 {
+			return &PluginError{kind, fmt.Sprintf("constraint not satisfied: expected exactly 1 but got %d", count[kind])}
+		}
+	}
+	return nil
 }
