@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // How the cloud's own /24 of addresses is divided, by the last octet: infrastructure below FirstPod, then pods
 // that really run, then load balancers.
@@ -26,6 +29,11 @@ func (c *Config) Local(octet int) string {
 	bytes := netip.MustParseAddr(c.Address).As4()
 	bytes[3] = byte(octet)
 	return netip.AddrFrom4(bytes).String()
+}
+
+// APIServer returns the URL of the cloud's API server.
+func (c *Config) APIServer() string {
+	return fmt.Sprintf("https://%s:%d", c.Address, APIServerPort)
 }
 
 // PodIP returns the address under which the API knows the pod that listens on Local(octet). It is in the last /24 of

@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -15,10 +14,6 @@ import (
 // Kubeconfig returns the path of the administrator's kubeconfig: client certificate, context "<name>-cluster".
 func Kubeconfig(c *config.Config) string { return filepath.Join(c.Dir, "kubeconfig") }
 
-func server(c *config.Config) string {
-	return fmt.Sprintf("https://%s:%d", c.Address, config.APIServerPort)
-}
-
 // writeKubeconfig writes a kubeconfig, with everything inlined, for the user of a client certificate.
 func writeKubeconfig(c *config.Config, pki PKI, user, file string) error {
 	read := func(path string) (text []byte) {
@@ -27,7 +22,7 @@ func writeKubeconfig(c *config.Config, pki PKI, user, file string) error {
 	}
 	context := c.Name + "-cluster"
 	k := api.NewConfig()
-	k.Clusters[context] = &api.Cluster{Server: server(c), CertificateAuthorityData: read(pki.Cert("ca"))}
+	k.Clusters[context] = &api.Cluster{Server: c.APIServer(), CertificateAuthorityData: read(pki.Cert("ca"))}
 	k.AuthInfos[context] = &api.AuthInfo{ClientCertificateData: read(pki.Cert(user)), ClientKeyData: read(pki.Key(user))}
 	k.Contexts[context] = &api.Context{Cluster: context, AuthInfo: context}
 	k.CurrentContext = context
@@ -37,7 +32,7 @@ func writeKubeconfig(c *config.Config, pki PKI, user, file string) error {
 // RestConfig is how the supervisor itself talks to the API server.
 func (p PKI) RestConfig(c *config.Config) *rest.Config {
 	return &rest.Config{
-		Host:            server(c),
+		Host:            c.APIServer(),
 		QPS:             -1,
 		TLSClientConfig: rest.TLSClientConfig{CAFile: p.Cert("ca"), CertFile: p.Cert("supervisor"), KeyFile: p.Key("supervisor")},
 	}

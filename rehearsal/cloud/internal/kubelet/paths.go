@@ -19,16 +19,18 @@ import (
 //   - After a scheme, where no relative path can be written, it becomes the path on this machine
 //     (unix:///run/x.sock → unix:///…/pods/ns_name/run/x.sock).
 //   - 0.0.0.0 becomes the pod's own address, because all pods share the network of this machine.
+//   - https://kubernetes.default.svc becomes the API server's address, because that name exists in clusters only.
 type translation struct {
-	root, address string
+	root, address, apiServer string
 	// mounts are the pod's mount paths, longest first.
 	mounts []string
 }
 
+var apiServerName = regexp.MustCompile(`https://kubernetes\.default\.svc(\.cluster\.local)?(:443)?\b`)
 var anyAddress = regexp.MustCompile(`(^|[^0-9.])0\.0\.0\.0\b`)
 
-func newTranslation(pod *v1.Pod, root, address string) translation {
-	t := translation{root: root, address: address}
+func newTranslation(pod *v1.Pod, root, address, apiServer string) translation {
+	t := translation{root: root, address: address, apiServer: apiServer}
 	for _, container := range append(slices.Clone(pod.Spec.InitContainers), pod.Spec.Containers...) {
 		for _, mount := range container.VolumeMounts {
 			if path := filepath.Clean(mount.MountPath); path != "/" && !slices.Contains(t.mounts, path) {
@@ -41,6 +43,7 @@ func newTranslation(pod *v1.Pod, root, address string) translation {
 }
 
 func (t translation) text(text string) string {
+	text = apiServerName.ReplaceAllString(text, t.apiServer)
 	text = anyAddress.ReplaceAllString(text, "${1}"+t.address)
 	var translated strings.Builder
 	for len(text) > 0 {

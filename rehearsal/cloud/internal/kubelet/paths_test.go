@@ -6,27 +6,32 @@ import (
 	v1 "k8s.io/api/core/v1"
 )
 
+const apiServer = "https://127.0.11.1:6443"
+
 func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 	mounts := []v1.VolumeMount{{MountPath: "/run/spire"}, {MountPath: "/run/spire/data/"}, {MountPath: "/tmp"}}
 	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: mounts}}}}
-	translate := newTranslation(pod, "/state/pods/a_b", "127.0.11.20")
+	translate := newTranslation(pod, "/state/pods/a_b", "127.0.11.20", apiServer)
 	for text, want := range map[string]string{
-		"/run/spire/data":                        "run/spire/data",
-		"/run/spire/data/x /run/spire/y":         "run/spire/data/x run/spire/y",
-		"/tmp /tmp /tmp":                         "tmp tmp tmp",
-		`data_dir = "/run/spire/data"`:           `data_dir = "run/spire/data"`,
-		"--config=/run/spire/server.conf":        "--config=run/spire/server.conf",
-		"/run/spire-agent":                       "/run/spire-agent",
-		"/run/spire/database":                    "run/spire/database",
-		"/var/run/spire/data":                    "/var/run/spire/data",
-		"/tmpfs":                                 "/tmpfs",
-		"/tmp/run/spire/tmp":                     "tmp/run/spire/tmp",
-		"https://host/tmp":                       "https://host/tmp",
-		"unix:///run/spire/data/a.sock":          "unix:///state/pods/a_b/run/spire/data/a.sock",
-		"/opt/spire/bin/spire-server":            "/opt/spire/bin/spire-server",
-		`bind_address = "0.0.0.0"`:               `bind_address = "127.0.11.20"`,
-		"0.0.0.0:8081,0.0.0.0:8443,10.0.0.0":     "127.0.11.20:8081,127.0.11.20:8443,10.0.0.0",
-		"10.0.0.0/16 is not 0.0.0.0/0 in a text": "10.0.0.0/16 is not 127.0.11.20/0 in a text",
+		"/run/spire/data":                          "run/spire/data",
+		"/run/spire/data/x /run/spire/y":           "run/spire/data/x run/spire/y",
+		"/tmp /tmp /tmp":                           "tmp tmp tmp",
+		`data_dir = "/run/spire/data"`:             `data_dir = "run/spire/data"`,
+		"--config=/run/spire/server.conf":          "--config=run/spire/server.conf",
+		"/run/spire-agent":                         "/run/spire-agent",
+		"/run/spire/database":                      "run/spire/database",
+		"/var/run/spire/data":                      "/var/run/spire/data",
+		"/tmpfs":                                   "/tmpfs",
+		"/tmp/run/spire/tmp":                       "tmp/run/spire/tmp",
+		"https://host/tmp":                         "https://host/tmp",
+		"unix:///run/spire/data/a.sock":            "unix:///state/pods/a_b/run/spire/data/a.sock",
+		"/opt/spire/bin/spire-server":              "/opt/spire/bin/spire-server",
+		"server: https://kubernetes.default.svc\n": "server: https://127.0.11.1:6443\n",
+		"https://kubernetes.default.svc:443/api":   "https://127.0.11.1:6443/api",
+		"https://kubernetes.default.svcs.example":  "https://kubernetes.default.svcs.example",
+		`bind_address = "0.0.0.0"`:                 `bind_address = "127.0.11.20"`,
+		"0.0.0.0:8081,0.0.0.0:8443,10.0.0.0":       "127.0.11.20:8081,127.0.11.20:8443,10.0.0.0",
+		"10.0.0.0/16 is not 0.0.0.0/0 in a text":   "10.0.0.0/16 is not 127.0.11.20/0 in a text",
 	} {
 		if got := translate.text(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
@@ -36,13 +41,13 @@ func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 
 func TestAnAbsolutePathAfterASchemeIsTranslatedOnce(t *testing.T) {
 	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: []v1.VolumeMount{{MountPath: "/tmp"}}}}}}
-	if got := newTranslation(pod, "/tmp/a_b", "127.0.11.20").text("unix:///tmp/tmp/x"); got != "unix:///tmp/a_b/tmp/tmp/x" {
+	if got := newTranslation(pod, "/tmp/a_b", "127.0.11.20", apiServer).text("unix:///tmp/tmp/x"); got != "unix:///tmp/a_b/tmp/tmp/x" {
 		t.Error(got)
 	}
 }
 
 func TestTextsOfPodsWithoutMountsKeepTheirPaths(t *testing.T) {
-	translate := newTranslation(&v1.Pod{}, "/state/pods/a_b", "127.0.11.20")
+	translate := newTranslation(&v1.Pod{}, "/state/pods/a_b", "127.0.11.20", apiServer)
 	if got := translate.text("/run/spire 0.0.0.0"); got != "/run/spire 127.0.11.20" {
 		t.Error(got)
 	}

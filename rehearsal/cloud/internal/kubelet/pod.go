@@ -57,7 +57,7 @@ func newPod(k *Kubelet, object *v1.Pod, octet int) *pod {
 		changed: make(chan struct{}, 1), outdated: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	p.root = filepath.Join(k.pods(), p.key())
-	p.translation = newTranslation(object, p.root, p.address)
+	p.translation = newTranslation(object, p.root, p.address, k.config.APIServer())
 	for _, spec := range object.Spec.InitContainers {
 		p.inits = append(p.inits, newContainer(p, spec, object.Status.InitContainerStatuses))
 	}
