@@ -1,9 +1,21 @@
 const shared = {
   testEnvironment: "node",
+  // Types are checked by `npm run check`; here each file is only turned into CommonJS, which is what jest runs.
   transform: {
     "^.+\\.(ts|js|mjs)$": [
-      "@swc/jest",
-      { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
+      "ts-jest",
+      {
+        diagnostics: false,
+        tsconfig: {
+          module: "commonjs",
+          moduleResolution: "node10",
+          target: "es2022",
+          allowJs: true,
+          esModuleInterop: true,
+          isolatedModules: true,
+          resolveJsonModule: true,
+        },
+      },
     ],
   },
   // These packages are published as ES modules only, which jest cannot require as they are.
@@ -12,6 +24,8 @@ const shared = {
 
 /** @type {import("jest").Config} */
 export default {
+  // The first test of a file may have to turn whole libraries into CommonJS.
+  testTimeout: 30_000,
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
