@@ -9,6 +9,14 @@ export const AZURE_ROLES = {
   kubernetesAdministrator: "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
 } as const;
 
+/** Someone of Microsoft Entra ID who administers a cluster. */
+export interface AksAdministrator {
+  /** Object ID; that of a service principal is not the ID of its application. */
+  readonly objectId: string;
+  /** What it is an ID of, which Azure cannot look up yet while the object is new. */
+  readonly type: "User" | "Group" | "ServicePrincipal";
+}
+
 /** Resource ID of a built-in role as Azure writes it, so that no difference shows at the next preview. */
 export function roleDefinitionId(
   subscriptionId: pulumi.Input<string>,

@@ -8,7 +8,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { subnet } from "../network/cidr";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
 import { AksNetwork } from "./aks-network";
-import { AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
+import { type AksAdministrator, AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import { kubernetesProvider } from "./provider";
 
@@ -36,6 +36,8 @@ export interface AksClusterArgs extends ClusterArgs {
   };
   /** From where the API server can be reached, in CIDR notation. Default: any address, with Entra ID alone. */
   readonly authorizedIpRanges?: readonly string[];
+  /** Who administers the cluster beside the identity that makes it. Whoever else runs `pulumi` must be among them. Default none. */
+  readonly administrators?: readonly AksAdministrator[];
 }
 
 /** Stands up an AKS cluster that can run the mesh, with Entra ID for people and enforced network policies. */
@@ -158,6 +160,21 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       },
     );
 
+    // On the cluster rather than the group: whoever made it may be listed too, and Azure takes a role once in a scope.
+    const administrators = (args.administrators ?? []).map(
+      ({ objectId, type }) =>
+        new authorization.RoleAssignment(
+          `${name}-administrator-${objectId}`,
+          {
+            scope: cluster.id,
+            principalId: objectId,
+            principalType: type,
+            roleDefinitionId: roleDefinitionId(caller.subscriptionId, AZURE_ROLES.kubernetesAdministrator),
+          },
+          self,
+        ),
+    );
+
     const credentials = containerservice.listManagedClusterUserCredentialsOutput(
       { resourceGroupName: group.name, resourceName: cluster.name, format: "exec" },
       self,
@@ -167,12 +184,13 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         aksKubeconfig({ context: args.context, ...aksEndpoint(all[0]?.value) }),
       ),
     );
-    // The nodes are part of the cluster's own resource.
+    // The nodes are part of the cluster's own resource. An administrator who destroys the stack keeps the right to do so
+    // until nothing is left in the cluster.
     this.kubernetes = kubernetesProvider(
       name,
       `azure/${args.resourceGroup}/${args.clusterName}`,
       this.kubeconfig,
-      { parent: this, dependsOn: [cluster] },
+      { parent: this, dependsOn: [cluster, ...administrators] },
     );
     this.registerOutputs();
   }

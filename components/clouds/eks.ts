@@ -5,6 +5,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { eksAdministrators } from "./eks-administrators";
 import { EksNetwork } from "./eks-network";
 import { EksNodes } from "./eks-nodes";
 import { EksStorage } from "./eks-storage";
@@ -33,8 +34,8 @@ export interface EksClusterArgs extends ClusterArgs {
   /** From where the API server can be reached, in CIDR notation. Default `["0.0.0.0/0"]`: any address, with IAM alone. */
   readonly publicAccessCidrs?: readonly string[];
   /**
-   * ARNs of IAM roles or users that administer the cluster, beside the identity that created it.
-   * Whoever runs `pulumi up` later must be among them. Default none.
+   * ARNs of IAM roles or users that administer the cluster, beside the identity that makes it: that one has its access
+   * entry from EKS, which takes no second. Whoever else runs `pulumi` must be among them. Default none.
    */
   readonly administrators?: readonly string[];
 }
@@ -137,7 +138,6 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
         endpointPublicAccess: true,
         publicAccessCidrs: [...(args.publicAccessCidrs ?? ["0.0.0.0/0"])],
         authenticationMode: eks.AuthenticationMode.Api,
-        accessEntries: administratorEntries(args.administrators ?? []),
         enabledClusterLogTypes: ["api", "audit", "authenticator", "controllerManager", "scheduler"],
         encryptionConfigKeyArn: key.arn,
         createOidcProvider: true,
@@ -167,6 +167,8 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       self,
     );
 
+    const administrators = eksAdministrators(name, control.eksCluster.name, args.administrators ?? [], self);
+
     this.kubeconfig = pulumi.secret(
       pulumi
         .all([control.eksCluster.endpoint, control.eksCluster.certificateAuthority])
@@ -187,28 +189,9 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     );
     this.kubernetes = kubernetesProvider(name, `aws/${args.region}/${args.clusterName}`, this.kubeconfig, {
       parent: this,
-      dependsOn: [nodes.nodeGroup, nodes.dns, storage.driver],
+      dependsOn: [nodes.nodeGroup, nodes.dns, storage.driver, ...administrators],
     });
     storage.defineDefaultClass(this.kubernetes);
     this.registerOutputs();
   }
-}
-
-/** One access entry an administrator, with the policy that equals `cluster-admin` in the whole cluster. */
-function administratorEntries(principals: readonly string[]): eks.ClusterArgs["accessEntries"] {
-  return Object.fromEntries(
-    principals.map((principalArn) => [
-      // Names the entry's resource: `arn:aws:iam::123456789012:role/platform` becomes `123456789012-role-platform`.
-      principalArn.replace(/^arn:[^:]*:iam::/, "").replace(/[^A-Za-z0-9]+/g, "-"),
-      {
-        principalArn,
-        accessPolicies: {
-          admin: {
-            policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            accessScope: { type: "cluster" },
-          },
-        },
-      },
-    ]),
-  );
 }

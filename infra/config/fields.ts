@@ -71,3 +71,16 @@ export const cloudName = text(
 export function quantity(instead: string): z.ZodString {
   return text(/^[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?$/, instead);
 }
+
+/** Refuses an item of a list that is there a second time. `keyOf` gives what tells items apart. */
+export function distinct<T>(keyOf: (item: T) => string): z.core.CheckFn<T[]> {
+  return ({ value, issues }) => {
+    const keys = value.map(keyOf);
+    keys.forEach((key, index) => {
+      if (keys.indexOf(key) !== index) {
+        const message = `${key} is in the list already; remove it`;
+        issues.push({ code: "custom", input: value[index], path: [index], message });
+      }
+    });
+  };
+}

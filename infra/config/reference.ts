@@ -41,7 +41,7 @@ function kind(node: Node): string {
   if (node.const !== undefined) return `\`${node.const}\``;
   if (node.type === "integer") return range(node);
   if (node.type === "array") return `list of ${kind(node.items ?? {})}`;
-  if (node.type === "object") return "map of texts";
+  if (node.type === "object") return node.properties ? "map" : "map of texts";
   if (node.type === "boolean") return "`true`, `false`";
   return node.format === "cidrv4" ? "IPv4 CIDR" : "text";
 }

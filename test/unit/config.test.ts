@@ -118,6 +118,19 @@ test("a configuration with five mistakes lists exactly these five", () => {
   ]);
 });
 
+const ADMINISTRATOR = "arn:aws:iam::123456789012:role/platform";
+const OBJECT_ID = "8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f";
+test("administrators are taken as they are written", () => {
+  const azure = [{ objectId: OBJECT_ID, type: "Group" }];
+  const { clouds } = parse({
+    clouds: {
+      aws: { provider: "aws", administrators: [ADMINISTRATOR] },
+      azure: { provider: "azure", administrators: azure },
+    },
+  });
+  expect(clouds).toMatchObject([{ administrators: [ADMINISTRATOR] }, { administrators: azure }]);
+});
+
 const one = (name: keyof typeof tutorial, more: object) => ({
   clouds: { [name]: { ...tutorial[name], ...more } },
 });
@@ -210,6 +223,31 @@ test.each<[string, unknown, RegExp]>([
     "no CIDR",
     one("aws", { publicAccessCidrs: ["10.0.0.1"] }),
     /publicAccessCidrs\[0\]: .* write an IPv4 range in CIDR/,
+  ],
+  [
+    "a session instead of its role",
+    one("aws", { administrators: ["arn:aws:sts::123456789012:assumed-role/platform/ann"] }),
+    /administrators\[0\]: .* write the ARN of an IAM role or user .* its role's$/,
+  ],
+  [
+    "an administrator of AWS listed twice",
+    one("aws", { administrators: [ADMINISTRATOR, ADMINISTRATOR] }),
+    /administrators\[1\]: .* is in the list already; remove it$/,
+  ],
+  [
+    "an administrator of Azure by name",
+    one("azure", { administrators: [{ objectId: "ann@example.org", type: "User" }] }),
+    /administrators\[0\]\.objectId: .* write the object ID/,
+  ],
+  [
+    "an administrator of Azure of no type",
+    one("azure", { administrators: [{ objectId: OBJECT_ID, type: "Grop" }] }),
+    /administrators\[0\]\.type: is "Grop"; .*did you mean "Group"\?/,
+  ],
+  [
+    "an administrator of Azure listed twice",
+    one("azure", { administrators: ["User", "Group"].map((type) => ({ objectId: OBJECT_ID, type })) }),
+    /administrators\[1\]: .* is in the list already; remove it$/,
   ],
   [
     "a prefix the provider refuses",

@@ -1,13 +1,19 @@
 // Amazon EKS in the configuration.
 import { z } from "zod";
 import { prefixLength } from "../../../components/network/cidr";
-import { cidr, cidrBetween, text } from "../fields";
+import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
 const SMALLEST_SUBNET = 28;
+
+/** IAM roles and users (IAM user guide, "IAM identifiers"), in any partition; what a session has is an ARN of STS. */
+const administrator = text(
+  /^arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)\/[\x21-\x7e]+$/,
+  "the ARN of an IAM role or user such as arn:aws:iam::123456789012:role/platform; for a session (assumed-role), its role's",
+);
 
 const network = z
   .strictObject({
@@ -63,6 +69,15 @@ const schema = z
       description:
         "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: 0.0.0.0/0, everywhere.",
     }),
+    administrators: z
+      .array(administrator)
+      .check(distinct((arn) => arn))
+      .default([])
+      .meta({
+        description:
+          "ARNs of IAM roles and users that administer Kubernetes beside whoever makes the cluster, who must not be listed. Whoever else runs Pulumi must be. Default: none.",
+        examples: [["arn:aws:iam::123456789012:role/platform"]],
+      }),
   })
   .meta({ title: "Amazon EKS", description: "A cluster of Amazon EKS in a VPC of its own." });
 

@@ -1,13 +1,21 @@
 // Azure Kubernetes Service in the configuration.
 import { z } from "zod";
 import { contains, overlaps } from "../../../components/network/cidr";
-import { cidr, cidrBetween, text } from "../fields";
+import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
+
+const administrator = z.strictObject({
+  objectId: text(
+    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    "the object ID of Microsoft Entra ID, in lower case, such as 8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f; neither a name nor an application's ID",
+  ),
+  type: z.enum(["User", "Group", "ServicePrincipal"]),
+});
 
 const network = z
   .strictObject({
@@ -59,6 +67,15 @@ const schema = z
       description:
         "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: everywhere.",
     }),
+    administrators: z
+      .array(administrator)
+      .check(distinct(({ objectId }) => objectId))
+      .default([])
+      .meta({
+        description:
+          "Who of Entra ID administers Kubernetes beside whoever makes the cluster, as { objectId, type }, type being User, Group or ServicePrincipal. Whoever else runs Pulumi must be listed. Default: none.",
+        examples: [[{ objectId: "8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f", type: "Group" }]],
+      }),
   })
   .meta({
     title: "Azure Kubernetes Service",

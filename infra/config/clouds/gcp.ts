@@ -59,7 +59,8 @@ const schema = z
   })
   .meta({
     title: "Google Kubernetes Engine",
-    description: "A zonal cluster of GKE in a network of its own.",
+    description:
+      "A zonal cluster of GKE in a network of its own. Its administrators are those of the project's IAM: give them roles/container.admin there.",
   });
 
 /** Tags become labels on Google Cloud (Resource Manager, "Requirements for labels"); they are refused rather than changed. */

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks";
 import { contains } from "../../../components/network/cidr";
-import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: AksClusterArgs = {
   clusterName: "agentweave-azure",
@@ -141,6 +141,20 @@ describe("AksCluster", () => {
       principalType,
       roleDefinitionId: role("b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b"),
     });
+  });
+
+  it("lets the given administrators do everything in the cluster until nothing is left in it", async () => {
+    const objectId = "8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f";
+    const [, other] = await build({ administrators: [{ objectId, type: "Group" }] });
+    const assignment = other.one(ROLE_ASSIGNMENT, `azure-administrator-${objectId}`);
+    expect(assignment.inputs).toEqual({
+      // Not the group's, which whoever makes the cluster has: listed too, they would be refused it a second time.
+      scope: "azure-cluster-id",
+      principalId: objectId,
+      principalType: "Group",
+      roleDefinitionId: role("b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b"),
+    });
+    expect(other.leavesBefore(other.one("pulumi:providers:kubernetes"), assignment)).toBe(true);
   });
 
   it("limits who reaches the API server as it is told", async () => {

@@ -4,7 +4,7 @@ import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks"
 import { amiType } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
-import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: EksClusterArgs = {
   clusterName: "agentweave-aws",
@@ -119,17 +119,32 @@ describe("EksCluster", () => {
     expect(JSON.parse(addon("vpc-cni").inputs.configurationValues)).toEqual({ enableNetworkPolicy: "true" });
   });
 
-  it("limits who reaches the API server and adds administrators as it is told", async () => {
-    const principal = "arn:aws:iam::123456789012:role/platform";
-    const [, other] = await build({ publicAccessCidrs: ["203.0.113.0/24"], administrators: [principal] });
-    const { publicAccessCidrs, accessEntries } = other.one("eks:index:Cluster").inputs;
-    expect(publicAccessCidrs).toEqual(["203.0.113.0/24"]);
-    expect(accessEntries["123456789012-role-platform"]).toMatchObject({
-      principalArn: principal,
-      accessPolicies: {
-        admin: { policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" },
-      },
-    });
+  it("limits who reaches the API server as it is told", async () => {
+    const [, other] = await build({ publicAccessCidrs: ["203.0.113.0/24"] });
+    expect(other.one("eks:index:Cluster").inputs.publicAccessCidrs).toEqual(["203.0.113.0/24"]);
+  });
+
+  it("lets the given administrators do everything in the cluster until nothing is left in it", async () => {
+    const principals = ["role/platform", "user/people/ann"].map((who) => `arn:aws:iam::123456789012:${who}`);
+    const [, other] = await build({ administrators: principals });
+    expect(other.all("aws:eks/accessEntry:AccessEntry").map((r) => r.inputs.principalArn)).toEqual(
+      principals,
+    );
+    const policies = other.all("aws:eks/accessPolicyAssociation:AccessPolicyAssociation");
+    expect(policies.map((r) => r.inputs)).toMatchObject(
+      principals.map((principalArn) => ({
+        principalArn,
+        policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        accessScope: { type: "cluster" },
+      })),
+    );
+    const provider = other.one("pulumi:providers:kubernetes");
+    for (const [index, policy] of policies.entries()) {
+      const entry = other.all("aws:eks/accessEntry:AccessEntry")[index]!;
+      expect([policy.name, other.leavesBefore(provider, policy)]).toEqual([policy.name, true]);
+      expect([policy.name, other.leavesBefore(policy, entry)]).toEqual([policy.name, true]);
+    }
+    expect(made.all("aws:eks/accessEntry:AccessEntry")).toEqual([]);
   });
 
   it("runs three t3.medium in private subnets, with encrypted disks and metadata that no pod reaches", () => {

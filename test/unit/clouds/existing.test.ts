@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { ExistingCluster } from "../../../components/clouds/existing";
 import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
-import { record, unwrapSecret, valueOf } from "./recorder";
+import { record, unwrapSecret, valueOf } from "../../support/recorder";
 
 const KUBECONFIG = `
 apiVersion: v1

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { GkeCluster, type GkeClusterArgs } from "../../../components/clouds/gke";
-import { type Fakes, record, type Recording, unwrapSecret } from "./recorder";
+import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: GkeClusterArgs = {
   clusterName: "agentweave-gcp",
