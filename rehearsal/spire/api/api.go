@@ -4,8 +4,11 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"agentweave-mesh/rehearsal/spire/authority"
 	"agentweave-mesh/rehearsal/spire/federation"
@@ -15,7 +18,6 @@ import (
 	bundlev1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/bundle/v1"
 	entryv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/entry/v1"
 	localauthorityv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/localauthority/v1"
-	svidv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/svid/v1"
 	trustdomainv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/trustdomain/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 	"google.golang.org/grpc"
@@ -38,53 +40,57 @@ func (s *Service) Register(server *grpc.Server) {
 	bundlev1.RegisterBundleServer(server, &bundles{Service: s})
 	trustdomainv1.RegisterTrustDomainServer(server, &trustDomains{Service: s})
 	entryv1.RegisterEntryServer(server, &entries{Service: s})
-	localauthorityv1.RegisterLocalAuthorityServer(server, &localAuthorities{Service: s})
-	svidv1.RegisterSVIDServer(server, &svids{Service: s})
+	localauthorityv1.RegisterLocalAuthorityServer(server, &authority.Local{Manager: s.Authorities})
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 }
 
-// result is the status of one item of a batch: OK for nil, the code of a status error, else the given code.
-func result(err error, otherwise codes.Code, doing string) *types.Status {
+// each does a batch, item by item.
+func each[G, R any](given []G, do func(G) R) []R {
+	var results []R
+	for _, item := range given {
+		results = append(results, do(item))
+	}
+	return results
+}
+
+// sorted returns the values of a map in the order of their keys.
+func sorted[K cmp.Ordered, V any](all map[K]V) []V {
+	return each(slices.Sorted(maps.Keys(all)), func(key K) V { return all[key] })
+}
+
+// result is the status of one item of a batch: OK for nil, the code of a status error, else Internal.
+func result(err error) *types.Status {
 	if err == nil {
 		return &types.Status{Code: int32(codes.OK), Message: "OK"}
 	}
-	code, text := otherwise, err.Error()
-	if known, ok := status.FromError(err); ok {
-		code, text = known.Code(), known.Message()
+	known, ok := status.FromError(err)
+	if !ok {
+		known = status.New(codes.Internal, err.Error())
 	}
-	switch {
-	case doing == "":
-	case code == codes.NotFound: // SPIRE keeps the inner cause of these to itself
-		text = doing
-	default:
-		text = doing + ": " + text
-	}
-	return &types.Status{Code: int32(code), Message: text}
+	return &types.Status{Code: int32(known.Code()), Message: known.Message()}
 }
 
 func invalid(format string, args ...any) error {
 	return status.Errorf(codes.InvalidArgument, format, args...)
 }
 
-var errBundleNotFound = status.Error(codes.NotFound, "bundle not found")
-
 // memberID checks an id of the server's own trust domain, which has a path.
-func memberID(td spiffeid.TrustDomain, p *types.SPIFFEID, what string) (spiffeid.ID, error) {
+func (s *Service) memberID(p *types.SPIFFEID, what string) (spiffeid.ID, error) {
 	if p == nil {
 		return spiffeid.ID{}, errors.New("request must specify SPIFFE ID")
 	}
-	idTD, err := spiffeid.TrustDomainFromString(p.TrustDomain)
+	td, err := spiffeid.TrustDomainFromString(p.TrustDomain)
 	if err != nil {
 		return spiffeid.ID{}, err
 	}
-	id, err := spiffeid.FromPath(idTD, p.Path)
+	id, err := spiffeid.FromPath(td, p.Path)
 	switch {
 	case err != nil:
 		return id, err
-	case !id.MemberOf(td):
-		return id, fmt.Errorf("%q is not a member of trust domain %q", id, td)
+	case !id.MemberOf(s.TrustDomain):
+		return id, fmt.Errorf("%q is not a member of trust domain %q", id, s.TrustDomain)
 	case id.Path() == "":
-		return id, fmt.Errorf("%q is not a %s trust domain %q; path is empty", id, what, td)
+		return id, fmt.Errorf("%q is not a %s trust domain %q; path is empty", id, what, s.TrustDomain)
 	}
 	return id, nil
 }

@@ -2,11 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/x509"
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
 
+	"agentweave-mesh/rehearsal/spire/federation"
 	"agentweave-mesh/rehearsal/spire/store"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
@@ -21,13 +20,16 @@ type bundles struct {
 	*Service
 }
 
+var errBundleNotFound = status.Error(codes.NotFound, "bundle not found")
+
 func (s *bundles) GetBundle(context.Context, *bundlev1.GetBundleRequest) (*types.Bundle, error) {
-	return s.Store.Read().Bundle(s.TrustDomain.Name()), nil
+	return s.Store.Read().Bundles[s.TrustDomain.Name()], nil
 }
 
 func (s *bundles) ListFederatedBundles(context.Context, *bundlev1.ListFederatedBundlesRequest) (*bundlev1.ListFederatedBundlesResponse, error) {
-	foreign := slices.DeleteFunc(s.Store.Read().Bundles, func(b *types.Bundle) bool { return b.TrustDomain == s.TrustDomain.Name() })
-	return &bundlev1.ListFederatedBundlesResponse{Bundles: foreign}, nil
+	foreign := s.Store.Read().Bundles
+	delete(foreign, s.TrustDomain.Name())
+	return &bundlev1.ListFederatedBundlesResponse{Bundles: sorted(foreign)}, nil
 }
 
 func (s *bundles) GetFederatedBundle(_ context.Context, request *bundlev1.GetFederatedBundleRequest) (*types.Bundle, error) {
@@ -35,7 +37,7 @@ func (s *bundles) GetFederatedBundle(_ context.Context, request *bundlev1.GetFed
 	if err != nil {
 		return nil, err
 	}
-	bundle := s.Store.Read().Bundle(td.Name())
+	bundle := s.Store.Read().Bundles[td.Name()]
 	if bundle == nil {
 		return nil, errBundleNotFound
 	}
@@ -43,14 +45,11 @@ func (s *bundles) GetFederatedBundle(_ context.Context, request *bundlev1.GetFed
 }
 
 func (s *bundles) BatchSetFederatedBundle(_ context.Context, request *bundlev1.BatchSetFederatedBundleRequest) (*bundlev1.BatchSetFederatedBundleResponse, error) {
-	response := &bundlev1.BatchSetFederatedBundleResponse{}
-	for _, given := range request.Bundle {
+	results := each(request.Bundle, func(given *types.Bundle) *bundlev1.BatchSetFederatedBundleResponse_Result {
 		bundle, err := s.set(given)
-		response.Results = append(response.Results, &bundlev1.BatchSetFederatedBundleResponse_Result{
-			Status: result(err, codes.Internal, ""), Bundle: bundle,
-		})
-	}
-	return response, nil
+		return &bundlev1.BatchSetFederatedBundleResponse_Result{Status: result(err), Bundle: bundle}
+	})
+	return &bundlev1.BatchSetFederatedBundleResponse{Results: results}, nil
 }
 
 func (s *bundles) set(given *types.Bundle) (*types.Bundle, error) {
@@ -58,28 +57,21 @@ func (s *bundles) set(given *types.Bundle) (*types.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := checkBundle(given, td)
+	bundle, err := checkBundle(given)
 	if err != nil {
 		return nil, invalid("failed to convert bundle: %v", err)
 	}
-	err = s.Store.Update(func(state *store.State) error {
-		state.SetBundle(bundle)
+	return bundle, s.Store.Update(func(state *store.State) error {
+		state.Bundles[td.Name()] = bundle
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("failed to set bundle: %w", err)
-	}
-	return bundle, nil
 }
 
 func (s *bundles) BatchDeleteFederatedBundle(_ context.Context, request *bundlev1.BatchDeleteFederatedBundleRequest) (*bundlev1.BatchDeleteFederatedBundleResponse, error) {
-	response := &bundlev1.BatchDeleteFederatedBundleResponse{}
-	for _, name := range request.TrustDomains {
-		response.Results = append(response.Results, &bundlev1.BatchDeleteFederatedBundleResponse_Result{
-			Status: result(s.delete(name, request.Mode), codes.Internal, ""), TrustDomain: name,
-		})
-	}
-	return response, nil
+	results := each(request.TrustDomains, func(name string) *bundlev1.BatchDeleteFederatedBundleResponse_Result {
+		return &bundlev1.BatchDeleteFederatedBundleResponse_Result{Status: result(s.delete(name, request.Mode)), TrustDomain: name}
+	})
+	return &bundlev1.BatchDeleteFederatedBundleResponse{Results: results}, nil
 }
 
 func (s *bundles) delete(name string, mode bundlev1.BatchDeleteFederatedBundleRequest_Mode) error {
@@ -88,30 +80,21 @@ func (s *bundles) delete(name string, mode bundlev1.BatchDeleteFederatedBundleRe
 		return err
 	}
 	return s.Store.Update(func(state *store.State) error {
-		bundle := state.Bundle(td.Name())
-		if bundle == nil {
+		if state.Bundles[td.Name()] == nil {
 			return errBundleNotFound
 		}
-		federated := func(e *types.Entry) bool { return slices.Contains(e.FederatesWith, td.Name()) }
-		switch mode {
-		case bundlev1.BatchDeleteFederatedBundleRequest_DELETE:
-			state.Entries = slices.DeleteFunc(state.Entries, federated)
-		case bundlev1.BatchDeleteFederatedBundleRequest_DISSOCIATE:
-			for _, e := range state.Entries {
-				e.FederatesWith = slices.DeleteFunc(e.FederatesWith, func(name string) bool { return name == td.Name() })
-			}
-		default:
-			count := 0
-			for _, e := range state.Entries {
-				if federated(e) {
-					count++
-				}
-			}
-			if count > 0 {
-				return status.Errorf(codes.FailedPrecondition, "failed to delete federated bundle: datastore-sql: cannot delete bundle; federated with %d registration entries", count)
-			}
+		federated := maps.Clone(state.Entries)
+		maps.DeleteFunc(federated, func(_ string, e *types.Entry) bool { return !slices.Contains(e.FederatesWith, td.Name()) })
+		if len(federated) > 0 && mode == bundlev1.BatchDeleteFederatedBundleRequest_RESTRICT {
+			return status.Errorf(codes.FailedPrecondition, "failed to delete federated bundle: datastore-sql: cannot delete bundle; federated with %d registration entries", len(federated))
 		}
-		state.Bundles = slices.DeleteFunc(state.Bundles, func(b *types.Bundle) bool { return b == bundle })
+		for id, e := range federated {
+			if mode == bundlev1.BatchDeleteFederatedBundleRequest_DELETE {
+				delete(state.Entries, id)
+			}
+			e.FederatesWith = slices.DeleteFunc(e.FederatesWith, func(name string) bool { return name == td.Name() })
+		}
+		delete(state.Bundles, td.Name())
 		return nil
 	})
 }
@@ -129,23 +112,10 @@ func (s *bundles) foreign(name, refusal string) (spiffeid.TrustDomain, error) {
 }
 
 // checkBundle returns a copy of a bundle as it may be stored: parseable keys, nothing tainted.
-func checkBundle(given *types.Bundle, td spiffeid.TrustDomain) (*types.Bundle, error) {
-	bundle := &types.Bundle{TrustDomain: td.Name(), RefreshHint: given.RefreshHint, SequenceNumber: given.SequenceNumber}
-	for _, authority := range given.X509Authorities {
-		if _, err := x509.ParseCertificates(authority.Asn1); err != nil {
-			return nil, fmt.Errorf("unable to parse X.509 authority: %w", err)
-		}
-		bundle.X509Authorities = append(bundle.X509Authorities, &types.X509Certificate{Asn1: authority.Asn1})
+func checkBundle(given *types.Bundle) (*types.Bundle, error) {
+	bundle, err := federation.FromProto(given)
+	if err != nil {
+		return nil, err
 	}
-	for _, key := range given.JwtAuthorities {
-		_, err := x509.ParsePKIXPublicKey(key.PublicKey)
-		if err == nil && key.KeyId == "" {
-			err = errors.New("missing key ID")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("unable to parse JWT authority: %w", err)
-		}
-		bundle.JwtAuthorities = append(bundle.JwtAuthorities, &types.JWTKey{PublicKey: key.PublicKey, KeyId: key.KeyId, ExpiresAt: key.ExpiresAt})
-	}
-	return bundle, nil
+	return federation.ToProto(bundle)
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 type entries struct {
@@ -24,11 +25,36 @@ type entries struct {
 	*Service
 }
 
+func (s *entries) ListEntries(_ context.Context, request *entryv1.ListEntriesRequest) (*entryv1.ListEntriesResponse, error) {
+	if err := checkFilter(request.Filter); err != nil {
+		return nil, err
+	}
+	return &entryv1.ListEntriesResponse{Entries: sorted(s.Store.Read().Entries)}, nil
+}
+
+func (s *entries) CountEntries(_ context.Context, request *entryv1.CountEntriesRequest) (*entryv1.CountEntriesResponse, error) {
+	if err := checkFilter(request.Filter); err != nil {
+		return nil, err
+	}
+	return &entryv1.CountEntriesResponse{Count: int32(len(s.Store.Read().Entries))}, nil
+}
+
+// checkFilter refuses every filter but downstream=false, which SPIRE's command line always sends and which chooses nothing.
+func checkFilter(f proto.Message) (err error) {
+	f.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Name() != "by_downstream" || proto.Size(value.Message().Interface()) > 0 {
+			err = status.Errorf(codes.Unimplemented, "the stand-in has no filter %s of entries", field.Name())
+		}
+		return err == nil
+	})
+	return err
+}
+
 func (s *entries) GetEntry(_ context.Context, request *entryv1.GetEntryRequest) (*types.Entry, error) {
 	if request.Id == "" {
 		return nil, invalid("missing ID")
 	}
-	e := s.Store.Read().Entry(request.Id)
+	e := s.Store.Read().Entries[request.Id]
 	if e == nil {
 		return nil, status.Error(codes.NotFound, "entry not found")
 	}
@@ -36,107 +62,107 @@ func (s *entries) GetEntry(_ context.Context, request *entryv1.GetEntryRequest) 
 }
 
 func (s *entries) BatchCreateEntry(_ context.Context, request *entryv1.BatchCreateEntryRequest) (*entryv1.BatchCreateEntryResponse, error) {
-	response := &entryv1.BatchCreateEntryResponse{}
-	for _, given := range request.Entries {
-		entry, st := s.create(given)
-		response.Results = append(response.Results, &entryv1.BatchCreateEntryResponse_Result{Status: st, Entry: entry})
-	}
-	return response, nil
+	results := each(request.Entries, func(given *types.Entry) *entryv1.BatchCreateEntryResponse_Result {
+		entry, err := s.create(given)
+		return &entryv1.BatchCreateEntryResponse_Result{Status: result(err), Entry: entry}
+	})
+	return &entryv1.BatchCreateEntryResponse{Results: results}, nil
 }
 
-func (s *entries) create(given *types.Entry) (*types.Entry, *types.Status) {
+// create returns the entry, or with its error the similar one that there is already.
+func (s *entries) create(given *types.Entry) (*types.Entry, error) {
 	e, err := s.checkEntry(given)
 	if err != nil {
-		return nil, result(invalid("%v", err), codes.InvalidArgument, "failed to convert entry")
+		return nil, err
 	}
 	var similar *types.Entry
 	err = s.Store.Update(func(state *store.State) error {
-		i := slices.IndexFunc(state.Entries, func(known *types.Entry) bool {
-			return known.SpiffeId.Path == e.SpiffeId.Path && known.ParentId.Path == e.ParentId.Path && sameSelectors(known, e)
-		})
-		if i >= 0 {
-			similar = state.Entries[i]
-			return nil
+		for _, known := range state.Entries {
+			if known.SpiffeId.Path == e.SpiffeId.Path && known.ParentId.Path == e.ParentId.Path && slices.Equal(selectors(known), selectors(e)) {
+				similar = known
+				return status.Error(codes.AlreadyExists, "similar entry already exists")
+			}
 		}
 		if e.Id == "" {
 			e.Id = newID()
-		} else if state.Entry(e.Id) != nil {
-			return status.Error(codes.AlreadyExists, "datastore-sql: UNIQUE constraint failed: registered_entries.entry_id")
+		} else if state.Entries[e.Id] != nil {
+			return status.Error(codes.AlreadyExists, "failed to create entry: datastore-sql: UNIQUE constraint failed: registered_entries.entry_id")
 		}
 		if err := bundlesExist(state, e); err != nil {
-			return err
+			return fmt.Errorf("failed to create entry: %w", err)
 		}
 		e.CreatedAt = time.Now().Unix()
-		state.Entries = append(state.Entries, e)
+		state.Entries[e.Id] = e
 		return nil
 	})
 	if err != nil {
-		return nil, result(err, codes.Internal, "failed to create entry")
+		return similar, err
 	}
-	if similar != nil {
-		return similar, &types.Status{Code: int32(codes.AlreadyExists), Message: "similar entry already exists"}
-	}
-	return e, result(nil, codes.OK, "")
+	return e, nil
+}
+
+// selectors returns the set of an entry's selectors in one form.
+func selectors(e *types.Entry) []string {
+	texts := each(e.Selectors, func(s *types.Selector) string { return s.Type + ":" + s.Value })
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 func (s *entries) BatchUpdateEntry(_ context.Context, request *entryv1.BatchUpdateEntryRequest) (*entryv1.BatchUpdateEntryResponse, error) {
 	if request.InputMask != nil {
 		return nil, status.Error(codes.Unimplemented, "the stand-in has no input mask")
 	}
-	response := &entryv1.BatchUpdateEntryResponse{}
-	for _, given := range request.Entries {
-		entry, st := s.update(given)
-		response.Results = append(response.Results, &entryv1.BatchUpdateEntryResponse_Result{Status: st, Entry: entry})
-	}
-	return response, nil
+	results := each(request.Entries, func(given *types.Entry) *entryv1.BatchUpdateEntryResponse_Result {
+		entry, err := s.update(given)
+		return &entryv1.BatchUpdateEntryResponse_Result{Status: result(err), Entry: entry}
+	})
+	return &entryv1.BatchUpdateEntryResponse{Results: results}, nil
 }
 
-func (s *entries) update(given *types.Entry) (*types.Entry, *types.Status) {
+func (s *entries) update(given *types.Entry) (*types.Entry, error) {
 	e, err := s.checkEntry(given)
 	if err != nil {
-		return nil, result(invalid("%v", err), codes.InvalidArgument, "failed to convert entry")
+		return nil, err
 	}
 	err = s.Store.Update(func(state *store.State) error {
-		i := slices.IndexFunc(state.Entries, func(known *types.Entry) bool { return known.Id == e.Id })
-		if i < 0 {
-			return status.Error(codes.NotFound, "datastore-sql: record not found")
+		known := state.Entries[e.Id]
+		if known == nil {
+			return status.Error(codes.NotFound, "failed to update entry")
 		}
 		if err := bundlesExist(state, e); err != nil {
-			return err
+			return fmt.Errorf("failed to update entry: %w", err)
 		}
-		e.CreatedAt, e.RevisionNumber = state.Entries[i].CreatedAt, state.Entries[i].RevisionNumber+1
-		state.Entries[i] = e
+		e.CreatedAt, e.RevisionNumber = known.CreatedAt, known.RevisionNumber+1
+		state.Entries[e.Id] = e
 		return nil
 	})
 	if err != nil {
-		return nil, result(err, codes.Internal, "failed to update entry")
+		return nil, err
 	}
-	return e, result(nil, codes.OK, "")
+	return e, nil
 }
 
 func (s *entries) BatchDeleteEntry(_ context.Context, request *entryv1.BatchDeleteEntryRequest) (*entryv1.BatchDeleteEntryResponse, error) {
-	response := &entryv1.BatchDeleteEntryResponse{}
-	for _, id := range request.Ids {
+	results := each(request.Ids, func(id string) *entryv1.BatchDeleteEntryResponse_Result {
 		err := s.Store.Update(func(state *store.State) error {
-			e := state.Entry(id)
 			switch {
 			case id == "":
 				return invalid("missing entry ID")
-			case e == nil:
+			case state.Entries[id] == nil:
 				return status.Error(codes.NotFound, "entry not found")
 			}
-			state.Entries = slices.DeleteFunc(state.Entries, func(other *types.Entry) bool { return other == e })
+			delete(state.Entries, id)
 			return nil
 		})
-		response.Results = append(response.Results, &entryv1.BatchDeleteEntryResponse_Result{Status: result(err, codes.Internal, ""), Id: id})
-	}
-	return response, nil
+		return &entryv1.BatchDeleteEntryResponse_Result{Status: result(err), Id: id}
+	})
+	return &entryv1.BatchDeleteEntryResponse{Results: results}, nil
 }
 
 // bundlesExist refuses an entry that federates with a trust domain whose bundle is not stored.
 func bundlesExist(state *store.State, e *types.Entry) error {
 	for _, name := range e.FederatesWith {
-		if state.Bundle(name) == nil {
+		if state.Bundles[name] == nil {
 			return fmt.Errorf("unable to find federated bundle %q", "spiffe://"+name)
 		}
 	}
@@ -145,47 +171,47 @@ func bundlesExist(state *store.State, e *types.Entry) error {
 
 // checkEntry returns a copy of an entry with checked ids and trust domain names in their short form.
 func (s *entries) checkEntry(given *types.Entry) (*types.Entry, error) {
-	if given == nil {
-		return nil, errors.New("missing entry")
-	}
-	if _, err := memberID(s.TrustDomain, given.ParentId, "member of"); err != nil {
-		return nil, fmt.Errorf("invalid parent ID: %w", err)
-	}
-	if _, err := workloadID(s.TrustDomain, given.SpiffeId); err != nil {
-		return nil, fmt.Errorf("invalid spiffe ID: %w", err)
-	}
 	e := proto.Clone(given).(*types.Entry)
+	if err := s.normalise(e); err != nil {
+		return nil, invalid("failed to convert entry: %v", err)
+	}
+	return e, nil
+}
+
+func (s *entries) normalise(e *types.Entry) error {
+	if _, err := s.memberID(e.ParentId, "member of"); err != nil {
+		return fmt.Errorf("invalid parent ID: %w", err)
+	}
+	id, err := s.memberID(e.SpiffeId, "workload in")
+	if err == nil && strings.HasPrefix(id.Path()+"/", "/spire/") {
+		err = fmt.Errorf("%q is not a workload in trust domain %q; path is in the reserved namespace", id, s.TrustDomain)
+	}
+	if err != nil {
+		return fmt.Errorf("invalid spiffe ID: %w", err)
+	}
 	for i, name := range e.FederatesWith {
 		td, err := spiffeid.TrustDomainFromString(name)
 		if err != nil {
-			return nil, fmt.Errorf("invalid federated trust domain: %w", err)
+			return fmt.Errorf("invalid federated trust domain: %w", err)
 		}
 		e.FederatesWith[i] = td.Name()
 	}
 	slices.Sort(e.FederatesWith)
 	e.FederatesWith = slices.Compact(e.FederatesWith)
 	if len(e.Selectors) == 0 {
-		return nil, errors.New("selector list is empty")
+		return errors.New("selector list is empty")
 	}
 	for _, selector := range e.Selectors {
 		switch {
 		case selector.Type == "":
-			return nil, errors.New("missing selector type")
+			return errors.New("missing selector type")
 		case strings.Contains(selector.Type, ":"):
-			return nil, errors.New("selector type contains ':'")
+			return errors.New("selector type contains ':'")
 		case selector.Value == "":
-			return nil, errors.New("missing selector value")
+			return errors.New("missing selector value")
 		}
 	}
-	return e, nil
-}
-
-func workloadID(td spiffeid.TrustDomain, p *types.SPIFFEID) (spiffeid.ID, error) {
-	id, err := memberID(td, p, "workload in")
-	if err == nil && (id.Path() == "/spire" || strings.HasPrefix(id.Path(), "/spire/")) {
-		err = fmt.Errorf("%q is not a workload in trust domain %q; path is in the reserved namespace", id, td)
-	}
-	return id, err
+	return nil
 }
 
 func newID() string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"agentweave-mesh/rehearsal/spire/store"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -25,141 +23,121 @@ type trustDomains struct {
 
 func (s *trustDomains) ListFederationRelationships(context.Context, *trustdomainv1.ListFederationRelationshipsRequest) (*trustdomainv1.ListFederationRelationshipsResponse, error) {
 	state := s.Store.Read()
-	response := &trustdomainv1.ListFederationRelationshipsResponse{}
-	for _, r := range state.Relationships {
-		response.FederationRelationships = append(response.FederationRelationships, withBundle(state, r))
-	}
-	return response, nil
+	all := each(sorted(state.Relationships), func(r store.Relationship) *types.FederationRelationship {
+		return message(r, state.Bundles[r.TrustDomain])
+	})
+	return &trustdomainv1.ListFederationRelationshipsResponse{FederationRelationships: all}, nil
 }
 
 func (s *trustDomains) GetFederationRelationship(_ context.Context, request *trustdomainv1.GetFederationRelationshipRequest) (*types.FederationRelationship, error) {
-	td, err := spiffeid.TrustDomainFromString(request.TrustDomain)
-	if err != nil {
-		return nil, invalid("failed to parse trust domain: %v", err)
-	}
-	state := s.Store.Read()
-	r := state.Relationship(td.Name())
-	if r == nil {
-		return nil, status.Error(codes.NotFound, "federation relationship does not exist")
-	}
-	return withBundle(state, r), nil
-}
-
-// withBundle adds the stored bundle, as answers have it; the state keeps it apart.
-func withBundle(state *store.State, r *types.FederationRelationship) *types.FederationRelationship {
-	full := proto.Clone(r).(*types.FederationRelationship)
-	full.TrustDomainBundle = state.Bundle(r.TrustDomain)
-	return full
-}
-
-func (s *trustDomains) BatchCreateFederationRelationship(_ context.Context, request *trustdomainv1.BatchCreateFederationRelationshipRequest) (*trustdomainv1.BatchCreateFederationRelationshipResponse, error) {
-	response := &trustdomainv1.BatchCreateFederationRelationshipResponse{}
-	for _, given := range request.FederationRelationships {
-		created, err := s.create(given)
-		response.Results = append(response.Results, &trustdomainv1.BatchCreateFederationRelationshipResponse_Result{
-			Status: result(err, codes.Internal, ""), FederationRelationship: created,
-		})
-	}
-	s.Poller.Reload()
-	return response, nil
-}
-
-func (s *trustDomains) create(given *types.FederationRelationship) (*types.FederationRelationship, error) {
-	r, bundle, err := checkRelationship(given)
-	if err != nil {
-		return nil, invalid("failed to convert federation relationship: %v", err)
-	}
-	if r.TrustDomain == s.TrustDomain.Name() {
-		return nil, invalid("unable to create federation relationship for server trust domain")
-	}
-	err = s.Store.Update(func(state *store.State) error {
-		if state.Relationship(r.TrustDomain) != nil {
-			return errors.New("failed to create federation relationship: datastore-sql: UNIQUE constraint failed: federated_trust_domains.trust_domain")
-		}
-		if bundle != nil {
-			state.SetBundle(bundle)
-		}
-		state.Relationships = append(state.Relationships, r)
-		return nil
-	})
+	td, err := parseTrustDomain(request.TrustDomain)
 	if err != nil {
 		return nil, err
 	}
-	created := proto.Clone(r).(*types.FederationRelationship)
-	created.TrustDomainBundle = bundle
-	return created, nil
+	state := s.Store.Read()
+	r, ok := state.Relationships[td.Name()]
+	if !ok {
+		return nil, status.Error(codes.NotFound, "federation relationship does not exist")
+	}
+	return message(r, state.Bundles[r.TrustDomain]), nil
+}
+
+func parseTrustDomain(name string) (spiffeid.TrustDomain, error) {
+	td, err := spiffeid.TrustDomainFromString(name)
+	if err != nil {
+		err = invalid("failed to parse trust domain: %v", err)
+	}
+	return td, err
+}
+
+// message is a relationship as the API has it, with its bundle (nil for none).
+func message(r store.Relationship, bundle *types.Bundle) *types.FederationRelationship {
+	profile := &types.FederationRelationship_HttpsSpiffe{HttpsSpiffe: &types.HTTPSSPIFFEProfile{EndpointSpiffeId: r.EndpointID}}
+	return &types.FederationRelationship{TrustDomain: r.TrustDomain, BundleEndpointUrl: r.URL, BundleEndpointProfile: profile, TrustDomainBundle: bundle}
+}
+
+func (s *trustDomains) BatchCreateFederationRelationship(_ context.Context, request *trustdomainv1.BatchCreateFederationRelationshipRequest) (*trustdomainv1.BatchCreateFederationRelationshipResponse, error) {
+	defer s.Poller.Wake()
+	results := each(request.FederationRelationships, func(given *types.FederationRelationship) *trustdomainv1.BatchCreateFederationRelationshipResponse_Result {
+		created, err := s.save(given, func(r store.Relationship, known bool) error {
+			switch {
+			case r.TrustDomain == s.TrustDomain.Name():
+				return invalid("unable to create federation relationship for server trust domain")
+			case known:
+				return errors.New("failed to create federation relationship: datastore-sql: UNIQUE constraint failed: federated_trust_domains.trust_domain")
+			}
+			return nil
+		})
+		return &trustdomainv1.BatchCreateFederationRelationshipResponse_Result{Status: result(err), FederationRelationship: created}
+	})
+	return &trustdomainv1.BatchCreateFederationRelationshipResponse{Results: results}, nil
 }
 
 func (s *trustDomains) BatchUpdateFederationRelationship(_ context.Context, request *trustdomainv1.BatchUpdateFederationRelationshipRequest) (*trustdomainv1.BatchUpdateFederationRelationshipResponse, error) {
 	if request.InputMask != nil {
 		return nil, status.Error(codes.Unimplemented, "the stand-in has no input mask")
 	}
-	response := &trustdomainv1.BatchUpdateFederationRelationshipResponse{}
-	for _, given := range request.FederationRelationships {
-		updated, err := s.update(given)
-		response.Results = append(response.Results, &trustdomainv1.BatchUpdateFederationRelationshipResponse_Result{
-			Status: result(err, codes.Internal, ""), FederationRelationship: updated,
+	results := each(request.FederationRelationships, func(given *types.FederationRelationship) *trustdomainv1.BatchUpdateFederationRelationshipResponse_Result {
+		updated, err := s.save(given, func(_ store.Relationship, known bool) error {
+			if !known {
+				return errors.New("failed to update federation relationship: unable to fetch federation relationship: record not found")
+			}
+			return nil
 		})
-	}
-	s.Poller.Reload()
-	return response, nil
+		return &trustdomainv1.BatchUpdateFederationRelationshipResponse_Result{Status: result(err), FederationRelationship: updated}
+	})
+	return &trustdomainv1.BatchUpdateFederationRelationshipResponse{Results: results}, nil
 }
 
-func (s *trustDomains) update(given *types.FederationRelationship) (*types.FederationRelationship, error) {
+// save stores a relationship, and its bundle where one is given, unless allow refuses it.
+func (s *trustDomains) save(given *types.FederationRelationship, allow func(r store.Relationship, known bool) error) (saved *types.FederationRelationship, err error) {
 	r, bundle, err := checkRelationship(given)
 	if err != nil {
 		return nil, invalid("failed to convert federation relationship: %v", err)
 	}
-	var updated *types.FederationRelationship
 	err = s.Store.Update(func(state *store.State) error {
-		i := slices.IndexFunc(state.Relationships, func(known *types.FederationRelationship) bool { return known.TrustDomain == r.TrustDomain })
-		if i < 0 {
-			return errors.New("failed to update federation relationship: unable to fetch federation relationship: record not found")
+		_, known := state.Relationships[r.TrustDomain]
+		if err := allow(r, known); err != nil {
+			return err
 		}
 		if bundle != nil {
-			state.SetBundle(bundle)
+			state.Bundles[r.TrustDomain] = bundle
 		}
-		state.Relationships[i] = r
-		updated = withBundle(state, r)
+		state.Relationships[r.TrustDomain] = r
+		if known { // SPIRE answers a creation with the bundle that was given, an update with the one that is stored
+			bundle = state.Bundles[r.TrustDomain]
+		}
+		saved = message(r, bundle)
 		return nil
 	})
-	return updated, err
+	return saved, err
 }
 
 func (s *trustDomains) BatchDeleteFederationRelationship(_ context.Context, request *trustdomainv1.BatchDeleteFederationRelationshipRequest) (*trustdomainv1.BatchDeleteFederationRelationshipResponse, error) {
-	response := &trustdomainv1.BatchDeleteFederationRelationshipResponse{}
-	for _, name := range request.TrustDomains {
-		td, err := s.delete(name)
-		response.Results = append(response.Results, &trustdomainv1.BatchDeleteFederationRelationshipResponse_Result{
-			Status: result(err, codes.Internal, ""), TrustDomain: td,
-		})
-	}
-	s.Poller.Reload()
-	return response, nil
+	results := each(request.TrustDomains, func(name string) *trustdomainv1.BatchDeleteFederationRelationshipResponse_Result {
+		td, err := parseTrustDomain(name)
+		if err == nil {
+			name, err = td.Name(), s.delete(td)
+		}
+		return &trustdomainv1.BatchDeleteFederationRelationshipResponse_Result{Status: result(err), TrustDomain: name}
+	})
+	return &trustdomainv1.BatchDeleteFederationRelationshipResponse{Results: results}, nil
 }
 
-func (s *trustDomains) delete(name string) (string, error) {
-	if name == "" {
-		return name, invalid("missing trust domain")
-	}
-	td, err := spiffeid.TrustDomainFromString(name)
-	if err != nil {
-		return name, invalid("failed to parse trust domain: %v", err)
-	}
-	return td.Name(), s.Store.Update(func(state *store.State) error {
-		r := state.Relationship(td.Name())
-		if r == nil {
+func (s *trustDomains) delete(td spiffeid.TrustDomain) error {
+	return s.Store.Update(func(state *store.State) error {
+		if _, ok := state.Relationships[td.Name()]; !ok {
 			return status.Error(codes.NotFound, "federation relationship not found")
 		}
-		state.Relationships = slices.DeleteFunc(state.Relationships, func(other *types.FederationRelationship) bool { return other == r })
+		delete(state.Relationships, td.Name())
 		return nil
 	})
 }
 
 func (s *trustDomains) RefreshBundle(ctx context.Context, request *trustdomainv1.RefreshBundleRequest) (*emptypb.Empty, error) {
-	td, err := spiffeid.TrustDomainFromString(request.TrustDomain)
+	td, err := parseTrustDomain(request.TrustDomain)
 	if err != nil {
-		return nil, invalid("failed to parse trust domain: %v", err)
+		return nil, err
 	}
 	managed, err := s.Poller.Refresh(ctx, td.Name())
 	switch {
@@ -172,45 +150,37 @@ func (s *trustDomains) RefreshBundle(ctx context.Context, request *trustdomainv1
 }
 
 // checkRelationship returns a relationship and its bundle (nil for none) as they may be stored.
-func checkRelationship(given *types.FederationRelationship) (*types.FederationRelationship, *types.Bundle, error) {
+func checkRelationship(given *types.FederationRelationship) (r store.Relationship, bundle *types.Bundle, err error) {
 	td, err := spiffeid.TrustDomainFromString(given.TrustDomain)
 	if err != nil {
-		return nil, nil, fmt.Errorf("failed to parse trust domain: %w", err)
+		return r, nil, fmt.Errorf("failed to parse trust domain: %w", err)
 	}
 	endpoint, err := url.Parse(given.BundleEndpointUrl)
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("failed to parse bundle endpoint URL: %w", err)
+		return r, nil, fmt.Errorf("failed to parse bundle endpoint URL: %w", err)
 	case endpoint.Scheme != "https":
-		return nil, nil, errors.New("bundle endpoint URL must use the https scheme")
+		return r, nil, errors.New("bundle endpoint URL must use the https scheme")
 	case endpoint.Host == "":
-		return nil, nil, errors.New("bundle endpoint URL must specify the host")
+		return r, nil, errors.New("bundle endpoint URL must specify the host")
 	case endpoint.User != nil:
-		return nil, nil, errors.New("bundle endpoint URL must not contain user info")
+		return r, nil, errors.New("bundle endpoint URL must not contain user info")
+	case given.GetHttpsWeb() != nil:
+		return r, nil, errors.New("the stand-in has no endpoints of the profile https_web")
 	}
-	r := &types.FederationRelationship{TrustDomain: td.Name(), BundleEndpointUrl: endpoint.String(), BundleEndpointProfile: given.BundleEndpointProfile}
-	switch given.BundleEndpointProfile.(type) {
-	case *types.FederationRelationship_HttpsSpiffe:
-		if _, err := spiffeid.FromString(given.GetHttpsSpiffe().GetEndpointSpiffeId()); err != nil {
-			return nil, nil, fmt.Errorf("failed to parse endpoint SPIFFE ID: %w", err)
-		}
-	case *types.FederationRelationship_HttpsWeb:
-	default:
-		return nil, nil, fmt.Errorf("unsupported bundle endpoint profile type: %T", given.BundleEndpointProfile)
+	id, err := spiffeid.FromString(given.GetHttpsSpiffe().GetEndpointSpiffeId())
+	if err != nil {
+		return r, nil, fmt.Errorf("failed to parse endpoint SPIFFE ID: %w", err)
 	}
+	r = store.Relationship{TrustDomain: td.Name(), URL: endpoint.String(), EndpointID: id.String()}
 	if given.TrustDomainBundle == nil {
 		return r, nil, nil
 	}
-	bundleTD, err := spiffeid.TrustDomainFromString(given.TrustDomainBundle.TrustDomain)
-	if err != nil {
-		return nil, nil, fmt.Errorf("failed to parse bundle: invalid trust domain: %w", err)
+	if bundle, err = checkBundle(given.TrustDomainBundle); err != nil {
+		return r, nil, fmt.Errorf("failed to parse bundle: %w", err)
 	}
-	bundle, err := checkBundle(given.TrustDomainBundle, bundleTD)
-	if err != nil {
-		return nil, nil, fmt.Errorf("failed to parse bundle: %w", err)
-	}
-	if bundleTD != td {
-		return nil, nil, fmt.Errorf("trust domain bundle (%q) must match the trust domain of the federation relationship (%q)", given.TrustDomainBundle.TrustDomain, td)
+	if bundle.TrustDomain != td.Name() {
+		return r, nil, fmt.Errorf("trust domain bundle (%q) must match the trust domain of the federation relationship (%q)", given.TrustDomainBundle.TrustDomain, td)
 	}
 	return r, bundle, nil
 }

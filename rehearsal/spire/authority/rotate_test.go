@@ -2,6 +2,7 @@ package authority
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"agentweave-mesh/rehearsal/spire/store"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	localauthorityv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/localauthority/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 )
 
@@ -30,7 +32,6 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) database() string { return filepath.Join(w.directory, "datastore.sqlite3") }
-func (w *world) keys() string     { return filepath.Join(w.directory, "keys.json") }
 
 func (w *world) open() *Manager {
 	w.t.Helper()
@@ -38,13 +39,9 @@ func (w *world) open() *Manager {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	keys, err := OpenKeys(w.keys())
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	m, err := New(Config{
-		TrustDomain: spiffeid.RequireTrustDomainFromString("a.example.org"), Store: data, Keys: keys,
-		CATTL: caTTL, X509SVIDTTL: time.Hour, Subject: Subject([]string{"US"}, []string{"SPIFFE"}, ""),
+		TrustDomain: spiffeid.RequireTrustDomainFromString("a.example.org"), Store: data,
+		CATTL: caTTL, X509SVIDTTL: time.Hour, Subject: pkix.Name{Organization: []string{"SPIFFE"}},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
@@ -63,7 +60,7 @@ func (w *world) after(m *Manager, d time.Duration) {
 
 func (w *world) want(m *Manager, what string, authorities int, sequence uint64) *types.Bundle {
 	w.t.Helper()
-	b := m.Store.Read().Bundle("a.example.org")
+	b := m.Store.Read().Bundles["a.example.org"]
 	if len(b.X509Authorities) != authorities || b.SequenceNumber != sequence {
 		w.t.Fatalf("%s: %d authorities and sequence %d, want %d and %d", what, len(b.X509Authorities), b.SequenceNumber, authorities, sequence)
 	}
@@ -73,7 +70,7 @@ func (w *world) want(m *Manager, what string, authorities int, sequence uint64) 
 func TestAnAuthorityIsPreparedAtHalfLifeAndActivatedWithASixthLeft(t *testing.T) {
 	w := newWorld(t)
 	m := w.open()
-	first := m.State().Current
+	first := m.Store.Read().X509.Current
 	// The bundle is created with the CA and has the JWT key added to it.
 	w.want(m, "at the start", 1, 1)
 
@@ -81,17 +78,17 @@ func TestAnAuthorityIsPreparedAtHalfLifeAndActivatedWithASixthLeft(t *testing.T)
 	w.want(m, "at half-life exactly", 1, 1)
 	w.after(m, time.Second)
 	w.want(m, "after half-life", 2, 3)
-	prepared := m.State().Next
-	if prepared.Status != store.Prepared || m.State().Current.AuthorityID != first.AuthorityID {
-		t.Fatalf("after half-life the first authority has to sign, the second to wait: %+v", m.State())
+	prepared := m.Store.Read().X509.Next
+	if prepared.Status != store.Prepared || m.Store.Read().X509.Current.ID != first.ID {
+		t.Fatalf("after half-life the first authority has to sign, the second to wait: %+v", m.Store.Read().X509)
 	}
 
 	w.after(m, caTTL/3-2*time.Second)
-	if m.State().Current.AuthorityID != first.AuthorityID {
+	if m.Store.Read().X509.Current.ID != first.ID {
 		t.Fatal("activated with more than a sixth of the life left")
 	}
 	w.after(m, 2*time.Second)
-	if pair := m.State(); pair.Current.AuthorityID != prepared.AuthorityID || pair.Next.Status != store.Old || pair.Next.AuthorityID != first.AuthorityID {
+	if pair := m.Store.Read().X509; pair.Current.ID != prepared.ID || pair.Next.Status != store.Old || pair.Next.ID != first.ID {
 		t.Fatalf("after 5/6 of the life: %+v", pair)
 	}
 	w.want(m, "after activation", 2, 3)
@@ -100,15 +97,15 @@ func TestAnAuthorityIsPreparedAtHalfLifeAndActivatedWithASixthLeft(t *testing.T)
 func TestExpiredAuthoritiesLeaveTheBundleADayLater(t *testing.T) {
 	w := newWorld(t)
 	m := w.open()
-	first := m.State().Current.Certificate
+	first := m.Store.Read().X509.Current.Certificate
 	for w.now.Before(mustParse(t, first).NotAfter.Add(pruneSafety)) {
-		if b := m.Store.Read().Bundle("a.example.org"); string(b.X509Authorities[0].Asn1) != string(first) {
+		if b := m.Store.Read().Bundles["a.example.org"]; string(b.X509Authorities[0].Asn1) != string(first) {
 			t.Fatal("the first authority was pruned before a day had passed")
 		}
 		w.after(m, time.Hour)
 	}
-	w.after(m, pruneInterval)
-	for _, a := range m.Store.Read().Bundle("a.example.org").X509Authorities {
+	w.after(m, time.Second)
+	for _, a := range m.Store.Read().Bundles["a.example.org"].X509Authorities {
 		if !mustParse(t, a.Asn1).NotAfter.After(w.now.Add(-pruneSafety)) {
 			t.Fatal("an authority is still there more than a day after it expired")
 		}
@@ -138,25 +135,27 @@ func TestTheServersSVIDIsRenewedAtHalfLifeAndAfterATaint(t *testing.T) {
 	if second == first {
 		t.Fatal("not renewed after half-life")
 	}
-	old := m.State().Current.AuthorityID
-	prepared, err := m.Prepare()
+	old := m.Store.Read().X509.Current.ID
+	local := &Local{Manager: m}
+	prepared, err := local.PrepareX509Authority(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Activate(prepared.AuthorityID); err != nil {
+	id := prepared.PreparedAuthority.AuthorityId
+	if _, err := local.ActivateX509Authority(t.Context(), &localauthorityv1.ActivateX509AuthorityRequest{AuthorityId: id}); err != nil {
 		t.Fatal(err)
 	}
 	if serial() != second {
 		t.Fatal("renewed by an activation alone")
 	}
-	if _, err := m.Taint(old); err != nil {
+	if _, err := local.TaintX509Authority(t.Context(), &localauthorityv1.TaintX509AuthorityRequest{AuthorityId: old}); err != nil {
 		t.Fatal(err)
 	}
 	svid, err := m.ServerSVID(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := svid.Leaf.CheckSignatureFrom(mustParse(t, m.State().Current.Certificate)); err != nil {
+	if err := svid.Leaf.CheckSignatureFrom(mustParse(t, m.Store.Read().X509.Current.Certificate)); err != nil {
 		t.Fatalf("after the taint the SVID is not signed by the active CA: %v", err)
 	}
 }
@@ -167,7 +166,7 @@ func TestARestartKeepsAuthoritiesAndBundle(t *testing.T) {
 	w.after(m, caTTL/2+time.Second)
 	before := m.Store.Read()
 	again := w.open().Store.Read()
-	if again.X509.Current.AuthorityID != before.X509.Current.AuthorityID || again.X509.Next.AuthorityID != before.X509.Next.AuthorityID {
+	if again.X509.Current.ID != before.X509.Current.ID || again.X509.Next.ID != before.X509.Next.ID {
 		t.Fatalf("before %+v\nafter %+v", before.X509, again.X509)
 	}
 	w.want(m, "after the restart", 2, 3)
@@ -175,31 +174,15 @@ func TestARestartKeepsAuthoritiesAndBundle(t *testing.T) {
 
 func TestALostDatabaseMeansANewAuthority(t *testing.T) {
 	w := newWorld(t)
-	before := w.open().State().Current.AuthorityID
+	before := w.open().Store.Read().X509.Current.ID
 	if err := os.Remove(w.database()); err != nil {
 		t.Fatal(err)
 	}
 	m := w.open()
-	if m.State().Current.AuthorityID == before {
+	if m.Store.Read().X509.Current.ID == before {
 		t.Fatal("the authority of the lost database is back")
 	}
 	w.want(m, "after the loss", 1, 1)
-}
-
-func TestLostKeysMeanANewAuthorityBesideTheOldOne(t *testing.T) {
-	w := newWorld(t)
-	before := w.open().State().Current
-	if err := os.Remove(w.keys()); err != nil {
-		t.Fatal(err)
-	}
-	m := w.open()
-	if m.State().Current.AuthorityID == before.AuthorityID {
-		t.Fatal("an authority without a key is active")
-	}
-	b := w.want(m, "after the loss", 2, 3)
-	if string(b.X509Authorities[0].Asn1) != string(before.Certificate) {
-		t.Fatal("the old authority, which signed what is in use, has left the bundle")
-	}
 }
 
 func TestADatabaseRemovedUnderARunningServerDoesNotComeBack(t *testing.T) {
@@ -215,28 +198,30 @@ func TestADatabaseRemovedUnderARunningServerDoesNotComeBack(t *testing.T) {
 	}
 }
 
-func TestKeysAndStateAreReadableByTheServerAlone(t *testing.T) {
+func TestTheStateWithItsKeysIsReadableByTheServerAlone(t *testing.T) {
 	w := newWorld(t)
 	w.open()
-	for _, path := range []string{w.database(), w.keys()} {
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if mode := info.Mode().Perm(); mode != 0o600 {
-			t.Errorf("%s has mode %o", path, mode)
-		}
+	info, err := os.Stat(w.database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("mode %o", mode)
 	}
 }
 
 func TestAnSVIDNeverOutlivesItsCA(t *testing.T) {
 	m := newWorld(t).open()
 	id := spiffeid.RequireFromString("spiffe://a.example.org/agent")
-	leaf, err := m.SignX509SVID(Request{ID: id, PublicKey: m.Keys.Get("x509-CA-A").Public(), TTL: 2 * caTTL})
+	key, _, err := generateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ca := mustParse(t, m.State().Current.Certificate); !leaf.NotAfter.Equal(ca.NotAfter) {
+	leaf, err := m.SignX509SVID(id, key.Public(), 2*caTTL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ca := mustParse(t, m.Store.Read().X509.Current.Certificate); !leaf.NotAfter.Equal(ca.NotAfter) {
 		t.Fatalf("the SVID ends at %s, the CA at %s", leaf.NotAfter, ca.NotAfter)
 	}
 }

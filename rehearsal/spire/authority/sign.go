@@ -49,7 +49,9 @@ func (m *Manager) SignX509SVID(id spiffeid.ID, public crypto.PublicKey, ttl time
 }
 
 // ServerSVID is the SVID `spiffe://<trust domain>/spire/server` that the server presents on its endpoints.
-func (m *Manager) ServerSVID(*tls.ClientHelloInfo) (*tls.Certificate, error) { return m.svid.Load(), nil }
+func (m *Manager) ServerSVID(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return m.svid.Load(), nil
+}
 
 // renewSVID signs a new server SVID where there is none, where half of its life is over, or where its CA is tainted.
 func (m *Manager) renewSVID() error {

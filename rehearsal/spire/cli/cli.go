@@ -1,5 +1,5 @@
-// Package cli is the command line of spire-server: the same commands, flags, output and exit codes as
-// SPIRE 1.14 (cmd/spire-server/cli of SPIRE), for what the stand-in can do.
+// Package cli is the command line of spire-server: the same commands, JSON, errors and exit codes as
+// SPIRE 1.14 (cmd/spire-server/cli of SPIRE), with the flags that agentweave-mesh has a use for.
 package cli
 
 import (
@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"agentweave-mesh/rehearsal/spire/conf"
 
@@ -33,154 +32,158 @@ const (
 	exitUnknown = 127
 )
 
-// Env is where a command reads and writes.
-type Env struct {
-	In       io.Reader
-	Out, Err io.Writer
-}
-
-// command is one command: flags adds its flags and returns what it does against a running server.
+// command is a command that talks to a running server.
 type command struct {
 	synopsis string
-	flags    func(*flag.FlagSet) action
+	// flags it has besides -output and -socketPath.
+	flags []string
+	// required is the error where the first flag is empty; none where it may be.
+	required string
+	run      func(*call) (answer, error)
 }
 
-type action func(context.Context, grpc.ClientConnInterface, Env) error
+// call is one run of a command; flags has the value of every flag.
+type call struct {
+	ctx   context.Context
+	conn  grpc.ClientConnInterface
+	flags map[string]*string
+}
+
+func (c *call) flag(name string) string { return *c.flags[name] }
+
+var flagDefaults = map[string]string{"format": "pem", "mode": "restrict", "output": "pretty", "socketPath": conf.DefaultSocketPath}
+
+// noFlags: SPIRE takes items from flags too.
+const noFlags = "the stand-in reads items from JSON alone: -data is required"
 
 var commands = map[string]command{
-	"bundle show":                  {"Prints server CA bundle to stdout", bundleShow},
-	"bundle list":                  {"Lists federated bundle data", bundleList},
-	"bundle set":                   {"Creates or updates federated bundle data", bundleSet},
-	"bundle delete":                {"Deletes federated bundle data", bundleDelete},
-	"entry create":                 {"Creates registration entries", entryCreate},
-	"entry update":                 {"Updates registration entries", entryUpdate},
-	"entry show":                   {"Displays configured registration entries", entryShow},
-	"entry count":                  {"Count registration entries", entryCount},
-	"entry delete":                 {"Deletes registration entries", entryDelete},
-	"federation create":            {"Creates a dynamic federation relationship with a foreign trust domain", federationCreate},
-	"federation update":            {"Updates a dynamic federation relationship with a foreign trust domain", federationUpdate},
-	"federation show":              {"Shows a dynamic federation relationship", federationShow},
-	"federation list":              {"Lists all dynamic federation relationships", federationList},
-	"federation refresh":           {"Refreshes the bundle from the specified federated trust domain", federationRefresh},
-	"federation delete":            {"Deletes a dynamic federation relationship", federationDelete},
-	"localauthority x509 show":     {"Shows the local X.509 authorities", authorityShow},
-	"localauthority x509 prepare":  {"Prepares a new X.509 authority for use by generating a new key and injecting the resulting CA certificate into the bundle", authorityPrepare},
-	"localauthority x509 activate": {"Activates a prepared X.509 authority for use, which will cause it to be used for all X.509 signing operations serviced by this server going forward", authorityActivate},
-	"localauthority x509 taint":    {"Marks the previously active X.509 authority as being tainted", authorityTaint},
-	"localauthority x509 revoke":   {"Revokes the previously active X.509 authority by removing it from the bundle and propagating this update throughout the cluster", authorityRevoke},
-	"healthcheck":                  {"Determines server health status", healthCheck},
-	"x509 mint":                    {"Mints an X509-SVID", mint},
+	"healthcheck":                  {"Determines server health status", nil, "", healthcheck},
+	"bundle show":                  {"Prints server CA bundle to stdout", []string{"format"}, "", bundleShow},
+	"bundle list":                  {"Lists federated bundle data", []string{"id", "format"}, "", bundleList},
+	"bundle set":                   {"Creates or updates federated bundle data", []string{"id", "path", "format"}, "id flag is required", bundleSet},
+	"bundle delete":                {"Deletes federated bundle data", []string{"id", "mode"}, "id is required", bundleDelete},
+	"entry create":                 {"Creates registration entries", []string{"data"}, noFlags, entryCreate},
+	"entry update":                 {"Updates registration entries", []string{"data"}, noFlags, entryUpdate},
+	"entry show":                   {"Displays configured registration entries", []string{"entryID"}, "", entryShow},
+	"entry count":                  {"Count registration entries", nil, "", entryCount},
+	"entry delete":                 {"Deletes registration entries", []string{"entryID"}, "an entry ID is required", entryDelete},
+	"federation create":            {"Creates a dynamic federation relationship with a foreign trust domain", []string{"data"}, noFlags, federationCreate},
+	"federation update":            {"Updates a dynamic federation relationship with a foreign trust domain", []string{"data"}, noFlags, federationUpdate},
+	"federation show":              {"Shows a dynamic federation relationship", []string{"trustDomain"}, "a trust domain name is required", federationShow},
+	"federation list":              {"Lists all dynamic federation relationships", nil, "", federationList},
+	"federation refresh":           {"Refreshes the bundle from the specified federated trust domain", []string{"id"}, "id is required", federationRefresh},
+	"federation delete":            {"Deletes a dynamic federation relationship", []string{"id"}, "id is required", federationDelete},
+	"localauthority x509 show":     {"Shows the local X.509 authorities", nil, "", authorityShow},
+	"localauthority x509 prepare":  {"Prepares a new X.509 authority and adds it to the bundle", nil, "", authorityPrepare},
+	"localauthority x509 activate": {"Signs with the prepared X.509 authority from now on", []string{"authorityID"}, "an authority ID is required", authorityActivate},
+	"localauthority x509 taint":    {"Marks the previously active X.509 authority as being tainted", []string{"authorityID"}, "an authority ID is required", authorityTaint},
+	"localauthority x509 revoke":   {"Removes the tainted X.509 authority from the bundle", []string{"authorityID"}, "an authority ID is required", authorityRevoke},
 }
 
 // Run does one command and returns the exit code. serve runs the server; it is a parameter because
 // the server is no concern of the commands that talk to it.
-func Run(ctx context.Context, args []string, env Env, serve func(context.Context, *conf.Config, io.Writer) error) int {
+func Run(ctx context.Context, args []string, serve func(context.Context, *conf.Config) error) int {
 	if len(args) > 0 {
 		switch args[0] {
 		case "-v", "-version", "--version", "version":
-			fmt.Fprintln(env.Err, Version)
+			fmt.Fprintln(os.Stderr, Version)
 			return exitOK
 		case "run", "validate":
-			return runOrValidate(ctx, args[0], args[1:], env, serve)
+			return runOrValidate(ctx, args[0], args[1:], serve)
 		}
 	}
 	for words := min(3, len(args)); words > 0; words-- {
 		name := strings.Join(args[:words], " ")
 		if c, ok := commands[name]; ok {
-			return c.run(ctx, name, args[words:], env)
+			return c.start(ctx, name, args[words:])
 		}
 	}
-	usage(env.Err)
+	usage(os.Stderr)
 	if slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
 		return exitOK
 	}
 	return exitUnknown
 }
 
-func (c command) run(ctx context.Context, name string, args []string, env Env) int {
+// parse returns the exit code of a command whose flags end it.
+func parse(set *flag.FlagSet, args []string) (code int, end bool) {
+	err := set.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, Notice)
+		return exitOK, true
+	}
+	return exitFailed, err != nil
+}
+
+func (c command) start(ctx context.Context, name string, args []string) int {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.SetOutput(env.Err)
-	socket := set.String("socketPath", conf.DefaultSocketPath, "Path to the SPIRE Server API socket")
-	do := c.flags(set)
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(env.Err, Notice)
-			return exitOK
-		}
-		return exitFailed
+	do := &call{ctx: ctx, flags: map[string]*string{}}
+	for _, name := range slices.Concat(c.flags, []string{"output", "socketPath"}) {
+		do.flags[name] = set.String(name, flagDefaults[name], "as in SPIRE's spire-server "+set.Name())
 	}
-	path := *socket
-	if other := os.Getenv("SPIRE_SERVER_PRIVATE_SOCKET"); other != "" && path == conf.DefaultSocketPath {
-		path = other
+	if code, end := parse(set, args); end {
+		return code
 	}
-	connection, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err == nil {
-		defer connection.Close()
-		err = do(ctx, connection, env)
-	}
-	if err != nil {
-		fmt.Fprintln(env.Err, "Error: "+err.Error())
+	if err := c.execute(do); err != nil {
+		fmt.Fprintln(os.Stderr, "Error: "+err.Error())
 		return exitFailed
 	}
 	return exitOK
 }
 
-func runOrValidate(ctx context.Context, name string, args []string, env Env, serve func(context.Context, *conf.Config, io.Writer) error) int {
+func (c command) execute(do *call) error {
+	output := do.flag("output")
+	switch {
+	case output != "pretty" && output != "json":
+		return fmt.Errorf("bad formatter flag: unknown format option: %q", output)
+	case c.required != "" && do.flag(c.flags[0]) == "":
+		return errors.New(c.required)
+	}
+	conn, err := grpc.NewClient("unix:"+do.flag("socketPath"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	do.conn = conn
+	a, err := c.run(do)
+	if err != nil {
+		return err
+	}
+	return a.print(os.Stdout, output == "json")
+}
+
+func runOrValidate(ctx context.Context, name string, args []string, serve func(context.Context, *conf.Config) error) int {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.SetOutput(env.Err)
-	var o conf.Overrides
-	path := set.String("config", "", "Path to a SPIRE config file")
-	set.StringVar(&o.BindAddress, "bindAddress", "", "IP address or DNS name of the SPIRE server")
-	set.IntVar(&o.BindPort, "serverPort", 0, "Port number of the SPIRE server")
-	set.StringVar(&o.DataDir, "dataDir", "", "Directory to store runtime data to")
-	set.StringVar(&o.LogFile, "logFile", "", "File to write logs to")
-	set.StringVar(&o.LogFormat, "logFormat", "", "'text' or 'json'")
-	set.StringVar(&o.LogLevel, "logLevel", "", "'debug', 'info', 'warn', or 'error'")
-	set.StringVar(&o.SocketPath, "socketPath", "", "Path to bind the SPIRE Server API socket to")
-	set.StringVar(&o.TrustDomain, "trustDomain", "", "The trust domain that this server belongs to")
-	set.BoolVar(&o.ExpandEnv, "expandEnv", false, "Expand environment variables in SPIRE config file")
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(env.Err, Notice)
+	path := set.String("config", "conf/server/server.conf", "Path to a SPIRE config file")
+	if code, end := parse(set, args); end {
+		return code
+	}
+	config, err := conf.Load(*path)
+	if unknown := conf.UnknownKeys(nil); errors.As(err, &unknown) && name == "run" {
+		fmt.Fprintln(os.Stderr, "Unknown configuration detected:", strings.Join(unknown, ", "))
+	}
+	var plugin *conf.PluginError
+	switch {
+	case name == "validate" && err == nil:
+		fmt.Println("SPIRE server configuration file is valid.")
 		return exitOK
+	case name == "validate" && errors.As(err, &plugin):
+		err = fmt.Errorf("SPIRE server configuration file is invalid.\nValidation errors:\n\t%s:\n\t\t%s", plugin.Plugin, plugin.Note)
+	case name == "validate":
+		err = fmt.Errorf("SPIRE server configuration file is invalid: %w", err)
+	case err == nil:
+		err = serve(ctx, config)
 	}
 	if err != nil {
-		return exitFailed
-	}
-	config, err := conf.Load(*path, o)
-	if name == "validate" {
-		if err != nil {
-			var plugin *conf.PluginError
-			if errors.As(err, &plugin) {
-				fmt.Fprintf(env.Err, "SPIRE server configuration file is invalid.\nValidation errors:\n\t%s:\n\t\t%s\n", plugin.Plugin, plugin.Note)
-			} else {
-				fmt.Fprintf(env.Err, "SPIRE server configuration file is invalid: %v\n", err)
-			}
-			return exitFailed
-		}
-		fmt.Fprintln(env.Out, "SPIRE server configuration file is valid.")
-		return exitOK
-	}
-	var unknown *conf.UnknownKeys
-	if errors.As(err, &unknown) {
-		fmt.Fprintln(env.Err, "Unknown configuration detected:", unknown.Detail)
-	}
-	if err == nil {
-		err = serve(ctx, config, env.Err)
-	}
-	if err != nil {
-		fmt.Fprintln(env.Err, err)
+		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
 	return exitOK
 }
 
 func usage(w io.Writer) {
-	fmt.Fprintf(w, "%s\n\nUsage: spire-server [--version] [--help] <command> [<args>]\n\nAvailable commands are:\n", Notice)
-	table := tabwriter.NewWriter(w, 0, 0, 4, ' ', 0)
+	fmt.Fprintf(w, "%s\n\nUsage: spire-server [--version] [--help] <command> [<args>]\n\nCommands are run -config FILE, validate -config FILE, and:\n", Notice)
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
-		fmt.Fprintf(table, "    %s\t%s\n", name, commands[name].synopsis)
+		fmt.Fprintf(w, "    %-30s%s\n", name, commands[name].synopsis)
 	}
-	fmt.Fprintf(table, "    run\tRuns the server\n    validate\tValidates a SPIRE server configuration file\n")
-	_ = table.Flush()
 }

@@ -1,161 +1,131 @@
 package cli
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	trustdomainv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/trustdomain/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// relationshipResult is one item of the answer to create or update.
-type relationshipResult interface {
-	GetStatus() *types.Status
-	GetFederationRelationship() *types.FederationRelationship
+func federationCreate(c *call) (answer, error) {
+	given, err := readRelationships(c.flag("data"))
+	if err != nil {
+		return answer{}, err
+	}
+	request := &trustdomainv1.BatchCreateFederationRelationshipRequest{FederationRelationships: given}
+	reply, a, err := ask(c, "request failed", trustdomainv1.NewTrustDomainClient(c.conn).BatchCreateFederationRelationship, request)
+	return many(a, reply.GetResults(), given, "create", "federation relationship", "federation relationships"), err
 }
 
-func federationCreate(set *flag.FlagSet) action {
-	given, out := relationshipFlags(set), outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		relationships, err := given.read(env)
+func federationUpdate(c *call) (answer, error) {
+	given, err := readRelationships(c.flag("data"))
+	if err != nil {
+		return answer{}, err
+	}
+	request := &trustdomainv1.BatchUpdateFederationRelationshipRequest{FederationRelationships: given}
+	reply, a, err := ask(c, "request failed", trustdomainv1.NewTrustDomainClient(c.conn).BatchUpdateFederationRelationship, request)
+	return many(a, reply.GetResults(), given, "update", "federation relationship", "federation relationships"), err
+}
+
+func federationShow(c *call) (answer, error) {
+	request := &trustdomainv1.GetFederationRelationshipRequest{TrustDomain: c.flag("trustDomain")}
+	_, a, err := ask(c, "error showing federation relationship", trustdomainv1.NewTrustDomainClient(c.conn).GetFederationRelationship, request)
+	return a, err
+}
+
+func federationList(c *call) (answer, error) {
+	request := &trustdomainv1.ListFederationRelationshipsRequest{}
+	_, a, err := ask(c, "error listing federation relationship", trustdomainv1.NewTrustDomainClient(c.conn).ListFederationRelationships, request)
+	return a, err
+}
+
+func federationRefresh(c *call) (answer, error) {
+	id := c.flag("id")
+	_, err := trustdomainv1.NewTrustDomainClient(c.conn).RefreshBundle(c.ctx, &trustdomainv1.RefreshBundleRequest{TrustDomain: id})
+	switch status.Code(err) {
+	case codes.OK:
+		return answer{message: &types.Status{Message: "OK"}, text: "Bundle refreshed\n"}, nil
+	case codes.NotFound:
+		return answer{}, fmt.Errorf("there is no federation relationship with trust domain %q", id)
+	default:
+		return answer{}, fmt.Errorf("failed to refresh bundle: %w", err)
+	}
+}
+
+func federationDelete(c *call) (answer, error) {
+	const failing = "failed to delete federation relationship"
+	request := &trustdomainv1.BatchDeleteFederationRelationshipRequest{TrustDomains: []string{c.flag("id")}}
+	reply, a, err := ask(c, failing, trustdomainv1.NewTrustDomainClient(c.conn).BatchDeleteFederationRelationship, request)
+	if err == nil {
+		r := reply.Results[0]
+		a.text, a.failed = "federation relationship deleted.\n", one(r.Status, fmt.Sprintf("%s %q", failing, r.TrustDomain))
+	}
+	return a, err
+}
+
+// relationship is a federation relationship as the JSON of -data has it.
+type relationship struct {
+	TrustDomain             string          `json:"trustDomain"`
+	BundleEndpointURL       string          `json:"bundleEndpointURL"`
+	BundleEndpointProfile   string          `json:"bundleEndpointProfile"`
+	EndpointSPIFFEID        string          `json:"endpointSPIFFEID"`
+	TrustDomainBundle       json.RawMessage `json:"trustDomainBundle"`
+	TrustDomainBundleFormat string          `json:"trustDomainBundleFormat"`
+}
+
+func readRelationships(path string) ([]*types.FederationRelationship, error) {
+	text, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	var document struct {
+		All []relationship `json:"federationRelationships"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		return nil, fmt.Errorf("failed to parse JSON: %w", err)
+	}
+	var all []*types.FederationRelationship
+	for i, item := range document.All {
+		one, err := item.message()
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("could not parse item %d: %w", i, err)
 		}
-		answer, err := trustdomainv1.NewTrustDomainClient(c).BatchCreateFederationRelationship(ctx, &trustdomainv1.BatchCreateFederationRelationshipRequest{FederationRelationships: relationships})
-		if err != nil {
-			return fmt.Errorf("request failed: %w", err)
-		}
-		return out.print(env, answer, func() error { return printResults(env, "create", answer.Results, relationships) })
+		all = append(all, one)
 	}
+	return all, nil
 }
 
-func federationUpdate(set *flag.FlagSet) action {
-	given, out := relationshipFlags(set), outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		relationships, err := given.read(env)
-		if err != nil {
-			return err
-		}
-		answer, err := trustdomainv1.NewTrustDomainClient(c).BatchUpdateFederationRelationship(ctx, &trustdomainv1.BatchUpdateFederationRelationshipRequest{FederationRelationships: relationships})
-		if err != nil {
-			return fmt.Errorf("request failed: %w", err)
-		}
-		return out.print(env, answer, func() error { return printResults(env, "update", answer.Results, relationships) })
+func (r *relationship) message() (*types.FederationRelationship, error) {
+	switch {
+	case r.TrustDomain == "":
+		return nil, errors.New("trust domain is required")
+	case r.BundleEndpointURL == "":
+		return nil, errors.New("bundle endpoint URL is required")
+	case r.BundleEndpointProfile != "https_spiffe":
+		return nil, fmt.Errorf("unknown bundle endpoint profile type: %q", r.BundleEndpointProfile)
+	case r.EndpointSPIFFEID == "":
+		return nil, errors.New("endpoint SPIFFE ID is required if 'https_spiffe' endpoint profile is set")
 	}
-}
-
-func printResults[R relationshipResult](env Env, verb string, results []R, asked []*types.FederationRelationship) error {
-	anyFailed := false
-	for i, r := range results {
-		if failed(r.GetStatus()) {
-			anyFailed = true
-			fmt.Fprintln(env.Out)
-			fmt.Fprintf(env.Err, "Failed to %s the following federation relationship %s:\n", verb, reason(r.GetStatus()))
-			printRelationship(env.Err, asked[i])
-			continue
-		}
-		fmt.Fprintln(env.Out)
-		printRelationship(env.Out, r.GetFederationRelationship())
+	id, err := spiffeid.FromString(r.EndpointSPIFFEID)
+	if err != nil {
+		return nil, fmt.Errorf("cannot parse bundle endpoint SPIFFE ID: %w", err)
 	}
-	if anyFailed {
-		return fmt.Errorf("failed to %s one or more federation relationships", verb)
+	m := &types.FederationRelationship{TrustDomain: r.TrustDomain, BundleEndpointUrl: r.BundleEndpointURL}
+	m.BundleEndpointProfile = &types.FederationRelationship_HttpsSpiffe{HttpsSpiffe: &types.HTTPSSPIFFEProfile{EndpointSpiffeId: r.EndpointSPIFFEID}}
+	if r.TrustDomainBundle == nil {
+		return m, nil
 	}
-	return nil
-}
-
-func printRelationship(w io.Writer, r *types.FederationRelationship) {
-	fmt.Fprintf(w, "Trust domain              : %s\n", r.TrustDomain)
-	fmt.Fprintf(w, "Bundle endpoint URL       : %s\n", r.BundleEndpointUrl)
-	if profile := r.GetHttpsSpiffe(); profile != nil {
-		fmt.Fprintf(w, "Bundle endpoint profile   : https_spiffe\nEndpoint SPIFFE ID        : %s\n", profile.EndpointSpiffeId)
-		return
+	if r.TrustDomainBundleFormat != "spiffe" {
+		return nil, fmt.Errorf("cannot parse bundle raw message: bundle format %q is unsupported", r.TrustDomainBundleFormat)
 	}
-	fmt.Fprintln(w, "Bundle endpoint profile   : https_web")
-}
-
-func federationShow(set *flag.FlagSet) action {
-	td := set.String("trustDomain", "", "The trust domain name of the federation relationship to show")
-	out := outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		if *td == "" {
-			return errors.New("a trust domain name is required")
-		}
-		r, err := trustdomainv1.NewTrustDomainClient(c).GetFederationRelationship(ctx, &trustdomainv1.GetFederationRelationshipRequest{TrustDomain: *td})
-		if err != nil {
-			return fmt.Errorf("error showing federation relationship: %w", err)
-		}
-		return out.print(env, r, func() error {
-			fmt.Fprintf(env.Out, "Found a federation relationship with trust domain %s:\n\n", *td)
-			printRelationship(env.Out, r)
-			return nil
-		})
+	// The bundle is read as that of the endpoint's trust domain; the server refuses it where the two differ.
+	if m.TrustDomainBundle, err = parseBundle(r.TrustDomainBundle, "spiffe", id.TrustDomain().Name()); err != nil {
+		return nil, fmt.Errorf("cannot parse bundle raw message: %w", err)
 	}
-}
-
-func federationList(set *flag.FlagSet) action {
-	out := outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		all, err := trustdomainv1.NewTrustDomainClient(c).ListFederationRelationships(ctx, &trustdomainv1.ListFederationRelationshipsRequest{})
-		if err != nil {
-			return fmt.Errorf("error listing federation relationship: %w", err)
-		}
-		return out.print(env, all, func() error {
-			n := len(all.FederationRelationships)
-			fmt.Fprintf(env.Out, "Found %d %s\n", n, plural(n, "federation relationship", "federation relationships"))
-			for _, r := range all.FederationRelationships {
-				fmt.Fprintln(env.Out)
-				printRelationship(env.Out, r)
-			}
-			return nil
-		})
-	}
-}
-
-func federationRefresh(set *flag.FlagSet) action {
-	id := set.String("id", "", "SPIFFE ID of the trust domain")
-	out := outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		if *id == "" {
-			return errors.New("id is required")
-		}
-		_, err := trustdomainv1.NewTrustDomainClient(c).RefreshBundle(ctx, &trustdomainv1.RefreshBundleRequest{TrustDomain: *id})
-		switch status.Code(err) {
-		case codes.OK:
-			return out.print(env, &types.Status{Message: "OK"}, func() error {
-				fmt.Fprintln(env.Out, "Bundle refreshed")
-				return nil
-			})
-		case codes.NotFound:
-			return fmt.Errorf("there is no federation relationship with trust domain %q", *id)
-		default:
-			return fmt.Errorf("failed to refresh bundle: %w", err)
-		}
-	}
-}
-
-func federationDelete(set *flag.FlagSet) action {
-	id := set.String("id", "", "SPIFFE ID of the trust domain")
-	out := outputFlag(set)
-	return func(ctx context.Context, c grpc.ClientConnInterface, env Env) error {
-		if *id == "" {
-			return errors.New("id is required")
-		}
-		answer, err := trustdomainv1.NewTrustDomainClient(c).BatchDeleteFederationRelationship(ctx, &trustdomainv1.BatchDeleteFederationRelationshipRequest{TrustDomains: []string{*id}})
-		if err != nil {
-			return fmt.Errorf("failed to delete federation relationship: %w", err)
-		}
-		return out.print(env, answer, func() error {
-			if r := answer.Results[0]; failed(r.Status) {
-				return fmt.Errorf("failed to delete federation relationship %q: %s", r.TrustDomain, r.Status.Message)
-			}
-			fmt.Fprintln(env.Out, "federation relationship deleted.")
-			return nil
-		})
-	}
+	return m, nil
 }

@@ -4,11 +4,15 @@ package conf
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/hcl/ast"
+	"github.com/hashicorp/hcl/hcl/token"
 )
+
+type unused map[string][]token.Pos
 
 // file is server.conf as it is written.
 type file struct {
@@ -16,7 +20,7 @@ type file struct {
 	Plugins      map[string]map[string]pluginBlock `hcl:"plugins"`
 	Telemetry    telemetryBlock                    `hcl:"telemetry"`
 	HealthChecks healthBlock                       `hcl:"health_checks"`
-	Unused       []string                          `hcl:",unusedKeys"`
+	Unused       unused                            `hcl:",unusedKeyPositions"`
 }
 
 type serverBlock struct {
@@ -34,7 +38,7 @@ type serverBlock struct {
 		BundleEndpoint *endpointBlock `hcl:"bundle_endpoint"`
 		FederatesWith  ast.Node       `hcl:"federates_with"`
 	} `hcl:"federation"`
-	Unused []string `hcl:",unusedKeys"`
+	Unused unused `hcl:",unusedKeyPositions"`
 }
 
 // withoutEffect are keys of the server block that SPIRE knows and the stand-in has no use for.
@@ -47,7 +51,7 @@ type subjectBlock struct {
 	Country      []string `hcl:"country"`
 	Organization []string `hcl:"organization"`
 	CommonName   string   `hcl:"common_name"`
-	Unused       []string `hcl:",unusedKeys"`
+	Unused       unused   `hcl:",unusedKeyPositions"`
 }
 
 type endpointBlock struct {
@@ -56,7 +60,7 @@ type endpointBlock struct {
 	RefreshHint string         `hcl:"refresh_hint"`
 	ACME        ast.Node       `hcl:"acme"`
 	Profile     map[string]any `hcl:"profile"`
-	Unused      []string       `hcl:",unusedKeys"`
+	Unused      unused         `hcl:",unusedKeyPositions"`
 }
 
 type pluginBlock struct {
@@ -72,12 +76,12 @@ type telemetryBlock struct {
 }
 
 type healthBlock struct {
-	ListenerEnabled bool     `hcl:"listener_enabled"`
-	BindAddress     string   `hcl:"bind_address"`
-	BindPort        string   `hcl:"bind_port"`
-	ReadyPath       string   `hcl:"ready_path"`
-	LivePath        string   `hcl:"live_path"`
-	Unused          []string `hcl:",unusedKeys"`
+	ListenerEnabled bool   `hcl:"listener_enabled"`
+	BindAddress     string `hcl:"bind_address"`
+	BindPort        string `hcl:"bind_port"`
+	ReadyPath       string `hcl:"ready_path"`
+	LivePath        string `hcl:"live_path"`
+	Unused          unused `hcl:",unusedKeyPositions"`
 }
 
 // UnknownKeys refuses a file with keys that SPIRE does not know. Its text is SPIRE's, which names them only in its log.
@@ -87,13 +91,17 @@ func (UnknownKeys) Error() string { return "unknown configuration detected" }
 
 func (f *file) checkKeys() error {
 	s := f.Server
-	unknown := slices.DeleteFunc(s.Unused, func(key string) bool { return slices.Contains(withoutEffect, key) })
-	unknown = slices.Concat(unknown, f.Unused, s.CASubject.Unused, f.HealthChecks.Unused)
+	sections := []unused{f.Unused, s.Unused, s.CASubject.Unused, f.HealthChecks.Unused}
 	if endpoint := s.Federation.BundleEndpoint; endpoint != nil {
-		unknown = append(unknown, endpoint.Unused...)
+		sections = append(sections, endpoint.Unused)
 	}
+	var unknown UnknownKeys
+	for _, section := range sections {
+		unknown = slices.AppendSeq(unknown, maps.Keys(section))
+	}
+	unknown = slices.DeleteFunc(unknown, func(key string) bool { return slices.Contains(withoutEffect, key) })
 	if len(unknown) > 0 {
-		return UnknownKeys(unknown)
+		return unknown
 	}
 	return nil
 }

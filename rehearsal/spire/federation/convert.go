@@ -19,17 +19,17 @@ func FromProto(bundle *types.Bundle) (*spiffebundle.Bundle, error) {
 		return nil, err
 	}
 	b := spiffebundle.New(td)
-	for i, authority := range bundle.X509Authorities {
+	for _, authority := range bundle.X509Authorities {
 		certificate, err := x509.ParseCertificate(authority.Asn1)
 		if err != nil {
-			return nil, fmt.Errorf("unable to parse root CA %d: %w", i, err)
+			return nil, fmt.Errorf("unable to parse X.509 authority: %w", err)
 		}
 		b.AddX509Authority(certificate)
 	}
-	for i, key := range bundle.JwtAuthorities {
+	for _, key := range bundle.JwtAuthorities {
 		public, err := x509.ParsePKIXPublicKey(key.PublicKey)
 		if err != nil {
-			return nil, fmt.Errorf("unable to parse JWT signing key %d: %w", i, err)
+			return nil, fmt.Errorf("unable to parse JWT authority: %w", err)
 		}
 		if err := b.AddJWTAuthority(key.KeyId, public); err != nil {
 			return nil, err

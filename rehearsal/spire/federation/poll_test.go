@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509/pkix"
 	"io"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"agentweave-mesh/rehearsal/spire/store"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	localauthorityv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/localauthority/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 )
 
@@ -31,19 +33,15 @@ type peer struct {
 func newPeer(t *testing.T, domain string) *peer {
 	t.Helper()
 	data := openStore(t)
-	keys, err := authority.OpenKeys("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	m, err := authority.New(authority.Config{
-		TrustDomain: spiffeid.RequireTrustDomainFromString(domain), Store: data, Keys: keys, CATTL: time.Hour, X509SVIDTTL: time.Hour,
-		Subject: authority.Subject([]string{"US"}, []string{"SPIFFE"}, ""), Now: time.Now, Log: quiet,
+		TrustDomain: spiffeid.RequireTrustDomainFromString(domain), Store: data, CATTL: time.Hour, X509SVIDTTL: time.Hour,
+		Subject: pkix.Name{Organization: []string{"SPIFFE"}}, Now: time.Now, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &peer{Manager: m}
-	p.url = serve(t, Endpoint(data, domain, 5*time.Minute, quiet), m)
+	p.url = serve(t, Endpoint(data, domain, 5*time.Minute), m)
 	return p
 }
 
@@ -70,18 +68,16 @@ func serve(t *testing.T, handler http.Handler, identity *authority.Manager) stri
 	return "https://" + listener.Addr().String()
 }
 
-func (p *peer) bundle() *types.Bundle { return p.Store.Read().Bundle(p.TrustDomain.Name()) }
+func (p *peer) bundle() *types.Bundle { return p.Store.Read().Bundles[p.TrustDomain.Name()] }
 
 // federate returns the poller of a server that has the peer's bundle, and a relationship with its domain as given.
 func federate(t *testing.T, p *peer, url, endpointID string) *Poller {
 	t.Helper()
 	data := openStore(t)
 	err := data.Update(func(s *store.State) error {
-		s.SetBundle(p.bundle())
-		s.Relationships = []*types.FederationRelationship{{
-			TrustDomain: p.TrustDomain.Name(), BundleEndpointUrl: url,
-			BundleEndpointProfile: &types.FederationRelationship_HttpsSpiffe{HttpsSpiffe: &types.HTTPSSPIFFEProfile{EndpointSpiffeId: endpointID}},
-		}}
+		s.Bundles[p.TrustDomain.Name()] = p.bundle()
+		td := p.TrustDomain.Name()
+		s.Relationships[td] = store.Relationship{TrustDomain: td, URL: url, EndpointID: endpointID}
 		return nil
 	})
 	if err != nil {
@@ -94,53 +90,55 @@ const serverOfB = "spiffe://b.example.org/spire/server"
 
 func TestPollingPicksUpARotatedPeer(t *testing.T) {
 	b := newPeer(t, "b.example.org")
-	p := federate(t, b, b.url, serverOfB)
-	polled := make(chan *types.Bundle)
-	p.Interval = func(known *types.Bundle) time.Duration {
-		polled <- known
-		return time.Millisecond
-	}
+	requests := make(chan struct{})
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Endpoint(b.Store, "b.example.org", 5*time.Minute).ServeHTTP(w, r)
+		select {
+		case requests <- struct{}{}:
+		case <-r.Context().Done():
+		}
+	}), b.Manager)
+	p := federate(t, b, url, serverOfB)
+	p.Interval, p.Tick = func(*types.Bundle) time.Duration { return 0 }, 10*time.Millisecond
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { p.Run(ctx); close(done) }()
-	if first := <-polled; len(first.X509Authorities) != 1 || first.RefreshHint != 300 {
-		t.Fatalf("%d authorities and hint %d after the first poll", len(first.X509Authorities), first.RefreshHint)
-	}
-	if _, err := b.Prepare(); err != nil {
-		t.Fatal(err)
-	}
-	// The poll after the one that may have been under way while the peer rotated has to see the new authority.
-	<-polled
-	// SPIRE drops the sequence number of what it polls.
-	if after := <-polled; len(after.X509Authorities) != 2 || after.SequenceNumber != 0 {
-		t.Fatalf("%d authorities and sequence %d after the rotation", len(after.X509Authorities), after.SequenceNumber)
+	<-requests
+	b.prepare(t)
+	for len(p.Store.Read().Bundles["b.example.org"].X509Authorities) < 2 {
+		<-requests
 	}
 	stop()
-	for {
-		select {
-		case <-polled:
-		case <-done:
-			return
-		}
+	<-done
+	// SPIRE drops the sequence number of what it polls.
+	if after := p.Store.Read().Bundles["b.example.org"]; after.SequenceNumber != 0 || after.RefreshHint != 300 {
+		t.Fatalf("sequence %d and hint %d after the rotation", after.SequenceNumber, after.RefreshHint)
 	}
+}
+
+// prepare makes the peer publish a second authority.
+func (p *peer) prepare(t *testing.T) *authority.Local {
+	t.Helper()
+	local := &authority.Local{Manager: p.Manager}
+	if _, err := local.PrepareX509Authority(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return local
 }
 
 func TestAPeerThatRotatedTwiceIsRefusedUntilItIsBootstrappedAgain(t *testing.T) {
 	b := newPeer(t, "b.example.org")
 	p := federate(t, b, b.url, serverOfB)
-	old := b.State().Current.AuthorityID
-	next, err := b.Prepare()
-	if err != nil {
+	local := b.prepare(t)
+	pair := b.Store.Read().X509
+	if _, err := local.ActivateX509Authority(t.Context(), &localauthorityv1.ActivateX509AuthorityRequest{AuthorityId: pair.Next.ID}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Activate(next.AuthorityID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Taint(old); err != nil {
+	if _, err := local.TaintX509Authority(t.Context(), &localauthorityv1.TaintX509AuthorityRequest{AuthorityId: pair.Current.ID}); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, p, b, "certificate signed by unknown authority")
-	if err := p.Store.Update(func(s *store.State) error { s.SetBundle(b.bundle()); return nil }); err != nil {
+	if err := p.Store.Update(func(s *store.State) error { s.Bundles["b.example.org"] = b.bundle(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Refresh(t.Context(), "b.example.org"); err != nil {
@@ -150,12 +148,12 @@ func TestAPeerThatRotatedTwiceIsRefusedUntilItIsBootstrappedAgain(t *testing.T) 
 
 func refused(t *testing.T, p *Poller, b *peer, why string) {
 	t.Helper()
-	before := p.Store.Read().Bundle(b.TrustDomain.Name())
+	before := p.Store.Read().Bundles[b.TrustDomain.Name()]
 	managed, err := p.Refresh(t.Context(), b.TrustDomain.Name())
 	if !managed || err == nil || !strings.Contains(err.Error(), why) {
 		t.Fatalf("want a refusal with %q, got managed %v and %v", why, managed, err)
 	}
-	after := p.Store.Read().Bundle(b.TrustDomain.Name())
+	after := p.Store.Read().Bundles[b.TrustDomain.Name()]
 	if len(before.X509Authorities) != len(after.X509Authorities) || !bytes.Equal(before.X509Authorities[0].Asn1, after.X509Authorities[0].Asn1) {
 		t.Fatal("the stored bundle has changed all the same")
 	}
@@ -205,19 +203,20 @@ func TestABundleOfADeletedRelationshipDoesNotComeBack(t *testing.T) {
 	var p *Poller
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := p.Store.Update(func(s *store.State) error {
-			s.Relationships, s.Bundles = nil, nil
+			clear(s.Relationships)
+			clear(s.Bundles)
 			return nil
 		})
 		if err != nil {
 			t.Error(err)
 		}
-		Endpoint(b.Store, "b.example.org", time.Minute, quiet).ServeHTTP(w, r)
+		Endpoint(b.Store, "b.example.org", time.Minute).ServeHTTP(w, r)
 	}), b.Manager)
 	p = federate(t, b, url, serverOfB)
 	if _, err := p.Refresh(t.Context(), "b.example.org"); err != nil {
 		t.Fatal(err)
 	}
-	if p.Store.Read().Bundle("b.example.org") != nil {
+	if p.Store.Read().Bundles["b.example.org"] != nil {
 		t.Fatal("the bundle is back")
 	}
 }

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
 	"agentweave-mesh/rehearsal/spire/api"
@@ -27,20 +25,17 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// Run serves until the context ends and then returns nil. Its log goes to the file of the configuration, else to standard.
-func Run(ctx context.Context, c *conf.Config, standard io.Writer) error {
-	log, closeLog, err := logger(c, standard)
+// Run serves until the context ends and then returns nil. Its log goes to standard error.
+func Run(ctx context.Context, c *conf.Config) error {
+	log, err := logger(c)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
 	log.Warn(cli.Notice, "version", cli.Version)
 	for _, warning := range c.Warnings {
 		log.Warn(warning)
 	}
-	for _, plugin := range c.IgnoredPlugins {
-		log.Info("Plugin accepted and ignored by the stand-in", "plugin", plugin)
-	}
+	log.Info("Plugins accepted and ignored by the stand-in", "plugins", c.IgnoredPlugins)
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return fmt.Errorf("failed to create data directory: %w", err)
 	}
@@ -48,19 +43,13 @@ func Run(ctx context.Context, c *conf.Config, standard io.Writer) error {
 	if err != nil {
 		return err
 	}
-	keys, err := authority.OpenKeys(c.KeysPath)
-	if err != nil {
-		return err
-	}
 	authorities, err := authority.New(authority.Config{
-		TrustDomain: c.TrustDomain, Store: data, Keys: keys, CATTL: c.CATTL, X509SVIDTTL: c.X509SVIDTTL, Now: time.Now, Log: log,
-		Subject: authority.Subject(c.CASubject.Country, c.CASubject.Organization, c.CASubject.CommonName),
+		TrustDomain: c.TrustDomain, Store: data, CATTL: c.CATTL, X509SVIDTTL: c.X509SVIDTTL, Subject: c.CASubject, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	poller := federation.NewPoller(data, log)
-	s := &services{config: c, log: log, data: data, authorities: authorities, poller: poller, started: time.Now()}
+	s := &services{config: c, log: log, data: data, authorities: authorities, started: time.Now(), ended: make(chan error, 8)}
 	return s.run(ctx)
 }
 
@@ -69,46 +58,36 @@ type services struct {
 	log         *slog.Logger
 	data        *store.Store
 	authorities *authority.Manager
-	poller      *federation.Poller
 	started     time.Time
 
-	group   sync.WaitGroup
 	closers []func()
-	failed  chan error
+	// ended has the error of a listener that ended.
+	ended chan error
 }
 
 func (s *services) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	s.failed = make(chan error, 8)
-	err := s.listen()
-	if err == nil {
-		s.group.Go(func() { s.poller.Run(ctx) })
-		s.group.Go(func() { s.rotate(ctx) })
-		select {
-		case <-ctx.Done():
-		case err = <-s.failed:
+	defer stop()
+	poller := federation.NewPoller(s.data, s.log)
+	err := s.listen(poller)
+	defer func() {
+		for _, closeOne := range s.closers {
+			closeOne()
 		}
-	}
-	stop()
-	for _, closeOne := range s.closers {
-		closeOne()
-	}
-	s.group.Wait()
+	}()
 	if err != nil {
-		s.log.Error("Server crashed", "error", err)
 		return err
 	}
-	s.log.Info("Server stopped gracefully")
-	return nil
-}
-
-func (s *services) rotate(ctx context.Context) {
+	go poller.Run(ctx)
 	ticker := time.NewTicker(authority.RotateInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			s.log.Info("Server stopped gracefully")
+			return nil
+		case err := <-s.ended:
+			return err
 		case <-ticker.C:
 			if err := s.authorities.Rotate(); err != nil {
 				s.log.Error("Unable to rotate authorities", "error", err)
@@ -117,78 +96,57 @@ func (s *services) rotate(ctx context.Context) {
 	}
 }
 
-// listen opens every listener before anything is served, so that a port in use is told of at once.
-func (s *services) listen() error {
+func (s *services) listen(poller *federation.Poller) error {
 	c := s.config
-	operations := &api.Service{TrustDomain: c.TrustDomain, Store: s.data, Authorities: s.authorities, Poller: s.poller}
 	local := grpc.NewServer()
-	operations.Register(local)
+	(&api.Service{TrustDomain: c.TrustDomain, Store: s.data, Authorities: s.authorities, Poller: poller}).Register(local)
 	socket, err := listenUnix(c.SocketPath)
 	if err != nil {
 		return err
 	}
-	s.serveGRPC(local, socket)
+	s.serve(local, local.Stop, socket)
 
 	identity := &tls.Config{GetCertificate: s.authorities.ServerSVID, MinVersion: tls.VersionTLS12}
 	// Agents would use this port. The stand-in serves none, but holds the port and shows its SVID there, as SPIRE does.
-	remote, err := net.Listen("tcp", c.BindAddress)
+	remote := grpc.NewServer(grpc.Creds(credentials.NewTLS(identity)))
+	listener, err := net.Listen("tcp", c.BindAddress)
 	if err != nil {
 		return err
 	}
-	s.serveGRPC(grpc.NewServer(grpc.Creds(credentials.NewTLS(identity))), remote)
+	s.serve(remote, remote.Stop, listener)
 
-	if c.Endpoint != nil {
-		handler := federation.Endpoint(s.data, c.TrustDomain.Name(), c.Endpoint.RefreshHint, s.log)
-		if err := s.serveHTTP(c.Endpoint.Address, handler, identity); err != nil {
-			return err
-		}
-		s.log.Info("Serving bundle endpoint", "addr", c.Endpoint.Address, "refresh_hint", c.Endpoint.RefreshHint)
-	}
+	health := http.NewServeMux()
 	if c.HealthAddress != "" {
-		mux := http.NewServeMux()
-		mux.HandleFunc(c.LivePath, healthy)
-		mux.HandleFunc(c.ReadyPath, healthy)
-		if err := s.serveHTTP(c.HealthAddress, mux, nil); err != nil {
-			return err
-		}
-		s.log.Info("Serving health checks", "address", c.HealthAddress)
+		health.HandleFunc(c.LivePath, healthy)
+		health.HandleFunc(c.ReadyPath, healthy)
 	}
-	if c.MetricsAddress != "" {
-		if err := s.serveHTTP(c.MetricsAddress, s.metrics(), nil); err != nil {
-			return err
-		}
-		s.log.Info("Serving metrics", "address", c.MetricsAddress)
-	}
-	s.log.Info("Starting Server APIs", "address", c.BindAddress, "socket", c.SocketPath)
-	return nil
+	return errors.Join(
+		s.serveHTTP("bundle endpoint", c.EndpointAddress, federation.Endpoint(s.data, c.TrustDomain.Name(), c.RefreshHint), identity),
+		s.serveHTTP("health checks", c.HealthAddress, health, nil),
+		s.serveHTTP("metrics", c.MetricsAddress, http.HandlerFunc(s.metrics), nil),
+	)
 }
 
-func (s *services) serveGRPC(server *grpc.Server, listener net.Listener) {
-	s.closers = append(s.closers, server.Stop)
-	s.group.Go(func() {
-		if err := server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			s.failed <- err
-		}
-	})
+func (s *services) serve(server interface{ Serve(net.Listener) error }, stop func(), listener net.Listener) {
+	s.closers = append(s.closers, stop)
+	go func() { s.ended <- server.Serve(listener) }()
 }
 
-func (s *services) serveHTTP(address string, handler http.Handler, identity *tls.Config) error {
+// serveHTTP serves at an address, unless it is empty: over TLS where there is an identity.
+func (s *services) serveHTTP(what, address string, handler http.Handler, identity *tls.Config) error {
+	if address == "" {
+		return nil
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	if identity != nil {
-		identity = identity.Clone()
-		identity.NextProtos = []string{"h2", "http/1.1"}
 		listener = tls.NewListener(listener, identity)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	s.closers = append(s.closers, func() { _ = server.Close() })
-	s.group.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	})
+	s.serve(server, func() { _ = server.Close() }, listener)
+	s.log.Info("Serving "+what, "address", address)
 	return nil
 }
 
@@ -199,14 +157,17 @@ func healthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 func listenUnix(path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("create UDS listener: %w", err)
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		// A socket that a killed server left behind is in the way of the next one.
+		if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
 	}
-	// A socket that a killed server left behind is in the way of the next one.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("create UDS listener: %w", err)
+	var listener net.Listener
+	if err == nil {
+		listener, err = net.Listen("unix", path)
 	}
-	listener, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("create UDS listener: %w", err)
 	}
@@ -214,27 +175,14 @@ func listenUnix(path string) (net.Listener, error) {
 	return listener, os.Chmod(path, 0o770)
 }
 
-func logger(c *conf.Config, standard io.Writer) (*slog.Logger, func(), error) {
+func logger(c *conf.Config) (*slog.Logger, error) {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(strings.ReplaceAll(c.LogLevel, "warning", "warn"))); err != nil {
-		return nil, nil, fmt.Errorf("could not start logger: not a valid log level: %q", c.LogLevel)
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return nil, fmt.Errorf("could not start logger: not a valid log level: %q", c.LogLevel)
 	}
-	closeLog := func() {}
-	if c.LogFile != "" {
-		file, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-		if err != nil {
-			return nil, nil, err
-		}
-		standard, closeLog = file, func() { _ = file.Close() }
-	}
-	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.LevelKey {
-			a.Value = slog.StringValue(strings.ReplaceAll(strings.ToLower(a.Value.String()), "warn", "warning"))
-		}
-		return a
-	}}
+	options := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(standard, options)), closeLog, nil
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
 	}
-	return slog.New(slog.NewTextHandler(standard, options)), closeLog, nil
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
 }

@@ -37,12 +37,8 @@ type Authority struct {
 // Pair is the authority in use and the one before or after it, which has no status where there is none.
 type Pair struct{ Current, Next Authority }
 
-// Relationship is a federation relationship; the bundle it keeps up to date is in State.Bundles.
-type Relationship struct {
-	TrustDomain, URL string
-	// EndpointID is the SPIFFE id of an https_spiffe endpoint; empty for https_web.
-	EndpointID string
-}
+// Relationship is a federation relationship with an https_spiffe endpoint; the bundle it keeps up to date is in State.Bundles.
+type Relationship struct{ TrustDomain, URL, EndpointID string }
 
 // State is everything there is. Bundles and relationships are by name of trust domain, entries by id.
 type State struct {

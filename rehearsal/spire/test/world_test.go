@@ -150,7 +150,7 @@ func (a answer) String() string {
 func (c *cloud) do(stdin string, args ...string) answer {
 	c.t.Helper()
 	withSocket := args
-	if args[0] != "validate" {
+	if args[0] != "validate" && args[0] != "run" {
 		withSocket = append(append([]string{}, args...), "-socketPath", c.path("api.sock"))
 	}
 	return execute(c.t, c.client, stdin, withSocket...)

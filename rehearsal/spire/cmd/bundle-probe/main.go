@@ -30,14 +30,21 @@ func run() error {
 	path := flag.String("bundle", "-", "File of the bundle to authenticate with, in SPIFFE JSON form; - reads standard input")
 	timeout := flag.Duration("timeout", 10*time.Second, "How long to wait for the endpoint")
 	flag.Parse()
-	if *url == "" || *text == "" {
-		return errors.New("-url and -id are required")
+	if *url == "" {
+		return errors.New("-url is required")
 	}
 	id, err := spiffeid.FromString(*text)
 	if err != nil {
 		return fmt.Errorf("-id %q: %w", *text, err)
 	}
-	known, err := read(*path)
+	file := os.Stdin
+	if *path != "-" {
+		if file, err = os.Open(*path); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	known, err := io.ReadAll(file)
 	if err != nil {
 		return err
 	}
@@ -50,11 +57,4 @@ func run() error {
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(report)
-}
-
-func read(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(os.Stdin)
-	}
-	return os.ReadFile(path)
 }
