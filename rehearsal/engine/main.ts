@@ -48,21 +48,25 @@ async function main(): Promise<void> {
       refresh: { type: "boolean", default: false },
     },
   });
-  const operation = positionals[0];
+  const operation = positionals[0] ?? "";
+  if (!["preview", "up", "refresh", "destroy"].includes(operation)) {
+    throw new Error(`no operation ${operation}: preview, up, refresh or destroy`);
+  }
   if (!values.config || !values.state) throw new Error("--config and --state must be given");
 
   const preview = operation === "preview";
   const engine = new Engine(new State(values.state), preview);
-  if (operation === "refresh" || values.refresh) await engine.refresh();
+  if (operation === "refresh" || values.refresh) {
+    await engine.refresh().catch((error: Error) => engine.fail("refresh", error));
+  }
   // An exception inside an `apply` reaches nobody else. What the SDK rejects after a failed step is no news.
   process.on("unhandledRejection", (reason) => {
     if (engine.failures.length === 0) engine.fail("the program", reason as Error);
   });
+  const unread = engine.failures.length > 0; // what is there is not known, so nothing is changed
   let outputs = {};
-  if (operation === "up" || preview) {
+  if (!unread && (operation === "up" || preview)) {
     outputs = await runProgram(engine, values.stack, stackConfig(values.config), preview);
-  } else if (operation !== "refresh" && operation !== "destroy") {
-    throw new Error(`no operation ${operation}: preview, up, refresh or destroy`);
   }
   if (operation !== "refresh" && engine.failures.length === 0) await engine.deleteUnseen();
   process.send?.({ changes: engine.changes, outputs: plain(outputs) });

@@ -1,4 +1,6 @@
 // Ends a run with one plain line that any CI can read.
+import process from "node:process";
+
 export default class Summary {
   onRunComplete(_contexts, results) {
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = results;
