@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { load } from "js-yaml";
 import { overlaps } from "../../components/network/cidr";
 import { ConfigError, loadConfig, parseConfig, type MeshConfig } from "../../infra/config";
 import { stackFileSchema } from "../../infra/config/json-schema";
 import { PROVIDERS } from "../../infra/config/clouds";
 import { formatPath } from "../../infra/config/problem";
+import { stackConfig } from "../support/stack";
 
 const root = path.resolve(__dirname, "../..");
 let dir: string;
@@ -383,15 +383,10 @@ test("the JSON Schema for editors is up to date (npm run schema)", () => {
   expect(written).toEqual(JSON.parse(JSON.stringify(stackFileSchema())));
 });
 
-test.each(["dev", "rehearsal"])(
+test.each(["dev", "prod", "rehearsal"])(
   "stack %s has no problem but a kubeconfig that is yet to be written",
   (stack) => {
-    const file = load(readFileSync(path.join(root, `Pulumi.${stack}.yaml`), "utf8")) as {
-      config: Record<string, unknown>;
-    };
-    const own = Object.entries(file.config).filter(([key]) => key.startsWith("agentweave-mesh:"));
-    const raw = Object.fromEntries(own.map(([key, value]) => [key.slice("agentweave-mesh:".length), value]));
-    const problems = problemsOf(() => parse(raw));
+    const problems = problemsOf(() => parse(stackConfig(stack)));
     expect(problems.filter((text) => !/^clouds\.\w+\.kubeconfig: there is no file/.test(text))).toEqual([]);
     expect(problems).toHaveLength(stack === "rehearsal" ? 3 : 0);
   },

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks";
 import { contains } from "../../../components/network/cidr";
+import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
 import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: AksClusterArgs = {
@@ -20,33 +21,8 @@ const ARGS: AksClusterArgs = {
   tags: { environment: "test" },
 };
 
-const USER_KUBECONFIG = `
-apiVersion: v1
-kind: Config
-clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: Q0E=}}]
-users: [{name: clusterUser, user: {token: a-token-of-azure}}]
-contexts: [{name: agentweave-azure, context: {cluster: agentweave-azure, user: clusterUser}}]
-`;
-
-const CALLER = "azure-native:authorization:getClientConfig";
-
-const FAKES: Fakes = {
-  outputs: {
-    "azure-native:resources:ResourceGroup": { name: "agentweave-rg" },
-    "azure-native:containerservice:ManagedCluster": { name: "agentweave-azure" },
-    "azure-native:network:VirtualNetwork": { name: "the-vnet" },
-    "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
-  },
-  calls: {
-    [CALLER]: { objectId: "the-caller", clientId: "an-application", subscriptionId: "a-subscription" },
-    "azure-native:containerservice:listManagedClusterUserCredentials": {
-      kubeconfigs: [{ name: "clusterUser", value: Buffer.from(USER_KUBECONFIG).toString("base64") }],
-    },
-  },
-};
-
 const build = (args: Partial<AksClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
-  record(() => new AksCluster("azure", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+  record(() => new AksCluster("azure", { ...ARGS, ...args }), { ...AZURE, ...fakes });
 
 const CLUSTER = "azure-native:containerservice:ManagedCluster";
 const ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment";
@@ -133,7 +109,7 @@ describe("AksCluster", () => {
   ])("lets %s who makes the cluster administer it", async (_, clientId, principalType) => {
     const [, other] = await build(
       {},
-      { calls: { ...FAKES.calls, [CALLER]: { ...FAKES.calls![CALLER], clientId } } },
+      { calls: { ...AZURE.calls, [CALLER]: { ...AZURE.calls[CALLER], clientId } } },
     );
     expect(other.one(ROLE_ASSIGNMENT, "azure-administrator").inputs).toEqual({
       scope: "azure-group-id",
@@ -211,7 +187,7 @@ describe("AksCluster", () => {
   });
 
   it("previews when nothing is known yet, and asks Azure for no credentials of what is not there", async () => {
-    const [, preview] = await build({}, { preview: true, calls: { [CALLER]: FAKES.calls![CALLER]! } });
+    const [, preview] = await build({}, { preview: true, calls: { [CALLER]: AZURE.calls[CALLER] } });
     expect(preview.resources.map((r) => r.type).sort()).toEqual(made.resources.map((r) => r.type).sort());
   });
 });

@@ -4,6 +4,7 @@ import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks"
 import { amiType } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
+import { AWS } from "../../support/clouds";
 import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: EksClusterArgs = {
@@ -16,30 +17,8 @@ const ARGS: EksClusterArgs = {
   tags: { environment: "test" },
 };
 
-const FAKES: Fakes = {
-  outputs: {
-    "eks:index:Cluster": {
-      eksCluster: {
-        name: "agentweave-aws",
-        endpoint: "https://ABC.eks.example",
-        certificateAuthority: { data: "Q0E=" },
-      },
-      oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
-      oidcIssuer: "oidc.eks.example/id/ABC",
-    },
-    "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
-    "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
-    "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
-  },
-  calls: {
-    "aws:index/getAvailabilityZones:getAvailabilityZones": {
-      names: ["us-east-1a", "us-east-1b", "us-east-1c"],
-    },
-  },
-};
-
 const build = (args: Partial<EksClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
-  record(() => new EksCluster("aws", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+  record(() => new EksCluster("aws", { ...ARGS, ...args }), { ...AWS, ...fakes });
 
 let cluster: EksCluster;
 let made: Recording;

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { GkeCluster, type GkeClusterArgs } from "../../../components/clouds/gke";
+import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
 import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
 
 const ARGS: GkeClusterArgs = {
@@ -19,20 +20,8 @@ const ARGS: GkeClusterArgs = {
   tags: { environment: "test" },
 };
 
-const ACCOUNT = "agentweave-gcp-nodes@your-project-id.iam.gserviceaccount.com";
-
-const FAKES: Fakes = {
-  outputs: {
-    "gcp:container/cluster:Cluster": {
-      endpoint: "203.0.113.7",
-      masterAuth: { clusterCaCertificate: "Q0E=" },
-    },
-    "gcp:serviceaccount/account:Account": { email: ACCOUNT, member: `serviceAccount:${ACCOUNT}` },
-  },
-};
-
 const build = (args: Partial<GkeClusterArgs> = {}, fakes: Partial<Fakes> = {}) =>
-  record(() => new GkeCluster("gcp", { ...ARGS, ...args }), { ...FAKES, ...fakes });
+  record(() => new GkeCluster("gcp", { ...ARGS, ...args }), { ...GCP, ...fakes });
 
 const CLUSTER = "gcp:container/cluster:Cluster";
 const NODE_POOL = "gcp:container/nodePool:NodePool";

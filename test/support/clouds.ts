@@ -1,0 +1,66 @@
+// What the three clouds answer under mocks, as far as a cluster needs it.
+import type { Fakes } from "./recorder";
+
+/** Amazon EKS. */
+export const AWS = {
+  outputs: {
+    "eks:index:Cluster": {
+      eksCluster: {
+        name: "agentweave-aws",
+        endpoint: "https://ABC.eks.example",
+        certificateAuthority: { data: "Q0E=" },
+      },
+      oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
+      oidcIssuer: "oidc.eks.example/id/ABC",
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
+    "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
+    "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
+  },
+  calls: {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+      names: ["us-east-1a", "us-east-1b", "us-east-1c"],
+    },
+  },
+} satisfies Fakes;
+
+/** Service account of GKE's nodes. */
+export const GCP_ACCOUNT = "agentweave-gcp-nodes@your-project-id.iam.gserviceaccount.com";
+
+/** Google Kubernetes Engine. */
+export const GCP = {
+  outputs: {
+    "gcp:container/cluster:Cluster": {
+      endpoint: "203.0.113.7",
+      masterAuth: { clusterCaCertificate: "Q0E=" },
+    },
+    "gcp:serviceaccount/account:Account": { email: GCP_ACCOUNT, member: `serviceAccount:${GCP_ACCOUNT}` },
+  },
+} satisfies Fakes;
+
+/** Function that tells who calls Azure: known at a first preview already. */
+export const AZURE_CALLER = "azure-native:authorization:getClientConfig";
+
+const AZURE_KUBECONFIG = `
+apiVersion: v1
+kind: Config
+clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: Q0E=}}]
+users: [{name: clusterUser, user: {token: a-token-of-azure}}]
+contexts: [{name: agentweave-azure, context: {cluster: agentweave-azure, user: clusterUser}}]
+`;
+
+/** Azure Kubernetes Service. */
+export const AZURE = {
+  outputs: {
+    "azure-native:resources:ResourceGroup": { name: "agentweave-rg" },
+    "azure-native:containerservice:ManagedCluster": { name: "agentweave-azure" },
+    "azure-native:network:VirtualNetwork": { name: "the-vnet" },
+    "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
+  },
+  calls: {
+    [AZURE_CALLER]: { objectId: "the-caller", clientId: "an-application", subscriptionId: "a-subscription" },
+    "azure-native:containerservice:listManagedClusterUserCredentials": {
+      kubeconfigs: [{ name: "clusterUser", value: Buffer.from(AZURE_KUBECONFIG).toString("base64") }],
+    },
+  },
+} satisfies Fakes;

@@ -1,0 +1,237 @@
+import * as path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { RegistrationEntry } from "../../components/trust/resources";
+import { parseConfig } from "../../infra/config";
+import { AgentMesh } from "../../infra/mesh";
+import { AWS, AZURE, AZURE_CALLER, GCP } from "../support/clouds";
+import { record, type Fakes, type Recording, type Registered, unwrapSecret } from "../support/recorder";
+import { stackConfig } from "../support/stack";
+
+const CLOUDS = ["aws", "gcp", "azure"];
+const PAIRS = CLOUDS.flatMap((target) =>
+  CLOUDS.filter((source) => source !== target).map((source) => ({ target, source })),
+);
+const DYNAMIC = "pulumi-nodejs:dynamic/agentweave/trust:";
+const BUNDLE = `${DYNAMIC}TrustBundle`;
+const RELATIONSHIP = `${DYNAMIC}FederationRelationship`;
+const ENTRY = `${DYNAMIC}RegistrationEntry`;
+const PROVIDER = "pulumi:providers:kubernetes";
+const SERVICE = "kubernetes:core/v1:Service";
+const STATEFUL_SET = "kubernetes:apps/v1:StatefulSet";
+
+const FAKES: Fakes = {
+  outputs: {
+    ...AWS.outputs,
+    ...GCP.outputs,
+    ...AZURE.outputs,
+    [SERVICE]: { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
+  },
+  calls: { ...AWS.calls, ...AZURE.calls },
+};
+
+/** The dev stack in a project of one's own, and a workload in AWS that trusts the other clouds. */
+function stand(fakes: Fakes) {
+  const raw = stackConfig("dev") as { clouds: { gcp: object } };
+  const clouds = { ...raw.clouds, gcp: { ...raw.clouds.gcp, project: "a-project-of-mine" } };
+  const context = { stack: "dev", projectDir: path.resolve(__dirname, "../..") };
+  const config = parseConfig({ ...raw, clouds }, context);
+  return record(() => {
+    const mesh = new AgentMesh("mesh", config);
+    new RegistrationEntry("workload", {
+      target: mesh.clouds[0]!.spire.server.target,
+      spiffeId: "spiffe://aws.example.org/workload",
+      parentId: "spiffe://aws.example.org/node/agentweave-aws",
+      selectors: ["k8s:ns:default"],
+      federatesWith: mesh.federation.relationshipsOf("aws"),
+    });
+    return mesh;
+  }, fakes);
+}
+
+let made: Recording;
+beforeAll(async () => {
+  [, made] = await stand(FAKES);
+});
+
+const server = (cloud: string) => made.one(STATEFUL_SET, `${cloud}-spire-server`);
+const endpoint = (cloud: string) => made.one(SERVICE, `${cloud}-spire-server-federation`);
+const bundle = (cloud: string) => made.one(BUNDLE, `${cloud}-bundle`);
+const relationship = (target: string, source: string) => made.one(RELATIONSHIP, `${target}-trusts-${source}`);
+
+/** How many resources of each type there are, but for components, which only group others. */
+function counts({ resources }: Recording): Record<string, number> {
+  const result: Record<string, number> = {};
+  for (const { type } of resources.filter((r) => !r.type.startsWith("agentweave:")))
+    result[type] = (result[type] ?? 0) + 1;
+  return result;
+}
+
+/** Inputs that hold a kubeconfig, whichever resource they belong to. */
+function kubeconfigs(resources: readonly Registered[]): [string, unknown][] {
+  return resources.flatMap(({ name, inputs }) =>
+    Object.entries(inputs)
+      .filter(([key]) => /kubeconfig$/i.test(key))
+      .map(([key, value]): [string, unknown] => [`${name}.${key}`, value]),
+  );
+}
+
+describe("the mesh of the dev stack", () => {
+  it("is these resources, with the workload's entry", () => {
+    expect(counts(made)).toEqual({
+      "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": 1,
+      "aws:ec2/eip:Eip": 1,
+      "aws:ec2/internetGateway:InternetGateway": 1,
+      "aws:ec2/launchTemplate:LaunchTemplate": 1,
+      "aws:ec2/natGateway:NatGateway": 1,
+      "aws:ec2/route:Route": 2,
+      "aws:ec2/routeTable:RouteTable": 2,
+      "aws:ec2/routeTableAssociation:RouteTableAssociation": 4,
+      "aws:ec2/subnet:Subnet": 4,
+      "aws:ec2/vpc:Vpc": 1,
+      "aws:eks/addon:Addon": 3,
+      "aws:eks/nodeGroup:NodeGroup": 1,
+      "aws:iam/role:Role": 2,
+      "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 4,
+      "aws:kms/key:Key": 1,
+      "azure-native:authorization:RoleAssignment": 2,
+      "azure-native:containerservice:ManagedCluster": 1,
+      "azure-native:managedidentity:UserAssignedIdentity": 1,
+      "azure-native:network:Subnet": 1,
+      "azure-native:network:VirtualNetwork": 1,
+      "azure-native:resources:ResourceGroup": 1,
+      "eks:index:Cluster": 1,
+      "gcp:compute/network:Network": 1,
+      "gcp:compute/router:Router": 1,
+      "gcp:compute/routerNat:RouterNat": 1,
+      "gcp:compute/subnetwork:Subnetwork": 1,
+      "gcp:container/cluster:Cluster": 1,
+      "gcp:container/nodePool:NodePool": 1,
+      "gcp:projects/iAMMember:IAMMember": 5,
+      "gcp:serviceaccount/account:Account": 1,
+      "kubernetes:apps/v1:DaemonSet": 6,
+      "kubernetes:apps/v1:StatefulSet": 3,
+      "kubernetes:core/v1:ConfigMap": 6,
+      "kubernetes:core/v1:Namespace": 6,
+      "kubernetes:core/v1:Service": 6,
+      "kubernetes:core/v1:ServiceAccount": 9,
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": 6,
+      "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": 6,
+      "kubernetes:rbac.authorization.k8s.io/v1:Role": 3,
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 3,
+      "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
+      "kubernetes:storage.k8s.io/v1:StorageClass": 1,
+      "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
+      "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 4,
+      "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": 3,
+      "pulumi:providers:aws": 1,
+      "pulumi:providers:gcp": 1,
+      "pulumi:providers:kubernetes": 3,
+    });
+  });
+
+  it("has the clusters in the region, project and location of the configuration", () => {
+    expect(made.one("pulumi:providers:aws").inputs.region).toBe("us-east-1");
+    expect(made.one("pulumi:providers:gcp").inputs.project).toBe("a-project-of-mine");
+    expect(made.one("gcp:container/cluster:Cluster").inputs.location).toBe("us-central1-a");
+    expect(made.one("azure-native:containerservice:ManagedCluster").inputs.location).toBe("eastus");
+  });
+
+  it.each(CLOUDS)("puts SPIRE of %s, and nothing of another cloud, into its cluster", (cloud) => {
+    const { urn } = made.one(PROVIDER, `${cloud}-kubernetes`);
+    const inCluster = made.resources.filter((r) => r.provider.startsWith(`${urn}::`));
+    const ofCloud = made.resources.filter(
+      ({ type, name }) => type.startsWith("kubernetes:") && name.startsWith(`${cloud}-`),
+    );
+    const names = (resources: Registered[]) => resources.map(({ name }) => name).sort();
+    expect(names(inCluster)).toEqual(names(ofCloud));
+    expect(names(ofCloud)).toEqual(
+      expect.arrayContaining(["server", "agent", "csi-driver"].map((part) => `${cloud}-spire-${part}`)),
+    );
+  });
+
+  it("names every node of a cloud by an alias of that cloud's own trust domain", () => {
+    for (const cloud of CLOUDS) {
+      expect(made.one(ENTRY, `${cloud}-node-alias`).inputs).toMatchObject({
+        target: { cloud, trustDomain: `${cloud}.example.org` },
+        parentId: `spiffe://${cloud}.example.org/spire/server`,
+        selectors: [`k8s_psat:cluster:agentweave-${cloud}`],
+        federatesWith: [],
+      });
+    }
+  });
+
+  it.each(PAIRS)("has $target trust $source at the address of its load balancer", ({ target, source }) => {
+    const made = relationship(target, source);
+    expect(made.inputs).toMatchObject({
+      target: { cloud: target, trustDomain: `${target}.example.org` },
+      source: { cloud: source, trustDomain: `${source}.example.org` },
+      bundleEndpointUrl: "https://lb.example.com:8443",
+    });
+    expect(made.dependencies).toContain(endpoint(source).urn);
+  });
+
+  it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
+    const found = kubeconfigs(made.resources);
+    // A provider, a bundle and an alias of each cloud, the workload's entry, and two of each relationship.
+    expect(found).toHaveLength(3 * CLOUDS.length + 1 + 2 * PAIRS.length);
+    for (const [place, value] of found) {
+      expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);
+    }
+    const contextOf = (resource: Registered, key: string) =>
+      (JSON.parse(unwrapSecret(resource.inputs[key])) as { "current-context": string })["current-context"];
+    for (const { target, source } of PAIRS) {
+      expect(contextOf(relationship(target, source), "targetKubeconfig")).toBe(`${target}-cluster`);
+      expect(contextOf(relationship(target, source), "sourceKubeconfig")).toBe(`${source}-cluster`);
+    }
+  });
+});
+
+describe("on destroy", () => {
+  const expectOrder = (...order: Registered[]) => {
+    for (const [index, then] of order.slice(1).entries()) {
+      const first = order[index]!;
+      expect(`${first.name} before ${then.name}: ${made.leavesBefore(first, then)}`).toBe(
+        `${first.name} before ${then.name}: true`,
+      );
+    }
+  };
+
+  it.each(PAIRS)("that $target trusts $source ends before both servers go", ({ target, source }) => {
+    for (const cloud of [target, source]) {
+      expectOrder(relationship(target, source), bundle(cloud), server(cloud));
+      expectOrder(bundle(cloud), endpoint(cloud));
+    }
+  });
+
+  it.each(CLOUDS)("the node alias of %s leaves before the server that holds it", (cloud) => {
+    expectOrder(made.one(ENTRY, `${cloud}-node-alias`), bundle(cloud), server(cloud));
+  });
+
+  it("a federated entry leaves before the relationships that it names, and waits for no others", () => {
+    const entry = made.one(ENTRY, "workload");
+    for (const { target, source } of PAIRS) {
+      expect([target, source, made.leavesBefore(entry, relationship(target, source))]).toEqual([
+        target,
+        source,
+        target === "aws",
+      ]);
+    }
+  });
+
+  it.each([
+    ["aws", "aws:eks/nodeGroup:NodeGroup"],
+    ["gcp", "gcp:container/nodePool:NodePool"],
+    ["azure", "azure-native:containerservice:ManagedCluster"],
+  ])("the server of %s leaves before its nodes", (cloud, nodes) => {
+    expectOrder(server(cloud), made.one(PROVIDER, `${cloud}-kubernetes`), made.one(nodes));
+  });
+});
+
+describe("at the first preview, when no kubeconfig and no address is known", () => {
+  it("registers the same resources, with kubeconfigs that are secrets still", async () => {
+    const calls = { ...AWS.calls, [AZURE_CALLER]: AZURE.calls[AZURE_CALLER] };
+    const [mesh, preview] = await stand({ calls, preview: true });
+    expect(counts(preview)).toEqual(counts(made));
+    for (const { cluster } of mesh.clouds) expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+  });
+});
