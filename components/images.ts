@@ -10,6 +10,8 @@ const PINNED = {
   /** Sidecars of every CSI driver: https://kubernetes-csi.github.io/docs/sidecar-containers.html. */
   csiNodeDriverRegistrar: "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.18.0",
   csiLivenessProbe: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0",
+  /** Releases: https://github.com/open-policy-agent/opa/releases. The policy is tested with this version. */
+  opa: "docker.io/openpolicyagent/opa:1.22.2-static",
 } as const;
 
 /** Key of an image of the program, for example `spireServer`. */

@@ -6,6 +6,10 @@ export const NAMESPACES = {
   spireServer: "spire",
   /** SPIRE agent and SPIFFE CSI driver, which need the host: Pod Security Standard `privileged`. */
   spireSystem: "spire-system",
+  /** OPA: Pod Security Standard `restricted`. */
+  opa: "opa",
+  /** The agents: Pod Security Standard `restricted`. */
+  agents: "agentweave",
 } as const;
 
 /** Ports of SPIRE's server and agent. */
@@ -50,6 +54,18 @@ export const SPIRE_AGENT = {
   tokenAudience: "spire-server",
 } as const;
 
+/** Open Policy Agent, which decides what agents may do, and what it is asked. */
+export const OPA = {
+  /** Name of the Deployment, its pods, its account and its Service. */
+  name: "opa",
+  /** Port of the API that agents ask, over plain HTTP inside the cluster. */
+  port: 8181,
+  /** Port of `/health` and `/metrics`, over plain HTTP. */
+  diagnosticsPort: 8282,
+  /** Path of the policy's package in OPA's data, as an agent's `policy_path` has it. */
+  policyPath: "agentweave/authz",
+} as const;
+
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
 
@@ -90,4 +106,14 @@ export function serverSpiffeId(trustDomain: string): string {
  */
 export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): string {
   return `spiffe://${trustDomain}/node/${clusterName}`;
+}
+
+/** SPIFFE id of the agents of one role in one cloud, for example `spiffe://aws.example.org/region/aws-us-east-1/worker`. */
+export function agentSpiffeId(trustDomain: string, cloud: string, region: string, role: string): string {
+  return `spiffe://${trustDomain}/region/${cloud}-${region}/${role}`;
+}
+
+/** SPIFFE id with which the operators of a trust domain call its agents. */
+export function operatorSpiffeId(trustDomain: string): string {
+  return `spiffe://${trustDomain}/operator/mesh`;
 }
