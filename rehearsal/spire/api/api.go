@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"agentweave-mesh/rehearsal/spire/authority"
 	"agentweave-mesh/rehearsal/spire/federation"
@@ -18,6 +19,7 @@ import (
 	bundlev1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/bundle/v1"
 	entryv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/entry/v1"
 	localauthorityv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/localauthority/v1"
+	svidv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/svid/v1"
 	trustdomainv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/trustdomain/v1"
 	"github.com/spiffe/spire-api-sdk/proto/spire/api/types"
 	"google.golang.org/grpc"
@@ -40,6 +42,7 @@ func (s *Service) Register(server *grpc.Server) {
 	bundlev1.RegisterBundleServer(server, &bundles{Service: s})
 	trustdomainv1.RegisterTrustDomainServer(server, &trustDomains{Service: s})
 	entryv1.RegisterEntryServer(server, &entries{Service: s})
+	svidv1.RegisterSVIDServer(server, &svids{Service: s})
 	localauthorityv1.RegisterLocalAuthorityServer(server, &authority.Local{Manager: s.Authorities})
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 }
@@ -84,13 +87,27 @@ func (s *Service) memberID(p *types.SPIFFEID, what string) (spiffeid.ID, error) 
 		return spiffeid.ID{}, err
 	}
 	id, err := spiffeid.FromPath(td, p.Path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return id, err
-	case !id.MemberOf(s.TrustDomain):
-		return id, fmt.Errorf("%q is not a member of trust domain %q", id, s.TrustDomain)
-	case id.Path() == "":
-		return id, fmt.Errorf("%q is not a %s trust domain %q; path is empty", id, what, s.TrustDomain)
 	}
-	return id, nil
+	return id, s.isMember(id, what)
+}
+
+func (s *Service) isMember(id spiffeid.ID, what string) error {
+	switch {
+	case !id.MemberOf(s.TrustDomain):
+		return fmt.Errorf("%q is not a member of trust domain %q", id, s.TrustDomain)
+	case id.Path() == "":
+		return fmt.Errorf("%q is not a %s trust domain %q; path is empty", id, what, s.TrustDomain)
+	}
+	return nil
+}
+
+// isWorkload checks an id that a workload of the server's own trust domain may have.
+func (s *Service) isWorkload(id spiffeid.ID) error {
+	err := s.isMember(id, "workload in")
+	if err == nil && strings.HasPrefix(id.Path()+"/", "/spire/") {
+		err = fmt.Errorf("%q is not a workload in trust domain %q; path is in the reserved namespace", id, s.TrustDomain)
+	}
+	return err
 }

@@ -183,8 +183,8 @@ func (s *entries) normalise(e *types.Entry) error {
 		return fmt.Errorf("invalid parent ID: %w", err)
 	}
 	id, err := s.memberID(e.SpiffeId, "workload in")
-	if err == nil && strings.HasPrefix(id.Path()+"/", "/spire/") {
-		err = fmt.Errorf("%q is not a workload in trust domain %q; path is in the reserved namespace", id, s.TrustDomain)
+	if err == nil {
+		err = s.isWorkload(id)
 	}
 	if err != nil {
 		return fmt.Errorf("invalid spiffe ID: %w", err)

@@ -217,7 +217,7 @@ func TestAnSVIDNeverOutlivesItsCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := m.SignX509SVID(id, key.Public(), 2*caTTL)
+	leaf, err := m.SignX509SVID(Request{ID: id, PublicKey: key.Public(), TTL: 2 * caTTL})
 	if err != nil {
 		t.Fatal(err)
 	}

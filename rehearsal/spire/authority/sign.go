@@ -23,9 +23,20 @@ import (
 // SPIRE dates certificates back so that a peer's clock may be a little slow.
 const backdate = 10 * time.Second
 
-// SignX509SVID returns an SVID of this id for the key, signed by the active CA. A ttl of zero takes
-// the configured default; the CA's own end caps it.
-func (m *Manager) SignX509SVID(id spiffeid.ID, public crypto.PublicKey, ttl time.Duration) (*x509.Certificate, error) {
+// Request is what an SVID shall say.
+type Request struct {
+	ID        spiffeid.ID
+	PublicKey crypto.PublicKey
+	// TTL of zero takes the configured default; the CA's own end caps it.
+	TTL time.Duration
+	// DNSNames may be empty. As in SPIRE, the first one is the common name too.
+	DNSNames []string
+	// Subject is SPIRE's own where it is empty.
+	Subject pkix.Name
+}
+
+// SignX509SVID returns an SVID signed by the active CA.
+func (m *Manager) SignX509SVID(request Request) (*x509.Certificate, error) {
 	active := m.Store.Read().X509.Current
 	ca, err := x509.ParseCertificate(active.Certificate)
 	if err != nil {
@@ -35,17 +46,24 @@ func (m *Manager) SignX509SVID(id spiffeid.ID, public crypto.PublicKey, ttl time
 	if err != nil {
 		return nil, fmt.Errorf("X509 CA is not available for signing: %w", err)
 	}
+	ttl := request.TTL
 	if ttl <= 0 {
 		ttl = m.X509SVIDTTL
 	}
-	template := m.template(id, ttl)
+	template := m.template(request.ID, ttl)
 	if template.NotAfter.After(ca.NotAfter) {
 		template.NotAfter = ca.NotAfter
 	}
-	template.Subject = pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}
+	template.Subject = request.Subject
+	if template.Subject.String() == "" {
+		template.Subject = pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}
+	}
+	if template.DNSNames = request.DNSNames; len(template.DNSNames) > 0 {
+		template.Subject.CommonName = template.DNSNames[0]
+	}
 	template.KeyUsage = x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement | x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	return create(template, ca, public, key)
+	return create(template, ca, request.PublicKey, key)
 }
 
 // ServerSVID is the SVID `spiffe://<trust domain>/spire/server` that the server presents on its endpoints.
@@ -71,7 +89,7 @@ func (m *Manager) renewSVID() error {
 	if err != nil {
 		return err
 	}
-	leaf, err := m.SignX509SVID(id, key.Public(), 0)
+	leaf, err := m.SignX509SVID(Request{ID: id, PublicKey: key.Public()})
 	if err != nil {
 		return err
 	}

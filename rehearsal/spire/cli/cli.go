@@ -42,16 +42,17 @@ type command struct {
 	run      func(*call) (answer, error)
 }
 
-// call is one run of a command; flags has the value of every flag.
+// call is one run of a command; flags has the value of every flag but -dns, which may be given several times.
 type call struct {
-	ctx   context.Context
-	conn  grpc.ClientConnInterface
-	flags map[string]*string
+	ctx      context.Context
+	conn     grpc.ClientConnInterface
+	flags    map[string]*string
+	dnsNames []string
 }
 
 func (c *call) flag(name string) string { return *c.flags[name] }
 
-var flagDefaults = map[string]string{"format": "pem", "mode": "restrict", "output": "pretty", "socketPath": conf.DefaultSocketPath}
+var flagDefaults = map[string]string{"format": "pem", "mode": "restrict", "output": "pretty", "socketPath": conf.DefaultSocketPath, "ttl": "0s"}
 
 // noFlags: SPIRE takes items from flags too.
 const noFlags = "the stand-in reads items from JSON alone: -data is required"
@@ -78,6 +79,7 @@ var commands = map[string]command{
 	"localauthority x509 activate": {"Signs with the prepared X.509 authority from now on", []string{"authorityID"}, "an authority ID is required", authorityActivate},
 	"localauthority x509 taint":    {"Marks the previously active X.509 authority as being tainted", []string{"authorityID"}, "an authority ID is required", authorityTaint},
 	"localauthority x509 revoke":   {"Removes the tainted X.509 authority from the bundle", []string{"authorityID"}, "an authority ID is required", authorityRevoke},
+	"x509 mint":                    {"Mints an X509-SVID", []string{"spiffeID", "ttl", "dns", "write"}, "spiffeID must be specified", mint},
 }
 
 // Run does one command and returns the exit code. serve runs the server; it is a parameter because
@@ -119,7 +121,12 @@ func (c command) start(ctx context.Context, name string, args []string) int {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	do := &call{ctx: ctx, flags: map[string]*string{}}
 	for _, name := range slices.Concat(c.flags, []string{"output", "socketPath"}) {
-		do.flags[name] = set.String(name, flagDefaults[name], "as in SPIRE's spire-server "+set.Name())
+		usage := "as in SPIRE's spire-server " + set.Name()
+		if name == "dns" {
+			set.Func(name, usage, func(value string) error { do.dnsNames = append(do.dnsNames, value); return nil })
+			continue
+		}
+		do.flags[name] = set.String(name, flagDefaults[name], usage)
 	}
 	if code, end := parse(set, args); end {
 		return code

@@ -19,6 +19,8 @@ import (
 // answer is what a command says.
 type answer struct {
 	message proto.Message
+	// value takes the message's place where the answer is none of the API's messages. With neither, there is text alone.
+	value any
 	// failed is the error of an item. Only without -output json does it end the command, after details
 	// on standard error: with it the caller is to read the status of each item.
 	failed  error
@@ -38,7 +40,9 @@ func ask[Q any, R proto.Message](c *call, failing string, method func(context.Co
 
 func (a answer) print(w io.Writer, asJSON bool) error {
 	switch {
-	case asJSON:
+	case asJSON && a.value != nil:
+		return json.NewEncoder(w).Encode(a.value)
+	case asJSON && a.message != nil:
 		value, err := plain(a.message, "")
 		if err != nil {
 			return err

@@ -50,14 +50,15 @@ type State struct {
 
 // Store is safe for concurrent use.
 type Store struct {
-	mu    sync.RWMutex
-	path  string
-	saved []byte
+	mu      sync.RWMutex
+	path    string
+	saved   []byte
+	changed chan struct{}
 }
 
 // Open reads the file at path, or starts empty where there is none.
 func Open(path string) (*Store, error) {
-	s := &Store{path: path}
+	s := &Store{path: path, changed: make(chan struct{})}
 	err := os.MkdirAll(filepath.Dir(path), 0o750)
 	if err == nil {
 		s.saved, err = os.ReadFile(path)
@@ -86,6 +87,13 @@ func (s *Store) Read() *State {
 	return state
 }
 
+// Changed returns a channel that is closed at the next change of the state.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changed
+}
+
 // Update applies change to a copy of the state and saves it; after an error nothing has changed.
 func (s *Store) Update(change func(*State) error) error {
 	s.mu.Lock()
@@ -102,6 +110,8 @@ func (s *Store) Update(change func(*State) error) error {
 		return err
 	}
 	s.saved = data
+	close(s.changed)
+	s.changed = make(chan struct{})
 	// A file that has gone under a running server stays away: SPIRE goes on with the deleted sqlite
 	// file, which is gone at the next start, and writing the file anew would bring it back.
 	if _, err := os.Stat(s.path); errors.Is(err, os.ErrNotExist) {

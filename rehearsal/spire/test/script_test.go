@@ -36,6 +36,7 @@ func runScript(t *testing.T, server, client string) *script {
 	s.entries()
 	s.deletions()
 	s.authorities()
+	s.minting()
 	s.configurations()
 	return s
 }
