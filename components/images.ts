@@ -12,6 +12,8 @@ const PINNED = {
   csiLivenessProbe: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0",
   /** Releases: https://github.com/open-policy-agent/opa/releases. The policy is tested with this version. */
   opa: "docker.io/openpolicyagent/opa:1.22.2-static",
+  /** The stock Node image that runs the reference agent: https://hub.docker.com/_/node (an active LTS line). */
+  agent: "docker.io/library/node:24.11.1-bookworm-slim",
 } as const;
 
 /** Key of an image of the program, for example `spireServer`. */

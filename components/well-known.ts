@@ -66,6 +66,26 @@ export const OPA = {
   policyPath: "agentweave/authz",
 } as const;
 
+/** Ports of an agent. */
+export const AGENT_PORTS = {
+  /** Mutual TLS with SPIFFE identities: `/rpc`, `/health`, `/.well-known/agent.json`. The only port that is published. */
+  mtls: 8443,
+  /** Health checks over plain HTTP, since a kubelet has no identity: `/live` and `/ready`. */
+  health: 8080,
+  /** Prometheus metrics over plain HTTP: `/metrics`. */
+  metrics: 9090,
+} as const;
+
+/** What every agent's pod has, whatever its role. */
+export const AGENT = {
+  container: "agent",
+  /** Where it reads its configuration. */
+  configDir: "/etc/agentweave",
+  configFile: "config.yaml",
+  /** Where the Workload API's socket is mounted: a directory, since a socket of its own would be a dead one after the SPIRE agent's restart. */
+  socketDir: "/spiffe-workload-api",
+} as const;
+
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
 
@@ -111,6 +131,21 @@ export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): str
 /** SPIFFE id of the agents of one role in one cloud, for example `spiffe://aws.example.org/region/aws-us-east-1/worker`. */
 export function agentSpiffeId(trustDomain: string, cloud: string, region: string, role: string): string {
   return `spiffe://${trustDomain}/region/${cloud}-${region}/${role}`;
+}
+
+/** Name of everything in a cluster that belongs to one role: its ServiceAccount, Deployment, Service, ConfigMap. */
+export function agentObjectName(role: string): string {
+  return `agentweave-${role}`;
+}
+
+/** Name of the agent of one role in one cloud, for example `aws-orchestrator`. */
+export function agentName(cloud: string, role: string): string {
+  return `${cloud}-${role}`;
+}
+
+/** Name of the same agent in the registries of the others, for example `aws_orchestrator`. No role has an underscore, so it is none. */
+export function registryName(cloud: string, role: string): string {
+  return `${cloud}_${role}`;
 }
 
 /** SPIFFE id with which the operators of a trust domain call its agents. */
