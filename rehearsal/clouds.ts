@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { createServer } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { CSI_DRIVER, SPIRE_AGENT } from "../components/well-known";
 import type { CloudConfigOf } from "../infra/config";
 import type { Binaries } from "./build";
 import { runningPid } from "./identity";
@@ -106,6 +107,7 @@ function writeConfig(
     serviceCidr: cloud.serviceCidr,
     region: cloud.region,
     images: images(programs),
+    csi: { [CSI_DRIVER]: SPIRE_AGENT.socketDir },
   };
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });

@@ -10,7 +10,14 @@ export interface LocalImage {
   executables: Record<string, string | undefined>;
 }
 
-/** The table, with the programs of this machine. */
-export function images(programs: Binaries): LocalImage[] {
-  return [{ match: "/spire-server[:@]", executables: { [SPIRE_SERVER.binary]: programs["spire-server"] } }];
+/** The table, with the programs of this machine. Pods of an image that has no program here are simulated. */
+export function images(programs: Partial<Binaries>): LocalImage[] {
+  const table: LocalImage[] = [
+    { match: "/spire-server[:@]", executables: { [SPIRE_SERVER.binary]: programs["spire-server"] } },
+    { match: "/spire-agent[:@]", executables: { "/opt/spire/bin/spire-agent": programs["spire-agent"] } },
+    { match: "/opa[:@]", executables: { "/opa": programs["opa"] } },
+    // The reference agent brings its program along in a ConfigMap; the image is Node.js alone.
+    { match: "/node[:@]", executables: { "/usr/local/bin/node": process.execPath } },
+  ];
+  return table.filter(({ executables }) => Object.values(executables).some(Boolean));
 }

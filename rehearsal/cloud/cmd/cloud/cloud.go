@@ -12,7 +12,7 @@ import (
 	"agentweave-mesh/rehearsal/cloud/internal/config"
 	"agentweave-mesh/rehearsal/cloud/internal/controlplane"
 	"agentweave-mesh/rehearsal/cloud/internal/kubelet"
-	"agentweave-mesh/rehearsal/cloud/internal/loadbalancer"
+	"agentweave-mesh/rehearsal/cloud/internal/services"
 	"agentweave-mesh/rehearsal/cloud/internal/simulation"
 	"agentweave-mesh/rehearsal/cloud/internal/storage"
 )
@@ -42,11 +42,11 @@ func start(ctx context.Context, c *config.Config) (*cloud, error) {
 	}
 
 	factory := informers.NewSharedInformerFactory(client, 0)
-	if all.kubelet, err = kubelet.New(c, client, factory); err != nil {
+	addresses, err := services.New(ctx, c, client, factory)
+	if err != nil {
 		return all, err
 	}
-	balancer, err := loadbalancer.New(c, client, factory)
-	if err != nil {
+	if all.kubelet, err = kubelet.New(c, client, factory, addresses.Address); err != nil {
 		return all, err
 	}
 	pki := all.controlPlane.PKI
@@ -60,8 +60,8 @@ func start(ctx context.Context, c *config.Config) (*cloud, error) {
 	factory.WaitForCacheSync(limited.Done())
 	done()
 	all.controllers.Go(func() {
-		balancer.Run(running, func(what string, err error) {
-			emit(event{Event: "warning", What: "load balancer " + what, Error: err.Error()})
+		addresses.Run(running, func(what string, err error) {
+			emit(event{Event: "warning", What: "Service " + what, Error: err.Error()})
 		})
 	})
 	all.controllers.Go(func() { storage.Run(running, client, filepath.Join(c.Dir, "volumes")) })

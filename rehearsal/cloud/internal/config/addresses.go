@@ -6,11 +6,11 @@ import (
 )
 
 // How the cloud's own /24 of addresses is divided, by the last octet: infrastructure below FirstPod, then pods
-// that really run, then load balancers.
+// that really run, then Services.
 const (
-	FirstPod          = 20
-	FirstLoadBalancer = 200
-	LastLoadBalancer  = 254
+	FirstPod     = 20
+	FirstService = 200
+	LastService  = 254
 )
 
 // Ports of the cloud's address. Every cloud has an address of its own, so that all use the same ones.
@@ -55,7 +55,7 @@ func (c *Config) LocalOfPodIP(podIP string) (string, bool) {
 		return "", false
 	}
 	octet := int(address.As4()[3])
-	if octet < FirstPod || octet >= FirstLoadBalancer || c.PodIP(octet) != podIP {
+	if octet < FirstPod || octet >= FirstService || c.PodIP(octet) != podIP {
 		return "", false
 	}
 	return c.Local(octet), true

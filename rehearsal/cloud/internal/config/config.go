@@ -18,7 +18,7 @@ type Config struct {
 	// Name of the cloud, for example "aws"; the kubeconfig's context is "<name>-cluster".
 	Name string `json:"name"`
 	// Address is the cloud's own loopback IPv4 address, for example "127.0.11.1". The rest of its /24 belongs
-	// to the cloud too: pods from .20, load balancers from .200.
+	// to the cloud too: pods from .20, Services from .200.
 	Address string `json:"address"`
 	// Dir is the state directory (absolute path). It outlives the supervisor; removing it removes the cloud.
 	Dir string `json:"dir"`
@@ -33,6 +33,8 @@ type Config struct {
 	Region string `json:"region"`
 	// Images says which pods run as local processes. Pods of all other images are simulated.
 	Images []Image `json:"images"`
+	// CSI maps the name of a CSI driver to the directory of the node (absolute path) that its volumes show.
+	CSI map[string]string `json:"csi,omitempty"`
 }
 
 // Binaries of the control plane and the node simulator.
@@ -100,6 +102,9 @@ func (c *Config) check() error {
 		"binaries.kubeControllerManager": c.Binaries.KubeControllerManager,
 		"binaries.kubeScheduler":         c.Binaries.KubeScheduler,
 		"binaries.kwok":                  c.Binaries.Kwok,
+	}
+	for driver, directory := range c.CSI {
+		paths[fmt.Sprintf("csi[%q]", driver)] = directory
 	}
 	for i := range c.Images {
 		pattern, err := regexp.Compile(c.Images[i].Match)

@@ -110,7 +110,7 @@ func (c *container) once(ctx context.Context) int {
 		select {
 		case <-running.Done():
 		case <-ctx.Done():
-			running.Stop(c.pod.grace())
+			c.stop(running)
 		}
 		cancel()
 		exitCode, reason = running.ExitCode(), "Completed"
@@ -122,6 +122,21 @@ func (c *container) once(ctx context.Context) int {
 		ExitCode: int32(exitCode), Reason: reason, Message: message, StartedAt: started, FinishedAt: metav1.Now(), ContainerID: id,
 	}})
 	return exitCode
+}
+
+// stop ends the container's process within the pod's grace period, after the pause that its preStop hook asks for: time
+// for its callers to learn that it leaves.
+func (c *container) stop(running *process.Process) {
+	grace := c.pod.grace()
+	if hooks := c.spec.Lifecycle; hooks != nil && hooks.PreStop != nil && hooks.PreStop.Sleep != nil && !c.pod.kubelet.stopping() {
+		pause := min(grace, time.Duration(hooks.PreStop.Sleep.Seconds)*time.Second)
+		grace -= pause
+		select {
+		case <-running.Done():
+		case <-time.After(pause):
+		}
+	}
+	running.Stop(grace)
 }
 
 func (c *container) start(ctx context.Context) (*process.Process, error) {

@@ -4,12 +4,14 @@ package kubelet
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -29,19 +31,23 @@ type Kubelet struct {
 	config   *config.Config
 	client   kubernetes.Interface
 	recorder record.EventRecorder
+	// service is the address of a Service for pods.
+	service func(namespace, name string) string
 
 	mu      sync.Mutex
 	running map[types.UID]*pod
+	// last counts the addresses that were given to pods.
+	last int
 	// ended is set when the whole cloud stops.
 	ended bool
 }
 
-// New makes a kubelet whose pods are those that the informers see.
-func New(c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (*Kubelet, error) {
+// New makes a kubelet whose pods are those that the informers see. `service` tells under which address they reach a Service.
+func New(c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, service func(namespace, name string) string) (*Kubelet, error) {
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	k := &Kubelet{
-		config: c, client: client, running: map[types.UID]*pod{},
+		config: c, client: client, service: service, running: map[types.UID]*pod{},
 		recorder: broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet", Host: c.Name}),
 	}
 	for _, directory := range []string{k.pods(), k.logs()} {
@@ -58,9 +64,8 @@ func New(c *config.Config, client kubernetes.Interface, factory informers.Shared
 		return nil, err
 	}
 	outdate := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { k.outdate() },
-		UpdateFunc: func(any, any) { k.outdate() },
-		DeleteFunc: func(any) { k.outdate() },
+		AddFunc:    func(object any) { k.outdate(object) },
+		UpdateFunc: func(_, object any) { k.outdate(object) },
 	}
 	for _, informer := range []cache.SharedIndexInformer{factory.Core().V1().ConfigMaps().Informer(), factory.Core().V1().Secrets().Informer()} {
 		if _, err := informer.AddEventHandler(outdate); err != nil {
@@ -134,25 +139,32 @@ func (k *Kubelet) lost(object any) {
 	}
 }
 
-func (k *Kubelet) outdate() {
+// outdate is told of a ConfigMap or Secret that is new or has changed. Pods refer to those of their own namespace only,
+// and keep the files of one that is deleted.
+func (k *Kubelet) outdate(object any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, p := range k.running {
-		signal(p.outdated)
+		if p.namespace == object.(metav1.Object).GetNamespace() {
+			signal(p.outdated)
+		}
 	}
 }
 
+// freeOctet goes round, so that an address is not at once another pod's for those who still know the former one by it.
 func (k *Kubelet) freeOctet() int {
 	taken := map[int]bool{}
 	for _, p := range k.running {
 		taken[p.octet] = true
 	}
-	for octet := config.FirstPod; octet < config.FirstLoadBalancer-1; octet++ {
-		if !taken[octet] {
-			return octet
+	const octets = config.FirstService - config.FirstPod
+	for range octets {
+		k.last++
+		if !taken[config.FirstPod+k.last%octets] {
+			break // when all are taken, one is shared
 		}
 	}
-	return config.FirstLoadBalancer - 1 // the range's last address is shared when it is exhausted
+	return config.FirstPod + k.last%octets
 }
 
 func (k *Kubelet) stopping() bool {
@@ -161,15 +173,15 @@ func (k *Kubelet) stopping() bool {
 	return k.ended
 }
 
-func (k *Kubelet) find(namespace, name string) *pod {
+func (k *Kubelet) find(namespace, name string) (*pod, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, p := range k.running {
 		if p.namespace == namespace && p.name == name {
-			return p
+			return p, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("pod %s/%s does not run here: it is gone, or simulated", namespace, name)
 }
 
 // Stop ends the processes of all pods. The pods stay in the API server and run again with the next start.

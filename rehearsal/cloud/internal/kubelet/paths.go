@@ -16,21 +16,28 @@ import (
 //   - A mount path, at a path boundary, loses its leading slash (/run/spire/data → run/spire/data): the process's
 //     working directory is the pod's directory, which plays the container's root. Relative paths also keep unix sockets
 //     below their limit of some 100 bytes.
-//   - After a scheme, where no relative path can be written, it becomes the path on this machine
-//     (unix:///run/x.sock → unix:///…/pods/ns_name/run/x.sock).
+//   - After a scheme, where no relative path can be written, it is found through the working directory of whoever reads it
+//     (unix:///run/x.sock → unix:///proc/self/cwd/run/x.sock), for the same reason; without /proc, it is the full path.
 //   - 0.0.0.0 becomes the pod's own address, because all pods share the network of this machine.
-//   - https://kubernetes.default.svc becomes the API server's address, because that name exists in clusters only.
+//   - https://kubernetes.default.svc becomes the API server's address, and the name of any other Service,
+//     <service>.<namespace>.svc or with .cluster.local, the Service's address: those names exist in clusters only.
 type translation struct {
 	root, address, apiServer string
+	// service is the address of a Service; empty when it has none.
+	service func(namespace, name string) string
 	// mounts are the pod's mount paths, longest first.
 	mounts []string
 }
 
-var apiServerName = regexp.MustCompile(`https://kubernetes\.default\.svc(\.cluster\.local)?(:443)?\b`)
-var anyAddress = regexp.MustCompile(`(^|[^0-9.])0\.0\.0\.0\b`)
+var (
+	apiServerName = regexp.MustCompile(`https://kubernetes\.default\.svc(\.cluster\.local)?(:443)?\b`)
+	anyAddress    = regexp.MustCompile(`(^|[^0-9.])0\.0\.0\.0\b`)
+	// Names are matched as a whole, so that svc.example.org and a pod's own name below a Service stay what they are.
+	hostName    = regexp.MustCompile(`[\w.-]+\.svc[\w.-]*`)
+	serviceName = regexp.MustCompile(`^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.cluster\.local)?\.?$`)
+)
 
-func newTranslation(pod *v1.Pod, root, address, apiServer string) translation {
-	t := translation{root: root, address: address, apiServer: apiServer}
+func newTranslation(pod *v1.Pod, t translation) translation {
 	for _, container := range append(slices.Clone(pod.Spec.InitContainers), pod.Spec.Containers...) {
 		for _, mount := range container.VolumeMounts {
 			if path := filepath.Clean(mount.MountPath); path != "/" && !slices.Contains(t.mounts, path) {
@@ -44,6 +51,7 @@ func newTranslation(pod *v1.Pod, root, address, apiServer string) translation {
 
 func (t translation) text(text string) string {
 	text = apiServerName.ReplaceAllString(text, t.apiServer)
+	text = hostName.ReplaceAllStringFunc(text, t.host)
 	text = anyAddress.ReplaceAllString(text, "${1}"+t.address)
 	var translated strings.Builder
 	for len(text) > 0 {
@@ -68,6 +76,16 @@ func (t translation) text(text string) string {
 		text = text[end:]
 	}
 	return translated.String()
+}
+
+// host translates a host name that may be a Service's.
+func (t translation) host(name string) string {
+	if parts := serviceName.FindStringSubmatch(name); parts != nil {
+		if address := t.service(parts[2], parts[1]); address != "" {
+			return address
+		}
+	}
+	return name
 }
 
 // next finds the first mount path in a text.

@@ -6,12 +6,18 @@ import (
 	v1 "k8s.io/api/core/v1"
 )
 
-const apiServer = "https://127.0.11.1:6443"
+// on is a pod's place on this machine. Its cloud has two Services and no address for more.
+func on(root string) translation {
+	services := map[string]string{"spire/spire-server": "127.0.11.200", "opa/opa": "127.0.11.201"}
+	return translation{root: root, address: "127.0.11.20", apiServer: "https://127.0.11.1:6443", service: func(namespace, name string) string {
+		return services[namespace+"/"+name]
+	}}
+}
 
 func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 	mounts := []v1.VolumeMount{{MountPath: "/run/spire"}, {MountPath: "/run/spire/data/"}, {MountPath: "/tmp"}}
 	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: mounts}}}}
-	translate := newTranslation(pod, "/state/pods/a_b", "127.0.11.20", apiServer)
+	translate := newTranslation(pod, on("/proc/self/cwd"))
 	for text, want := range map[string]string{
 		"/run/spire/data":                          "run/spire/data",
 		"/run/spire/data/x /run/spire/y":           "run/spire/data/x run/spire/y",
@@ -24,7 +30,9 @@ func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 		"/tmpfs":                                   "/tmpfs",
 		"/tmp/run/spire/tmp":                       "tmp/run/spire/tmp",
 		"https://host/tmp":                         "https://host/tmp",
-		"unix:///run/spire/data/a.sock":            "unix:///state/pods/a_b/run/spire/data/a.sock",
+		"unix:///run/spire/data/a.sock":            "unix:///proc/self/cwd/run/spire/data/a.sock",
+		"unix:/run/spire/data/a.sock":              "unix:run/spire/data/a.sock",
+		"file:///tmp/a and /tmp/b":                 "file:///proc/self/cwd/tmp/a and tmp/b",
 		"/opt/spire/bin/spire-server":              "/opt/spire/bin/spire-server",
 		"server: https://kubernetes.default.svc\n": "server: https://127.0.11.1:6443\n",
 		"https://kubernetes.default.svc:443/api":   "https://127.0.11.1:6443/api",
@@ -41,13 +49,29 @@ func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 
 func TestAnAbsolutePathAfterASchemeIsTranslatedOnce(t *testing.T) {
 	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: []v1.VolumeMount{{MountPath: "/tmp"}}}}}}
-	if got := newTranslation(pod, "/tmp/a_b", "127.0.11.20", apiServer).text("unix:///tmp/tmp/x"); got != "unix:///tmp/a_b/tmp/tmp/x" {
+	if got := newTranslation(pod, on("/tmp/a_b")).text("unix:///tmp/tmp/x"); got != "unix:///tmp/a_b/tmp/tmp/x" {
 		t.Error(got)
 	}
 }
 
+func TestTheNameOfAServiceBecomesItsAddress(t *testing.T) {
+	translate := newTranslation(&v1.Pod{}, on("/state/pods/a_b"))
+	for text, want := range map[string]string{
+		`server_address = "spire-server.spire.svc"`:      `server_address = "127.0.11.200"`,
+		"http://opa.opa.svc.cluster.local:8181/v1/data":  "http://127.0.11.201:8181/v1/data",
+		"opa.opa.svc,opa.opa.svc.cluster.local.":         "127.0.11.201,127.0.11.201",
+		"opa.opa.svc.example.org and not-opa.opa.svc":    "opa.opa.svc.example.org and not-opa.opa.svc",
+		"opa-0.opa.opa.svc and opa.opa.svcs and opa.svc": "opa-0.opa.opa.svc and opa.opa.svcs and opa.svc",
+		"https://kubernetes.default.svc.cluster.local/x": "https://127.0.11.1:6443/x",
+	} {
+		if got := translate.text(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestTextsOfPodsWithoutMountsKeepTheirPaths(t *testing.T) {
-	translate := newTranslation(&v1.Pod{}, "/state/pods/a_b", "127.0.11.20", apiServer)
+	translate := newTranslation(&v1.Pod{}, on("/state/pods/a_b"))
 	if got := translate.text("/run/spire 0.0.0.0"); got != "/run/spire 127.0.11.20" {
 		t.Error(got)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -57,7 +58,10 @@ func newPod(k *Kubelet, object *v1.Pod, octet int) *pod {
 		changed: make(chan struct{}, 1), outdated: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	p.root = filepath.Join(k.pods(), p.key())
-	p.translation = newTranslation(object, p.root, p.address, k.config.APIServer())
+	p.translation = newTranslation(object, translation{root: p.root, address: p.address, apiServer: k.config.APIServer(), service: k.service})
+	if runtime.GOOS == "linux" {
+		p.translation.root = "/proc/self/cwd"
+	}
 	for _, spec := range object.Spec.InitContainers {
 		p.inits = append(p.inits, newContainer(p, spec, object.Status.InitContainerStatuses))
 	}

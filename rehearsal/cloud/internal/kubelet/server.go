@@ -74,28 +74,27 @@ func (k *Kubelet) Serve(ctx context.Context, credentials Credentials) error {
 	return nil
 }
 
-// podOf finds the pod of a request, or answers that there is none.
-func (k *Kubelet) podOf(w http.ResponseWriter, r *http.Request) *pod {
-	p := k.find(r.PathValue("namespace"), r.PathValue("pod"))
-	if p == nil {
-		http.Error(w, fmt.Sprintf("pod %s/%s does not run here: it is gone, or simulated", r.PathValue("namespace"), r.PathValue("pod")), http.StatusNotFound)
+// containerOf finds the container of a request (the pod's first where none is named), or answers that there is none.
+func (k *Kubelet) containerOf(w http.ResponseWriter, r *http.Request) *container {
+	p, err := k.find(r.PathValue("namespace"), r.PathValue("pod"))
+	var c *container
+	if err == nil {
+		c, err = p.container(r.PathValue("container"))
 	}
-	return p
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+	}
+	return c
 }
 
 func (k *Kubelet) serveExec(w http.ResponseWriter, r *http.Request) {
-	p := k.podOf(w, r)
-	if p == nil {
+	c := k.containerOf(w, r)
+	if c == nil {
 		return
 	}
-	c, err := p.container(r.PathValue("container"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
-		return
-	}
-	p.mu.Lock()
+	c.pod.mu.Lock()
 	running := c.status.State.Running != nil
-	p.mu.Unlock()
+	c.pod.mu.Unlock()
 	if !running {
 		http.Error(w, fmt.Sprintf("container not found (%q)", c.spec.Name), http.StatusInternalServerError)
 		return
@@ -105,7 +104,7 @@ func (k *Kubelet) serveExec(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	streaming.ServeExec(w, r, executor{c}, p.name, p.uid, c.spec.Name, r.URL.Query()[v1.ExecCommandParam], options,
+	streaming.ServeExec(w, r, executor{c}, c.pod.name, c.pod.uid, c.spec.Name, r.URL.Query()[v1.ExecCommandParam], options,
 		streamIdle, streamCreation, remotecommandconsts.SupportedStreamingProtocols)
 }
 
@@ -160,13 +159,8 @@ func pipeInput(cmd *exec.Cmd, in io.Reader) error {
 }
 
 func (k *Kubelet) serveLogs(w http.ResponseWriter, r *http.Request) {
-	p := k.podOf(w, r)
-	if p == nil {
-		return
-	}
-	c, err := p.container(r.PathValue("container"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
+	c := k.containerOf(w, r)
+	if c == nil {
 		return
 	}
 	log, err := os.Open(c.logFile())
@@ -186,7 +180,7 @@ func (k *Kubelet) serveLogs(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-p.done:
+		case <-c.pod.done:
 			return
 		case <-time.After(200 * time.Millisecond):
 		}
@@ -212,8 +206,8 @@ func seekLines(file *os.File, lines int) {
 }
 
 func (k *Kubelet) servePortForward(w http.ResponseWriter, r *http.Request) {
-	p := k.podOf(w, r)
-	if p == nil {
+	c := k.containerOf(w, r)
+	if c == nil {
 		return
 	}
 	options, err := portforward.NewV4Options(r)
@@ -221,7 +215,7 @@ func (k *Kubelet) servePortForward(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	portforward.ServePortForward(w, r, forwarder{p}, p.name, p.uid, options, streamIdle, streamCreation, portforward.SupportedProtocols)
+	portforward.ServePortForward(w, r, forwarder{c.pod}, c.pod.name, c.pod.uid, options, streamIdle, streamCreation, portforward.SupportedProtocols)
 }
 
 type forwarder struct{ pod *pod }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -32,8 +33,8 @@ func (p *pod) patchStatus() error {
 	p.mu.Lock()
 	removed, status := p.removed, p.status()
 	p.mu.Unlock()
-	if removed {
-		return nil
+	if removed || equality.Semantic.DeepEqual(p.written, status) {
+		return nil // probes report what is known already, again and again
 	}
 	// Against what was written last, so that fields which are gone are removed.
 	patch, err := twoWayPatch(p.uid, p.written, status)

@@ -52,7 +52,11 @@ func (p *pod) directory(ctx context.Context, volume *v1.Volume) (string, error) 
 	case volume.HostPath != nil:
 		return filepath.Join(host, volume.HostPath.Path), nil
 	case volume.CSI != nil:
-		return filepath.Join(host, "csi", volume.CSI.Driver), nil
+		source, found := p.kubelet.config.CSI[volume.CSI.Driver]
+		if !found {
+			return "", fmt.Errorf("driver name %s not found in the list of registered CSI drivers", volume.CSI.Driver)
+		}
+		return filepath.Join(host, source), nil
 	case volume.PersistentVolumeClaim != nil:
 		claim, err := p.kubelet.client.CoreV1().PersistentVolumeClaims(p.namespace).Get(ctx, volume.PersistentVolumeClaim.ClaimName, metav1.GetOptions{})
 		if err != nil {

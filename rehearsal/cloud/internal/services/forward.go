@@ -1,17 +1,17 @@
-package loadbalancer
+package services
 
 import (
-	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
 	"time"
 )
 
-// forward listens on one address of a load balancer and passes connections on to its backends in turn.
+// forward listens on one port of a Service's address and passes connections on to its backends in turn. Connections
+// outlive the listener, as they outlive a pod's readiness in a cluster.
 type forward struct {
 	listener net.Listener
-	stop     context.CancelFunc
 
 	mu       sync.Mutex
 	backends []string
@@ -23,9 +23,8 @@ func newForward(address string) (*forward, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	f := &forward{listener: listener, stop: stop}
-	go f.accept(ctx)
+	f := &forward{listener: listener}
+	go f.accept()
 	return f, nil
 }
 
@@ -38,25 +37,28 @@ func (f *forward) set(backends []string) {
 func (f *forward) backend() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.backends) == 0 {
+		return ""
+	}
 	f.next++
 	return f.backends[f.next%len(f.backends)]
 }
 
-func (f *forward) accept(ctx context.Context) {
+func (f *forward) accept() {
 	for {
 		client, err := f.listener.Accept()
-		if ctx.Err() != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			time.Sleep(100 * time.Millisecond) // out of file descriptors, for example
 			continue
 		}
-		go f.pass(ctx, client.(*net.TCPConn))
+		go f.pass(client.(*net.TCPConn))
 	}
 }
 
-func (f *forward) pass(ctx context.Context, client *net.TCPConn) {
+func (f *forward) pass(client *net.TCPConn) {
 	defer client.Close()
 	backend, err := net.DialTimeout("tcp", f.backend(), 5*time.Second)
 	if err != nil {
@@ -65,10 +67,6 @@ func (f *forward) pass(ctx context.Context, client *net.TCPConn) {
 	}
 	server := backend.(*net.TCPConn)
 	defer server.Close()
-	defer context.AfterFunc(ctx, func() {
-		client.Close()
-		server.Close()
-	})()
 	var both sync.WaitGroup
 	both.Go(func() { pipe(server, client) })
 	both.Go(func() { pipe(client, server) })
@@ -76,12 +74,10 @@ func (f *forward) pass(ctx context.Context, client *net.TCPConn) {
 }
 
 func pipe(to, from *net.TCPConn) {
-	_, _ = io.Copy(to, from)
+	if _, err := io.Copy(to, from); err != nil {
+		// One side is gone without an orderly end: the other is to know at once.
+		from.Close()
+		to.Close()
+	}
 	_ = to.CloseWrite()
-}
-
-// close stops listening and ends the connections.
-func (f *forward) close() {
-	f.stop()
-	f.listener.Close()
 }
