@@ -1,0 +1,37 @@
+// The files of OPA in one cloud: policies from this repository, data from the mesh, and OPA's own configuration.
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
+import { OPA_FILES } from "./opa-pod";
+import { renderPolicyData, type PolicyTopology } from "./policy-data";
+
+const POLICY_DIR = path.resolve(__dirname, "../../policies");
+
+/** Largest request in bytes, also when it was compressed: as much as an agent takes from its own callers. */
+const REQUEST_BYTES = 1024 * 1024;
+
+/** Where an OPA runs; every entry of its decision log says so. */
+export interface OpaLocation {
+  readonly cloud: string;
+  readonly region: string;
+}
+
+/** OPA's configuration (https://www.openpolicyagent.org/docs/configuration). */
+export function opaConfig({ cloud, region }: OpaLocation) {
+  return {
+    labels: { cloud, region },
+    decision_logs: { console: true },
+    server: { decoding: { max_length: REQUEST_BYTES, gzip: { max_length: REQUEST_BYTES } } },
+  };
+}
+
+/** Texts of OPA's files by name, as its ConfigMap has them. */
+export function opaFiles(location: OpaLocation, topology: PolicyTopology): Record<string, string> {
+  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  return {
+    [OPA_FILES.config]: json(opaConfig(location)),
+    [OPA_FILES.data]: json({ agentweave: { mesh: renderPolicyData(topology) } }),
+    ...Object.fromEntries(
+      OPA_FILES.policies.map((file) => [file, readFileSync(path.join(POLICY_DIR, file), "utf8")]),
+    ),
+  };
+}

@@ -1,0 +1,117 @@
+// The pod of OPA: a pure function, hardened to the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import { containerResources, type ContainerSize } from "../spire/sizes";
+import { labels, OPA, scrapeAnnotations, selector } from "../well-known";
+
+/** Path of the program in OPA's image (its Dockerfile). */
+export const OPA_BINARY = "/opa";
+
+/** User and group of the image. */
+const UID = 1000;
+
+/** The ConfigMap with OPA's files. */
+export const OPA_CONFIG_MAP = "opa";
+
+/** OPA's files: its configuration, and what it decides by. */
+export const OPA_FILES = {
+  config: "config.json",
+  data: "data.json",
+  /** As they are called in the folder policies/. */
+  policies: ["authz.rego", "system_authz.rego", "system_log.rego"],
+} as const;
+
+/** Where the pod has those files. */
+const MOUNT_PATH = "/etc/opa";
+
+/** Seconds for which OPA answers on after it was told to stop: Services need them to learn that the pod is leaving. */
+const SHUTDOWN_WAIT = 5;
+/** Seconds for the answers under way after that. */
+const SHUTDOWN_GRACE = 5;
+
+export const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
+
+/** What `opaPod` needs. */
+export interface OpaPodArgs {
+  readonly image: string;
+  /** Default: `DEFAULT_OPA_SIZE`. */
+  readonly size?: ContainerSize;
+  /** Digest of OPA's files; a new one rolls the pods. */
+  readonly checksum: string;
+}
+
+/** Arguments of OPA's program (https://www.openpolicyagent.org/docs/cli#run). */
+export function opaArgs(): string[] {
+  const { config, data, policies } = OPA_FILES;
+  return [
+    "run",
+    "--server",
+    `--addr=0.0.0.0:${OPA.port}`,
+    `--diagnostic-addr=0.0.0.0:${OPA.diagnosticsPort}`,
+    "--authorization=basic",
+    "--skip-version-check",
+    // Decisions are logged at every level. Below this one so is each request, and probes are most of them.
+    "--log-level=error",
+    `--shutdown-wait-period=${SHUTDOWN_WAIT}`,
+    `--shutdown-grace-period=${SHUTDOWN_GRACE}`,
+    `--config-file=${MOUNT_PATH}/${config}`,
+    // One by one: from the directory of a ConfigMap, whose files are links, OPA would load each file twice.
+    ...[...policies, data].map((file) => `${MOUNT_PATH}/${file}`),
+  ];
+}
+
+/** Template of OPA's pod. */
+export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const health = { httpGet: { path: "/health", port: "diagnostics" } };
+  return {
+    metadata: {
+      labels: labels(OPA.name, "policy"),
+      annotations: { "checksum/config": args.checksum, ...scrapeAnnotations(OPA.diagnosticsPort) },
+    },
+    spec: {
+      serviceAccountName: OPA.name,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      terminationGracePeriodSeconds: 30,
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: "kubernetes.io/hostname",
+          // A cluster may have one node only.
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: selector(OPA.name) },
+          matchLabelKeys: ["pod-template-hash"],
+        },
+      ],
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: UID,
+        runAsGroup: UID,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: OPA.name,
+          image: args.image,
+          command: [OPA_BINARY],
+          args: opaArgs(),
+          ports: [
+            { name: "api", containerPort: OPA.port },
+            { name: "diagnostics", containerPort: OPA.diagnosticsPort },
+          ],
+          startupProbe: { ...health, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
+          livenessProbe: { ...health, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+          readinessProbe: { ...health, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+          resources: containerResources(args.size, DEFAULT_OPA_SIZE),
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [{ name: "files", mountPath: MOUNT_PATH, readOnly: true }],
+        },
+      ],
+      volumes: [{ name: "files", configMap: { name: OPA_CONFIG_MAP } }],
+    },
+  };
+}

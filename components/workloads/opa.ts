@@ -1,0 +1,100 @@
+// Open Policy Agent in one cluster: it decides what the agents there answer, by the policy of this repository.
+import { createHash } from "node:crypto";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { childOptions, type DependentOptions } from "../spire/options";
+import type { ContainerSize } from "../spire/sizes";
+import { labels, NAMESPACES, OPA, selector } from "../well-known";
+import { opaFiles } from "./opa-files";
+import { restrictOpaNetwork } from "./opa-network";
+import { OPA_CONFIG_MAP, opaPod } from "./opa-pod";
+import type { PolicyTopology } from "./policy-data";
+
+/** What `Opa` needs. */
+export interface OpaArgs {
+  readonly cluster: Cluster;
+  /** The whole mesh, as every OPA of it knows it. */
+  readonly topology: PolicyTopology;
+  readonly images: Pick<Images, "opa">;
+  /** Number of pods. Default 2: while none answers, agents refuse every call. */
+  readonly replicas?: number;
+  /** Resources of each pod. Default 50m of CPU and 128Mi of memory. */
+  readonly size?: ContainerSize;
+}
+
+/** OPA with its namespace. Agents depend on it, since they refuse all calls until it answers. */
+export class Opa extends pulumi.ComponentResource {
+  /** URL of the API for agents of the same cluster, `http://opa.opa.svc.cluster.local:8181`. */
+  readonly endpoint = `http://${OPA.name}.${NAMESPACES.opa}.svc.cluster.local:${OPA.port}`;
+
+  constructor(name: string, args: OpaArgs, opts?: DependentOptions) {
+    super("agentweave:workloads:Opa", name, {}, opts);
+    const { cluster, topology, images, replicas = 2, size } = args;
+    const own = childOptions(this, cluster, opts);
+    const metadata = { name: OPA.name, namespace: NAMESPACES.opa, labels: labels(OPA.name, "policy") };
+
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      {
+        metadata: {
+          name: NAMESPACES.opa,
+          labels: {
+            ...labels(NAMESPACES.opa, "namespace"),
+            "pod-security.kubernetes.io/enforce": "restricted",
+            "pod-security.kubernetes.io/audit": "restricted",
+            "pod-security.kubernetes.io/warn": "restricted",
+          },
+        },
+      },
+      own,
+    );
+    const self = { ...own, dependsOn: [...own.dependsOn, namespace] };
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      self,
+    );
+    const files = opaFiles({ cloud: cluster.name, region: cluster.region }, topology);
+    const configMap = new k8s.core.v1.ConfigMap(
+      `${name}-files`,
+      { metadata: { ...metadata, name: OPA_CONFIG_MAP }, data: files },
+      self,
+    );
+    const checksum = createHash("sha256").update(JSON.stringify(files)).digest("hex");
+    const matchLabels = selector(OPA.name);
+    const deployment = new k8s.apps.v1.Deployment(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas,
+          selector: { matchLabels },
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+          template: opaPod({ image: images.opa, size, checksum }),
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, configMap, ...restrictOpaNetwork(name, self)] },
+    );
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-disruption-budget`,
+      {
+        metadata,
+        spec: { selector: { matchLabels }, maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
+      },
+      self,
+    );
+    // After the Deployment, because Pulumi waits until a Service has endpoints.
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata,
+        spec: { selector: matchLabels, ports: [{ name: "http", port: OPA.port, targetPort: "api" }] },
+      },
+      { ...self, dependsOn: [...self.dependsOn, deployment] },
+    );
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+}

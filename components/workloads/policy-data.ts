@@ -1,0 +1,133 @@
+// What the policy knows of the mesh: its members, and which of them may call or relay into another cloud, by default too.
+// Pure functions.
+import { agentSpiffeId, operatorSpiffeId } from "../well-known";
+
+/** One cloud of the mesh with its agents. */
+export interface PolicyMember {
+  /** Name of the cloud, for example `aws`. */
+  readonly cloud: string;
+  readonly region: string;
+  /** Trust domain without scheme, for example `aws.example.org`. */
+  readonly trustDomain: string;
+  readonly roles: readonly string[];
+}
+
+/** The agents of one role in one cloud. */
+export interface AgentRole {
+  readonly cloud: string;
+  readonly role: string;
+}
+
+/** A relay that is allowed: `from` may hand a chain of calls to `to`. */
+export interface AllowedRelay {
+  readonly from: AgentRole;
+  readonly to: AgentRole;
+}
+
+/** A call that is allowed. */
+export interface AllowedCall extends AllowedRelay {
+  /** Capabilities that may be called, none of `RULED_ACTIONS`. Default: every other. */
+  readonly actions?: readonly string[];
+}
+
+/** All that the policy decides by. */
+export interface PolicyTopology {
+  readonly members: readonly PolicyMember[];
+  readonly calls: readonly AllowedCall[];
+  readonly relays: readonly AllowedRelay[];
+}
+
+/** Actions with rules of their own in policies/authz.rego, to which an allowed call gives no right. */
+export const RULED_ACTIONS = ["relay", "task.status", "task.cancel"] as const;
+
+/** An identity of the mesh, as policies/authz.rego reads it. */
+type Identity =
+  | { readonly name: string; readonly cloud: string; readonly region: string }
+  | { readonly name: string; readonly operator: true };
+
+/** The document `data.agentweave.mesh`. Agents are named `<cloud>/<role>`, as in the stack's configuration. */
+export interface PolicyData {
+  /** Identities by trust domain and path, which together are a SPIFFE ID. */
+  readonly trust_domains: Readonly<Record<string, Readonly<Record<string, Identity>>>>;
+  /** Actions by caller and callee; `*` is any. */
+  readonly calls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  /** Next hops by relaying agent. */
+  readonly relays: Readonly<Record<string, readonly string[]>>;
+}
+
+const nameOf = ({ cloud, role }: AgentRole) => `${cloud}/${role}`;
+
+/** Every identity of the mesh with its trust domain and its SPIFFE ID. */
+function identities(members: readonly PolicyMember[]) {
+  return members.flatMap(({ cloud, region, trustDomain, roles }) => [
+    ...roles.map((role) => ({
+      trustDomain,
+      id: agentSpiffeId(trustDomain, cloud, region, role),
+      identity: { name: nameOf({ cloud, role }), cloud, region },
+    })),
+    {
+      trustDomain,
+      id: operatorSpiffeId(trustDomain),
+      identity: { name: `operator of ${trustDomain}`, operator: true } as const,
+    },
+  ]);
+}
+
+/**
+ * The policy's data as an object for JSON.
+ *
+ * @throws an Error if two agents would have one SPIFFE ID, as cloud `a-b` in region `c` and cloud `a` in region `b-c` have
+ * within one trust domain.
+ */
+export function renderPolicyData({ members, calls, relays }: PolicyTopology): PolicyData {
+  const trustDomains: Record<string, Record<string, Identity>> = {};
+  for (const { trustDomain, id, identity } of identities(members)) {
+    const ofDomain = (trustDomains[trustDomain] ??= {});
+    const path = id.slice(`spiffe://${trustDomain}`.length);
+    const other = ofDomain[path];
+    if (other && other.name !== identity.name) {
+      throw new Error(`${other.name} and ${identity.name} would have the same identity ${id}`);
+    }
+    ofDomain[path] = identity;
+  }
+
+  const allowedCalls: Record<string, Record<string, string[]>> = {};
+  for (const { from, to, actions = ["*"] } of calls) {
+    const ofCaller = (allowedCalls[nameOf(from)] ??= {});
+    ofCaller[nameOf(to)] = [...new Set([...(ofCaller[nameOf(to)] ?? []), ...actions])];
+  }
+
+  const allowedRelays: Record<string, string[]> = {};
+  for (const { from, to } of relays) {
+    allowedRelays[nameOf(from)] = [...new Set([...(allowedRelays[nameOf(from)] ?? []), nameOf(to)])];
+  }
+  return { trust_domains: trustDomains, calls: allowedCalls, relays: allowedRelays };
+}
+
+type Roles = Pick<PolicyMember, "cloud" | "roles">;
+
+/** The tutorial's call: the orchestrator in AWS gives work to the workers in Google Cloud. */
+const TUTORIAL_CALL = {
+  from: { cloud: "aws", role: "orchestrator" },
+  to: { cloud: "gcp", role: "worker" },
+} as const satisfies AllowedCall;
+
+/** Role whose agents hand on chains of calls. */
+const RELAYING_ROLE = "agent";
+
+/** Default of `policy.calls`: the tutorial's call, where both of its agents exist; else none. */
+export function defaultCalls(members: readonly Roles[]): AllowedCall[] {
+  const exists = ({ cloud, role }: AgentRole) =>
+    members.some((member) => member.cloud === cloud && member.roles.includes(role));
+  return [TUTORIAL_CALL].filter(({ from, to }) => exists(from) && exists(to));
+}
+
+/** Default of `policy.relays`: a ring of all clouds with the role `agent`, in their order; none if there is one such cloud. */
+export function defaultRelays(members: readonly Roles[]): AllowedRelay[] {
+  const ring = members.filter(({ roles }) => roles.includes(RELAYING_ROLE)).map(({ cloud }) => cloud);
+  if (ring.length < 2) return [];
+  return ring.map((cloud, index) => ({
+    from: { cloud, role: RELAYING_ROLE },
+    to: { cloud: ring[(index + 1) % ring.length]!, role: RELAYING_ROLE },
+  }));
+}

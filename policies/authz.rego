@@ -1,0 +1,123 @@
+# What a member of the mesh may do at an agent: denied unless a rule below allows it. Who the members are, and which of
+# them may call or relay into another cloud, is data (data.agentweave.mesh), rendered from the stack's configuration.
+package agentweave.authz
+
+import data.agentweave.mesh
+
+default allow := false
+
+# The boolean that the AgentWeave SDK asks for.
+allow if decision.allow
+
+# The same answer with its reason and the rule that gave it. The first rule that applies answers; the last always does.
+decision := denied("invalid-input", "the input names no action") if not action
+
+else := denied("unknown-caller", reason) if reason := fault("caller")
+
+else := denied("unknown-resource", reason) if reason := fault("resource")
+
+else := denied("unknown-resource", "resource_spiffe_id is an operator, not an agent") if resource.operator
+
+else := relay if action == "relay"
+
+else := allowed("operator", "an operator may do anything in its own trust domain") if may_operate(caller, resource)
+
+else := denied("operator", "an operator may do nothing outside its own trust domain") if caller.operator
+
+else := allowed("same-region", sprintf("%s and %s are in the same region", parties)) if same_region(caller, resource)
+
+else := allowed("public-action", sprintf("any agent may call %s", [action])) if action in public_actions
+
+else := task if action in task_actions
+
+else := allowed("listed-call", sprintf("%s is listed to call %s of %s", [caller.name, action, resource.name])) if listed_call
+
+else := denied("default", sprintf("no rule lets %s call %s of %s", [caller.name, action, resource.name]))
+
+# A chain of calls: each of its edges is listed, and an agent takes no relay that it could not hand on.
+relay := denied("relay", sprintf("no relay is listed from %s to %s", parties)) if not may_relay(caller, resource)
+
+else := denied("relay", sprintf("no relay is listed from %s to the next hop", [resource.name])) if not next_hop_listed
+
+else := allowed("relay", sprintf("%s may relay to %s", parties))
+
+# A task in another region is the business of the agent that sent it.
+task := allowed("task-owner", sprintf("%s sent the task", [caller.name])) if input.context.owner == caller.id
+
+else := denied("task-owner", sprintf("%s did not send the task", [caller.name]))
+
+allowed(rule, reason) := {"allow": true, "reason": reason, "policy_id": concat("/", [policy, rule])}
+
+denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("/", [policy, rule])}
+
+policy := "agentweave.authz"
+
+public_actions := {"health_check", "ping", "status"}
+
+task_actions := {"task.cancel", "task.status"}
+
+action := input.action if {
+	is_string(input.action)
+	input.action != ""
+}
+
+caller := identity(input.caller_spiffe_id)
+
+resource := identity(input.resource_spiffe_id)
+
+parties := [caller.name, resource.name]
+
+# Why nothing is decided for a party ("caller" or "resource"); undefined if nothing is wrong with it. What a stranger
+# calls itself is not repeated, because it can be anything.
+fault(party) := sprintf("%s_spiffe_id is no SPIFFE ID with a path", [party]) if not parsed(id_of(party))
+
+else := sprintf("the trust domain of %s_spiffe_id is no member", [party]) if not mesh.trust_domains[parsed(id_of(party)).trust_domain]
+
+else := sprintf("%s_spiffe_id is no identity of the mesh", [party]) if not identity(id_of(party))
+
+else := sprintf("%[1]s_trust_domain is not that of %[1]s_spiffe_id", [party]) if claimed_trust_domain(party) != identity(id_of(party)).trust_domain
+
+id_of(party) := object.get(input, sprintf("%s_spiffe_id", [party]), "")
+
+# Absent, it claims nothing.
+claimed_trust_domain(party) := input[sprintf("%s_trust_domain", [party])]
+
+# A SPIFFE ID taken apart (SPIFFE ID specification, section 2): no port, no userinfo, no query, no escapes.
+parsed(id) := {"trust_domain": trust_domain, "path": path} if {
+	[[_, trust_domain, path]] := regex.find_all_string_submatch_n(`^spiffe://([a-z0-9._-]{1,255})((?:/[a-zA-Z0-9._-]+)+)$`, id, 1)
+}
+
+# The member of the mesh with exactly this id. Cloud, region and role are those of the data: split at its dashes, the path
+# of cloud `a-b` in region `c` could be that of cloud `a` in region `b-c`.
+identity(id) := object.union(member, {"id": id, "trust_domain": parts.trust_domain}) if {
+	parts := parsed(id)
+	member := mesh.trust_domains[parts.trust_domain][parts.path]
+}
+
+same_region(a, b) if {
+	a.cloud == b.cloud
+	a.region == b.region
+}
+
+may_operate(operator, agent) if {
+	operator.operator
+	operator.trust_domain == agent.trust_domain
+}
+
+listed_call if {
+	some listed in {action, "*"}
+	listed in mesh.calls[caller.name][resource.name]
+}
+
+may_relay(from, to) if to.name in mesh.relays[from.name]
+
+may_relay(from, to) if same_region(from, to)
+
+may_relay(from, to) if may_operate(from, to)
+
+next_hop := object.get(input, ["context", "next"], "")
+
+# The caller may not know the next hop, where a name stands for several agents. That hop decides for itself then.
+next_hop_listed if next_hop == ""
+
+next_hop_listed if may_relay(resource, identity(next_hop))

@@ -1,0 +1,19 @@
+# What OPA answers over HTTP: decisions, and its own health and metrics. Nobody may read or write its data and policies,
+# evaluate expressions of their own, or have a decision explained. OPA asks this policy itself (--authorization=basic).
+package system.authz
+
+default allow := false
+
+allow if {
+	input.method == "POST"
+	input.path == ["v1", "data", "agentweave", "authz", input.path[4]]
+	input.path[4] in {"allow", "decision"}
+
+	# Parameters ask for traces and metrics of the evaluation.
+	input.params == {}
+}
+
+allow if {
+	input.method == "GET"
+	input.path in {["health"], ["metrics"]}
+}
