@@ -1,8 +1,14 @@
 // Calls of this agent to others: by name or by identity, over mutual TLS, with failover, breakers and retries.
+import { randomUUID } from "node:crypto";
 import type { AgentConfig } from "../config";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
-import type { CallResult, Endpoint, Target } from "./target";
+import { parseAddress } from "./address";
+import { callInOrder } from "./failover";
+import { orderEndpoints } from "./order";
+import { Peers } from "./peers";
+import { named } from "./registry";
+import { CallFailed, type CallResult, type Endpoint, type Target } from "./target";
 
 export * from "./target";
 
@@ -39,4 +45,45 @@ export interface CallsArgs {
 }
 
 /** The calls of one agent. */
-export declare function createCalls(args: CallsArgs): Calls;
+export function createCalls({ identity, config, telemetry }: CallsArgs): Calls {
+  const { retry, routing } = config.transport;
+  const peers = new Peers(identity, config, telemetry);
+
+  const resolve = (name: string) =>
+    orderEndpoints(named(config, name), {
+      cloud: config.metadata.cloud,
+      routing,
+      latency: (endpoint) => peers.find(endpoint)?.latency,
+    });
+
+  const endpointsOf = (target: Target) => {
+    if ("name" in target) return resolve(target.name);
+    parseAddress(target.address);
+    return [target];
+  };
+
+  return {
+    async call(target, { task_type, payload }, { signal } = {}) {
+      const name = "name" in target ? target.name : target.spiffeId;
+      // A name or address that is wrong is told before anything is tried.
+      endpointsOf(target);
+      if (!identity.current()) throw new CallFailed(`${name} was not called: this agent has no identity`, []);
+      return callInOrder({
+        name,
+        task: { task_id: randomUUID(), task_type, payload },
+        peers: () => endpointsOf(target).map((endpoint) => peers.at(endpoint)),
+        retry,
+        signal,
+      });
+    },
+    endpoints: () =>
+      peers.all().map(({ endpoint, breaker, latency }) => ({
+        address: endpoint.address,
+        spiffe_id: endpoint.spiffeId,
+        breaker,
+        ...(latency === undefined ? {} : { latency_ms: latency }),
+      })),
+    resolve,
+    close: () => Promise.resolve(peers.close()),
+  };
+}

@@ -28,7 +28,8 @@ export const METRICS = {
 export const OTHER = "other";
 
 /** How a try at a peer ended. `task_failed` ran there; the peer is well. */
-export type CallOutcome = "ok" | "task_failed" | "denied" | "refused" | "error" | "timeout" | "circuit_open";
+export type CallOutcome =
+  "ok" | "task_failed" | "denied" | "refused" | "error" | "timeout" | "circuit_open" | "abandoned";
 
 const CIRCUIT = { closed: 0, "half-open": 1, open: 2 } as const;
 

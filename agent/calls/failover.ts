@@ -1,0 +1,74 @@
+// One call over the endpoints it may use: the next one when one fails, all of them again after a pause, never after a denial.
+import { setTimeout } from "node:timers/promises";
+import { ExponentialBackoff } from "cockatiel";
+import type { AgentConfig } from "../config";
+import type { TaskRequest } from "./answer";
+import { CircuitOpen, type Peer } from "./peer";
+import { type Attempt, CallFailed, type CallResult } from "./target";
+
+/** A call over several peers. */
+export interface Failover {
+  /** What is called, for messages. */
+  readonly name: string;
+  readonly task: TaskRequest;
+  /** The peers in the order of this moment; asked again for each round. */
+  peers(): readonly Peer[];
+  readonly retry: AgentConfig["transport"]["retry"];
+  readonly signal?: AbortSignal;
+}
+
+/** The last cause of each endpoint. "circuit open" gives way to the cause that opened it, where this call saw it. */
+function explain(name: string, attempts: readonly Attempt[]): string {
+  const causes = new Map<string, string>();
+  for (const { address, spiffe_id, error } of attempts) {
+    const key = `${spiffe_id} at ${address}`;
+    if (error !== CIRCUIT_OPEN || !causes.has(key)) causes.set(key, error ?? "");
+  }
+  return `no endpoint of ${name} answered: ${[...causes].map(([key, cause]) => `${key}: ${cause}`).join("; ")}`;
+}
+
+const CIRCUIT_OPEN = "circuit open";
+
+/**
+ * Calls until a peer settles it. Ends early when every breaker is open: to try one of them all the same would leave the
+ * many entries that have a single endpoint without any breaker, and a caller is better served by an answer at once.
+ * @throws CallFailed, or the signal's reason.
+ */
+export async function callInOrder({ name, task, peers, retry, signal }: Failover): Promise<CallResult> {
+  const started = performance.now();
+  const attempts: Attempt[] = [];
+  let pause = new ExponentialBackoff({
+    initialDelay: retry.backoff_base_seconds * 1000,
+    maxDelay: retry.backoff_max_seconds * 1000,
+  }).next();
+  for (let round = 1; ; round++) {
+    let reached = false;
+    for (const peer of peers()) {
+      signal?.throwIfAborted();
+      const { spiffeId: spiffe_id, address } = peer.endpoint;
+      const begun = performance.now();
+      const record = (error?: string) => {
+        attempts.push({ address, spiffe_id, error, milliseconds: performance.now() - begun });
+      };
+      try {
+        const { agent, answer } = await peer.attempt(task, signal);
+        if (answer.kind === "task") {
+          record();
+          return { agent, address, attempts, milliseconds: performance.now() - started, task: answer.task };
+        }
+        record(answer.message);
+        const denied = answer.kind === "denied";
+        const verb = denied ? "denied" : "refused";
+        throw new CallFailed(`${agent} ${verb} ${task.task_type}: ${answer.message}`, attempts, denied);
+      } catch (error) {
+        if (error instanceof CallFailed) throw error;
+        signal?.throwIfAborted();
+        record((error as Error).message);
+        reached ||= !(error instanceof CircuitOpen);
+      }
+    }
+    if (!reached || round >= retry.max_attempts) throw new CallFailed(explain(name, attempts), attempts);
+    await setTimeout(pause.duration, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    pause = pause.next();
+  }
+}

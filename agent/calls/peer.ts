@@ -1,0 +1,143 @@
+// One endpoint as calls see it: its connections, its circuit breaker, and how far away it is.
+import { SpanKind } from "@opentelemetry/api";
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  handleWhen,
+} from "cockatiel";
+import type { AgentConfig } from "../config";
+import type { IdentitySource } from "../identity/source";
+import type { Telemetry } from "../telemetry";
+import { type CallOutcome, OTHER } from "../telemetry/metrics";
+import { inSpan } from "../telemetry/tracing";
+import type { Answer, TaskRequest } from "./answer";
+import { Connections } from "./connections";
+import { type Exchange, exchange } from "./exchange";
+import type { Endpoint } from "./target";
+import { Abandoned, TimedOut, withTimeout } from "./timeout";
+
+/** The breaker let nothing through: the endpoint failed too often, or one call is just trying it again. */
+export class CircuitOpen extends Error {}
+
+const STATES = {
+  [CircuitState.Closed]: "closed",
+  [CircuitState.HalfOpen]: "half-open",
+  [CircuitState.Open]: "open",
+  [CircuitState.Isolated]: "open",
+} as const;
+
+// Weight of the newest measurement: some ten calls forget a slow one.
+const NEWEST = 0.2;
+
+function outcomeOf(answer: Answer): CallOutcome {
+  if (answer.kind !== "task") return answer.kind;
+  return answer.task.state === "completed" ? "ok" : "task_failed";
+}
+
+/** Connections, breaker and latency of one endpoint. */
+export class Peer {
+  readonly connections: Connections;
+  readonly #breaker: CircuitBreakerPolicy;
+  #latency: number | undefined;
+
+  /** @param label what metrics and spans call the peer: its agent's name, or "other". */
+  constructor(
+    readonly endpoint: Endpoint,
+    private readonly label: string,
+    identity: IdentitySource,
+    private readonly transport: AgentConfig["transport"],
+    private readonly telemetry: Telemetry,
+  ) {
+    const { connection_pool, circuit_breaker } = transport;
+    this.connections = new Connections(endpoint, identity, telemetry.tracer, connection_pool);
+    this.#breaker = circuitBreaker(
+      // A caller that goes away says nothing about the peer; but a trial it leaves has not shown that the peer is back.
+      handleWhen((error) => !(error instanceof Abandoned) || this.breaker === "half-open"),
+      {
+        breaker: new ConsecutiveBreaker(circuit_breaker.failure_threshold),
+        halfOpenAfter: circuit_breaker.recovery_timeout_seconds * 1000,
+      },
+    );
+    if (label !== OTHER) {
+      telemetry.metrics.circuit(label, "closed");
+      this.#breaker.onStateChange((state) => telemetry.metrics.circuit(label, STATES[state]));
+    }
+  }
+
+  /** State of the circuit breaker. */
+  get breaker(): (typeof STATES)[CircuitState] {
+    return STATES[this.#breaker.state];
+  }
+
+  /** Milliseconds there and back without the peer's work, averaged; undefined until measured. */
+  get latency(): number | undefined {
+    return this.#latency;
+  }
+
+  /**
+   * One try. Resolves with whatever the peer made of the task.
+   * @throws CircuitOpen when nothing was sent, Abandoned when `signal` was aborted, else the endpoint's fault.
+   */
+  async attempt(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+    try {
+      // The breaker itself would make this call wait for the trial's end.
+      if (this.breaker === "half-open") throw new BrokenCircuitError();
+      return await this.#breaker.execute(() => this.#traced(task, signal));
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) throw error;
+      this.telemetry.metrics.call(this.label, "circuit_open");
+      throw new CircuitOpen("circuit open");
+    }
+  }
+
+  #traced(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+    const { spiffeId, address } = this.endpoint;
+    const attributes = {
+      "rpc.system": "jsonrpc",
+      "rpc.method": "task.send",
+      "agentweave.action": task.task_type,
+      "agentweave.peer": spiffeId,
+      "agentweave.address": address,
+    };
+    return inSpan(
+      this.telemetry.tracer,
+      `call_agent(${this.label})`,
+      { kind: SpanKind.CLIENT, attributes },
+      async (span) => {
+        const result = await this.#measured(task, signal);
+        span.setAttribute("agentweave.outcome", outcomeOf(result.answer));
+        return result;
+      },
+    );
+  }
+
+  async #measured(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+    const { metrics } = this.telemetry;
+    const started = performance.now();
+    try {
+      const result = await withTimeout(this.transport.timeout_seconds, signal, (limited) =>
+        exchange(this.connections, this.endpoint.address, task, limited),
+      );
+      const milliseconds = performance.now() - started;
+      this.#learn(result.answer, milliseconds);
+      metrics.call(this.label, outcomeOf(result.answer), milliseconds / 1000);
+      return result;
+    } catch (error) {
+      const outcome =
+        error instanceof Abandoned ? "abandoned" : error instanceof TimedOut ? "timeout" : "error";
+      metrics.call(this.label, outcome);
+      throw error;
+    }
+  }
+
+  /** How long the peer worked is told by its own clock; what a task takes says nothing about the way to it. */
+  #learn(answer: Answer, milliseconds: number): void {
+    if (answer.kind !== "task") return;
+    const work = Date.parse(answer.task.updated_at) - Date.parse(answer.task.created_at);
+    const way = Math.max(0, milliseconds - (work > 0 ? work : 0));
+    this.#latency = this.#latency === undefined ? way : NEWEST * way + (1 - NEWEST) * this.#latency;
+  }
+}

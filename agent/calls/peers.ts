@@ -1,0 +1,75 @@
+// The peers that calls know: those of the registry for good, others by address as long as they are used.
+import type { AgentConfig } from "../config";
+import type { IdentitySource } from "../identity/source";
+import type { Telemetry } from "../telemetry";
+import { OTHER } from "../telemetry/metrics";
+import { Peer } from "./peer";
+import { allEndpoints, placeOf } from "./registry";
+import type { Endpoint } from "./target";
+
+// A caller can name any address; what is remembered of them must have an end.
+const OTHERS = 100;
+
+const keyOf = ({ spiffeId, address }: Endpoint) => `${spiffeId} ${address}`;
+
+/** All peers of one agent. */
+export class Peers {
+  readonly #registered = new Map<string, Peer>();
+  /** Names of the agents of the registry by their ids. */
+  readonly #agents = new Map<string, string>();
+  readonly #others = new Map<string, Peer>();
+  readonly #stopListening: () => void;
+
+  constructor(
+    private readonly identity: IdentitySource,
+    private readonly config: AgentConfig,
+    private readonly telemetry: Telemetry,
+  ) {
+    for (const endpoint of allEndpoints(config)) {
+      this.#agents.set(endpoint.spiffeId, placeOf(endpoint)?.agent ?? endpoint.spiffeId);
+      this.#registered.set(keyOf(endpoint), this.#create(endpoint));
+    }
+    this.#stopListening = identity.onUpdate(() => this.#drain());
+  }
+
+  #create(endpoint: Endpoint): Peer {
+    const label = this.#agents.get(endpoint.spiffeId) ?? OTHER;
+    return new Peer(endpoint, label, this.identity, this.config.transport, this.telemetry);
+  }
+
+  /** The peer at an endpoint, made when it is new. */
+  at(endpoint: Endpoint): Peer {
+    const key = keyOf(endpoint);
+    const registered = this.#registered.get(key);
+    if (registered) return registered;
+    const peer = this.#others.get(key) ?? this.#create(endpoint);
+    // Set again as the newest: the oldest goes first.
+    this.#others.delete(key);
+    this.#others.set(key, peer);
+    const [oldest] = this.#others;
+    if (oldest && this.#others.size > OTHERS) {
+      this.#others.delete(oldest[0]);
+      oldest[1].connections.drain();
+    }
+    return peer;
+  }
+
+  /** What is known of an endpoint, without making it known. */
+  find(endpoint: Endpoint): Peer | undefined {
+    return this.#registered.get(keyOf(endpoint)) ?? this.#others.get(keyOf(endpoint));
+  }
+
+  /** Those of the registry first. */
+  all(): Peer[] {
+    return [...this.#registered.values(), ...this.#others.values()];
+  }
+
+  #drain(): void {
+    for (const { connections } of this.all()) connections.drain();
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.#drain();
+  }
+}

@@ -1,0 +1,37 @@
+// A capability run by another agent, as capabilities that call others need it: its result, or an error that says whose.
+import type { AgentConfig } from "../config";
+import type { Calls } from "./index";
+import { listed } from "./registry";
+import type { CallResult, Target } from "./target";
+
+/** What another agent made of a capability. */
+export interface RemoteResult {
+  readonly call: CallResult;
+  readonly result: unknown;
+}
+
+/** @throws CallFailed, the signal's reason, or an Error with the peer's own words when its task failed. */
+export async function runRemote(
+  calls: Calls,
+  target: Target,
+  capability: string,
+  params: unknown,
+  signal: AbortSignal,
+): Promise<RemoteResult> {
+  const call = await calls.call(target, { task_type: capability, payload: params }, { signal });
+  const { state, error, result } = call.task;
+  if (state !== "completed") {
+    throw new Error(`${capability} ${state} at ${call.agent}${error ? `: ${error}` : ""}`);
+  }
+  return { call, result };
+}
+
+/** The id that a call will reach, for the policy; "" when the registry has several agents or none of that name. */
+export function idOf(target: Target, config: AgentConfig): string {
+  if (!("name" in target)) return target.spiffeId;
+  const endpoints = listed(config, target.name);
+  return endpoints?.length === 1 ? endpoints[0]!.spiffeId : "";
+}
+
+/** Milliseconds as answers show them: a tenth is enough. */
+export const rounded = (milliseconds: number) => Math.round(milliseconds * 10) / 10;
