@@ -30,15 +30,13 @@ type Config struct {
 	// X509SVIDTTL is the lifetime of an SVID whose entry names none.
 	X509SVIDTTL time.Duration
 	CASubject   pkix.Name
-	// LogLevel is debug, info, warn or error in either case; LogFormat text or json.
-	LogLevel, LogFormat string
+	Log
 	// EndpointAddress is that of the bundle endpoint; empty for none.
 	EndpointAddress string
 	RefreshHint     time.Duration
-	// HealthAddress is that of plain HTTP health checks; empty for none.
-	HealthAddress, LivePath, ReadyPath string
-	// MetricsAddress is that of Prometheus metrics over plain HTTP; empty for none.
-	MetricsAddress string
+	Observability
+	// Publications are the ConfigMaps to which the server's own bundle goes.
+	Publications []Publication
 	// IgnoredPlugins are configured plugins that do nothing here, as "Type name".
 	IgnoredPlugins []string
 	// Warnings are what SPIRE would log about this configuration.
@@ -53,24 +51,31 @@ const MinimumRefreshHint = time.Minute
 
 // Load reads and checks a server.conf.
 func Load(path string) (*Config, error) {
+	f := &file{Server: serverBlock{
+		BindAddress: "0.0.0.0", BindPort: 8081, SocketPath: DefaultSocketPath, CATTL: "24h", DefaultX509SVIDTTL: "1h",
+		LogLevel: "INFO", LogFormat: "text",
+	}}
+	if err := decode(path, f); err != nil {
+		return nil, err
+	}
+	return f.check()
+}
+
+func decode(path string, into any) error {
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		if absolute, err := filepath.Abs(path); err == nil {
 			path = absolute
 		}
-		return nil, fmt.Errorf("could not find config file %s: please use the -config flag", path)
+		return fmt.Errorf("could not find config file %s: please use the -config flag", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unable to read configuration at %q: %w", path, err)
+		return fmt.Errorf("unable to read configuration at %q: %w", path, err)
 	}
-	f := &file{Server: serverBlock{
-		BindAddress: "0.0.0.0", BindPort: 8081, SocketPath: DefaultSocketPath, CATTL: "24h", DefaultX509SVIDTTL: "1h",
-		LogLevel: "INFO", LogFormat: "text",
-	}}
-	if err := hcl.Decode(f, string(text)); err != nil {
-		return nil, fmt.Errorf("unable to decode configuration at %q: %w", path, err)
+	if err := hcl.Decode(into, string(text)); err != nil {
+		return fmt.Errorf("unable to decode configuration at %q: %w", path, err)
 	}
-	return f.check()
+	return nil
 }
 
 func (f *file) check() (*Config, error) {
@@ -85,7 +90,7 @@ func (f *file) check() (*Config, error) {
 	}
 	c := &Config{
 		BindAddress: address(s.BindAddress, strconv.Itoa(s.BindPort)), SocketPath: s.SocketPath, DataDir: s.DataDir,
-		LogLevel: strings.ToLower(s.LogLevel), LogFormat: strings.ToLower(s.LogFormat),
+		Log:       Log{s.LogLevel, s.LogFormat},
 		CASubject: pkix.Name{Country: s.CASubject.Country, Organization: s.CASubject.Organization, CommonName: s.CASubject.CommonName},
 	}
 	if c.CASubject.String() == "" {
@@ -111,13 +116,7 @@ func (f *file) check() (*Config, error) {
 	if err := c.checkPlugins(f.Plugins); err != nil {
 		return nil, err
 	}
-	if h := f.HealthChecks; h.ListenerEnabled {
-		c.HealthAddress = address(h.BindAddress, cmp.Or(h.BindPort, "80"))
-		c.LivePath, c.ReadyPath = cmp.Or(h.LivePath, "/live"), cmp.Or(h.ReadyPath, "/ready")
-	}
-	if p := f.Telemetry.Prometheus; p != nil {
-		c.MetricsAddress = address(p.Host, strconv.Itoa(p.Port))
-	}
+	c.Observability = observability(f.HealthChecks, f.Telemetry)
 	return c, f.checkKeys()
 }
 

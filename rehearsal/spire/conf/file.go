@@ -63,10 +63,19 @@ type endpointBlock struct {
 	Unused      unused         `hcl:",unusedKeyPositions"`
 }
 
+// pluginBlock has the keys of those plugins that the stand-ins have a use for.
 type pluginBlock struct {
-	Data    map[string]any `hcl:"plugin_data"`
-	Enabled *bool          `hcl:"enabled"`
+	Data struct {
+		DatabaseType     string   `hcl:"database_type"`
+		ConnectionString string   `hcl:"connection_string"`
+		KeysPath         string   `hcl:"keys_path"`
+		Clusters         ast.Node `hcl:"clusters"`
+		Cluster          string   `hcl:"cluster"`
+	} `hcl:"plugin_data"`
+	Enabled *bool `hcl:"enabled"`
 }
+
+func (p pluginBlock) disabled() bool { return p.Enabled != nil && !*p.Enabled }
 
 type telemetryBlock struct {
 	Prometheus *struct {
@@ -117,22 +126,25 @@ func (c *Config) checkPlugins(plugins map[string]map[string]pluginBlock) error {
 	count := map[string]int{}
 	for kind, named := range plugins {
 		for name, plugin := range named {
-			if plugin.Enabled != nil && !*plugin.Enabled {
+			if plugin.disabled() {
 				continue
 			}
 			count[kind]++
-			text := func(key string) string { value, _ := plugin.Data[key].(string); return value }
 			switch kind + " " + name {
 			case "DataStore sql":
-				if kind := text("database_type"); kind != "sqlite3" {
+				if kind := plugin.Data.DatabaseType; kind != "sqlite3" {
 					return fmt.Errorf("the stand-in keeps its data in a file: database_type must be \"sqlite3\", not %q", kind)
 				}
-				if c.DatabasePath = text("connection_string"); c.DatabasePath == "" {
+				if c.DatabasePath = plugin.Data.ConnectionString; c.DatabasePath == "" {
 					return &PluginError{`DataStore "sql"`, "datastore-sql: connection_string must be set"}
 				}
 			case "KeyManager disk":
-				if text("keys_path") == "" {
+				if plugin.Data.KeysPath == "" {
 					return &PluginError{`KeyManager "disk"`, "keys_path is required"}
+				}
+			case "BundlePublisher k8s_configmap":
+				if err := c.checkPublications(plugin.Data.Clusters); err != nil {
+					return err
 				}
 			default:
 				// These two decide which CA signs and whether it survives a restart.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"agentweave-mesh/rehearsal/spire/api"
@@ -19,6 +18,9 @@ import (
 	"agentweave-mesh/rehearsal/spire/cli"
 	"agentweave-mesh/rehearsal/spire/conf"
 	"agentweave-mesh/rehearsal/spire/federation"
+	"agentweave-mesh/rehearsal/spire/kube"
+	"agentweave-mesh/rehearsal/spire/listen"
+	"agentweave-mesh/rehearsal/spire/publish"
 	"agentweave-mesh/rehearsal/spire/store"
 
 	"google.golang.org/grpc"
@@ -27,7 +29,7 @@ import (
 
 // Run serves until the context ends and then returns nil. Its log goes to standard error.
 func Run(ctx context.Context, c *conf.Config) error {
-	log, err := logger(c)
+	log, err := c.Logger()
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,11 @@ func Run(ctx context.Context, c *conf.Config) error {
 	if err != nil {
 		return err
 	}
-	s := &services{config: c, log: log, data: data, authorities: authorities, started: time.Now(), ended: make(chan error, 8)}
+	publishers, err := newPublishers(c, data, log)
+	if err != nil {
+		return err
+	}
+	s := &services{config: c, log: log, data: data, authorities: authorities, publishers: publishers, started: time.Now(), listeners: listen.New(log)}
 	return s.run(ctx)
 }
 
@@ -58,11 +64,20 @@ type services struct {
 	log         *slog.Logger
 	data        *store.Store
 	authorities *authority.Manager
+	publishers  []*publish.Publisher
 	started     time.Time
+	listeners   *listen.Group
+}
 
-	closers []func()
-	// ended has the error of a listener that ended.
-	ended chan error
+func newPublishers(c *conf.Config, data *store.Store, log *slog.Logger) (publishers []*publish.Publisher, err error) {
+	for _, target := range c.Publications {
+		client, err := kube.FromKubeconfig(target.Kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("failed to create Kubernetes client: %w", err)
+		}
+		publishers = append(publishers, &publish.Publisher{Target: target, Client: client, Store: data, TrustDomain: c.TrustDomain.Name(), Log: log})
+	}
+	return publishers, nil
 }
 
 func (s *services) run(ctx context.Context) error {
@@ -70,15 +85,14 @@ func (s *services) run(ctx context.Context) error {
 	defer stop()
 	poller := federation.NewPoller(s.data, s.log)
 	err := s.listen(poller)
-	defer func() {
-		for _, closeOne := range s.closers {
-			closeOne()
-		}
-	}()
+	defer s.listeners.Close()
 	if err != nil {
 		return err
 	}
 	go poller.Run(ctx)
+	for _, publisher := range s.publishers {
+		go publisher.Run(ctx)
+	}
 	ticker := time.NewTicker(authority.RotateInterval)
 	defer ticker.Stop()
 	for {
@@ -86,7 +100,7 @@ func (s *services) run(ctx context.Context) error {
 		case <-ctx.Done():
 			s.log.Info("Server stopped gracefully")
 			return nil
-		case err := <-s.ended:
+		case err := <-s.listeners.Ended():
 			return err
 		case <-ticker.C:
 			if err := s.authorities.Rotate(); err != nil {
@@ -100,11 +114,12 @@ func (s *services) listen(poller *federation.Poller) error {
 	c := s.config
 	local := grpc.NewServer()
 	(&api.Service{TrustDomain: c.TrustDomain, Store: s.data, Authorities: s.authorities, Poller: poller}).Register(local)
-	socket, err := listenUnix(c.SocketPath)
+	// Whoever can open the socket is an administrator of the trust domain.
+	socket, err := listen.Unix(c.SocketPath, 0o770)
 	if err != nil {
 		return err
 	}
-	s.serve(local, local.Stop, socket)
+	s.listeners.Serve(local, local.Stop, socket)
 
 	identity := &tls.Config{GetCertificate: s.authorities.ServerSVID, MinVersion: tls.VersionTLS12}
 	// Agents would use this port. The stand-in serves none, but holds the port and shows its SVID there, as SPIRE does.
@@ -113,7 +128,7 @@ func (s *services) listen(poller *federation.Poller) error {
 	if err != nil {
 		return err
 	}
-	s.serve(remote, remote.Stop, listener)
+	s.listeners.Serve(remote, remote.Stop, listener)
 
 	health := http.NewServeMux()
 	if c.HealthAddress != "" {
@@ -121,68 +136,14 @@ func (s *services) listen(poller *federation.Poller) error {
 		health.HandleFunc(c.ReadyPath, healthy)
 	}
 	return errors.Join(
-		s.serveHTTP("bundle endpoint", c.EndpointAddress, federation.Endpoint(s.data, c.TrustDomain.Name(), c.RefreshHint), identity),
-		s.serveHTTP("health checks", c.HealthAddress, health, nil),
-		s.serveHTTP("metrics", c.MetricsAddress, http.HandlerFunc(s.metrics), nil),
+		s.listeners.HTTP("bundle endpoint", c.EndpointAddress, federation.Endpoint(s.data, c.TrustDomain.Name(), c.RefreshHint), identity),
+		s.listeners.HTTP("health checks", c.HealthAddress, health, nil),
+		s.listeners.HTTP("metrics", c.MetricsAddress, http.HandlerFunc(s.metrics), nil),
 	)
-}
-
-func (s *services) serve(server interface{ Serve(net.Listener) error }, stop func(), listener net.Listener) {
-	s.closers = append(s.closers, stop)
-	go func() { s.ended <- server.Serve(listener) }()
-}
-
-// serveHTTP serves at an address, unless it is empty: over TLS where there is an identity.
-func (s *services) serveHTTP(what, address string, handler http.Handler, identity *tls.Config) error {
-	if address == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	if identity != nil {
-		listener = tls.NewListener(listener, identity)
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	s.serve(server, func() { _ = server.Close() }, listener)
-	s.log.Info("Serving "+what, "address", address)
-	return nil
 }
 
 // healthy answers once listeners are open, and by then the server has its authorities: it is live and ready.
 func healthy(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, "{\"server\":{}}\n")
-}
-
-func listenUnix(path string) (net.Listener, error) {
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		// A socket that a killed server left behind is in the way of the next one.
-		if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
-	}
-	var listener net.Listener
-	if err == nil {
-		listener, err = net.Listen("unix", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("create UDS listener: %w", err)
-	}
-	// Whoever can open the socket is an administrator of the trust domain.
-	return listener, os.Chmod(path, 0o770)
-}
-
-func logger(c *conf.Config) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		return nil, fmt.Errorf("could not start logger: not a valid log level: %q", c.LogLevel)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
 }

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -94,42 +93,36 @@ func must[T any](value T, err error) T {
 }
 
 func TestACSRThatSPIRERefusesIsRefusedInItsWords(t *testing.T) {
-	binaries := map[string]string{"the stand-in": standIn}
-	if real := os.Getenv("SPIRE_SERVER"); real != "" {
-		binaries["the real server"] = real
-	}
-	for name, binary := range binaries {
-		t.Run(name, func(t *testing.T) {
-			c := newCloud(t, binary, "a.example.org")
-			c.start()
-			conn := must(grpc.NewClient("unix:"+c.path("api.sock"), grpc.WithTransportCredentials(insecure.NewCredentials())))
-			defer conn.Close()
-			key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-			csr := func(ids ...string) []byte {
-				template := &x509.CertificateRequest{}
-				for _, id := range ids {
-					template.URIs = append(template.URIs, must(url.Parse(id)))
-				}
-				return must(x509.CreateCertificateRequest(rand.Reader, template, key))
+	onEveryServer(t, func(t *testing.T, binary string) {
+		c := newCloud(t, binary, "a.example.org")
+		c.start()
+		conn := must(grpc.NewClient("unix:"+c.path("api.sock"), grpc.WithTransportCredentials(insecure.NewCredentials())))
+		defer conn.Close()
+		key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+		csr := func(ids ...string) []byte {
+			template := &x509.CertificateRequest{}
+			for _, id := range ids {
+				template.URIs = append(template.URIs, must(url.Parse(id)))
 			}
-			forged := csr("spiffe://a.example.org/x")
-			forged[len(forged)-1] ^= 1
-			for want, request := range map[string][]byte{
-				"missing CSR":                           nil,
-				"malformed CSR":                         []byte("text"),
-				"failed to verify CSR signature":        forged,
-				"CSR URI SAN is required":               csr(),
-				"only one URI SAN is expected":          csr("spiffe://a.example.org/x", "spiffe://a.example.org/y"),
-				"CSR URI SAN is invalid: scheme":        csr("https://a.example.org/x"),
-				"is not a member of trust domain":       csr("spiffe://b.example.org/x"),
-				"path is in the reserved namespace":     csr("spiffe://a.example.org/spire/server"),
-				"CSR URI SAN is invalid: trust domain ": csr("spiffe:///x"),
-			} {
-				_, err := svidv1.NewSVIDClient(conn).MintX509SVID(context.Background(), &svidv1.MintX509SVIDRequest{Csr: request})
-				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "InvalidArgument") {
-					t.Errorf("want %q, got %v", want, err)
-				}
+			return must(x509.CreateCertificateRequest(rand.Reader, template, key))
+		}
+		forged := csr("spiffe://a.example.org/x")
+		forged[len(forged)-1] ^= 1
+		for want, request := range map[string][]byte{
+			"missing CSR":                           nil,
+			"malformed CSR":                         []byte("text"),
+			"failed to verify CSR signature":        forged,
+			"CSR URI SAN is required":               csr(),
+			"only one URI SAN is expected":          csr("spiffe://a.example.org/x", "spiffe://a.example.org/y"),
+			"CSR URI SAN is invalid: scheme":        csr("https://a.example.org/x"),
+			"is not a member of trust domain":       csr("spiffe://b.example.org/x"),
+			"path is in the reserved namespace":     csr("spiffe://a.example.org/spire/server"),
+			"CSR URI SAN is invalid: trust domain ": csr("spiffe:///x"),
+		} {
+			_, err := svidv1.NewSVIDClient(conn).MintX509SVID(t.Context(), &svidv1.MintX509SVIDRequest{Csr: request})
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "InvalidArgument") {
+				t.Errorf("want %q, got %v", want, err)
 			}
-		})
-	}
+		}
+	})
 }

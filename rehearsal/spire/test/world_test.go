@@ -15,18 +15,22 @@ import (
 	"time"
 )
 
-var standIn string
+var standIn, standInAgent string
 
 func TestMain(m *testing.M) {
+	if mode := os.Getenv("TEST_WORKLOAD"); mode != "" {
+		runWorkload(mode)
+		return
+	}
 	os.Exit(func() int {
 		directory, err := os.MkdirTemp("", "spire-stand-in")
 		if err != nil {
 			panic(err)
 		}
 		defer os.RemoveAll(directory)
-		standIn = filepath.Join(directory, "spire-server")
-		if out, err := exec.Command("go", "build", "-o", standIn, "../cmd/spire-server").CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("building the stand-in: %v\n%s", err, out))
+		standIn, standInAgent = filepath.Join(directory, "spire-server"), filepath.Join(directory, "spire-agent")
+		if out, err := exec.Command("go", "build", "-o", directory, "../cmd/spire-server", "../cmd/spire-agent").CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("building the stand-ins: %v\n%s", err, out))
 		}
 		return m.Run()
 	}())
@@ -154,6 +158,12 @@ func (c *cloud) do(stdin string, args ...string) answer {
 		withSocket = append(append([]string{}, args...), "-socketPath", c.path("api.sock"))
 	}
 	return execute(c.t, c.client, stdin, withSocket...)
+}
+
+// onEveryServer runs a test with the stand-in, and with the real server where there is one.
+func onEveryServer(t *testing.T, test func(*testing.T, string)) {
+	t.Run("the stand-in", func(t *testing.T) { test(t, standIn) })
+	t.Run("the real server", func(t *testing.T) { test(t, realServer(t)) })
 }
 
 func execute(t *testing.T, binary, stdin string, args ...string) answer {
