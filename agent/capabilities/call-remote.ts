@@ -1,8 +1,9 @@
 // call_remote: has another agent run a capability, and tells who answered and what was tried.
 import { z } from "zod";
+import { parsePayload } from "../calls/payload";
 import { idOf, rounded, runRemote } from "../calls/remote";
 import type { Target } from "../calls";
-import type { Capability } from "./index";
+import type { Capability } from "./capability";
 
 const payloadSchema = z
   .strictObject({
@@ -33,21 +34,13 @@ export const callRemote: Capability = {
     "Calls a capability of another agent, by its name in the registry or by its SPIFFE id and address",
 
   policyContext(payload, config) {
-    const { success, data } = payloadSchema.safeParse(payload);
-    return success
-      ? { target: idOf(targetOf(data), config), capability: data.capability }
-      : { target: "", capability: "" };
+    const asked = parsePayload(payloadSchema, payload);
+    return { target: idOf(targetOf(asked), config), capability: asked.capability };
   },
 
   async run(payload, { calls, caller, identity, signal }) {
-    const { capability, params, ...target } = payloadSchema.parse(payload);
-    const { call, result } = await runRemote(
-      calls,
-      targetOf({ capability, ...target }),
-      capability,
-      params,
-      signal,
-    );
+    const asked = parsePayload(payloadSchema, payload);
+    const { call, result } = await runRemote(calls, targetOf(asked), capability, params, signal);
     return {
       agent: identity.spiffeId,
       caller,

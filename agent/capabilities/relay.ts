@@ -1,9 +1,10 @@
 // relay: a chain of calls from agent to agent, each leg a call of its own, whose answer names every hop.
 import { z } from "zod";
 import type { Target } from "../calls";
+import { parsePayload } from "../calls/payload";
 import { placeOf } from "../calls/registry";
 import { idOf, rounded, runRemote } from "../calls/remote";
-import type { Capability } from "./index";
+import type { Capability } from "./capability";
 
 /** How many agents a relay may pass after the one it starts at. */
 export const HOP_LIMIT = 8;
@@ -58,14 +59,12 @@ export const relay: Capability = {
   description: "Calls a capability through a chain of agents, each of which calls the next",
 
   policyContext(payload, config) {
-    const { success, data } = payloadSchema.safeParse(payload);
-    return success
-      ? { via: data.via.map(nameOf), capability: data.capability, next: idOf(targetOf(data.via[0]!), config) }
-      : { via: [], capability: "", next: "" };
+    const { via, capability } = parsePayload(payloadSchema, payload);
+    return { via: via.map(nameOf), capability, next: idOf(targetOf(via[0]!), config) };
   },
 
   async run(payload, { calls, caller, config, identity, signal }) {
-    const { via, capability, params } = payloadSchema.parse(payload);
+    const { via, capability, params } = parsePayload(payloadSchema, payload);
     const [next, ...rest] = via as [Stop, ...Stop[]];
     const self = identity.spiffeId;
     const started = performance.now();
