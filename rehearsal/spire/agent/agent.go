@@ -30,8 +30,8 @@ import (
 // Notice says plainly what this program is.
 const Notice = "This is a stand-in for SPIRE's spire-agent, made for rehearsals and tests of agentweave-mesh. It is not SPIRE: never run it in production. It plays node attestation: it takes identities from the server's private socket."
 
-// ServerSocket is the server's socket for administrators, seen from the working directory: the pod's directory beside
-// that of the server's pod.
+// ServerSocket is the server's socket for administrators, seen from the working directory, which is the directory of
+// the agent's pod: it lies beside that of the server's pod.
 const ServerSocket = "../spire_spire-server-0/tmp/spire-server/private/api.sock"
 
 // startInterval is how long the agent waits between attempts to reach what it needs to start.

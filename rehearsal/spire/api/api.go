@@ -1,5 +1,5 @@
-// Package api serves SPIRE's own server API (github.com/spiffe/spire-api-sdk), as far as federation and
-// registration need it, with SPIRE's refusals: the texts and codes are those of pkg/server/api and
+// Package api serves SPIRE's own server API (github.com/spiffe/spire-api-sdk), as far as federation,
+// registration and the minting of SVIDs need it, with SPIRE's refusals: the texts and codes are those of pkg/server/api and
 // pkg/server/datastore/sqlstore of SPIRE 1.14. Calls of the rest of the API are answered "unimplemented".
 package api
 

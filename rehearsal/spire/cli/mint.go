@@ -78,12 +78,16 @@ func (m minted) write(directory string) (answer, error) {
 	svid, private, roots := m.pem()
 	var text strings.Builder
 	for _, part := range []struct {
-		name, file, data string
-		mode             os.FileMode
-	}{{"X509-SVID", "svid.pem", svid, 0o644}, {"Private key", "key.pem", private, 0o600}, {"Root CAs", "bundle.pem", roots, 0o644}} {
+		name, short, file, data string
+		mode                    os.FileMode
+	}{
+		{"X509-SVID", "SVID", "svid.pem", svid, 0o644},
+		{"Private key", "key", "key.pem", private, 0o600},
+		{"Root CAs", "bundle", "bundle.pem", roots, 0o644},
+	} {
 		path := filepath.Join(directory, part.file)
 		if err := os.WriteFile(path, []byte(part.data), part.mode); err != nil {
-			return answer{}, fmt.Errorf("unable to write %s: %w", part.file, err)
+			return answer{}, fmt.Errorf("unable to write %s: %w", part.short, err)
 		}
 		fmt.Fprintf(&text, "%s written to %s\n", part.name, path)
 	}

@@ -91,9 +91,10 @@ func (m *Manager) mint(ctx context.Context, e *types.Entry) (*SVID, error) {
 		return nil, errors.Join(errors.New("the server's answer has no certificates"), err)
 	}
 	notAfter, last := certificates[0].NotAfter, certificates[len(certificates)-1]
+	// Counted from now, as certificates are dated back; not at once, however little is left of the CA's own life.
+	wait := max(notAfter.Sub(asked)/2, RetryInterval)
 	return &SVID{
 		ID: id, Chain: chain, Key: pkcs8, Hint: e.Hint, entry: e, authority: string(last.AuthorityKeyId),
-		// Counted from now: certificates are dated back.
-		renewAt: asked.Add(notAfter.Sub(asked) / 2), notAfter: notAfter,
+		renewAt: asked.Add(wait), notAfter: notAfter,
 	}, nil
 }
