@@ -21,7 +21,7 @@ export const OPA_FILES = {
 } as const;
 
 /** Where the pod has those files. */
-const MOUNT_PATH = "/etc/opa";
+export const OPA_MOUNT_PATH = "/etc/opa";
 
 /** Seconds for which OPA answers on after it was told to stop: Services need them to learn that the pod is leaving. */
 const SHUTDOWN_WAIT = 5;
@@ -53,9 +53,9 @@ export function opaArgs(): string[] {
     "--log-level=error",
     `--shutdown-wait-period=${SHUTDOWN_WAIT}`,
     `--shutdown-grace-period=${SHUTDOWN_GRACE}`,
-    `--config-file=${MOUNT_PATH}/${config}`,
+    `--config-file=${OPA_MOUNT_PATH}/${config}`,
     // One by one: from the directory of a ConfigMap, whose files are links, OPA would load each file twice.
-    ...[...policies, data].map((file) => `${MOUNT_PATH}/${file}`),
+    ...[...policies, data].map((file) => `${OPA_MOUNT_PATH}/${file}`),
   ];
 }
 
@@ -108,7 +108,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
             readOnlyRootFilesystem: true,
             capabilities: { drop: ["ALL"] },
           },
-          volumeMounts: [{ name: "files", mountPath: MOUNT_PATH, readOnly: true }],
+          volumeMounts: [{ name: "files", mountPath: OPA_MOUNT_PATH, readOnly: true }],
         },
       ],
       volumes: [{ name: "files", configMap: { name: OPA_CONFIG_MAP } }],
