@@ -5,12 +5,14 @@ import { check } from "./config/checks";
 import type { CloudConfig } from "./config/clouds";
 import { draftOf } from "./config/draft";
 import { explain } from "./config/explain";
+import type { PolicyConfig } from "./config/policy";
 import { NAMESPACE } from "./config/namespace";
 import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
-import { settleCloud } from "./config/settle";
+import { settleCloud, settlePolicy } from "./config/settle";
 
 export type { CloudConfig, CloudConfigOf } from "./config/clouds";
+export type { PolicyConfig } from "./config/policy";
 export { ConfigError } from "./config/problem";
 
 /** Where a configuration comes from. */
@@ -25,6 +27,10 @@ export interface ConfigContext {
 
 /** How the clouds trust each other, and for how long. Lifetimes are Go durations. */
 export type TrustConfig = Readonly<ConfigEntry["trust"]>;
+/** What all agents have in common. */
+export type AgentsConfig = Readonly<ConfigEntry["agents"]>;
+/** How agents of different clouds reach each other. */
+export type NetworkConfig = Readonly<ConfigEntry["network"]>;
 /** Sizes of SPIRE. */
 export type SpireConfig = Readonly<ConfigEntry["spire"]>;
 /** Where container images come from. */
@@ -35,6 +41,9 @@ export interface MeshConfig {
   readonly trust: TrustConfig;
   /** The clouds in the order of the stack file; at least one. */
   readonly clouds: readonly CloudConfig[];
+  readonly agents: AgentsConfig;
+  readonly network: NetworkConfig;
+  readonly policy: PolicyConfig;
   readonly spire: SpireConfig;
   readonly images: ImagesConfig;
   /** Tags (on Google Cloud: labels) of every cloud resource. */
@@ -61,14 +70,11 @@ export function parseConfig(
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
-  const { clouds, trust, ...rest } = result.data;
-  return {
-    ...rest,
-    trust,
-    clouds: Object.entries(clouds).map(([name, entry]) =>
-      settleCloud(name, entry, trust.domain, context.projectDir),
-    ),
-  };
+  const { clouds: entries, policy, ...rest } = result.data;
+  const clouds = Object.entries(entries).map(([name, entry]) =>
+    settleCloud(name, entry, rest.trust.domain, context.projectDir),
+  );
+  return { ...rest, clouds, policy: settlePolicy(policy, clouds) };
 }
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */

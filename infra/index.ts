@@ -23,6 +23,16 @@ export const clouds = Object.fromEntries(
   ]),
 );
 
+const contexts = new Map(mesh.clouds.map(({ cluster }) => [cluster.name, cluster.context]));
+
+/** Where the agents are, by `<cloud>/<role>`. `context` is that of the cloud's cluster in `kubeconfig`. */
+export const agents = Object.fromEntries(
+  mesh.workloads.agents.map((agent) => [
+    `${agent.cloud}/${agent.role}`,
+    { ...agent, context: contexts.get(agent.cloud) },
+  ]),
+);
+
 /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
 export const relationships = Object.fromEntries(
   mesh.federation.relationships.map(({ target, source, relationship }) => [

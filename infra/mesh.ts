@@ -6,6 +6,7 @@ import { Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
 import { RegistrationEntry } from "../components/trust/resources";
 import { nodeAliasSpiffeId, serverSpiffeId } from "../components/well-known";
+import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 
 /** A cloud of the mesh as far as it stands. */
@@ -19,6 +20,7 @@ export class AgentMesh extends pulumi.ComponentResource {
   /** In the order of the configuration. */
   readonly clouds: readonly MeshCloud[];
   readonly federation: TrustFederation;
+  readonly workloads: Workloads;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:mesh:AgentMesh", name, {}, opts);
@@ -50,18 +52,37 @@ export class AgentMesh extends pulumi.ComponentResource {
     );
 
     // Every node of a cluster under one name, so that workload entries need not know which node a pod is on.
-    for (const { config: cloud, cluster, spire } of this.clouds) {
+    const nodeAlias = ({ config: { trustDomain }, cluster, spire: { server } }: MeshCloud) =>
       new RegistrationEntry(
         `${cluster.name}-node-alias`,
         {
-          target: spire.server.target,
-          spiffeId: nodeAliasSpiffeId(cloud.trustDomain, cluster.clusterName),
-          parentId: serverSpiffeId(cloud.trustDomain),
+          target: server.target,
+          spiffeId: nodeAliasSpiffeId(trustDomain, cluster.clusterName),
+          parentId: serverSpiffeId(trustDomain),
           selectors: [`k8s_psat:cluster:${cluster.clusterName}`],
         },
         { ...self, dependsOn: [this.federation.bundles[cluster.name]!] },
       );
-    }
+
+    this.workloads = new Workloads(
+      "workloads",
+      {
+        clouds: this.clouds.map((cloud) => ({
+          cluster: cloud.cluster,
+          trustDomain: cloud.config.trustDomain,
+          roles: cloud.config.roles,
+          target: cloud.spire.server.target,
+          federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
+          nodeAlias: nodeAlias(cloud),
+          csiDriver: cloud.spire.csiDriver,
+        })),
+        agents: config.agents,
+        network: config.network.mode,
+        policy: config.policy,
+        images,
+      },
+      self,
+    );
     this.registerOutputs({});
   }
 }

@@ -1,11 +1,14 @@
 // Mistakes in how the parts of a configuration go together.
+import { agentName } from "../../components/well-known";
 import { networkProblems } from "./address-ranges";
+import { agentsProblems } from "./agents";
 import type { CloudEntry } from "./clouds";
 import { isUnusable, type Draft } from "./clouds/spec";
+import type { ConfigDraft } from "./draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
+import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
-import type { ConfigEntry } from "./schema";
 import { contextOf, specOf, trustDomainOf } from "./settle";
 
 /** A cloud's entry as far as it can be used. Its provider is known. */
@@ -16,10 +19,11 @@ export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[
 
 /** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */
 export function check(
-  draft: Draft<ConfigEntry>,
+  draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
-  const { trust, clouds: entries, tags } = draft;
+  const { trust, clouds: entries, agents, policy, tags } = draft;
+  const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
   );
@@ -32,7 +36,10 @@ export function check(
         .problems(entry)
         .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
     ),
+    ...agentNameProblems(roles),
     ...networkProblems(clouds),
+    ...agentsProblems(agents ?? {}),
+    ...policyProblems(policy ?? {}, roles),
     ...tagProblems(clouds, tags ?? {}),
     ...(kubeconfigs === "made later" ? [] : kubeconfigProblems(clouds, projectDir)),
   ];
@@ -97,6 +104,27 @@ function sharedNameProblems(clouds: CloudDrafts): Problem[] {
     ...repeated(contexts, "context"),
     ...[...byField.values()].flatMap((values) => repeated(values, String(values[0]?.path.at(-1)))),
   ];
+}
+
+/** The roles of every cloud that is named, whether or not the rest of its entry can be used. */
+function rolesByCloud(entries: Readonly<Record<string, Draft<CloudEntry> | undefined>>): RolesByCloud {
+  return new Map(
+    Object.entries(entries).map(([cloud, entry]) => {
+      // A role that cannot be used has left a hole.
+      const roles: readonly (string | undefined)[] | undefined = entry?.roles;
+      return [cloud, roles?.includes(undefined) ? undefined : entry?.roles];
+    }),
+  );
+}
+
+/** Agents of the same name, as role `b-c` of cloud `a` and role `c` of cloud `a-b` are. */
+function agentNameProblems(roles: RolesByCloud): Problem[] {
+  const names = [...roles].flatMap(([cloud, ofCloud]) =>
+    (ofCloud ?? []).map((role, index): Named => {
+      return { cloud, path: ["clouds", cloud, "roles", index], value: agentName(cloud, role) };
+    }),
+  );
+  return repeated(names, "agent's name");
 }
 
 function tagProblems(clouds: CloudDrafts, tags: Readonly<Record<string, string | undefined>>): Problem[] {

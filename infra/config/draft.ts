@@ -3,6 +3,7 @@ import { z } from "zod";
 import { PROVIDERS } from "./clouds";
 import type { Draft } from "./clouds/spec";
 import { cloudName } from "./fields";
+import { lenientPolicy, type PolicyDraft } from "./policy";
 import { valueAt, type Path, type Problem } from "./problem";
 import { configSchema, type ConfigEntry } from "./schema";
 
@@ -14,10 +15,14 @@ const [first, ...others] = Object.values(PROVIDERS).map(lenient);
 
 /** The configuration's schema with nothing required but each cloud's provider. */
 const lenientSchema = configSchema.extend({
+  policy: lenientPolicy,
   clouds: z
     .record(cloudName, z.discriminatedUnion("provider", [first as never, ...(others as never[])]))
     .default({}),
 });
+
+/** A configuration of which any part may be missing, single items of the policy's lists included. */
+export type ConfigDraft = Draft<Omit<ConfigEntry, "policy">> & { readonly policy?: PolicyDraft };
 
 type Container = Record<string | number, unknown>;
 
@@ -34,7 +39,7 @@ function change(root: unknown, path: Path, act: (parent: Container, key: string 
  * What is usable of `raw`, given the problems that its schema found: the usable values, the defaults of those that were not
  * written, and undefined for each that is a problem.
  */
-export function draftOf(raw: unknown, problems: readonly Problem[]): Draft<ConfigEntry> {
+export function draftOf(raw: unknown, problems: readonly Problem[]): ConfigDraft {
   const rest: unknown = typeof raw === "object" && raw !== null ? structuredClone(raw) : {};
   problems.forEach(({ path }) => change(rest, path, (parent, key) => delete parent[key]));
   // What is left may still lack something it needs, such as a cloud its provider: then what contains the gap goes too.
@@ -49,5 +54,5 @@ export function draftOf(raw: unknown, problems: readonly Problem[]): Draft<Confi
   for (const { path, meant } of problems) {
     change(draft, meant ?? path, (parent, key) => (parent[key] = undefined));
   }
-  return draft as Draft<ConfigEntry>;
+  return draft as ConfigDraft;
 }

@@ -61,11 +61,19 @@ export function trustDomain(): z.ZodString {
     .max(TRUST_DOMAIN_LENGTH, { error: `write at most ${TRUST_DOMAIN_LENGTH} characters` });
 }
 
+/** A DNS label (RFC 1035) of bounded length. */
+function name(length: number): z.ZodString {
+  return text(
+    new RegExp(`^(?=.{1,${length}}$)[a-z]([a-z0-9-]*[a-z0-9])?$`),
+    `a name of at most ${length} lower-case letters, digits and dashes that starts with a letter and does not end with a dash`,
+  );
+}
+
 /** Key of a cloud in the `clouds` map. */
-export const cloudName = text(
-  new RegExp(`^(?=.{1,${CLOUD_NAME_LENGTH}}$)[a-z]([a-z0-9-]*[a-z0-9])?$`),
-  `a name of at most ${CLOUD_NAME_LENGTH} lower-case letters, digits and dashes that starts with a letter and does not end with a dash`,
-);
+export const cloudName = name(CLOUD_NAME_LENGTH);
+
+/** Role of an agent: it is part of its SPIFFE id and of the names of its objects, pods included, which have 63 characters at most. */
+export const roleName = name(30);
 
 /** A Kubernetes quantity, for example `1Gi` or `250m`. */
 export function quantity(instead: string): z.ZodString {

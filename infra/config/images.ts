@@ -13,16 +13,18 @@ const REFERENCE =
 /** The program's own images. */
 const pinned = resolveImages();
 
-function reference(key: ImageKey) {
+/** An image that names one version for ever. */
+export function imageReference(example: string) {
   return z
     .string()
-    .regex(REFERENCE, {
-      error: "write an image with its tag or digest, such as ghcr.io/spiffe/spire-server:1.15.3",
-      abort: true,
-    })
+    .regex(REFERENCE, { error: `write an image with its tag or digest, such as ${example}`, abort: true })
     .refine(isPinned, {
       error: "the image is not pinned; write a tag other than latest, or a digest (@sha256:…)",
-    })
+    });
+}
+
+function reference(key: ImageKey) {
+  return imageReference("ghcr.io/spiffe/spire-server:1.15.3")
     .optional()
     .meta({ description: `Image with its tag (not latest) or digest. Default: ${pinned[key]}.` });
 }

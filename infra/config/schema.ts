@@ -1,9 +1,12 @@
 // The stack configuration's shape: the keys of namespace `agentweave-mesh` and what each may hold.
 import { z } from "zod";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
+import { agents, network } from "./agents";
 import { cloudSchema } from "./clouds";
 import { cloudName, duration, quantity, trustDomain } from "./fields";
 import { images } from "./images";
+import { policy } from "./policy";
+import { resources } from "./resources";
 
 const trust = z
   .strictObject({
@@ -33,24 +36,6 @@ const trust = z
   })
   .prefault({})
   .meta({ description: "Trust domains and lifetimes of identities." });
-
-const resources = (defaults: { readonly cpu: string; readonly memory: string }) =>
-  z
-    .strictObject({
-      cpu: quantity("an amount of CPU such as 250m")
-        .optional()
-        .meta({
-          description: `CPU that is requested, in cores or millicores; there is no limit. Default: ${defaults.cpu}.`,
-          examples: ["250m"],
-        }),
-      memory: quantity("an amount of memory such as 256Mi")
-        .optional()
-        .meta({
-          description: `Memory that is requested, and the limit. Default: ${defaults.memory}.`,
-          examples: ["256Mi"],
-        }),
-    })
-    .prefault({});
 
 const spire = z
   .strictObject({
@@ -87,7 +72,7 @@ const clouds = z
   });
 
 /** Everything that can be configured. */
-export const configSchema = z.strictObject({ trust, clouds, spire, images, tags });
+export const configSchema = z.strictObject({ trust, clouds, agents, network, policy, spire, images, tags });
 
 /** The configuration as written, with defaults filled in and before the clouds are settled. */
 export type ConfigEntry = z.output<typeof configSchema>;

@@ -3,6 +3,8 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
+import { defaultCalls, defaultRelays } from "../../components/workloads/policy-data";
+import { parseAgentRole, type PolicyConfig, type PolicyEntry } from "./policy";
 import type { z } from "zod";
 
 /** The specification of an entry's provider, typed for entries of any provider. */
@@ -44,4 +46,20 @@ export function settleCloud(
   return entry.provider === "existing"
     ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }
     : { ...entry, ...identity };
+}
+
+/** The policy with what it allows by default where nothing is written, and agents by cloud and role. */
+export function settlePolicy(
+  { calls, relays }: PolicyEntry,
+  clouds: readonly Pick<CloudConfig, "name" | "roles">[],
+): PolicyConfig {
+  const members = clouds.map(({ name, roles }) => ({ cloud: name, roles }));
+  const ends = ({ from, to }: { from: string; to: string }) => ({
+    from: parseAgentRole(from),
+    to: parseAgentRole(to),
+  });
+  return {
+    calls: calls?.map(({ actions, ...call }) => ({ ...ends(call), actions })) ?? defaultCalls(members),
+    relays: relays?.map(ends) ?? defaultRelays(members),
+  };
 }

@@ -1,9 +1,9 @@
 // What the configuration knows of a provider: its fields, and what the provider would refuse.
 import { z } from "zod";
 import type { Path, Problem } from "../problem";
-import { text, trustDomain } from "../fields";
+import { distinct, roleName, text, trustDomain } from "../fields";
 
-/** Fields that every cloud may have, whichever its provider. */
+/** Fields that every cloud may have, whichever its provider: what it and its agents are known by. */
 export const identityFields = {
   trustDomain: trustDomain()
     .optional()
@@ -18,6 +18,16 @@ export const identityFields = {
     .meta({
       description: "Name of this cluster's context in kubeconfigs. Default: <cloud>-cluster.",
       examples: ["aws-cluster"],
+    }),
+  roles: z
+    .array(roleName)
+    .min(1)
+    .check(distinct((role) => role))
+    .default(["agent"])
+    .meta({
+      description:
+        "Roles of the agents in this cloud; each has a deployment and an identity. Default: agent.",
+      examples: [["agent", "worker"]],
     }),
 };
 

@@ -1,0 +1,61 @@
+// The reference agent as one compressed file, bundled when the program runs, so that there is no build step to forget
+// and no image to push.
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import { gzipSync } from "node:zlib";
+import { buildSync } from "esbuild";
+
+/** What starts the reference agent. */
+const ENTRY = path.resolve(__dirname, "../../agent/main.ts");
+
+/** What a ConfigMap may hold, keys and values together (Kubernetes, core/v1 MaxSecretSize). */
+const CONFIG_MAP_LIMIT = 1024 * 1024;
+
+/** The agent's program. */
+export interface AgentBundle {
+  /** Gzip file of a CommonJS module. */
+  readonly gzip: Buffer;
+  /** SHA-256 in hex. */
+  readonly digest: string;
+}
+
+let bundled: AgentBundle | undefined;
+
+/** The bundle of this run of the program. Throws an Error if the agent does not compile, or is too large for a ConfigMap. */
+export function agentBundle(): AgentBundle {
+  return (bundled ??= compress(bundleModule(ENTRY)));
+}
+
+/** CommonJS text of a module with everything it imports, for Node 20 and newer. Throws an Error with esbuild's findings. */
+export function bundleModule(entry: string): Buffer {
+  const { outputFiles } = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    minify: true,
+    // Stack traces and errors keep their functions' and classes' names.
+    keepNames: true,
+    // Node prints the line that threw, which must not be the whole program.
+    lineLimit: 160,
+    legalComments: "none",
+    logLevel: "silent",
+    // The paths of this machine must not show in the output, which has to be the same everywhere.
+    absWorkingDir: path.dirname(entry),
+  });
+  return Buffer.from(outputFiles[0]!.contents);
+}
+
+/** Compresses a module's text, the same text to the same bytes. Throws an Error if that is more than a ConfigMap takes. */
+export function compress(module: Buffer): AgentBundle {
+  // zlib writes neither a time nor a name into the header.
+  const gzip = gzipSync(module, { level: 9 });
+  if (gzip.length > CONFIG_MAP_LIMIT - 1024) {
+    throw new Error(
+      `the agent's bundle has ${gzip.length} bytes compressed; a ConfigMap takes ${CONFIG_MAP_LIMIT}`,
+    );
+  }
+  return { gzip, digest: createHash("sha256").update(gzip).digest("hex") };
+}

@@ -1,0 +1,104 @@
+// config.yaml of an agent: a pure function. Names are those that the loader of the AgentWeave SDK reads; `spiffe_id`, `timeout_seconds`,
+// `routing`, `advertise_address`, `limits`, `health`, `default_fields`, `metadata` and `agent_registry` are this project's own.
+import { dump } from "js-yaml";
+import { advertisedAddress, type NetworkMode } from "../network/addresses";
+import { AGENT, AGENT_PORTS, agentName, OPA, SPIRE_AGENT } from "../well-known";
+import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
+
+/** What all agents of the mesh have in common. */
+export interface AgentSettings {
+  /** For example `production`. */
+  readonly environment: string;
+  /** Which endpoint of a role comes after those of the own cloud: the next in order, or the one measured as fastest. */
+  readonly routing: "order" | "latency";
+  /** Longest that one attempt of a call may take, in seconds. */
+  readonly timeoutSeconds: number;
+  readonly logLevel: "DEBUG" | "INFO" | "WARNING" | "ERROR";
+  /** Where traces are sent (OTLP over HTTP). Default: nowhere. */
+  readonly tracing?: { readonly endpoint: string };
+}
+
+/** What `renderAgentConfig` needs. */
+export interface AgentConfigArgs {
+  /** The agent whose configuration it is. */
+  readonly self: MeshAgent;
+  /** All agents of the mesh in the order of the configuration. */
+  readonly agents: readonly MeshAgent[];
+  readonly network: NetworkMode;
+  readonly settings: AgentSettings;
+  /** URL of the cluster's OPA. */
+  readonly opaEndpoint: string;
+}
+
+/** What the reference agent can do. */
+const CAPABILITIES = [
+  { name: "ping", description: "Answers with the verified identities of both sides" },
+  { name: "health_check", description: "Whether the agent has an identity and its policy answers" },
+  { name: "status", description: "Identity, tasks and endpoints of the agent" },
+  { name: "echo", description: "Answers with what it was sent" },
+  { name: "call_remote", description: "Calls a capability of another agent" },
+  { name: "relay", description: "Calls a capability through a chain of agents" },
+];
+
+/** A collector beside the agent; nothing is sent unless tracing is on. */
+const DEFAULT_COLLECTOR = "http://localhost:4318";
+
+/** Text of config.yaml. The same arguments give the same text. */
+export function renderAgentConfig(args: AgentConfigArgs): string {
+  const { self, agents, network, settings, opaEndpoint } = args;
+  const { cloud, region, role, trustDomain } = self;
+  const name = agentName(cloud, role);
+  const config = {
+    agent: {
+      name,
+      trust_domain: trustDomain,
+      description: `Agent with role ${role} in ${cloud}, ${region}`,
+      environment: settings.environment,
+      capabilities: CAPABILITIES,
+    },
+    identity: {
+      provider: "spiffe",
+      spiffe_endpoint: `unix://${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+      spiffe_id: spiffeIdOf(self),
+      allowed_trust_domains: [...new Set(agents.map((agent) => agent.trustDomain))],
+    },
+    authorization: {
+      provider: "opa",
+      opa_endpoint: opaEndpoint,
+      policy_path: OPA.policyPath,
+      default_action: "deny",
+      timeout_seconds: 2,
+      audit: { enabled: true, destination: "stdout" },
+    },
+    transport: {
+      tls_min_version: "1.3",
+      peer_verification: "strict",
+      connection_pool: { max_connections: 100, idle_timeout_seconds: 60 },
+      circuit_breaker: { failure_threshold: 5, recovery_timeout_seconds: 30 },
+      retry: { max_attempts: 3, backoff_base_seconds: 0.1, backoff_max_seconds: 2 },
+      timeout_seconds: settings.timeoutSeconds,
+      routing: settings.routing,
+    },
+    server: {
+      host: "0.0.0.0",
+      port: AGENT_PORTS.mtls,
+      protocol: "a2a",
+      advertise_address: advertisedAddress(network, self),
+      limits: { body_bytes: 1048576, concurrency: 100, header_seconds: 10, request_seconds: 30 },
+    },
+    observability: {
+      metrics: { enabled: true, port: AGENT_PORTS.metrics },
+      health: { port: AGENT_PORTS.health },
+      tracing: {
+        enabled: settings.tracing !== undefined,
+        exporter: "otlp",
+        endpoint: settings.tracing?.endpoint ?? DEFAULT_COLLECTOR,
+        service_name: name,
+      },
+      logging: { level: settings.logLevel, format: "json", default_fields: { cloud, region } },
+    },
+    metadata: { name, cloud, region, role },
+    agent_registry: registryOf(self, agents, network),
+  };
+  return dump(config, { lineWidth: -1, noRefs: true });
+}

@@ -1,0 +1,72 @@
+// What the agents of one cluster share: their namespace, their program, and what they may reach.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import { childOptions, type DependentOptions } from "../spire/options";
+import { labels, NAMESPACES } from "../well-known";
+import type { AgentBundle } from "./agent-bundle";
+import { agentNetworkPolicy } from "./agent-network-policy";
+import { AGENT_PROGRAM } from "./agent-pod";
+
+/** What `AgentNamespace` needs. */
+export interface AgentNamespaceArgs {
+  readonly cluster: Cluster;
+  /** The reference agent; undefined if an image of the user's own is the agent. */
+  readonly bundle?: AgentBundle;
+  /** Where traces are sent. Default: nowhere. */
+  readonly tracingEndpoint?: string;
+}
+
+/** Namespace of the agents (Pod Security Standard `restricted`) with the reference agent's program and a NetworkPolicy. */
+export class AgentNamespace extends pulumi.ComponentResource {
+  constructor(name: string, args: AgentNamespaceArgs, opts?: DependentOptions) {
+    super("agentweave:workloads:AgentNamespace", name, {}, opts);
+    const { cluster, bundle, tracingEndpoint } = args;
+    const self = childOptions(this, cluster, opts);
+
+    const namespace = new k8s.core.v1.Namespace(
+      name,
+      {
+        metadata: {
+          name: NAMESPACES.agents,
+          labels: {
+            ...labels(NAMESPACES.agents, "namespace"),
+            "pod-security.kubernetes.io/enforce": "restricted",
+            "pod-security.kubernetes.io/audit": "restricted",
+            "pod-security.kubernetes.io/warn": "restricted",
+          },
+        },
+      },
+      self,
+    );
+    const within = { ...self, dependsOn: [...self.dependsOn, namespace] };
+    new k8s.networking.v1.NetworkPolicy(
+      `${name}-network-policy`,
+      {
+        metadata: {
+          name: "agentweave",
+          namespace: NAMESPACES.agents,
+          labels: labels("agentweave", "network-policy"),
+        },
+        spec: agentNetworkPolicy(tracingEndpoint),
+      },
+      within,
+    );
+    if (bundle !== undefined) {
+      const { configMap, key } = AGENT_PROGRAM;
+      new k8s.core.v1.ConfigMap(
+        `${name}-program`,
+        {
+          metadata: {
+            name: configMap,
+            namespace: NAMESPACES.agents,
+            labels: labels(configMap, "agent"),
+          },
+          binaryData: { [key]: bundle.gzip.toString("base64") },
+        },
+        within,
+      );
+    }
+    this.registerOutputs({});
+  }
+}

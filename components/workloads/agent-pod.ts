@@ -1,0 +1,150 @@
+// The pod of an agent: a pure function, hardened to the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import { containerResources, type ContainerSize } from "../spire/sizes";
+import {
+  AGENT,
+  AGENT_PORTS,
+  agentName,
+  agentObjectName,
+  CSI_DRIVER,
+  labels,
+  scrapeAnnotations,
+  selector,
+} from "../well-known";
+import { LOADER } from "./agent-loader";
+
+/** Default size of an agent's container. */
+export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;
+
+/** The ConfigMap with the reference agent's program, one in each cluster. */
+export const AGENT_PROGRAM = {
+  configMap: "agentweave-program",
+  key: "agent.js.gz",
+  mountPath: "/opt/agentweave",
+} as const;
+
+/** User and group of the process. The stock Node image has a user 1000, but needs none. */
+const UID = 65532;
+
+/** Seconds for which a pod that leaves goes on to accept calls, until load balancers have noticed. */
+const SHUTDOWN_DELAY = 5;
+
+/** Part of the memory limit that JavaScript's heap may take; buffers, code and TLS need the rest. */
+const HEAP_SHARE = 0.75;
+
+/** What `agentPod` needs. */
+export interface AgentPodArgs {
+  readonly cloud: string;
+  readonly role: string;
+  /** The stock Node image, or an agent of the user's own. */
+  readonly image: string;
+  /** Whether `image` is an agent by itself, which gets `--config` and the path of its configuration. Else the bundle is mounted. */
+  readonly ownImage: boolean;
+  /** Default: `AGENT_SIZE`. */
+  readonly size?: ContainerSize;
+  /** Digest of configuration and program; a new one rolls the pods, as both are read only at start. */
+  readonly checksum: string;
+}
+
+/** Labels of everything that belongs to the agents of one role. */
+export function agentLabels(cloud: string, role: string): Record<string, string> {
+  return {
+    ...labels(agentObjectName(role), "agent"),
+    "app.kubernetes.io/instance": agentName(cloud, role),
+    "agentweave.io/cloud": cloud,
+    "agentweave.io/role": role,
+  };
+}
+
+/** Template of an agent's pod. */
+export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const { cloud, role, image, ownImage, size, checksum } = args;
+  const name = agentObjectName(role);
+  const probe = (path: string) => ({ httpGet: { path, port: "health" } });
+  const config = ["--config", `${AGENT.configDir}/${AGENT.configFile}`];
+  const program = `${AGENT_PROGRAM.mountPath}/${AGENT_PROGRAM.key}`;
+  const start = ownImage
+    ? { args: config }
+    : { command: ["/usr/local/bin/node", "-e", LOADER, program], args: config };
+  const spread = (topologyKey: string) => ({
+    maxSkew: 1,
+    topologyKey,
+    // A cluster may have one node or zone only.
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: selector(name) },
+    matchLabelKeys: ["pod-template-hash"],
+  });
+  return {
+    metadata: {
+      labels: agentLabels(cloud, role),
+      annotations: { "checksum/config": checksum, ...scrapeAnnotations(AGENT_PORTS.metrics) },
+    },
+    spec: {
+      serviceAccountName: name,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      // The delay above, twenty seconds for requests under way, and some to close.
+      terminationGracePeriodSeconds: 30,
+      topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: UID,
+        runAsGroup: UID,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: AGENT.container,
+          image,
+          ...start,
+          env: [
+            { name: "SHUTDOWN_DELAY_SECONDS", value: String(SHUTDOWN_DELAY) },
+            ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size) }]),
+          ],
+          ports: [
+            { name: "mtls", containerPort: AGENT_PORTS.mtls },
+            { name: "health", containerPort: AGENT_PORTS.health },
+            { name: "metrics", containerPort: AGENT_PORTS.metrics },
+          ],
+          startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
+          livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+          readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+          resources: containerResources(size, AGENT_SIZE),
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "config", mountPath: AGENT.configDir, readOnly: true },
+            { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
+            { name: "tmp", mountPath: "/tmp" },
+            ...(ownImage ? [] : [{ name: "program", mountPath: AGENT_PROGRAM.mountPath, readOnly: true }]),
+          ],
+        },
+      ],
+      volumes: [
+        { name: "config", configMap: { name } },
+        { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
+        { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+        ...(ownImage ? [] : [{ name: "program", configMap: { name: AGENT_PROGRAM.configMap } }]),
+      ],
+    },
+  };
+}
+
+/** Bytes of Kubernetes' units (API conventions, "resource.Quantity"). */
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  ...Object.fromEntries(["k", "M", "G", "T", "P", "E"].map((unit, i) => [unit, 1000 ** (i + 1)])),
+  ...Object.fromEntries(["K", "M", "G", "T", "P", "E"].map((unit, i) => [`${unit}i`, 1024 ** (i + 1)])),
+};
+
+/** Option that keeps V8's heap within the memory limit, so that it collects garbage before the kernel ends the process. */
+function heapOption(size: ContainerSize | undefined): string {
+  const [, number, unit] = /^([0-9.]+)([a-zA-Z]*)$/.exec(size?.memory ?? AGENT_SIZE.memory)!;
+  const bytes = Number(number) * (UNITS[unit!] ?? 1);
+  return `--max-old-space-size=${Math.max(1, Math.floor((bytes * HEAP_SHARE) / 2 ** 20))}`;
+}

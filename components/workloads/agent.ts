@@ -1,0 +1,127 @@
+// The agents of one role in one cloud: their configuration, their pods, and how many of them there are.
+import { createHash } from "node:crypto";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import { childOptions, type DependentOptions } from "../spire/options";
+import type { ContainerSize } from "../spire/sizes";
+import { AGENT, agentObjectName, NAMESPACES, selector } from "../well-known";
+import { agentLabels, agentPod } from "./agent-pod";
+
+/** How many pods of a role there are, by the CPU they use. */
+export interface Autoscaling {
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  /** In percent of the CPU that a pod requests. */
+  readonly cpuPercent: number;
+}
+
+/** What is alike for all agents' pods. */
+export interface AgentPods {
+  /** Number of pods of each role, where `autoscaling` does not decide it. */
+  readonly replicas: number;
+  /** Default: none. */
+  readonly autoscaling?: Autoscaling;
+  /** An image that is an agent by itself. Default: the reference agent. */
+  readonly image?: string;
+  /** Default: `AGENT_SIZE`. */
+  readonly resources?: ContainerSize;
+}
+
+/** What `Agent` needs. */
+export interface AgentArgs {
+  readonly cluster: Cluster;
+  readonly role: string;
+  /** Text of config.yaml. */
+  readonly config: pulumi.Input<string>;
+  readonly pods: AgentPods;
+  /** The stock Node image, in which the bundle runs. */
+  readonly nodeImage: string;
+  /** Digest of the bundle; undefined with an image of the user's own. */
+  readonly bundleDigest?: string;
+}
+
+/** A Deployment of agents. It depends on everything they need to become ready: pods have an identity, or do not start. */
+export class Agent extends pulumi.ComponentResource {
+  constructor(name: string, args: AgentArgs, opts?: DependentOptions) {
+    super("agentweave:workloads:Agent", name, {}, opts);
+    const { cluster, role, pods, nodeImage, bundleDigest } = args;
+    const { autoscaling } = pods;
+    const self = childOptions(this, cluster, opts);
+    const object = agentObjectName(role);
+    const metadata = {
+      name: object,
+      namespace: NAMESPACES.agents,
+      labels: agentLabels(cluster.name, role),
+    };
+    const text = pulumi.output(args.config);
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      // An agent has nothing to ask of Kubernetes.
+      { metadata, automountServiceAccountToken: false },
+      self,
+    );
+    const config = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      { metadata, data: { [AGENT.configFile]: text } },
+      self,
+    );
+    const deployment = new k8s.apps.v1.Deployment(
+      name,
+      {
+        metadata,
+        spec: {
+          // Left to the autoscaler where there is one, whose number an update must not reset.
+          replicas: autoscaling === undefined ? pods.replicas : undefined,
+          // None leaves before its successor is ready.
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+          selector: { matchLabels: selector(object) },
+          template: text.apply((config) =>
+            agentPod({
+              cloud: cluster.name,
+              role,
+              image: pods.image ?? nodeImage,
+              ownImage: pods.image !== undefined,
+              size: pods.resources,
+              checksum: digest(config, bundleDigest ?? ""),
+            }),
+          ),
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, config] },
+    );
+
+    // With one pod, a budget either allows every eviction, and says nothing, or blocks every node drain.
+    if ((autoscaling?.minReplicas ?? pods.replicas) > 1) {
+      new k8s.policy.v1.PodDisruptionBudget(
+        `${name}-budget`,
+        { metadata, spec: { minAvailable: 1, selector: { matchLabels: selector(object) } } },
+        self,
+      );
+    }
+    if (autoscaling !== undefined) {
+      const { minReplicas, maxReplicas, cpuPercent } = autoscaling;
+      const target = { type: "Utilization", averageUtilization: cpuPercent };
+      new k8s.autoscaling.v2.HorizontalPodAutoscaler(
+        `${name}-autoscaler`,
+        {
+          metadata,
+          spec: {
+            scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: object },
+            minReplicas,
+            maxReplicas,
+            metrics: [{ type: "Resource", resource: { name: "cpu", target } }],
+          },
+        },
+        { ...self, dependsOn: [...self.dependsOn, deployment] },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
+
+/** SHA-256 of the texts, in hex. */
+function digest(...texts: string[]): string {
+  return createHash("sha256").update(JSON.stringify(texts)).digest("hex");
+}

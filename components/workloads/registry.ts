@@ -1,0 +1,52 @@
+// The registry of an agent: whom it can call by name, and where. A pure function.
+import { addressFrom, type AgentPlace, type NetworkMode } from "../network/addresses";
+import { agentSpiffeId, registryName } from "../well-known";
+
+/** The agents of one role in one cloud, as the others know them. */
+export interface MeshAgent extends AgentPlace {
+  readonly region: string;
+  /** Trust domain without scheme. */
+  readonly trustDomain: string;
+}
+
+/** One way to reach an agent, as `agent_registry` of config.yaml has it. */
+export interface RegistryEndpoint {
+  readonly spiffe_id: string;
+  readonly address: string;
+  readonly cloud: string;
+}
+
+/** Entries by name: `<cloud>_<role>` has one endpoint, `<role>` one in each cloud with that role. */
+export type Registry = Readonly<
+  Record<string, RegistryEndpoint | { readonly endpoints: readonly RegistryEndpoint[] }>
+>;
+
+/** The agent's SPIFFE id. */
+export function spiffeIdOf({ trustDomain, cloud, region, role }: Omit<MeshAgent, "host">): string {
+  return agentSpiffeId(trustDomain, cloud, region, role);
+}
+
+/**
+ * What `self` can call: all of `agents`, itself excepted. The endpoints of a role are those of its own cloud first, then in
+ * the order of `agents`: what is nearest when all is well, and where to turn when a cloud is lost.
+ */
+export function registryOf(self: MeshAgent, agents: readonly MeshAgent[], mode: NetworkMode): Registry {
+  const others = agents.filter(({ cloud, role }) => cloud !== self.cloud || role !== self.role);
+  const nearestFirst = [
+    ...others.filter(({ cloud }) => cloud === self.cloud),
+    ...others.filter(({ cloud }) => cloud !== self.cloud),
+  ];
+  const endpoint = (agent: MeshAgent): RegistryEndpoint => ({
+    spiffe_id: spiffeIdOf(agent),
+    address: addressFrom(self.cloud, mode, agent),
+    cloud: agent.cloud,
+  });
+  const roles = [...new Set(others.map(({ role }) => role))];
+  return Object.fromEntries([
+    ...others.map((agent) => [registryName(agent.cloud, agent.role), endpoint(agent)] as const),
+    ...roles.map((role) => {
+      const endpoints = nearestFirst.filter((agent) => agent.role === role).map(endpoint);
+      return [role, { endpoints }] as const;
+    }),
+  ]);
+}
