@@ -20,8 +20,9 @@ const MOST_INTERMEDIATES = 10;
 
 /** The one URI among a certificate's names; an X509-SVID has exactly one (section 2). */
 function spiffeIdOf(leaf: X509Certificate): string {
-  // Node quotes a name that could be taken for two, so that no part of a quoted name begins with `URI:`.
-  const uris = (leaf.subjectAltName ?? "").split(", ").filter((name) => name.startsWith("URI:"));
+  // Node quotes names that hold separators: what looks like a URI inside another name must not count.
+  const names = (leaf.subjectAltName ?? "").replace(/"(?:[^"\\]|\\.)*"/g, '""').split(", ");
+  const uris = names.filter((name) => name.startsWith("URI:"));
   if (uris.length !== 1) throw new PeerRefused(`its certificate has ${uris.length} URI names instead of one`);
   return (uris[0] as string).slice("URI:".length);
 }
