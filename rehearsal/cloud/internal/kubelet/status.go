@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/klog/v2"
 )
 
 // writeStatus writes the pod's status after each change until the context ends, and once more then.
@@ -23,6 +24,7 @@ func (p *pod) writeStatus(ctx context.Context) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if err := p.patchStatus(); err != nil && ctx.Err() == nil {
+			klog.Warningf("status of pod %s/%s: %v", p.namespace, p.name, err)
 			signal(p.changed)
 			time.Sleep(time.Second)
 		}
@@ -65,7 +67,10 @@ func twoWayPatch(uid types.UID, before, after v1.PodStatus) ([]byte, error) {
 
 // ownStatus is that part of an existing status which status() writes too.
 func ownStatus(status v1.PodStatus) v1.PodStatus {
-	own := v1.PodStatus{ContainerStatuses: status.ContainerStatuses, InitContainerStatuses: status.InitContainerStatuses}
+	own := v1.PodStatus{
+		PodIPs: status.PodIPs, HostIPs: status.HostIPs,
+		ContainerStatuses: status.ContainerStatuses, InitContainerStatuses: status.InitContainerStatuses,
+	}
 	for _, condition := range status.Conditions {
 		if slices.Contains(ownConditions, condition.Type) {
 			own.Conditions = append(own.Conditions, condition)
