@@ -1,5 +1,5 @@
 // echo: the least a capability can be, and an example of how one is added.
-import type { Capability } from "./index";
+import type { Capability } from "./capability";
 
 /** → `{echo: <payload>, agent, caller}`. */
 export const echo: Capability = {

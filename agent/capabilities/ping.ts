@@ -1,5 +1,5 @@
 // ping: proves a call's two identities to both sides.
-import type { Capability } from "./index";
+import type { Capability } from "./capability";
 
 /** → `{pong, agent, caller, cloud, region, role, time}`. */
 export const ping: Capability = {
