@@ -21,7 +21,11 @@ interface Program {
 export type Binaries = Readonly<Record<string, string>>;
 
 const PROGRAMS = JSON.parse(readFileSync(path.join(__dirname, "programs.json"), "utf8")) as Program[];
-const STAND_IN = "spire-server-stand-in";
+/** Programs of SPIRE, which are on no registry, and what is built in their place. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  "spire-server": "spire-server-stand-in",
+  "spire-agent": "spire-agent-stand-in",
+};
 
 function executable(file: string): boolean {
   try {
@@ -92,12 +96,12 @@ function usersSpireServer(): string | undefined {
 async function locate(name: string, folder: string): Promise<string> {
   const users = name === "spire-server" ? usersSpireServer() : undefined;
   if (users) return path.resolve(users);
-  const program = PROGRAMS.find(({ binary }) => binary === (name === "spire-server" ? STAND_IN : name));
+  const program = PROGRAMS.find(({ binary }) => binary === (STAND_INS[name] ?? name));
   if (!program) throw new Error(`no program ${name} in rehearsal/programs.json`);
   return (program.package.startsWith(".") ? undefined : installed(name)) ?? (await build(program, folder));
 }
 
-/** Finds the programs `names`, or builds them into `folder`. For `spire-server` the stand-in is built. */
+/** Finds the programs `names`, or builds them into `folder`. For `spire-server` and `spire-agent` the stand-ins are built. */
 export async function binaries(names: readonly string[], folder: string): Promise<Binaries> {
   mkdirSync(folder, { recursive: true });
   const found: Record<string, string> = {};
@@ -107,5 +111,5 @@ export async function binaries(names: readonly string[], folder: string): Promis
 
 /** True if the SPIRE server of a rehearsal with these programs is the stand-in. */
 export function isStandIn(found: Binaries): boolean {
-  return path.basename(found["spire-server"] ?? "") === STAND_IN;
+  return path.basename(found["spire-server"] ?? "") === STAND_INS["spire-server"];
 }

@@ -75,7 +75,7 @@ async function timed<T>(times: Times, part: string, step: () => Promise<T>): Pro
 }
 
 export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
-  return binaries([...CONTROL_PLANE, "cloud", "spire-server", "bundle-probe"], programFolder(rehearsal));
+  return binaries([...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa", "bundle-probe"], programFolder(rehearsal));
 }
 
 /** Starts those of the stack's clouds that do not run. One that fails takes the others of this call down. */
