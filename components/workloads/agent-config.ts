@@ -1,14 +1,14 @@
 // config.yaml of an agent: a pure function. Names are those that the loader of the AgentWeave SDK reads; `spiffe_id`, `timeout_seconds`,
 // `routing`, `advertise_address`, `limits`, `health`, `default_fields`, `metadata` and `agent_registry` are this project's own.
 import { dump } from "js-yaml";
+import { capabilities } from "../../agent/capabilities";
 import { advertisedAddress, type NetworkMode } from "../network/addresses";
 import { AGENT, AGENT_PORTS, agentName, OPA, SPIRE_AGENT } from "../well-known";
 import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
 /** What all agents of the mesh have in common. */
 export interface AgentSettings {
-  /** For example `production`. */
-  readonly environment: string;
+  readonly environment: "development" | "staging" | "production";
   /** Which endpoint of a role comes after those of the own cloud: the next in order, or the one measured as fastest. */
   readonly routing: "order" | "latency";
   /** Longest that one attempt of a call may take, in seconds. */
@@ -30,16 +30,6 @@ export interface AgentConfigArgs {
   readonly opaEndpoint: string;
 }
 
-/** What the reference agent can do. */
-const CAPABILITIES = [
-  { name: "ping", description: "Answers with the verified identities of both sides" },
-  { name: "health_check", description: "Whether the agent has an identity and its policy answers" },
-  { name: "status", description: "Identity, tasks and endpoints of the agent" },
-  { name: "echo", description: "Answers with what it was sent" },
-  { name: "call_remote", description: "Calls a capability of another agent" },
-  { name: "relay", description: "Calls a capability through a chain of agents" },
-];
-
 /** A collector beside the agent; nothing is sent unless tracing is on. */
 const DEFAULT_COLLECTOR = "http://localhost:4318";
 
@@ -54,7 +44,7 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       trust_domain: trustDomain,
       description: `Agent with role ${role} in ${cloud}, ${region}`,
       environment: settings.environment,
-      capabilities: CAPABILITIES,
+      capabilities: [...capabilities.values()].map(({ name, description }) => ({ name, description })),
     },
     identity: {
       provider: "spiffe",

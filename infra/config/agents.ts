@@ -30,14 +30,14 @@ const autoscaling = z
   })
   .optional();
 
+const collector = text(/^https?:\/\/[^\s/?#@]+\/?$/, "a URL without a path such as http://collector:4318");
+
 const tracing = z
   .strictObject({
-    endpoint: z
-      .url({ protocol: /^https?$/, error: "write a URL such as http://collector.example:4318" })
-      .meta({
-        description: "Where traces are sent: base URL of an OTLP collector (HTTP). Default: none are sent.",
-        examples: ["http://otel-collector.observability.svc.cluster.local:4318"],
-      }),
+    endpoint: collector.meta({
+      description: "Where traces are sent: base URL of an OTLP collector (HTTP). Default: none are sent.",
+      examples: ["http://otel-collector.observability.svc.cluster.local:4318"],
+    }),
   })
   .optional();
 
@@ -50,7 +50,8 @@ export const agents = z
       description:
         "Image of an agent of one's own, with its tag (not latest) or digest, which replaces the reference agent: its entry point gets --config and the path of config.yaml. Default: the reference agent.",
     }),
-    environment: text(/^[a-z][a-z0-9-]*$/, "a word such as production")
+    environment: z
+      .enum(["development", "staging", "production"])
       .default("production")
       .meta({ description: "Environment that agents say they are in. Default: production." }),
     routing: z.enum(["order", "latency"]).default("order").meta({

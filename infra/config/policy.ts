@@ -13,7 +13,7 @@ const agentRole = () =>
 
 const relay = z.strictObject({ from: agentRole(), to: agentRole() });
 
-const action = text(/^[\x21-\x7e]{1,100}$/, "the name of a capability such as echo").refine(
+const action = text(/^[a-z][a-z0-9_]*$/, "the name of a capability such as echo").refine(
   (value) => !(RULED_ACTIONS as readonly string[]).includes(value),
   { error: "the policy has rules of its own for it; remove it (policy.relays is for relays)" },
 );
