@@ -1,5 +1,5 @@
 // Command cloud runs one cloud of the rehearsal: a Kubernetes control plane, simulated nodes, pods of known images as
-// local processes, load balancers and volumes, all on one loopback address.
+// local processes, Service addresses and volumes, all on one loopback address.
 //
 // It prints one JSON object a line (see events.go). Its standard input is a leash: when that ends before a line
 // `detach` was read, or on SIGTERM, SIGINT or SIGHUP, everything is stopped. A second signal makes no difference.
