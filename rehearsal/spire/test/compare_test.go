@@ -50,6 +50,12 @@ func TestTheStandInAndTheRealServerFederateBothWays(t *testing.T) {
 	}
 }
 
+// onEveryServer runs a test with the stand-in, and with the real server where there is one.
+func onEveryServer(t *testing.T, test func(*testing.T, string)) {
+	t.Run("the stand-in", func(t *testing.T) { test(t, standIn) })
+	t.Run("the real server", func(t *testing.T) { test(t, realServer(t)) })
+}
+
 func realServer(t *testing.T) string {
 	t.Helper()
 	binary := os.Getenv("SPIRE_SERVER")

@@ -160,12 +160,6 @@ func (c *cloud) do(stdin string, args ...string) answer {
 	return execute(c.t, c.client, stdin, withSocket...)
 }
 
-// onEveryServer runs a test with the stand-in, and with the real server where there is one.
-func onEveryServer(t *testing.T, test func(*testing.T, string)) {
-	t.Run("the stand-in", func(t *testing.T) { test(t, standIn) })
-	t.Run("the real server", func(t *testing.T) { test(t, realServer(t)) })
-}
-
 func execute(t *testing.T, binary, stdin string, args ...string) answer {
 	t.Helper()
 	command := exec.Command(binary, args...)
