@@ -1,0 +1,33 @@
+// A cloud of the mesh as checks and calls need it: its cluster, its SPIRE server, and the operator's identity there.
+import type { Identity } from "../agent/identity/source";
+import type { SpireServer } from "../components/trust/spire-server";
+import type { Cluster, Connect } from "./cluster";
+import type { MeshCloud } from "./mesh-outputs";
+import { mintOperator } from "./operator";
+import { serverOf } from "./spire";
+
+export interface Member {
+  readonly cloud: MeshCloud;
+  readonly cluster: Cluster;
+  readonly server: SpireServer;
+  /** Minted at the first call; all later ones get the same. A failure is not kept. */
+  readonly operator: () => Promise<Identity>;
+}
+
+/** The cloud as a member; nothing is connected to before it is used. Commands on its SPIRE server end after `limitMs` milliseconds. */
+export function memberOf(cloud: MeshCloud, connect: Connect, limitMs: number): Member {
+  const cluster = connect(cloud);
+  let minting: Promise<Identity> | undefined;
+  return {
+    cloud,
+    cluster,
+    server: serverOf(cloud, cluster, limitMs),
+    operator: () => {
+      minting ??= mintOperator(cloud, cluster, limitMs).catch((error: unknown) => {
+        minting = undefined;
+        throw error;
+      });
+      return minting;
+    },
+  };
+}

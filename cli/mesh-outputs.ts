@@ -1,0 +1,128 @@
+// The mesh as a stack's outputs tell of it (infra/index.ts): parsed, checked, and each cloud with its own kubeconfig.
+import { load } from "js-yaml";
+import { z } from "zod";
+import { CliError, EXIT } from "./errors";
+
+const agentSchema = z.object({
+  spiffeId: z.string(),
+  address: z.string(),
+  namespace: z.string(),
+  service: z.string(),
+  cloud: z.string(),
+  role: z.string(),
+});
+
+const outputsSchema = z.object({
+  clouds: z.record(
+    z.string(),
+    z.object({
+      region: z.string(),
+      context: z.string(),
+      trustDomain: z.string(),
+      bundleEndpoint: z.string(),
+    }),
+  ),
+  agents: z.record(z.string(), agentSchema).default({}),
+  kubeconfig: z.union([z.string().min(1), z.record(z.string(), z.unknown())]),
+});
+
+/** One agent of the mesh. */
+export type MeshAgent = z.infer<typeof agentSchema>;
+
+/** One cloud of the mesh, and how it is reached. */
+export interface MeshCloud {
+  readonly name: string;
+  readonly region: string;
+  /** Name of its context in the merged kubeconfig, for `kubectl --context`. */
+  readonly context: string;
+  /** Name of its trust domain, without `spiffe://`. */
+  readonly trustDomain: string;
+  /** `https://host:port` of its SPIRE server's bundle endpoint. */
+  readonly bundleEndpoint: string;
+  /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
+  readonly kubeconfig: string;
+  readonly agents: readonly MeshAgent[];
+}
+
+/** The mesh of one stack. */
+export interface Mesh {
+  readonly clouds: readonly MeshCloud[];
+}
+
+function problemsOf(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`)
+    .join("; ");
+}
+
+function kubeconfigOf(text: string | Record<string, unknown>): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = typeof text === "string" ? load(text) : text;
+  } catch {
+    parsed = undefined; // the parser's own words quote the kubeconfig
+  }
+  if (typeof parsed !== "object" || parsed === null)
+    throw new CliError(
+      "The stack's output kubeconfig cannot be read. Were the outputs taken without --show-secrets?",
+    );
+  return parsed as Record<string, unknown>;
+}
+
+/**
+ * Reads the outputs of a stack as `pulumi stack output --json --show-secrets` prints them.
+ *
+ * @throws CliError that tells every problem, or that nothing stands yet; it never quotes the kubeconfig.
+ */
+export function meshOf(outputs: unknown): Mesh {
+  const empty = typeof outputs === "object" && outputs !== null && Object.keys(outputs).length === 0;
+  if (empty)
+    throw new CliError("The stack has no outputs: nothing stands yet. Run `pulumi up` (or `make rehearse`).");
+  const parsed = outputsSchema.safeParse(outputs);
+  if (!parsed.success)
+    throw new CliError(
+      `These are not the outputs of this program: ${problemsOf(parsed.error)}. Take them with \`pulumi stack output --json --show-secrets\`, after a \`pulumi up\` with this version.`,
+      EXIT.usage,
+    );
+  const { clouds, agents, kubeconfig } = parsed.data;
+  const merged = kubeconfigOf(kubeconfig);
+  return {
+    clouds: Object.entries(clouds).map(([name, cloud]) => ({
+      name,
+      region: cloud.region,
+      context: cloud.context,
+      trustDomain: cloud.trustDomain,
+      bundleEndpoint: cloud.bundleEndpoint,
+      kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
+      agents: Object.values(agents).filter((agent) => agent.cloud === name),
+    })),
+  };
+}
+
+/**
+ * The agent that `<cloud>` or `<cloud>/<role>` names. Without a role: `agent` where there is one, else the cloud's first.
+ *
+ * @throws CliError with the names there are.
+ */
+export function agentNamed(mesh: Mesh, name: string, role?: string): { cloud: MeshCloud; agent: MeshAgent } {
+  const slash = name.indexOf("/");
+  const cloudName = slash < 0 ? name : name.slice(0, slash);
+  const named = slash < 0 ? role : name.slice(slash + 1);
+  const cloud = mesh.clouds.find((candidate) => candidate.name === cloudName);
+  if (!cloud) {
+    const known = mesh.clouds.map((candidate) => candidate.name).join(", ");
+    throw new CliError(`There is no cloud "${cloudName}" in the mesh; write one of: ${known}.`, EXIT.usage);
+  }
+  const agent = named === undefined ? usualAgent(cloud) : cloud.agents.find((each) => each.role === named);
+  if (!agent) {
+    const known = cloud.agents.map((each) => `${cloudName}/${each.role}`).join(", ");
+    const there = known === "" ? `${cloudName} has no agents` : `write one of: ${known}`;
+    throw new CliError(`There is no agent "${named ?? "agent"}" in ${cloudName}; ${there}.`, EXIT.usage);
+  }
+  return { cloud, agent };
+}
+
+/** The agent that stands for a cloud where no role is named; undefined if the cloud has none. */
+export function usualAgent(cloud: MeshCloud): MeshAgent | undefined {
+  return cloud.agents.find(({ role }) => role === "agent") ?? cloud.agents[0];
+}

@@ -1,0 +1,26 @@
+// The command line's way to a cloud's SPIRE server: commands in its pod, each within a limit.
+import { spireServer, type Run, type SpireServer } from "../components/trust/spire-server";
+import { NAMESPACES, SPIRE_SERVER } from "../components/well-known";
+import type { Cluster } from "./cluster";
+import type { MeshCloud } from "./mesh-outputs";
+
+/** Where the SPIRE server runs in every cluster. */
+export const SERVER_PLACE = {
+  namespace: NAMESPACES.spireServer,
+  pod: SPIRE_SERVER.pod,
+  container: SPIRE_SERVER.container,
+} as const;
+
+/** Longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */
+const PATIENCE_MS = 2_000;
+
+/** Runs `spire-server <args>` in the server's pod, for at most `limitMs` milliseconds. */
+export function runInServer(cluster: Cluster, limitMs: number): Run {
+  return (args) =>
+    cluster.exec(SERVER_PLACE, [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket], limitMs);
+}
+
+/** The client for a cloud's SPIRE server. */
+export function serverOf(cloud: MeshCloud, cluster: Cluster, limitMs: number): SpireServer {
+  return spireServer(cloud.name, runInServer(cluster, limitMs), { limitMs: PATIENCE_MS });
+}

@@ -1,0 +1,45 @@
+// Plain text tables.
+
+/** Rows in columns as wide as their widest cell, two spaces apart. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Characters of a digest that a reader needs to tell two apart. */
+const SHORT_DIGEST = 12;
+
+/** A digest as tables show it; `-` where there is none. */
+export function shortDigest(digest: string | undefined): string {
+  return digest?.slice(0, SHORT_DIGEST) ?? "-";
+}
+
+/** A span of time as people say it, in its largest two units: `3d 4h`, `12m 5s`, `0s`. Fractions of a second are dropped. */
+export function spanOf(seconds: number): string {
+  const sign = seconds < 0 ? "-" : "";
+  let rest = Math.floor(Math.abs(seconds));
+  const parts: string[] = [];
+  for (const [unit, length] of [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["m", 60],
+    ["s", 1],
+  ] as const) {
+    const count = Math.floor(rest / length);
+    rest -= count * length;
+    if (count > 0) parts.push(`${count}${unit}`);
+    else if (parts.length > 0) break;
+  }
+  return parts.length === 0 ? "0s" : sign + parts.slice(0, 2).join(" ");
+}

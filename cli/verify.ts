@@ -1,0 +1,36 @@
+// Verifies a mesh: every cloud by itself, then every ordered pair. A library; the command line and the rehearsal call it.
+import { type Connect, connectKubernetes } from "./cluster";
+import { DEFAULT_LIMIT_MS, eachOf } from "./limits";
+import { type Member, memberOf } from "./member";
+import type { Mesh } from "./mesh-outputs";
+import type { VerifyReport } from "./report";
+import { verifyClouds } from "./verify-cloud";
+import { verifyPair } from "./verify-pair";
+
+export interface VerifyOptions {
+  /** Longest time of each check, in milliseconds. Default 15,000. */
+  readonly limitMs?: number;
+  /** How clusters are reached. Default: through their kubeconfigs. */
+  readonly connect?: Connect;
+}
+
+/** All ordered pairs of different members. That of components/trust would load Pulumi, which takes longer than the checks. */
+const orderedPairs = (members: readonly Member[]) =>
+  members.flatMap((target) =>
+    members.filter((source) => source !== target).map((source) => ({ target, source })),
+  );
+
+/**
+ * Checks everything side by side. Never throws for what is wrong with the mesh: that is in the report, with cause and next
+ * step. It changes nothing but this: each target fetches its peers' bundles, as it would by itself in its next poll.
+ */
+export async function verifyMesh(mesh: Mesh, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const { limitMs = DEFAULT_LIMIT_MS, connect = connectKubernetes } = options;
+  const members = mesh.clouds.map((cloud) => memberOf(cloud, connect, limitMs));
+  const [clouds, pairs] = await Promise.all([
+    verifyClouds(members, limitMs),
+    eachOf(orderedPairs(members), ({ target, source }) => verifyPair(target, source, limitMs)),
+  ]);
+  const checks = [...clouds, ...pairs].flatMap((report): readonly { status: string }[] => report.checks);
+  return { ok: checks.every(({ status }) => status !== "failed"), clouds, pairs };
+}
