@@ -3,20 +3,14 @@ import { isIP } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
 import { SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import type { Identity } from "../identity/source";
-import { clientTls, PeerRefused, verifyPeer } from "../identity/verify";
+import { verifyChain, type VerifiedPeer } from "../identity/chain";
+import { clientTls, PeerRefused, presentedChain } from "../identity/verify";
 import { type HostPort } from "./address";
 
-/** What a connected peer proved. */
-export interface Proof {
-  readonly spiffeId: string;
-  /** Milliseconds since 1970 until which the peer's certificate holds. */
-  readonly notAfter: number;
-}
-
-const proofs = new WeakMap<object, Proof>();
+const proofs = new WeakMap<object, VerifiedPeer>();
 
 /** What the peer of this socket proved in its handshake; undefined before the handshake. */
-export const proofOf = (socket: object | null): Proof | undefined =>
+export const proofOf = (socket: object | null): VerifiedPeer | undefined =>
   socket ? proofs.get(socket) : undefined;
 
 /** Spans of a connection's two parts, children of the call that opened it. */
@@ -53,9 +47,11 @@ export function connect(target: HostPort, spiffeId: string, identity: Identity, 
   // First of the listeners, so that a peer which is someone else gets not one byte of the request.
   socket.prependOnceListener("secureConnect", () => {
     try {
-      const verified = verifyPeer(socket, identity, new Set([new URL(spiffeId).host]));
-      if (verified !== spiffeId) throw new PeerRefused(`reached ${verified} instead of ${spiffeId}`);
-      proofs.set(socket, { spiffeId: verified, notAfter: Date.parse(socket.getPeerCertificate().valid_to) });
+      const chain = presentedChain(socket.getPeerCertificate(true));
+      const peer = verifyChain(chain, identity, new Set([new URL(spiffeId).host]));
+      if (peer.spiffeId !== spiffeId)
+        throw new PeerRefused(`reached ${peer.spiffeId} instead of ${spiffeId}`);
+      proofs.set(socket, peer);
     } catch (error) {
       socket.destroy(error as Error);
     }

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { ExponentialBackoff } from "cockatiel";
 import type { AgentConfig } from "../config";
 import type { TaskRequest } from "./answer";
-import { CircuitOpen, type Peer } from "./peer";
+import { CIRCUIT_OPEN, CircuitOpen, type Peer } from "./peer";
 import { type Attempt, CallFailed, type CallResult } from "./target";
 
 /** A call over several peers. */
@@ -27,8 +27,6 @@ function explain(name: string, attempts: readonly Attempt[]): string {
   return `no endpoint of ${name} answered: ${[...causes].map(([key, cause]) => `${key}: ${cause}`).join("; ")}`;
 }
 
-const CIRCUIT_OPEN = "circuit open";
-
 /**
  * Calls until a peer settles it. Ends early when every breaker is open: to try one of them all the same would leave the
  * many entries that have a single endpoint without any breaker, and a caller is better served by an answer at once.
@@ -37,10 +35,11 @@ const CIRCUIT_OPEN = "circuit open";
 export async function callInOrder({ name, task, peers, retry, signal }: Failover): Promise<CallResult> {
   const started = performance.now();
   const attempts: Attempt[] = [];
-  let pause = new ExponentialBackoff({
+  const backoff = new ExponentialBackoff({
     initialDelay: retry.backoff_base_seconds * 1000,
     maxDelay: retry.backoff_max_seconds * 1000,
-  }).next();
+  });
+  let pause = backoff.next();
   for (let round = 1; ; round++) {
     let reached = false;
     for (const peer of peers()) {
@@ -69,6 +68,6 @@ export async function callInOrder({ name, task, peers, retry, signal }: Failover
     }
     if (!reached || round >= retry.max_attempts) throw new CallFailed(explain(name, attempts), attempts);
     await setTimeout(pause.duration, undefined, { signal }).catch(() => signal?.throwIfAborted());
-    pause = pause.next();
+    pause = pause.next(undefined);
   }
 }

@@ -22,6 +22,9 @@ import { Abandoned, TimedOut, withTimeout } from "./timeout";
 /** The breaker let nothing through: the endpoint failed too often, or one call is just trying it again. */
 export class CircuitOpen extends Error {}
 
+/** What the attempts of a call say then. */
+export const CIRCUIT_OPEN = "circuit open";
+
 const STATES = {
   [CircuitState.Closed]: "closed",
   [CircuitState.HalfOpen]: "half-open",
@@ -89,7 +92,7 @@ export class Peer {
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) throw error;
       this.telemetry.metrics.call(this.label, "circuit_open");
-      throw new CircuitOpen("circuit open");
+      throw new CircuitOpen(CIRCUIT_OPEN);
     }
   }
 

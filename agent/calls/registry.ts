@@ -7,9 +7,11 @@ type Names = Pick<AgentConfig, "agent_registry">;
 /** Endpoints of a name as listed; undefined when the registry has no such name. */
 export function listed({ agent_registry }: Names, name: string): readonly Endpoint[] | undefined {
   if (!Object.hasOwn(agent_registry, name)) return undefined;
-  const entry = agent_registry[name]!;
-  const endpoints = "endpoints" in entry ? entry.endpoints : [entry];
-  return endpoints.map(({ spiffe_id, address, cloud }) => ({ spiffeId: spiffe_id, address, cloud }));
+  return agent_registry[name]!.endpoints.map(({ spiffe_id, address, cloud }) => ({
+    spiffeId: spiffe_id,
+    address,
+    cloud,
+  }));
 }
 
 /** Endpoints of a name as listed. Throws with the names there are when it is unknown. */

@@ -40,7 +40,7 @@ export const callRemote: Capability = {
 
   async run(payload, { calls, caller, identity, signal }) {
     const asked = parsePayload(payloadSchema, payload);
-    const { call, result } = await runRemote(calls, targetOf(asked), capability, params, signal);
+    const { call, result } = await runRemote(calls, targetOf(asked), asked.capability, asked.params, signal);
     return {
       agent: identity.spiffeId,
       caller,
