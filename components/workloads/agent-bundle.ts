@@ -15,7 +15,7 @@ const CONFIG_MAP_LIMIT = 1024 * 1024;
 export interface AgentBundle {
   /** Gzip file of a CommonJS module. */
   readonly gzip: Buffer;
-  /** SHA-256 in hex. */
+  /** SHA-256 of the module's text, in hex: alike wherever the bundle is made. */
   readonly digest: string;
 }
 
@@ -35,6 +35,8 @@ export function bundleModule(entry: string): Buffer {
     platform: "node",
     target: "node20",
     format: "cjs",
+    // What runs in a context of its own, as the loader has it, can require but not import.
+    supported: { "dynamic-import": false },
     minifyWhitespace: true,
     minifySyntax: true,
     // Names are kept, for stack traces; compressed they weigh little.
@@ -51,12 +53,13 @@ export function bundleModule(entry: string): Buffer {
 
 /** Compresses a module's text, the same text to the same bytes. Throws an Error if that is more than a ConfigMap takes. */
 export function compress(module: Buffer): AgentBundle {
-  // zlib writes neither a time nor a name into the header.
   const gzip = gzipSync(module, { level: 9 });
+  // Neither a time nor a name is in the header, only the operating system: "unknown" (RFC 1952, section 2.3.1).
+  gzip[9] = 255;
   if (gzip.length > CONFIG_MAP_LIMIT - 1024) {
     throw new Error(
       `the agent's bundle has ${gzip.length} bytes compressed; a ConfigMap takes ${CONFIG_MAP_LIMIT}`,
     );
   }
-  return { gzip, digest: createHash("sha256").update(gzip).digest("hex") };
+  return { gzip, digest: createHash("sha256").update(module).digest("hex") };
 }

@@ -1,0 +1,178 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { dump, load } from "js-yaml";
+import { agentBundle, bundleModule, compress } from "../../../components/workloads/agent-bundle";
+import { renderAgentConfig } from "../../../components/workloads/agent-config";
+import { LOADER } from "../../../components/workloads/agent-loader";
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "bundle-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** Bundles a program and runs it as the pod does, in a directory where there is nothing else. */
+function run(program: string, ...args: string[]) {
+  const entry = path.join(dir, "entry.ts");
+  writeFileSync(entry, program);
+  const file = path.join(dir, "agent.js.gz");
+  writeFileSync(file, compress(bundleModule(entry)).gzip);
+  const options = { cwd: tmpdir(), encoding: "utf8", env: {}, timeout: 20_000 } as const;
+  return spawnSync(process.execPath, ["-e", LOADER, file, ...args], options);
+}
+
+describe("a bundle that the pod's command starts", () => {
+  test("gets its arguments where a program of its own would find them", () => {
+    const program = `
+      import { parseArgs } from "node:util";
+      const { values } = parseArgs({ options: { config: { type: "string" } } });
+      console.log(JSON.stringify([values.config, process.argv.slice(2)]));
+    `;
+    const { stdout } = run(program, "--config", "/etc/x.yaml");
+    expect(JSON.parse(stdout)).toEqual(["/etc/x.yaml", ["--config", "/etc/x.yaml"]]);
+  });
+
+  test("can require and import what Node has", () => {
+    const { stdout } = run(`
+      import { createHash } from "node:crypto";
+      const later = async () => (await import("node:os")).EOL.length + createHash("md5").update("").digest("hex").length;
+      later().then(console.log);
+    `);
+    expect(stdout).toBe("33\n");
+  });
+
+  test("fails with a short message that names the functions on the way, and not with the whole program", () => {
+    const padding = `const padding = ${JSON.stringify("x".repeat(100_000))};`;
+    const { status, stderr } = run(`
+      ${padding}
+      class Broken extends Error { constructor() { super("out of order " + padding.length); } }
+      function goWrong(): void { throw new Broken(); }
+      goWrong();
+    `);
+    expect(status).toBe(1);
+    expect(stderr).toContain("Error: out of order 100000");
+    expect(stderr).toMatch(/at goWrong \(agent\.js:\d+:\d+\)/);
+    expect(stderr.length).toBeLessThan(2000);
+  });
+
+  test("reads variables of its command as it is written: none is Kubernetes's", () => {
+    expect(LOADER).not.toMatch(/\$\(|\$\$/);
+  });
+});
+
+test("the same program gives the same bytes in every process and directory", () => {
+  const script = `
+    const { agentBundle } = require(${JSON.stringify(path.resolve(__dirname, "../../../components/workloads/agent-bundle"))});
+    console.log(agentBundle().digest);
+  `;
+  const register = require.resolve("ts-node/register/transpile-only");
+  const env = { ...process.env, TS_NODE_PROJECT: path.resolve(__dirname, "../../../tsconfig.json") };
+  const digest = execFileSync(process.execPath, ["-r", register, "-e", script], { cwd: tmpdir(), env });
+  expect(digest.toString().trim()).toBe(agentBundle().digest);
+});
+
+test("a program too large for a ConfigMap is refused", () => {
+  expect(() => compress(randomBytes(1024 * 1024))).toThrow(/bytes compressed; a ConfigMap takes 1048576/);
+});
+
+test("a program that does not compile is refused, with the place", () => {
+  const entry = path.join(dir, "broken.ts");
+  writeFileSync(entry, "const a = ;");
+  expect(() => bundleModule(entry)).toThrow(/broken\.ts:1:10/);
+});
+
+/** A configuration as an agent of the mesh has it, but for the ports, and for a socket that is not there. */
+function onLoopback(health: number): string {
+  const self = {
+    cloud: "aws",
+    region: "us-east-1",
+    role: "agent",
+    trustDomain: "aws.example.org",
+    host: "lb",
+  };
+  const text = renderAgentConfig({
+    self,
+    agents: [self, { ...self, cloud: "gcp", region: "us-central1", trustDomain: "gcp.example.org" }],
+    network: "direct",
+    settings: { environment: "production", routing: "order", timeoutSeconds: 10, logLevel: "INFO" },
+    opaEndpoint: "http://127.0.0.1:1",
+  });
+  const config = load(text) as {
+    identity: object;
+    server: { port: number };
+    observability: { metrics: object; health: object };
+  };
+  return dump({
+    ...config,
+    identity: { ...config.identity, spiffe_endpoint: `unix://${path.join(dir, "none.sock")}` },
+    server: { ...config.server, host: "127.0.0.1", port: 0 },
+    observability: { ...config.observability, metrics: { port: 0 }, health: { port: health } },
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+describe("the reference agent", () => {
+  test("fits into a ConfigMap with room to spare, and needs no package when it runs", () => {
+    const { gzip } = agentBundle();
+    expect(gzip.length).toBeLessThan(0.75 * 1024 * 1024);
+    const needed = [
+      ...gunzipSync(gzip)
+        .toString()
+        .matchAll(/\brequire\("([^"]+)"\)/g),
+    ].map(([, name]) => name!);
+    const { builtinModules } = jest.requireActual<typeof import("node:module")>("node:module");
+    expect(needed.filter((name) => !builtinModules.includes(name.replace(/^node:/, "")))).toEqual([]);
+  });
+
+  test("says what is wrong with a configuration, and ends", () => {
+    const file = path.join(dir, "reference.js.gz");
+    writeFileSync(file, agentBundle().gzip);
+    const config = path.join(dir, "wrong.yaml");
+    writeFileSync(config, "agent: {}\n");
+    const options = { cwd: tmpdir(), encoding: "utf8", env: {}, timeout: 20_000 } as const;
+    const { status, stderr } = spawnSync(process.execPath, ["-e", LOADER, file, "--config", config], options);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("agent.trust_domain");
+  });
+
+  test("starts with a configuration of this program, alive and without an identity not ready", async () => {
+    const file = path.join(dir, "reference.js.gz");
+    writeFileSync(file, agentBundle().gzip);
+    const config = path.join(dir, "config.yaml");
+    const health = await freePort();
+    writeFileSync(config, onLoopback(health));
+    const child = spawn(process.execPath, ["-e", LOADER, file, "--config", config], {
+      cwd: tmpdir(),
+      env: { SHUTDOWN_DELAY_SECONDS: "0" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(child, "exit");
+    try {
+      // The first line of the log tells that it runs.
+      await Promise.race([once(child.stdout, "data"), ended]);
+      const status = async (path: string) => (await fetch(`http://127.0.0.1:${health}${path}`)).status;
+      expect([await status("/live"), await status("/ready")]).toEqual([200, 503]);
+    } finally {
+      child.kill("SIGTERM");
+      expect(await ended).toEqual([0, null]);
+    }
+  });
+
+  test("knows no path of this machine", () => {
+    expect(gunzipSync(agentBundle().gzip).toString()).not.toContain(path.resolve(__dirname, "../../.."));
+  });
+});
