@@ -1,14 +1,12 @@
-// One request to one endpoint and its answer: HTTP around JSON-RPC around a task.
-import { request } from "node:https";
-import type { IncomingMessage } from "node:http";
-import { outgoingTrace } from "../telemetry/tracing";
-import { parseAddress } from "./address";
+// What is said to a peer: do this task, or forget it.
 import { type Answer, parseAnswer, type TaskRequest } from "./answer";
-import { proofOf } from "./connect";
 import type { Connections } from "./connections";
+import { post } from "./post";
+import type { Endpoint } from "./target";
+import { withTimeout } from "./timeout";
 
-// A task carries its payload and result, and each hop of a relay adds to it; a request may have 1 MiB.
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+// A word of courtesy; the peer ends the task by itself when its own limit comes.
+const CANCEL_SECONDS = 2;
 
 /** The answer of an endpoint, and who gave it. */
 export interface Exchange {
@@ -16,72 +14,33 @@ export interface Exchange {
   readonly answer: Answer;
 }
 
-async function read(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** The peer closed a kept connection just when it was used again: nothing is known to be wrong with the peer. */
-class StaleConnection extends Error {}
-
-function send(
-  connections: Connections,
-  address: string,
-  body: string,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const { host, port } = parseAddress(address);
-    const sent = request({
-      agent: connections,
-      host,
-      port,
-      path: "/rpc",
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json",
-        "content-length": Buffer.byteLength(body),
-        ...outgoingTrace(),
-      },
-      signal,
-    });
-    sent.once("response", resolve);
-    sent.once("error", (error) => {
-      reject(sent.reusedSocket && !signal.aborted ? new StaleConnection(error.message) : error);
-    });
-    sent.end(body);
-  });
-}
+const text = (method: string, id: string, params: unknown) =>
+  JSON.stringify({ jsonrpc: "2.0", id, method, params });
 
 /**
  * Sends a task and waits for its end.
  * @throws Error for whatever is the endpoint's fault (no connection, wrong identity, HTTP 5xx, no JSON-RPC), and when
  * the signal is aborted.
  */
-export async function exchange(
+export async function sendTask(
   connections: Connections,
-  address: string,
+  { address }: Endpoint,
   task: TaskRequest,
   signal: AbortSignal,
 ): Promise<Exchange> {
-  const body = JSON.stringify({ jsonrpc: "2.0", id: task.task_id, method: "task.send", params: task });
-  for (;;) {
-    try {
-      const response = await send(connections, address, body, signal);
-      const agent = proofOf(response.socket)?.spiffeId;
-      const text = await read(response);
-      if (agent === undefined) throw new Error("the peer proved no identity");
-      return { agent, answer: parseAnswer(response.statusCode ?? 0, text, task.task_id) };
-    } catch (error) {
-      // Each stale connection is gone then, and the task's id lets the peer recognise a repeat: this ends.
-      if (!(error instanceof StaleConnection)) throw error;
-    }
-  }
+  const body = text("task.send", task.task_id, task);
+  const answer = await post(connections, address, body, signal);
+  return { agent: answer.agent, answer: parseAnswer(answer.status, answer.text, task.task_id) };
+}
+
+/** Tells a peer that nobody waits for a task any more, so that it stops, and what it called in turn. Never fails. */
+export async function cancelTask(
+  connections: Connections,
+  { address }: Endpoint,
+  { task_id }: TaskRequest,
+): Promise<void> {
+  const body = text("task.cancel", task_id, { task_id });
+  await withTimeout(CANCEL_SECONDS, undefined, (signal) => post(connections, address, body, signal)).catch(
+    () => undefined,
+  );
 }

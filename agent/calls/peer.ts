@@ -15,7 +15,7 @@ import { type CallOutcome, OTHER } from "../telemetry/metrics";
 import { inSpan } from "../telemetry/tracing";
 import type { Answer, TaskRequest } from "./answer";
 import { Connections } from "./connections";
-import { type Exchange, exchange } from "./exchange";
+import { cancelTask, type Exchange, sendTask } from "./exchange";
 import type { Endpoint } from "./target";
 import { Abandoned, TimedOut, withTimeout } from "./timeout";
 
@@ -122,7 +122,7 @@ export class Peer {
     const started = performance.now();
     try {
       const result = await withTimeout(this.transport.timeout_seconds, signal, (limited) =>
-        exchange(this.connections, this.endpoint.address, task, limited),
+        sendTask(this.connections, this.endpoint, task, limited),
       );
       const milliseconds = performance.now() - started;
       this.#learn(result.answer, milliseconds);
@@ -132,6 +132,8 @@ export class Peer {
       const outcome =
         error instanceof Abandoned ? "abandoned" : error instanceof TimedOut ? "timeout" : "error";
       metrics.call(this.label, outcome);
+      // The peer may be at it already, and cannot see that its caller's own task was cancelled.
+      if (error instanceof Abandoned) void cancelTask(this.connections, this.endpoint, task);
       throw error;
     }
   }
