@@ -2,9 +2,9 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
 import { dump, load } from "js-yaml";
 import { agentBundle, bundleModule, compress } from "../../../components/workloads/agent-bundle";
@@ -87,8 +87,8 @@ test("a program that does not compile is refused, with the place", () => {
   expect(() => bundleModule(entry)).toThrow(/broken\.ts:1:10/);
 });
 
-/** A configuration as an agent of the mesh has it, but for the ports, and for a socket that is not there. */
-function onLoopback(health: number): string {
+/** A configuration as an agent of the mesh has it, but for its ports, which are free ones, and for a socket that is not there. */
+function onLoopback(): string {
   const self = {
     cloud: "aws",
     region: "us-east-1",
@@ -112,17 +112,17 @@ function onLoopback(health: number): string {
     ...config,
     identity: { ...config.identity, spiffe_endpoint: `unix://${path.join(dir, "none.sock")}` },
     server: { ...config.server, host: "127.0.0.1", port: 0 },
-    observability: { ...config.observability, metrics: { port: 0 }, health: { port: health } },
+    observability: { ...config.observability, metrics: { port: 0 }, health: { port: 0 } },
   });
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+/** The port for health checks, which the agent's log tells once it listens. Rejects if the log ends before that. */
+async function healthPort(log: NodeJS.ReadableStream): Promise<number> {
+  for await (const line of createInterface(log)) {
+    const { msg, ports } = JSON.parse(line) as { msg: string; ports?: { health: number } };
+    if (msg === "listening" && ports !== undefined) return ports.health;
+  }
+  throw new Error("the agent ended before it listened");
 }
 
 describe("the reference agent", () => {
@@ -153,8 +153,7 @@ describe("the reference agent", () => {
     const file = path.join(dir, "reference.js.gz");
     writeFileSync(file, agentBundle().gzip);
     const config = path.join(dir, "config.yaml");
-    const health = await freePort();
-    writeFileSync(config, onLoopback(health));
+    writeFileSync(config, onLoopback());
     const child = spawn(process.execPath, ["-e", LOADER, file, "--config", config], {
       cwd: tmpdir(),
       env: { SHUTDOWN_DELAY_SECONDS: "0" },
@@ -162,8 +161,7 @@ describe("the reference agent", () => {
     });
     const ended = once(child, "exit");
     try {
-      // The first line of the log tells that it runs.
-      await Promise.race([once(child.stdout, "data"), ended]);
+      const health = await healthPort(child.stdout);
       const status = async (path: string) => (await fetch(`http://127.0.0.1:${health}${path}`)).status;
       expect([await status("/live"), await status("/ready")]).toEqual([200, 503]);
     } finally {
