@@ -1,0 +1,185 @@
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../../../components/clouds/cluster";
+import { resolveImages } from "../../../components/images";
+import { Opa, type OpaArgs } from "../../../components/workloads/opa";
+import type { PolicyMember } from "../../../components/workloads/policy-data";
+import { record, type Recording } from "../../support/recorder";
+import { restrictedViolations } from "../spire/pod-security";
+
+const NAMESPACE = "kubernetes:core/v1:Namespace";
+const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
+const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
+const SERVICE = "kubernetes:core/v1:Service";
+const BUDGET = "kubernetes:policy/v1:PodDisruptionBudget";
+const NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy";
+
+const MEMBERS: PolicyMember[] = [
+  { cloud: "aws", region: "us-east-1", trustDomain: "aws.example.org", roles: ["agent"] },
+  { cloud: "gcp", region: "us-central1", trustDomain: "gcp.example.org", roles: ["agent"] },
+];
+
+function stand(more: Partial<OpaArgs> = {}) {
+  return record(() => {
+    const kubernetes = new k8s.Provider("aws", { kubeconfig: "{}" });
+    const cluster: Cluster = {
+      name: "aws",
+      region: "us-east-1",
+      clusterName: "agentweave-aws",
+      context: "aws-cluster",
+      kubeconfig: pulumi.secret("{}"),
+      kubernetes,
+      podCidr: "10.110.0.0/16",
+      serviceCidr: "10.111.0.0/16",
+      loadBalancerAnnotations: {},
+    };
+    const topology = { members: MEMBERS, calls: [], relays: [] };
+    return new Opa("aws-opa", { cluster, images: resolveImages(), topology, ...more });
+  });
+}
+
+let opa: Opa;
+let made: Recording;
+beforeAll(async () => {
+  [opa, made] = await stand();
+});
+
+const pod = (recording = made) => recording.one(DEPLOYMENT).inputs.spec.template;
+const container = () => pod().spec.containers[0];
+
+describe("the pods of OPA", () => {
+  test("are restricted, in a namespace that takes no others", () => {
+    expect(restrictedViolations(pod().spec)).toEqual([]);
+    expect(container().securityContext.readOnlyRootFilesystem).toBe(true);
+    expect(made.one(NAMESPACE).inputs.metadata).toMatchObject({
+      name: "opa",
+      labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+    });
+  });
+
+  test("hold no token of the cluster", () => {
+    expect(pod().spec.automountServiceAccountToken).toBe(false);
+    expect(made.one("kubernetes:core/v1:ServiceAccount").inputs.automountServiceAccountToken).toBe(false);
+  });
+
+  test("are two by default, on different nodes where there are, and never both away", async () => {
+    const { spec } = made.one(DEPLOYMENT).inputs;
+    expect(spec).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxUnavailable: 0 } } });
+    expect(pod().spec.topologySpreadConstraints).toMatchObject([
+      { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: spec.selector.matchLabels } },
+    ]);
+    expect(made.one(BUDGET).inputs.spec).toMatchObject({
+      maxUnavailable: 1,
+      selector: spec.selector,
+    });
+    const [, one] = await stand({ replicas: 1 });
+    expect(one.one(DEPLOYMENT).inputs.spec.replicas).toBe(1);
+  });
+
+  test("carry the labels by which they are selected", () => {
+    const { matchLabels } = made.one(DEPLOYMENT).inputs.spec.selector;
+    expect(pod().metadata.labels).toMatchObject(matchLabels);
+    expect(made.one(SERVICE).inputs.spec.selector).toEqual(matchLabels);
+  });
+
+  test("are probed and measured at another port than the one that agents ask", () => {
+    const ports = Object.fromEntries(
+      container().ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [
+        name,
+        containerPort,
+      ]),
+    );
+    expect(ports).toEqual({ api: 8181, diagnostics: 8282 });
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+      expect(container()[probe].httpGet).toEqual({ path: "/health", port: "diagnostics" });
+    }
+    expect(pod().metadata.annotations).toMatchObject({ "prometheus.io/port": "8282" });
+  });
+
+  test("find every file that they are told to read", () => {
+    const [mount] = container().volumeMounts;
+    const [volume] = pod().spec.volumes;
+    const configMap = made.one(CONFIG_MAP).inputs;
+    expect(mount).toMatchObject({ name: volume.name, readOnly: true });
+    expect(volume.configMap.name).toBe(configMap.metadata.name);
+    const prefix = `${mount.mountPath}/`;
+    const read = (container().args as string[])
+      .filter((argument) => argument.includes(prefix))
+      .map((argument) => argument.slice(argument.indexOf(prefix) + prefix.length));
+    expect(read.sort()).toEqual(Object.keys(configMap.data).sort());
+  });
+
+  test("are told to stop before they are killed", () => {
+    const seconds = (flag: string) =>
+      Number(
+        container()
+          .args.find((argument: string) => argument.startsWith(flag))
+          .split("=")[1],
+      );
+    const longest = seconds("--shutdown-wait-period") + seconds("--shutdown-grace-period");
+    expect(pod().spec.terminationGracePeriodSeconds).toBeGreaterThan(longest);
+  });
+
+  test("are replaced when the mesh changes, and only then", async () => {
+    const checksum = (recording: Recording) => pod(recording).metadata.annotations["checksum/config"];
+    const [, same] = await stand();
+    const [, other] = await stand({ topology: { members: MEMBERS.slice(1), calls: [], relays: [] } });
+    expect(checksum(same)).toBe(checksum(made));
+    expect(checksum(other)).not.toBe(checksum(made));
+  });
+
+  test("can have another size", async () => {
+    const [, large] = await stand({ size: { memory: "1Gi" } });
+    expect(pod(large).spec.containers[0].resources).toEqual({
+      requests: { cpu: "50m", memory: "1Gi" },
+      limits: { memory: "1Gi" },
+    });
+  });
+});
+
+describe("OPA", () => {
+  test("is asked where its Service is", () => {
+    const { metadata, spec } = made.one(SERVICE).inputs;
+    expect(opa.endpoint).toBe(
+      `http://${metadata.name}.${metadata.namespace}.svc.cluster.local:${spec.ports[0].port}`,
+    );
+    expect(spec.type).toBeUndefined();
+  });
+
+  test("knows every member of the mesh, and where it runs itself", () => {
+    const { data } = made.one(CONFIG_MAP).inputs;
+    const { mesh } = JSON.parse(data["data.json"]).agentweave;
+    expect(Object.keys(mesh.trust_domains)).toEqual(["aws.example.org", "gcp.example.org"]);
+    expect(JSON.parse(data["config.json"]).labels).toEqual({ cloud: "aws", region: "us-east-1" });
+  });
+
+  test("is reached by agents only, and reaches nobody", () => {
+    const policies = made.all(NETWORK_POLICY).map(({ inputs }) => inputs.spec);
+    const everything = policies.filter(({ podSelector }) => Object.keys(podSelector).length === 0);
+    expect(everything).toEqual([{ podSelector: {}, policyTypes: ["Ingress", "Egress"] }]);
+    const rules = policies.flatMap(({ ingress = [] }) => ingress);
+    expect(rules).toEqual([
+      {
+        from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "agentweave" } } }],
+        ports: [{ protocol: "TCP", port: 8181 }],
+      },
+    ]);
+    expect(policies.flatMap(({ egress = [] }) => egress)).toEqual([]);
+  });
+
+  test("leaves before its namespace, its files and its network policies", () => {
+    const deployment = made.one(DEPLOYMENT);
+    for (const needed of [made.one(NAMESPACE), made.one(CONFIG_MAP), ...made.all(NETWORK_POLICY)]) {
+      expect(made.leavesBefore(deployment, needed)).toBe(true);
+    }
+    expect(made.leavesBefore(made.one(SERVICE), deployment)).toBe(true);
+  });
+
+  test("has the version that the policy is tested with", () => {
+    const module = readFileSync(path.resolve(__dirname, "../../../rehearsal/kubernetes/opa/go.mod"), "utf8");
+    const [, version] = /open-policy-agent\/opa v(\S+)/.exec(module)!;
+    expect(resolveImages().opa).toBe(`docker.io/openpolicyagent/opa:${version}-static`);
+  });
+});
