@@ -60,7 +60,7 @@ export function createOpa(url: string, timeoutSeconds: number): Opa {
         const answer: unknown = JSON.parse(await post(JSON.stringify({ input }), limit.signal));
         return (answer as { result?: unknown } | null)?.result;
       } catch (error) {
-        if (limit.signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`);
+        if (limit.signal.aborted) throw new Error(`no answer within ${timeoutSeconds} s`, { cause: error });
         throw error;
       } finally {
         clearTimeout(timer);

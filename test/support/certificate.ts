@@ -1,5 +1,5 @@
-// Self-signed X.509 certificates for tests, written as DER (RFC 5280), because Node can read certificates but not make them.
-import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+// X.509 certificates for tests, written as DER (RFC 5280), because Node can read certificates but not make them.
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 
 const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
   const body = Buffer.concat(parts);
@@ -20,29 +20,43 @@ const generalizedTime = (time: Date) =>
   tlv(0x18, Buffer.from(`${time.toISOString().replace(/[-:T]/g, "").slice(0, 14)}Z`));
 
 export interface CertificateOptions {
-  /** URI SAN; undefined leaves the extension out. */
-  uri?: string;
+  /** URI SANs; undefined leaves the extension out. */
+  uri?: string | string[];
   /** Default: the start of 2020. */
   notBefore?: Date;
   /** Default: a week from now. */
   notAfter?: Date;
   /** Default true. */
   ca?: boolean;
+  /** Whose key signs it. Default: its own. */
+  issuer?: Certificate;
 }
 
-/** DER of a new self-signed certificate with a new P-256 key. */
-export function selfSigned({
+/** A certificate with the private key of its subject. */
+export interface Certificate {
+  readonly der: Buffer;
+  readonly key: KeyObject;
+  /** Subject key identifier. */
+  readonly keyId: Buffer;
+}
+
+const extension = (id: string, value: Buffer, ...critical: Buffer[]) =>
+  sequence(oid(id), ...critical, octets(value));
+
+/** A new certificate with a new P-256 key. All have the same name, as those of SPIRE do; key identifiers tell them apart. */
+export function issue({
   uri,
   notBefore = new Date("2020-01-01T00:00:00Z"),
   notAfter = new Date(Date.now() + 7 * 86_400_000),
   ca = true,
-}: CertificateOptions = {}): Buffer {
+  issuer,
+}: CertificateOptions = {}): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const spki = publicKey.export({ format: "der", type: "spki" });
+  const keyId = createHash("sha256").update(spki).digest().subarray(0, 20);
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
   const name = sequence(tlv(0x31, sequence(oid("55040a"), tlv(0x0c, Buffer.from("SPIFFE"))))); // O=SPIFFE
-  const basicConstraints = sequence(oid("551d13"), TRUE, octets(ca ? sequence(TRUE) : sequence()));
-  const alternativeName =
-    uri === undefined ? [] : [sequence(oid("551d11"), octets(sequence(tlv(0x86, Buffer.from(uri)))))];
+  const uris = [uri ?? []].flat().map((each) => tlv(0x86, Buffer.from(each)));
   const body = sequence(
     tlv(0xa0, tlv(0x02, Buffer.from([2]))), // version 3
     tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
@@ -50,10 +64,26 @@ export function selfSigned({
     name,
     sequence(generalizedTime(notBefore), generalizedTime(notAfter)),
     name,
-    publicKey.export({ format: "der", type: "spki" }),
-    tlv(0xa3, sequence(basicConstraints, ...alternativeName)),
+    spki,
+    tlv(
+      0xa3,
+      sequence(
+        extension("551d13", ca ? sequence(TRUE) : sequence(), TRUE), // basic constraints
+        // Key usage: digitalSignature, and for a CA keyCertSign and cRLSign.
+        extension("551d0f", tlv(0x03, ca ? Buffer.from([1, 0x86]) : Buffer.from([7, 0x80])), TRUE),
+        extension("551d0e", octets(keyId)), // subject key identifier
+        extension("551d23", sequence(tlv(0x80, issuer?.keyId ?? keyId))), // authority key identifier
+        ...(uris.length === 0 ? [] : [extension("551d11", sequence(...uris))]), // subject alternative name
+      ),
+    ),
   );
-  return sequence(body, algorithm, bits(sign("sha256", body, privateKey)));
+  const signature = sign("sha256", body, issuer?.key ?? privateKey);
+  return { der: sequence(body, algorithm, bits(signature)), key: privateKey, keyId };
+}
+
+/** DER of a new self-signed certificate with a new P-256 key. */
+export function selfSigned(options: CertificateOptions = {}): Buffer {
+  return issue(options).der;
 }
 
 /** A bundle in SPIFFE format with these X.509 authorities; what is no certificate goes in as it is. */
