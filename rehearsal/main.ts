@@ -3,7 +3,7 @@ import path from "node:path";
 import { stopStarted } from "./clouds";
 import { stopRunning } from "./processes";
 import { say } from "./progress";
-import { down, findPrograms, preview, rehearsalOf, rehearse } from "./rehearsal";
+import { down, findPrograms, isProven, preview, rehearsalOf, rehearse } from "./rehearsal";
 import { reportText } from "./table";
 
 const rehearsal = rehearsalOf(path.resolve(__dirname, ".."));
@@ -15,7 +15,7 @@ const COMMANDS: Record<string, () => Promise<boolean>> = {
     say(
       "\nThe clouds go on running. `make rehearse-down` takes them away; KUBECONFIG=.rehearsal/<cloud>/kubeconfig reaches one.",
     );
-    return report.proofs.every(({ failure }) => failure === undefined);
+    return isProven(report);
   },
   async preview() {
     const { same = 0, ...changes } = await preview(rehearsal);

@@ -1,37 +1,43 @@
 // The rehearsal's closing words: what was proven, how, and how long it took.
+import { verifyText } from "../cli/report";
+import { columns } from "../cli/table";
 import { isStandIn } from "./build";
-import type { Proof } from "./proof";
+import type { CallProof, CallProofs } from "./calls";
 import type { Report } from "./rehearsal";
 
-/** Characters of a digest that a reader needs to tell two apart. */
-const SHORT = 12;
-
-/** Columns as wide as their widest cell. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+/** Who pings whom: a row for each caller. */
+function pingMatrix({ pings }: CallProofs): string {
+  const names = [...new Set(pings.map(({ from }) => from))];
+  const rows = names.map((from) => [
+    from,
+    ...names.map((to) => {
+      const ping = pings.find((each) => each.from === from && each.to === to);
+      return ping?.milliseconds === undefined ? "FAILED" : `${Math.round(ping.milliseconds)} ms`;
+    }),
+  ]);
+  return columns([["ping from / to", ...names], ...rows]);
 }
 
-function proofRow({ target, source, stored, served, failure, milliseconds }: Proof): string[] {
-  return [
-    `${target} trusts ${source}`,
-    stored?.slice(0, SHORT) ?? "-",
-    served?.slice(0, SHORT) ?? "-",
-    failure ? `NO: ${failure}` : "live fetch, https_spiffe",
-    `${(milliseconds / 1000).toFixed(1)} s`,
-  ];
+function proofText({ what, found, failure, hops = [] }: CallProof): string {
+  const passed = hops.map(({ agent, caller, milliseconds }) => [
+    "  ",
+    agent,
+    `called by ${caller}`,
+    `${Math.round(milliseconds)} ms`,
+  ]);
+  const outcome = failure === undefined ? `ok      ${what}: ${found}` : `FAILED  ${what}: ${failure}`;
+  return passed.length > 0 ? `${outcome}\n${columns(passed)}` : outcome;
+}
+
+function callsText(calls: CallProofs): string[] {
+  const failed = calls.pings.flatMap(({ from, to, failure }) =>
+    failure === undefined ? [] : [`FAILED  ${from} pings ${to}: ${failure}`],
+  );
+  return [pingMatrix(calls), "", ...failed, ...calls.others.map(proofText)];
 }
 
 export function reportText(report: Report): string {
-  const { proofs, changes, times } = report;
-  const verified = proofs.filter(({ failure }) => failure === undefined).length;
+  const { verified, calls, changes, times } = report;
   const counts = (["create", "update", "replace", "delete"] as const).flatMap((operation) =>
     changes[operation] ? [`${changes[operation]} ${operation}d`] : [],
   );
@@ -42,12 +48,10 @@ export function reportText(report: Report): string {
   ];
   return [
     "",
-    columns([
-      ["relationship", "bundle stored", "bundle served", "verified by", "time"],
-      ...proofs.map(proofRow),
-    ]),
+    verifyText(verified),
     "",
-    `${verified} of ${proofs.length} relationships verified`,
+    ...callsText(calls),
+    "",
     counts.length === 0
       ? `nothing changed: ${same} resources are as they should be`
       : `${counts.join(", ")}, ${same} unchanged`,

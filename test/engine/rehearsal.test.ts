@@ -1,12 +1,28 @@
 // The whole rehearsal from end to end, on API servers and SPIRE servers of its own: what `make rehearse` does, and more.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dump } from "js-yaml";
+import { execInPod } from "../../components/trust/exec";
+import { CliError } from "../../cli/errors";
+import { meshCall } from "../../cli/call";
+import { memberOf } from "../../cli/member";
+import { connectKubernetes } from "../../cli/cluster";
+import { type Mesh, meshOf } from "../../cli/mesh-outputs";
+import type { VerifyReport } from "../../cli/report";
+import { verifyMesh } from "../../cli/verify";
 import { isRunning, stopStarted } from "../../rehearsal/clouds";
+import { scale } from "../../rehearsal/scale";
 import { down, engineOf, preview, type Rehearsal, rehearse, type Report } from "../../rehearsal/rehearsal";
 
 const PROJECT = path.resolve(__dirname, "../..");
 const MINUTES = 60_000;
+/** As in the tutorial: an orchestrator in one cloud, workers in the others. */
+const ROLES: Record<string, string[]> = {
+  aws: ["agent", "orchestrator"],
+  gcp: ["agent", "worker"],
+  azure: ["agent", "worker"],
+  onprem: ["agent"],
+};
 
 /** A stack of clouds of these names, each with address ranges of its own. */
 function writeStack({ config, root }: Rehearsal, names: string[]): void {
@@ -19,13 +35,18 @@ function writeStack({ config, root }: Rehearsal, names: string[]): void {
           provider: "existing",
           kubeconfig: path.join(root, name, "kubeconfig"),
           region: `region-of-${name}`,
+          roles: ROLES[name],
           podCidr: `10.${second}.0.0/16`,
           serviceCidr: `10.${second + 1}.0.0/16`,
         },
       ];
     }),
   );
-  const entries = { "pulumi:disable-default-providers": ["kubernetes"], "agentweave-mesh:clouds": clouds };
+  const entries = {
+    "pulumi:disable-default-providers": ["kubernetes"],
+    "agentweave-mesh:clouds": clouds,
+    "agentweave-mesh:agents": { replicas: 1 },
+  };
   writeFileSync(config, dump({ config: entries }));
 }
 
@@ -34,13 +55,41 @@ function serverProcess({ root }: Rehearsal, cloud: string): string {
   return readFileSync(path.join(root, cloud, "pods", "spire_spire-server-0", "spire-server.pid"), "utf8");
 }
 
-function expectProven({ proofs }: Report, clouds: number): void {
-  expect(proofs.filter(({ failure }) => failure !== undefined)).toEqual([]);
-  expect(proofs).toHaveLength(clouds * (clouds - 1));
-  for (const { stored, served } of proofs) {
+/** Everything proven, between all of so many clouds. */
+function expectProven({ verified, calls }: Report, clouds: number): void {
+  const checks = [...verified.clouds, ...verified.pairs].flatMap((each): readonly object[] => each.checks);
+  expect(checks.filter((check) => (check as { status: string }).status !== "ok")).toEqual([]);
+  expect(verified.pairs).toHaveLength(clouds * (clouds - 1));
+  for (const { stored, served } of verified.pairs) {
     expect(stored).toMatch(/^[0-9a-f]{64}$/);
     expect(stored).toBe(served);
   }
+  expect(calls.pings).toHaveLength(clouds * clouds);
+  expect([...calls.pings, ...calls.others].filter(({ failure }) => failure !== undefined)).toEqual([]);
+}
+
+/** The mesh as the command line finds it. */
+function meshOn({ root }: Rehearsal): Mesh {
+  return meshOf(JSON.parse(readFileSync(path.join(root, "outputs.json"), "utf8")));
+}
+
+/** What `mesh verify` says is wrong: `<place> <check>` with its cause. */
+function troubles(report: VerifyReport): Record<string, string> {
+  const places = [
+    ...report.clouds.map(({ cloud, checks }) => ({ place: cloud, checks })),
+    ...report.pairs.map(({ target, source, checks }) => ({ place: `${target} trusts ${source}`, checks })),
+  ];
+  return Object.fromEntries(
+    places.flatMap(({ place, checks }) =>
+      checks
+        .filter(({ status }) => status === "failed")
+        .map(({ check, cause, next }) => {
+          expect(cause).toBeTruthy();
+          expect(next).toBeTruthy();
+          return [`${place} ${check}`, cause!];
+        }),
+    ),
+  );
 }
 
 /** Names of what the mesh left in a cluster: its namespaces, and its objects outside of namespaces. */
@@ -64,6 +113,8 @@ async function remains(kubeconfig: string): Promise<string[]> {
 
 describe("the rehearsal", () => {
   let rehearsal: Rehearsal;
+  /** Of the first run. */
+  let report: Report | undefined;
 
   beforeAll(() => {
     mkdirSync(path.join(PROJECT, ".rehearsal"), { recursive: true });
@@ -85,12 +136,124 @@ describe("the rehearsal", () => {
   test(
     "stands up three clouds that trust each other",
     async () => {
-      const report = await rehearse(rehearsal);
+      report = await rehearse(rehearsal);
       expect(report.started.sort()).toEqual(["aws", "azure", "gcp"]);
       expect(report.changes.create).toBeGreaterThan(30);
       expectProven(report, 3);
     },
     10 * MINUTES,
+  );
+
+  test("has proven the round trip through all clouds, what the policy allows and denies, and a failover", async () => {
+    const { calls } = report!;
+    expect(calls.others.map(({ what }) => what)).toEqual([
+      "aws/orchestrator may call gcp/worker: echo",
+      "gcp/worker may not call aws/orchestrator: echo",
+      "round trip aws/agent → gcp/agent → azure/agent → aws/agent",
+      "aws/agent calls any worker while gcp/worker is down: azure/worker answers",
+    ]);
+    const id = (cloud: string) => `spiffe://${cloud}.example.org/region/${cloud}-region-of-${cloud}/agent`;
+    expect(calls.others[2]!.hops!.map(({ agent, caller }) => [agent, caller])).toEqual([
+      [id("aws"), "spiffe://aws.example.org/operator/mesh"],
+      [id("gcp"), id("aws")],
+      [id("azure"), id("gcp")],
+      [id("aws"), id("azure")],
+    ]);
+  });
+
+  test(
+    "is called by the command line, whose outputs only their owner can read",
+    async () => {
+      expect(statSync(path.join(rehearsal.root, "outputs.json")).mode & 0o777).toBe(0o600);
+      const { hops, result } = await meshCall(meshOn(rehearsal), {
+        from: "aws",
+        to: "gcp",
+        capability: "ping",
+      });
+      expect(result).toMatchObject({ pong: true, caller: hops[1]!.caller, agent: hops[1]!.agent });
+      expect(hops[1]).toMatchObject({
+        agent: "spiffe://gcp.example.org/region/gcp-region-of-gcp/agent",
+        caller: "spiffe://aws.example.org/region/aws-region-of-aws/agent",
+      });
+    },
+    MINUTES,
+  );
+
+  test(
+    "is told by the command line that OPA is down, and then nothing is allowed",
+    async () => {
+      const mesh = meshOn(rehearsal);
+      const gcp = mesh.clouds.find(({ name }) => name === "gcp")!;
+      const restore = await scale(gcp.kubeconfig, { kind: "Deployment", namespace: "opa", name: "opa" }, 0);
+      try {
+        await expect(meshCall(mesh, { from: "aws", to: "gcp", capability: "ping" })).rejects.toThrow(
+          CliError,
+        );
+        const found = troubles(await verifyMesh(mesh));
+        expect(found["gcp policy"]).toBeDefined();
+        expect(found["aws trusts gcp ping"]).toMatch(/policy unavailable/i);
+        expect(Object.keys(found).filter((key) => !key.includes("gcp"))).toEqual([]);
+      } finally {
+        await restore();
+      }
+      expect(troubles(await verifyMesh(mesh))).toEqual({});
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    "is told by the command line which SPIRE server is down",
+    async () => {
+      const mesh = meshOn(rehearsal);
+      const azure = mesh.clouds.find(({ name }) => name === "azure")!;
+      const server = { kind: "StatefulSet", namespace: "spire", name: "spire-server" } as const;
+      const restore = await scale(azure.kubeconfig, server, 0);
+      try {
+        const found = troubles(await verifyMesh(mesh));
+        expect(found["azure spire-server"]).toBeDefined();
+        expect(found["aws trusts azure fetch"]).toBeDefined();
+        expect(found["aws trusts gcp fetch"]).toBeUndefined();
+      } finally {
+        await restore();
+      }
+      expect(troubles(await verifyMesh(mesh))).toEqual({});
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    "is told by the command line of a bundle that was replaced, and the next run mends it",
+    async () => {
+      const mesh = meshOn(rehearsal);
+      const [aws, gcp, azure] = mesh.clouds.map((cloud) => memberOf(cloud, connectKubernetes, 30_000));
+      const place = { namespace: "spire", pod: "spire-server-0", container: "spire-server" };
+      const socket = ["-socketPath", "/tmp/spire-server/private/api.sock"];
+      const run = (member: typeof aws, ...args: string[]) =>
+        member!.cluster.exec(place, ["/opt/spire/bin/spire-server", ...args, ...socket], 30_000);
+      const own = await run(azure, "bundle", "show", "-format", "spiffe");
+      const { exitCode } = await execInPod(
+        { cloud: "aws", ...place },
+        aws!.cloud.kubeconfig,
+        [
+          "/opt/spire/bin/spire-server",
+          "bundle",
+          "set",
+          "-id",
+          `spiffe://${gcp!.cloud.trustDomain}`,
+          "-format",
+          "spiffe",
+          ...socket,
+        ],
+        own.stdout,
+        30_000,
+      );
+      expect(exitCode).toBe(0);
+      const found = troubles(await verifyMesh(mesh));
+      expect(found["aws trusts gcp bundle"]).toBeDefined();
+      expect(Object.keys(found).filter((key) => !key.startsWith("aws trusts gcp"))).toEqual([]);
+      expectProven(await rehearse(rehearsal), 3);
+    },
+    5 * MINUTES,
   );
 
   test(
