@@ -118,6 +118,91 @@ test("a configuration with five mistakes lists exactly these five", () => {
   ]);
 });
 
+describe("agents and their policy", () => {
+  const tutorialRoles = {
+    aws: { ...tutorial.aws, roles: ["agent", "orchestrator"] },
+    gcp: { ...tutorial.gcp, roles: ["agent", "worker"] },
+    azure: { ...tutorial.azure, roles: ["agent", "worker"] },
+  };
+  const at = (name: string) => {
+    const [cloud, role] = name.split("/");
+    return { cloud, role };
+  };
+
+  test("are one role in each cloud, two pods of it, and a ring of relays when nothing is written", () => {
+    const { clouds, agents, network, policy } = parse({ clouds: tutorial });
+    expect(clouds.map(({ roles }) => roles)).toEqual([["agent"], ["agent"], ["agent"]]);
+    expect(agents).toEqual({
+      replicas: 2,
+      environment: "production",
+      routing: "order",
+      timeoutSeconds: 10,
+      logLevel: "INFO",
+      resources: {},
+    });
+    expect(network).toEqual({ mode: "direct" });
+    expect(policy).toEqual({
+      calls: [],
+      relays: [
+        { from: at("aws/agent"), to: at("gcp/agent") },
+        { from: at("gcp/agent"), to: at("azure/agent") },
+        { from: at("azure/agent"), to: at("aws/agent") },
+      ],
+    });
+  });
+
+  test("allow the tutorial's call where its agents are", () => {
+    const { policy } = parse({ clouds: tutorialRoles });
+    expect(policy.calls).toEqual([{ from: at("aws/orchestrator"), to: at("gcp/worker") }]);
+  });
+
+  test("allow what is written, and nothing by default then", () => {
+    const { policy } = parse({
+      clouds: tutorialRoles,
+      policy: {
+        calls: [{ from: "gcp/worker", to: "azure/worker", actions: ["echo"] }],
+        relays: [],
+      },
+    });
+    expect(policy).toEqual({
+      calls: [{ from: at("gcp/worker"), to: at("azure/worker"), actions: ["echo"] }],
+      relays: [],
+    });
+  });
+
+  test("with mistakes in clouds, roles and policy list every one of them", () => {
+    const raw = {
+      clouds: { ...tutorialRoles, azure: { ...tutorial.azure, roles: ["Worker"] } },
+      agents: { replica: 1, autoscaling: { minReplicas: 3, maxReplicas: 2 } },
+      policy: {
+        calls: [
+          { from: "aws/orchestratr", to: "gcp/worker" },
+          { from: "gcp", to: "gpc/worker" },
+          // The roles of azure cannot be used, so nothing is said of this one.
+          { from: "azure/worker", to: "gcp/worker", actions: ["relay"] },
+        ],
+        relays: [{ from: "aws/agent", too: "gcp/agent" }],
+      },
+    };
+    expect(problemsOf(() => parse(raw)).sort()).toEqual([
+      expect.stringMatching(/^agents\.autoscaling\.minReplicas: is 3, above maxReplicas; write at most 2$/),
+      expect.stringMatching(/^agents\.replica: is not a known key; write replicas$/),
+      expect.stringMatching(/^clouds\.azure\.roles\[0\]: is "Worker"; write a name of at most 30 lower-case/),
+      expect.stringMatching(
+        /^policy\.calls\[0\]\.from: is "aws\/orchestratr", which .*; write aws\/orchestrator$/,
+      ),
+      expect.stringMatching(
+        /^policy\.calls\[1\]\.from: is "gcp"; write the name of a cloud and one of its roles/,
+      ),
+      expect.stringMatching(
+        /^policy\.calls\[1\]\.to: is "gpc\/worker", which no cloud has; write gcp\/worker$/,
+      ),
+      expect.stringMatching(/^policy\.calls\[2\]\.actions\[0\]: is "relay"; the policy has rules of its own/),
+      expect.stringMatching(/^policy\.relays\[0\]\.too: is not a known key; write to$/),
+    ]);
+  });
+});
+
 const ADMINISTRATOR = "arn:aws:iam::123456789012:role/platform";
 const OBJECT_ID = "8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f";
 test("administrators are taken as they are written", () => {
@@ -278,6 +363,42 @@ test.each<[string, unknown, RegExp]>([
     "two clouds with one context",
     { clouds: { aws: { provider: "aws", context: "on-cluster" }, on: onPremises } },
     /^clouds\.on\.context: is "on-cluster", which is cloud aws's context already; write another$/,
+  ],
+  ["no role", one("aws", { roles: [] }), /^clouds\.aws\.roles: is a list of 0; write at least 1 items$/],
+  [
+    "a role listed twice",
+    one("aws", { roles: ["agent", "agent"] }),
+    /^clouds\.aws\.roles\[1\]: .* is in the list already; remove it$/,
+  ],
+  [
+    "two agents with one name",
+    { clouds: { on: { ...tutorial.aws, roles: ["a-b"] }, "on-a": { ...tutorial.azure, roles: ["b"] } } },
+    /^clouds\.on-a\.roles\[0\]: is "on-a-b", which is cloud on's agent's name already; write another$/,
+  ],
+  [
+    "an image of one's own that is not pinned",
+    { clouds: tutorial, agents: { image: "a/b:latest" } },
+    /^agents\.image: .* not pinned; write/,
+  ],
+  [
+    "a network that there is not",
+    { clouds: tutorial, network: { mode: "drect" } },
+    /^network\.mode: is "drect"; write "direct"$/,
+  ],
+  [
+    "half an autoscaler of agents",
+    { clouds: tutorial, agents: { autoscaling: { minReplicas: 2 } } },
+    /^agents\.autoscaling\.maxReplicas: is missing; write a number, for example 6$/,
+  ],
+  [
+    "a collector with a path",
+    { clouds: tutorial, agents: { tracing: { endpoint: "http://collector:4318/v1/traces" } } },
+    /^agents\.tracing\.endpoint: .* write a URL without a path/,
+  ],
+  [
+    "an agent like none in the policy",
+    { clouds: tutorial, policy: { relays: [{ from: "aws/agent", to: "somewhere/else" }] } },
+    /^policy\.relays\[0\]\.to: .* which no cloud has; write one of aws\/agent, gcp\/agent, azure\/agent$/,
   ],
   [
     "a trust domain with a scheme",

@@ -1,6 +1,7 @@
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { RegistrationEntry } from "../../components/trust/resources";
+import { parseAgentConfig } from "../../agent/config";
+import type { PolicyData } from "../../components/workloads/policy-data";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import { AWS, AZURE, AZURE_CALLER, GCP } from "../support/clouds";
@@ -11,12 +12,17 @@ const CLOUDS = ["aws", "gcp", "azure"];
 const PAIRS = CLOUDS.flatMap((target) =>
   CLOUDS.filter((source) => source !== target).map((source) => ({ target, source })),
 );
+const ROLES = { aws: ["agent", "orchestrator"], gcp: ["agent", "worker"], azure: ["agent", "worker"] };
+const AGENTS = Object.entries(ROLES).flatMap(([cloud, roles]) => roles.map((role) => ({ cloud, role })));
 const DYNAMIC = "pulumi-nodejs:dynamic/agentweave/trust:";
 const BUNDLE = `${DYNAMIC}TrustBundle`;
 const RELATIONSHIP = `${DYNAMIC}FederationRelationship`;
 const ENTRY = `${DYNAMIC}RegistrationEntry`;
 const PROVIDER = "pulumi:providers:kubernetes";
 const SERVICE = "kubernetes:core/v1:Service";
+const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
+const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
+const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 const STATEFUL_SET = "kubernetes:apps/v1:StatefulSet";
 
 const FAKES: Fakes = {
@@ -29,23 +35,13 @@ const FAKES: Fakes = {
   calls: { ...AWS.calls, ...AZURE.calls },
 };
 
-/** The dev stack in a project of one's own, and a workload in AWS that trusts the other clouds. */
+/** The dev stack in a project of one's own. */
 function stand(fakes: Fakes) {
   const raw = stackConfig("dev") as { clouds: { gcp: object } };
   const clouds = { ...raw.clouds, gcp: { ...raw.clouds.gcp, project: "a-project-of-mine" } };
   const context = { stack: "dev", projectDir: path.resolve(__dirname, "../..") };
   const config = parseConfig({ ...raw, clouds }, context);
-  return record(() => {
-    const mesh = new AgentMesh("mesh", config);
-    new RegistrationEntry("workload", {
-      target: mesh.clouds[0]!.spire.server.target,
-      spiffeId: "spiffe://aws.example.org/workload",
-      parentId: "spiffe://aws.example.org/node/agentweave-aws",
-      selectors: ["k8s:ns:default"],
-      federatesWith: mesh.federation.relationshipsOf("aws"),
-    });
-    return mesh;
-  }, fakes);
+  return record(() => new AgentMesh("mesh", config), fakes);
 }
 
 let made: Recording;
@@ -76,7 +72,7 @@ function kubeconfigs(resources: readonly Registered[]): [string, unknown][] {
 }
 
 describe("the mesh of the dev stack", () => {
-  it("is these resources, with the workload's entry", () => {
+  it("is these resources", () => {
     expect(counts(made)).toEqual({
       "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": 1,
       "aws:ec2/eip:Eip": 1,
@@ -109,11 +105,14 @@ describe("the mesh of the dev stack", () => {
       "gcp:projects/iAMMember:IAMMember": 5,
       "gcp:serviceaccount/account:Account": 1,
       "kubernetes:apps/v1:DaemonSet": 6,
+      "kubernetes:apps/v1:Deployment": 9,
       "kubernetes:apps/v1:StatefulSet": 3,
-      "kubernetes:core/v1:ConfigMap": 6,
-      "kubernetes:core/v1:Namespace": 6,
-      "kubernetes:core/v1:Service": 6,
-      "kubernetes:core/v1:ServiceAccount": 9,
+      "kubernetes:core/v1:ConfigMap": 18,
+      "kubernetes:core/v1:Namespace": 12,
+      "kubernetes:core/v1:Service": 15,
+      "kubernetes:core/v1:ServiceAccount": 18,
+      "kubernetes:networking.k8s.io/v1:NetworkPolicy": 9,
+      "kubernetes:policy/v1:PodDisruptionBudget": 9,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": 6,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": 6,
       "kubernetes:rbac.authorization.k8s.io/v1:Role": 3,
@@ -121,7 +120,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
       "kubernetes:storage.k8s.io/v1:StorageClass": 1,
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
-      "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 4,
+      "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 9,
       "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": 3,
       "pulumi:providers:aws": 1,
       "pulumi:providers:gcp": 1,
@@ -149,6 +148,30 @@ describe("the mesh of the dev stack", () => {
     );
   });
 
+  it.each(AGENTS)("has the $role of $cloud, with the addresses of all others", ({ cloud, role }) => {
+    const { data } = made.one(CONFIG_MAP, `${cloud}-agentweave-${role}-config`).inputs;
+    const { agent, agent_registry } = parseAgentConfig(data["config.yaml"]);
+    expect(agent).toMatchObject({ name: `${cloud}-${role}`, environment: "development" });
+    const others = AGENTS.map((other) => `${other.cloud}_${other.role}`).filter(
+      (name) => name !== `${cloud}_${role}`,
+    );
+    expect(Object.keys(agent_registry)).toEqual(expect.arrayContaining(others));
+    const entry = made.one(ENTRY, `${cloud}-agentweave-${role}-entry`);
+    expect(entry.inputs.federatesWith).toHaveLength(CLOUDS.length - 1);
+  });
+
+  it.each(CLOUDS)("has the policy of the whole mesh decide in %s", (cloud) => {
+    const { data } = made.one(CONFIG_MAP, `${cloud}-opa-files`).inputs;
+    const { agentweave } = JSON.parse(data["data.json"]) as { agentweave: { mesh: PolicyData } };
+    expect(agentweave.mesh.calls).toEqual({ "aws/orchestrator": { "gcp/worker": ["*"] } });
+    expect(agentweave.mesh.relays).toEqual({
+      "aws/agent": ["gcp/agent"],
+      "gcp/agent": ["azure/agent"],
+      "azure/agent": ["aws/agent"],
+    });
+    expect(Object.keys(agentweave.mesh.trust_domains)).toEqual(CLOUDS.map((name) => `${name}.example.org`));
+  });
+
   it("names every node of a cloud by an alias of that cloud's own trust domain", () => {
     for (const cloud of CLOUDS) {
       expect(made.one(ENTRY, `${cloud}-node-alias`).inputs).toMatchObject({
@@ -172,8 +195,8 @@ describe("the mesh of the dev stack", () => {
 
   it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
     const found = kubeconfigs(made.resources);
-    // A provider, a bundle and an alias of each cloud, the workload's entry, and two of each relationship.
-    expect(found).toHaveLength(3 * CLOUDS.length + 1 + 2 * PAIRS.length);
+    // A provider, a bundle and an alias of each cloud, an entry of each agent, and two of each relationship.
+    expect(found).toHaveLength(3 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length);
     for (const [place, value] of found) {
       expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);
     }
@@ -207,13 +230,25 @@ describe("on destroy", () => {
     expectOrder(made.one(ENTRY, `${cloud}-node-alias`), bundle(cloud), server(cloud));
   });
 
-  it("a federated entry leaves before the relationships that it names, and waits for no others", () => {
-    const entry = made.one(ENTRY, "workload");
-    for (const { target, source } of PAIRS) {
+  it.each(AGENTS)(
+    "the $role of $cloud leaves before its identity, and that before all trust in other clouds",
+    ({ cloud, role }) => {
+      const pods = made.one(DEPLOYMENT, `${cloud}-agentweave-${role}`);
+      const entry = made.one(ENTRY, `${cloud}-agentweave-${role}-entry`);
+      for (const { target, source } of PAIRS.filter(({ target }) => target === cloud)) {
+        expectOrder(pods, entry, relationship(target, source), server(cloud));
+      }
+      expectOrder(pods, made.one(DAEMON_SET, `${cloud}-spire-csi-driver`), server(cloud));
+    },
+  );
+
+  it("an entry waits for no relationship of another cloud's server", () => {
+    const entry = made.one(ENTRY, "aws-agentweave-agent-entry");
+    for (const { target, source } of PAIRS.filter(({ target }) => target !== "aws")) {
       expect([target, source, made.leavesBefore(entry, relationship(target, source))]).toEqual([
         target,
         source,
-        target === "aws",
+        false,
       ]);
     }
   });
