@@ -16,8 +16,8 @@ const clusterAway = /Kubernetes API cannot be reached/;
 
 // The stored bundle does not vouch for what answers: OpenSSL's words, ours (agent/identity/verify.ts), Go's.
 const notVouchedFor =
-  /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|could not verify leaf|no bundle to verify/i;
-const otherId = /instead of spiffe:|unexpected (peer )?ID/;
+  /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|not issued by a root|could not verify leaf|no bundle of trust domain/i;
+const otherId = /answered instead of|unexpected (peer )?ID/;
 
 /** The next step when a cloud's Kubernetes API or SPIRE server failed. */
 export function serverAdvice(cloud: MeshCloud, error: unknown): string {

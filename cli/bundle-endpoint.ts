@@ -51,7 +51,7 @@ async function connect(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<{ connection: Duplex; unreachable?: string }> {
-  const direct = AbortSignal.any([signal, AbortSignal.timeout(limitMs * DIRECT_SHARE)]);
+  const direct = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(limitMs * DIRECT_SHARE))]);
   try {
     return { connection: await dial(url, direct) };
   } catch (error) {

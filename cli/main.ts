@@ -1,6 +1,7 @@
 // The command line `mesh`: its commands, options and exit codes.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { callText, meshCall, payloadOf } from "./call";
+import { type Connect, connectKubernetes } from "./cluster";
 import { CliError, EXIT, type ExitCode, lineOf } from "./errors";
 import { verifyText } from "./report";
 import { findMesh, type SourceOptions } from "./source";
@@ -20,7 +21,7 @@ interface CallFlags extends CommonOptions {
   readonly role?: string;
 }
 
-/** Where the command line reads and writes; tests put others in place. */
+/** Where the command line writes, line by line; tests put another in place. */
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
@@ -52,7 +53,7 @@ function common(command: Command, limit: string): Command {
 }
 
 /** The commands. Each sets the exit code by `finish`.  */
-function program(terminal: Terminal, finish: (code: ExitCode) => void): Command {
+function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) => void): Command {
   const say = (line: string) => terminal.err(line);
   const mesh = new Command("mesh")
     .description("See, verify and call the agents of a mesh across clouds")
@@ -65,7 +66,7 @@ function program(terminal: Terminal, finish: (code: ExitCode) => void): Command 
   common(mesh.command("status"), "longest time of each question (default: 15)")
     .description("what stands in each cloud, and whether it is ready; exits 1 if something is not")
     .action(async (options: CommonOptions) => {
-      const report = await meshStatus(await findMesh(options, say), { limitMs: options.timeout });
+      const report = await meshStatus(await findMesh(options, say), { limitMs: options.timeout, connect });
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : statusText(report));
       finish(report.ok ? EXIT.ok : EXIT.failed);
     });
@@ -73,7 +74,7 @@ function program(terminal: Terminal, finish: (code: ExitCode) => void): Command 
   common(mesh.command("verify"), "longest time of each check (default: 15)")
     .description("whether each cloud trusts and reaches each other one; exits 1 if something is wrong")
     .action(async (options: CommonOptions) => {
-      const report = await verifyMesh(await findMesh(options, say), { limitMs: options.timeout });
+      const report = await verifyMesh(await findMesh(options, say), { limitMs: options.timeout, connect });
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : verifyText(report));
       finish(report.ok ? EXIT.ok : EXIT.failed);
     });
@@ -94,7 +95,7 @@ function program(terminal: Terminal, finish: (code: ExitCode) => void): Command 
       const { via, role, timeout } = options;
       const payload = payloadOf(options.param, options.payload);
       const request = { from, to, capability, payload, via, role };
-      const report = await meshCall(await findMesh(options, say), request, { limitMs: timeout });
+      const report = await meshCall(await findMesh(options, say), request, { limitMs: timeout, connect });
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : callText(report));
       finish(EXIT.ok);
     });
@@ -102,10 +103,14 @@ function program(terminal: Terminal, finish: (code: ExitCode) => void): Command 
 }
 
 /** Runs one command line (without node and script) and returns its exit code. Errors take one line; `DEBUG=mesh` adds the stack trace. */
-export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(
+  args: readonly string[],
+  terminal: Terminal,
+  connect: Connect = connectKubernetes,
+): Promise<number> {
   let code: ExitCode = EXIT.ok;
   try {
-    await program(terminal, (finished) => (code = finished)).parseAsync(args, { from: "user" });
+    await program(terminal, connect, (finished) => (code = finished)).parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
     // Commander has told of its own errors already; help and version are none.

@@ -62,7 +62,7 @@ function kubeconfigOf(text: string | Record<string, unknown>): Record<string, un
   } catch {
     parsed = undefined; // the parser's own words quote the kubeconfig
   }
-  if (typeof parsed !== "object" || parsed === null)
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     throw new CliError(
       "The stack's output kubeconfig cannot be read. Were the outputs taken without --show-secrets?",
     );

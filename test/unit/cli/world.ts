@@ -1,0 +1,282 @@
+// A mesh of fake clouds for the command line: their Kubernetes API and spire-server are played, the bundle endpoints and agents are real TLS servers on loopback.
+import { once } from "node:events";
+import https from "node:https";
+import net, { type AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Cluster, Connect } from "../../../cli/cluster";
+import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
+import { pemOf } from "../../../cli/pem";
+import { verifyPeer } from "../../../agent/identity/verify";
+import type { CommandResult } from "../../../components/trust/exec";
+import { fault } from "../../../components/trust/fault";
+import {
+  agentObjectName,
+  agentSpiffeId,
+  operatorSpiffeId,
+  serverSpiffeId,
+} from "../../../components/well-known";
+import { type Certificate, issue, spiffeBundle } from "../../support/certificate";
+
+const success = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: "" });
+const failure = (stderr: string): CommandResult => ({ exitCode: 1, stdout: "", stderr });
+const pem = ({ der }: Certificate) => pemOf("CERTIFICATE", der);
+const keyOf = ({ key }: Certificate) => key.export({ format: "pem", type: "pkcs8" }) as string;
+
+export interface FakeTask {
+  task_type: string;
+  payload?: { target_agent?: string; capability?: string; via?: string[]; params?: unknown };
+}
+/** What an agent answers: a result, or a JSON-RPC error, or a task that failed. Never: it does not answer. */
+export type Reply =
+  { result: unknown } | { error: { code: number; message: string } } | { failed: string } | "never";
+
+/** One cloud. Every property may be changed by a test. */
+export class FakeCloud {
+  readonly trustDomain: string;
+  readonly region = "r1";
+  readonly role = "agent";
+  /** The CA that signs now, and those that the bundle has. */
+  ca: Certificate;
+  authorities: Certificate[];
+  /** DER of the authorities stored for other trust domains. */
+  readonly stored = new Map<string, Buffer[]>();
+  /** Words with which a fetch from another cloud fails here. */
+  fetchFails?: string;
+  /** SPIFFE ids that the bundle endpoint and the agent present. */
+  serverId: string;
+  agentId: string;
+  pods = [{ name: "agentweave-agent-1", ready: true }];
+  workloads: Record<string, { ready: number; desired: number } | undefined> = {};
+  /** The Kubernetes API does not answer. */
+  away = false;
+  /** What `spire-server x509 mint` and `healthcheck` say instead of succeeding. */
+  mintFails?: string;
+  unhealthy?: string;
+  /** Overrides the bundle endpoint's URL in the outputs. */
+  endpointUrl?: string;
+  /** What the agent answers; undefined: as an agent does. */
+  reply?: (task: FakeTask, caller: string) => Reply | undefined;
+  /** Tasks that the agent was sent, with the callers it verified. */
+  readonly asked: { task: FakeTask; caller: string }[] = [];
+  private readonly servers: https.Server[] = [];
+  private ports = { endpoint: 0, agent: 0 };
+
+  constructor(
+    readonly name: string,
+    private readonly world: () => FakeCloud[],
+  ) {
+    this.trustDomain = `${name}.example.org`;
+    this.ca = issue({ uri: `spiffe://${this.trustDomain}`, notBefore: new Date(Date.now() - 60_000) });
+    this.authorities = [this.ca];
+    this.serverId = serverSpiffeId(this.trustDomain);
+    this.agentId = agentSpiffeId(this.trustDomain, name, this.region, this.role);
+  }
+
+  private serve(id: () => string, handler: (request: Request, caller: string) => Promise<Reply | string>) {
+    const server = https.createServer({
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: "TLSv1.3",
+    });
+    server.on("request", (request, response) => {
+      const chunks: Buffer[] = [];
+      const socket = request.socket as TLSSocket;
+      const bundles = new Map([[this.trustDomain, this.authorities.map(pem)]]);
+      const caller = socket.getPeerCertificate().raw
+        ? verifyPeer(socket, { bundles } as never, new Set([this.trustDomain]))
+        : "";
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        void handler({ path: request.url!, body: Buffer.concat(chunks).toString() }, caller).then((reply) => {
+          if (reply !== "never") response.end(typeof reply === "string" ? reply : JSON.stringify(reply));
+        });
+      });
+    });
+    server.on("tlsClientError", () => {});
+    this.servers.push(server);
+    return {
+      listen: async () => {
+        // The certificate is made now, so that a test can change id and CA before.
+        const leaf = issue({ uri: id(), ca: false, issuer: this.ca });
+        server.setSecureContext({ cert: pem(leaf), key: keyOf(leaf), minVersion: "TLSv1.3" });
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        return (server.address() as AddressInfo).port;
+      },
+    };
+  }
+
+  async start(): Promise<void> {
+    const endpoint = this.serve(
+      () => this.serverId,
+      async () => spiffeBundle(this.authorities.map(({ der }) => der)),
+    );
+    const agent = this.serve(
+      () => this.agentId,
+      async ({ body }, caller) => {
+        const { id, params } = JSON.parse(body) as { id: number; params: FakeTask };
+        this.asked.push({ task: params, caller });
+        const reply = this.reply?.(params, caller) ?? this.usual(params, caller);
+        if (reply === "never") return reply;
+        if ("error" in reply) return JSON.stringify({ jsonrpc: "2.0", id, error: reply.error });
+        const failed = "failed" in reply;
+        const end = failed
+          ? { state: "failed", result: null, error: reply.failed }
+          : { state: "completed", result: reply.result, error: null };
+        return JSON.stringify({ jsonrpc: "2.0", id, result: { id: "t", type: params.task_type, ...end } });
+      },
+    );
+    this.ports = { endpoint: await endpoint.listen(), agent: await agent.listen() };
+  }
+
+  /** What an agent of the contract answers. */
+  private usual({ task_type, payload = {} }: FakeTask, caller: string): Reply {
+    if (task_type !== "call_remote") return { result: { pong: true, agent: this.agentId, caller } };
+    const [cloud] = payload.target_agent!.split("_");
+    const peer = this.world().find(({ name }) => name === cloud)!;
+    const reply =
+      peer.reply?.({ task_type: payload.capability! }, this.agentId) ??
+      peer.usual({ task_type: payload.capability! }, this.agentId);
+    if (reply === "never") return reply;
+    if ("error" in reply)
+      return { failed: `${peer.agentId} denied ${payload.capability}: ${reply.error.message}` };
+    if ("failed" in reply) return reply;
+    const target = { agent: peer.agentId, address: "https://192.0.2.1:8443" };
+    return {
+      result: { agent: this.agentId, caller, target, attempts: [], milliseconds: 3, result: reply.result },
+    };
+  }
+
+  /** spire-server, as its commands are used. */
+  private spire(args: string[]): CommandResult {
+    const command = args.slice(0, 2).join(" ");
+    const flag = (name: string) => args[args.indexOf(name) + 1]!;
+    const peer = flag("-id").slice("spiffe://".length);
+    const asn1 = (ders: Buffer[]) => ders.map((der) => ({ asn1: der.toString("base64") }));
+    if (args[0] === "healthcheck")
+      return this.unhealthy ? failure(this.unhealthy) : success("Server is healthy.");
+    if (command === "bundle show") return success(spiffeBundle(this.authorities.map(({ der }) => der)));
+    if (command === "bundle list") {
+      const ders = this.stored.get(peer);
+      if (!ders) return failure("Error: rpc error: code = NotFound desc = bundle not found");
+      return success(JSON.stringify({ trust_domain: peer, x509_authorities: asn1(ders) }));
+    }
+    if (command === "federation refresh") {
+      const source = this.world().find(({ trustDomain }) => trustDomain === peer)!;
+      const vouched = this.stored.get(peer)?.some((der) => der.equals(source.ca.der));
+      if (this.fetchFails) return failure(this.fetchFails);
+      if (!vouched) return failure("x509: certificate signed by unknown authority");
+      this.stored.set(
+        peer,
+        source.authorities.map(({ der }) => der),
+      );
+      return success("Bundle refreshed");
+    }
+    if (command === "x509 mint") {
+      if (this.mintFails) return failure(this.mintFails);
+      const leaf = issue({ uri: flag("-spiffeID"), ca: false, issuer: this.ca });
+      const key = leaf.key.export({ format: "der", type: "pkcs8" }).toString("base64");
+      const roots = this.authorities.map(({ der }) => der.toString("base64"));
+      return success(
+        `${JSON.stringify({ x509_svid: [leaf.der.toString("base64")], private_key: key, root_cas: roots })}\n`,
+      );
+    }
+    throw new Error(`the fake knows no spire-server ${args.join(" ")}`);
+  }
+
+  readonly cluster: Cluster = {
+    version: async () => this.answer("v1.34.2"),
+    exec: async (_place, command) => this.answer(() => this.spire(command.slice(1))),
+    portForward: async (_namespace, pod) => {
+      const port = pod === "spire-server-0" ? this.ports.endpoint : this.ports.agent;
+      const socket = net.connect(this.answer(port), "127.0.0.1");
+      await once(socket, "connect");
+      return socket;
+    },
+    pods: async () => this.answer(this.pods),
+    workload: async (_kind, _namespace, name) =>
+      this.answer(name in this.workloads ? this.workloads[name] : { ready: 1, desired: 1 }),
+  };
+
+  private answer<T>(value: T | (() => T)): T {
+    if (this.away)
+      throw fault(`${this.name}: the Kubernetes API cannot be reached for exec: connect ECONNREFUSED`, {});
+    return value instanceof Function ? value() : value;
+  }
+
+  get endpoint(): string {
+    return this.endpointUrl ?? `https://127.0.0.1:${this.ports.endpoint}`;
+  }
+
+  get operatorId(): string {
+    return operatorSpiffeId(this.trustDomain);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.servers.map((server) => {
+        server.closeAllConnections();
+        return new Promise((closed) => server.close(closed));
+      }),
+    );
+  }
+}
+
+interface Request {
+  path: string;
+  body: string;
+}
+
+/** Clouds that store each other's bundles. `prepare` changes them before they start. */
+export class FakeMesh {
+  readonly clouds: FakeCloud[];
+
+  constructor(...names: string[]) {
+    this.clouds = names.map((name) => new FakeCloud(name, () => this.clouds));
+  }
+
+  cloud(name: string): FakeCloud {
+    return this.clouds.find((cloud) => cloud.name === name)!;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.clouds.map((cloud) => cloud.start()));
+    for (const target of this.clouds)
+      for (const source of this.clouds)
+        if (target !== source && !target.stored.has(source.trustDomain))
+          target.stored.set(
+            source.trustDomain,
+            source.authorities.map(({ der }) => der),
+          );
+  }
+
+  readonly connect: Connect = ({ name }) => this.cloud(name).cluster;
+
+  /** The stack's outputs, as infra/index.ts makes them. */
+  outputs(): Record<string, unknown> {
+    const clouds = this.clouds.map((cloud) => {
+      const { name, region, trustDomain, endpoint } = cloud;
+      return [name, { region, context: `${name}-cluster`, trustDomain, bundleEndpoint: endpoint }];
+    });
+    const agents = this.clouds.map((cloud) => {
+      const { name, region, trustDomain, role } = cloud;
+      const spiffeId = agentSpiffeId(trustDomain, name, region, role);
+      const address = `https://${name}.example.org:8443`;
+      const service = agentObjectName(role);
+      return [`${name}/${role}`, { spiffeId, address, namespace: "agentweave", service, cloud: name, role }];
+    });
+    return {
+      clouds: Object.fromEntries(clouds) as unknown,
+      agents: Object.fromEntries(agents) as unknown,
+      kubeconfig: "contexts: []",
+    };
+  }
+
+  mesh(): Mesh {
+    return meshOf(this.outputs());
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.clouds.map((cloud) => cloud.stop()));
+  }
+}
