@@ -14,6 +14,7 @@ import type { Peers } from "./peers";
 const HEADER_BYTES = 16_384;
 /** Longer than clients keep an idle connection, so that they, not the server, close it. */
 const KEEP_ALIVE_SECONDS = 75;
+const REFUSED = "connection refused";
 /** Connections that may be open for each request that may be answered. */
 const CONNECTIONS_PER_REQUEST = 10;
 
@@ -85,12 +86,15 @@ export function mutualTlsServer({ config, source, peers, log }: MutualTlsArgs): 
     try {
       peers.caller(socket);
     } catch (error) {
-      log.info({ cause: (error as Error).message, address: socket.remoteAddress }, "connection refused");
+      log.info({ cause: (error as Error).message, address: socket.remoteAddress }, REFUSED);
       socket.destroy();
     }
   });
   server.on("tlsClientError", (error, socket) => {
-    log.debug({ cause: error.message, address: socket.remoteAddress }, "handshake failed");
+    // Node has no alert for a chain that does not hold: it closes the connection before the first byte of HTTP.
+    const untrusted = socket.authorizationError;
+    if (untrusted) log.info({ cause: String(untrusted), address: socket.remoteAddress }, REFUSED);
+    else log.debug({ cause: error.message, address: socket.remoteAddress }, "handshake failed");
   });
   server.on("clientError", refuseUnreadable);
   return server;
