@@ -42,6 +42,13 @@ function cluster(name: string): Cluster {
   };
 }
 
+/** What stands for parts of other layers. */
+class Elsewhere extends pulumi.CustomResource {
+  constructor(type: string, name: string) {
+    super(`test:spire:${type}`, name, {});
+  }
+}
+
 const target = (cloud: string) => ({
   cloud,
   kubeconfig: pulumi.secret("the kubeconfig"),
@@ -72,8 +79,8 @@ function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: obj
             bundleEndpointUrl: "https://lb.example.com:8443",
           }),
         ],
-        nodeAlias: new pulumi.CustomResource("test:spire:NodeAlias", `${name}-node-alias`),
-        csiDriver: new pulumi.CustomResource("test:spire:CsiDriver", `${name}-csi-driver`),
+        nodeAlias: new Elsewhere("NodeAlias", `${name}-node-alias`),
+        csiDriver: new Elsewhere("CsiDriver", `${name}-csi-driver`),
       }));
       return new Workloads("workloads", {
         clouds,
