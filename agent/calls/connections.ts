@@ -7,26 +7,24 @@ import { parseAddress } from "./address";
 import { connect, proofOf } from "./connect";
 import type { Endpoint } from "./target";
 
-/** How many connections to keep, and how long. */
-export interface PoolOptions {
-  readonly max_connections: number;
-  readonly idle_timeout_seconds: number;
+/** What connections are made with. */
+export interface ConnectionsArgs {
+  readonly endpoint: Endpoint;
+  readonly identity: IdentitySource;
+  readonly tracer: Tracer;
+  /** How many connections there may be, and how long an idle one is kept. */
+  readonly pool: { readonly max_connections: number; readonly idle_timeout_seconds: number };
 }
 
-/** The keep-alive agent of one endpoint. A call under way never loses its connection to a rotation. */
-export class Connections extends Agent {
-  #current = new WeakSet<object>();
+/** The connections of one identity. */
+class Generation extends Agent {
+  #over = false;
 
-  constructor(
-    private readonly endpoint: Endpoint,
-    private readonly identity: IdentitySource,
-    private readonly tracer: Tracer,
-    private readonly pool: PoolOptions,
-  ) {
+  constructor(private readonly args: ConnectionsArgs) {
     super({
       keepAlive: true,
-      maxSockets: pool.max_connections,
-      timeout: pool.idle_timeout_seconds * 1000,
+      maxSockets: args.pool.max_connections,
+      timeout: args.pool.idle_timeout_seconds * 1000,
       // A resumed session would carry an identity over that was never shown on this connection.
       maxCachedSessions: 0,
     });
@@ -35,29 +33,46 @@ export class Connections extends Agent {
   /** Errors go to the callback: some connections are opened by Node itself, where nobody could catch. */
   override createConnection(_: unknown, callback?: (error: Error | null, stream: Duplex) => void) {
     try {
-      const identity = this.identity.current();
+      const { endpoint, tracer } = this.args;
+      const identity = this.args.identity.current();
       if (!identity) throw new Error("this agent has no identity (any more)");
-      const { spiffeId, address } = this.endpoint;
-      const socket = connect(parseAddress(address), spiffeId, identity, this.tracer);
-      this.#current.add(socket);
-      return socket;
+      return connect(parseAddress(endpoint.address), endpoint.spiffeId, identity, tracer);
     } catch (error) {
       callback?.(error as Error, undefined as unknown as Duplex);
       return undefined;
     }
   }
 
-  /** A connection is kept while both its certificates are good for as long as it may lie idle. */
+  /** A connection is kept while the peer's certificate is good for as long as it may lie idle. */
   override keepSocketAlive(socket: Duplex): boolean {
-    const idleUntil = Date.now() + this.pool.idle_timeout_seconds * 1000;
-    const outlived = (proofOf(socket)?.notAfter ?? 0) < idleUntil;
-    if (outlived || !this.#current.has(socket)) return false;
+    const idleUntil = Date.now() + this.args.pool.idle_timeout_seconds * 1000;
+    if (this.#over || (proofOf(socket)?.notAfter ?? 0) < idleUntil) return false;
     return super.keepSocketAlive(socket) as unknown as boolean;
   }
 
-  /** Ends idle connections now, and those in use after their request. */
-  drain(): void {
-    this.#current = new WeakSet();
+  /** Ends idle connections now, and those in use once no call waits for one. */
+  end(): void {
+    this.#over = true;
     for (const sockets of Object.values(this.freeSockets)) sockets?.forEach((socket) => socket.destroy());
+  }
+}
+
+/** Keep-alive connections of one endpoint. A call under way never loses its connection to a rotation. */
+export class Connections {
+  #generation: Generation;
+
+  constructor(private readonly args: ConnectionsArgs) {
+    this.#generation = new Generation(args);
+  }
+
+  /** For a request that starts now. */
+  get agent(): Agent {
+    return this.#generation;
+  }
+
+  /** Later calls get new connections. */
+  renew(): void {
+    this.#generation.end();
+    this.#generation = new Generation(this.args);
   }
 }

@@ -55,7 +55,8 @@ export class Peer {
     private readonly telemetry: Telemetry,
   ) {
     const { connection_pool, circuit_breaker } = transport;
-    this.connections = new Connections(endpoint, identity, telemetry.tracer, connection_pool);
+    const { tracer } = telemetry;
+    this.connections = new Connections({ endpoint, identity, tracer, pool: connection_pool });
     this.#breaker = circuitBreaker(
       // A caller that goes away says nothing about the peer; but a trial it leaves has not shown that the peer is back.
       handleWhen((error) => !(error instanceof Abandoned) || this.breaker === "half-open"),

@@ -29,7 +29,7 @@ export class Peers {
       this.#agents.set(endpoint.spiffeId, placeOf(endpoint)?.agent ?? endpoint.spiffeId);
       this.#registered.set(keyOf(endpoint), this.#create(endpoint));
     }
-    this.#stopListening = identity.onUpdate(() => this.#drain());
+    this.#stopListening = identity.onUpdate(() => this.#renew());
   }
 
   #create(endpoint: Endpoint): Peer {
@@ -49,7 +49,7 @@ export class Peers {
     const [oldest] = this.#others;
     if (oldest && this.#others.size > OTHERS) {
       this.#others.delete(oldest[0]);
-      oldest[1].connections.drain();
+      oldest[1].connections.renew();
     }
     return peer;
   }
@@ -64,12 +64,12 @@ export class Peers {
     return [...this.#registered.values(), ...this.#others.values()];
   }
 
-  #drain(): void {
-    for (const { connections } of this.all()) connections.drain();
+  #renew(): void {
+    for (const { connections } of this.all()) connections.renew();
   }
 
   close(): void {
     this.#stopListening();
-    this.#drain();
+    this.#renew();
   }
 }

@@ -40,7 +40,7 @@ function send(
   return new Promise((resolve, reject) => {
     const { host, port } = parseAddress(address);
     const sent = request({
-      agent: connections,
+      agent: connections.agent,
       host,
       port,
       path: "/rpc",
