@@ -1,5 +1,4 @@
 // Errors that the command line prints as they are, and the exit codes that scripts can rely on.
-import { wordsOf } from "../components/trust/fault";
 
 /** Exit codes of `mesh`. */
 export const EXIT = {
@@ -30,10 +29,11 @@ export class CliError extends Error {
  * What went wrong, on one line. Node's own network errors sometimes have no message (AggregateError), and a WebSocket's failure comes as an event; their codes and causes say more.
  */
 export function lineOf(error: unknown): string {
+  if (typeof error === "string") return oneLine(error) || "no reason given";
   const { errors, code, message } = (error ?? {}) as { errors?: unknown; code?: unknown; message?: unknown };
   if (Array.isArray(errors) && errors.length > 0) return [...new Set(errors.map(lineOf))].join("; ");
-  const own = typeof message === "string" ? message : "";
-  const words = error instanceof Error ? wordsOf(error) : own;
-  const text = words.trim() === "" ? (typeof code === "string" ? code : "no reason given") : words;
-  return text.replace(/\s*\n\s*/g, "; ").trim();
+  const words = typeof message === "string" ? oneLine(message) : "";
+  return words !== "" ? words : typeof code === "string" ? code : "no reason given";
 }
+
+const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, "; ");

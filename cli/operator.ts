@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Identity } from "../agent/identity/source";
 import { operatorSpiffeId } from "../components/well-known";
 import type { Cluster } from "./cluster";
-import { CliError } from "./errors";
+import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
 import { pemOf } from "./pem";
 import { runInServer } from "./spire";
@@ -62,10 +62,8 @@ export async function mintOperator(cloud: MeshCloud, cluster: Cluster, limitMs: 
   const command = ["x509", "mint", "-spiffeID", spiffeId, "-ttl", TTL, "-output", "json"];
   const { exitCode, stdout, stderr } = await runInServer(cluster, limitMs)(command);
   if (exitCode !== 0) {
-    const words = stderr.trim().replace(/\s*\n\s*/g, "; ");
-    throw new CliError(
-      `${cloud.name}: spire-server x509 mint failed (exit ${exitCode}): ${words || "it gave no reason"}`,
-    );
+    // Its standard output may hold a key and is not repeated.
+    throw new CliError(`${cloud.name}: spire-server x509 mint failed (exit ${exitCode}): ${lineOf(stderr)}`);
   }
   return parseMinted(stdout, spiffeId, cloud.trustDomain);
 }

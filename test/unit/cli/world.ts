@@ -52,6 +52,8 @@ export class FakeCloud {
   /** What `spire-server x509 mint` and `healthcheck` say instead of succeeding. */
   mintFails?: string;
   unhealthy?: string;
+  /** What `spire-server bundle show` says instead of succeeding. */
+  bundleFails?: string;
   /** Overrides the bundle endpoint's URL in the outputs. */
   endpointUrl?: string;
   /** What the agent answers; undefined: as an agent does. */
@@ -155,6 +157,7 @@ export class FakeCloud {
     const asn1 = (ders: Buffer[]) => ders.map((der) => ({ asn1: der.toString("base64") }));
     if (args[0] === "healthcheck")
       return this.unhealthy ? failure(this.unhealthy) : success("Server is healthy.");
+    if (command === "bundle show" && this.bundleFails) return failure(this.bundleFails);
     if (command === "bundle show") return success(spiffeBundle(this.authorities.map(({ der }) => der)));
     if (command === "bundle list") {
       const ders = this.stored.get(peer);
