@@ -97,6 +97,10 @@ export function request(
 export const clientOf = (identity: Identity, spiffeId: string): https.RequestOptions =>
   clientTls(identity, spiffeId) as https.RequestOptions;
 
+/** Connections to exactly `spiffeId` that are kept, `maxSockets` of them at most. */
+export const poolOf = (identity: Identity, spiffeId: string, maxSockets = 10): https.Agent =>
+  new https.Agent({ ...clientTls(identity, spiffeId), keepAlive: true, maxSockets, maxCachedSessions: 0 });
+
 /** Options of a POST of JSON. */
 export const json = { method: "POST", headers: { "content-type": "application/json" } } as const;
 

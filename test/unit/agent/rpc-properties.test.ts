@@ -1,12 +1,11 @@
-import * as https from "node:https";
 import fc from "fast-check";
 import { manualIdentity } from "../../support/agent/identity";
 import { identityIn, trustDomain } from "../../support/agent/pki";
 import { type PolicyServer, policyServer } from "../../support/agent/policy-server";
 import {
   CAPABILITIES,
-  clientOf,
   json,
+  poolOf,
   request,
   rpc,
   type RpcReply,
@@ -18,11 +17,7 @@ import {
 const aws = trustDomain("aws.example.org");
 const own = identityIn([aws], "/region/aws-us-east-1/agent");
 const caller = identityIn([aws], "/region/aws-us-east-1/worker");
-const connections = new https.Agent({
-  ...clientOf(caller, own.spiffeId),
-  keepAlive: true,
-  maxCachedSessions: 0,
-});
+const connections = poolOf(caller, own.spiffeId);
 
 let policy: PolicyServer;
 let agent: TestAgent;

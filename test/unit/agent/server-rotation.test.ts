@@ -5,7 +5,15 @@ import type { Capability } from "../../../agent/capabilities";
 import { manualIdentity } from "../../support/agent/identity";
 import { bundlesOf, identityIn, trustDomain } from "../../support/agent/pki";
 import { ALLOW, type PolicyServer, policyServer } from "../../support/agent/policy-server";
-import { clientOf, request, rpc, runAgent, type TestAgent, testConfig } from "../../support/agent/run";
+import {
+  clientOf,
+  poolOf,
+  request,
+  rpc,
+  runAgent,
+  type TestAgent,
+  testConfig,
+} from "../../support/agent/run";
 
 const aws = trustDomain("aws.example.org");
 const gcp = trustDomain("gcp.example.org");
@@ -36,11 +44,8 @@ async function start(
   return { agent, source, target: { address: agent.address, spiffeId: `spiffe://aws.example.org${path}` } };
 }
 
-/** A client that keeps its connection. */
-function keeping() {
-  const options = clientOf(caller, `spiffe://aws.example.org${path}`);
-  return new https.Agent({ ...options, keepAlive: true, maxSockets: 1, maxCachedSessions: 0 });
-}
+/** A client that keeps its one connection. */
+const keeping = () => poolOf(caller, `spiffe://aws.example.org${path}`, 1);
 
 /** A capability that tells when it begins, and ends when it is let go or aborted. */
 function slow() {
