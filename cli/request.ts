@@ -83,6 +83,8 @@ export async function request(
     });
   } finally {
     signal.removeEventListener("abort", cut);
+    // What is cut now tells of it by an error that nobody waits for any more.
+    connection.on("error", () => {});
     connection.destroy();
   }
 }
