@@ -27,7 +27,7 @@ export async function forwardToPod(
   pod: string,
   port: number,
 ): Promise<Duplex> {
-  let socket: Socket | undefined;
+  let socket = undefined as Socket | undefined;
   const toPod = new PassThrough();
   const stream = new Duplex({
     read: () => {}, // the other side pushes

@@ -123,7 +123,7 @@ async function verifyTrust(target: Member, source: Member, limitMs: number): Pro
       "bundle",
       "missing",
       cause,
-      "`pulumi up --refresh` gives it anew; docs/trust.md",
+      "`pulumi up --refresh` gives it anew; docs/runbooks/lost-database.md",
     );
     return { checks: [missing, ...later("no bundle is stored", "endpoint", "fetch", "time-left")] };
   }

@@ -56,6 +56,8 @@ export class FakeCloud {
   bundleFails?: string;
   /** Overrides the bundle endpoint's URL in the outputs. */
   endpointUrl?: string;
+  /** Port of an agent that takes the place of the played one. */
+  agentPort?: number;
   /** What the agent answers; undefined: as an agent does. */
   reply?: (task: FakeTask, caller: string) => Reply | undefined;
   /** Tasks that the agent was sent, with the callers it verified. */
@@ -191,7 +193,7 @@ export class FakeCloud {
     version: async () => this.answer("v1.34.2"),
     exec: async (_place, command) => this.answer(() => this.spire(command.slice(1))),
     portForward: async (_namespace, pod) => {
-      const port = pod === "spire-server-0" ? this.ports.endpoint : this.ports.agent;
+      const port = pod === "spire-server-0" ? this.ports.endpoint : (this.agentPort ?? this.ports.agent);
       const socket = net.connect(this.answer(port), "127.0.0.1");
       await once(socket, "connect");
       return socket;
