@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer and Go 1.26 or newer, and nothing else.
 .DELETE_ON_ERROR:
-.PHONY: rehearse rehearse-preview rehearse-down test check unit go-test policy-test engine-test clean
+.PHONY: rehearse rehearse-preview rehearse-down test check unit go-test policy-test interop-test engine-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -19,7 +19,7 @@ rehearse-down: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts down
 
 ## make test: every check there is
-test: check go-test unit policy-test engine-test
+test: check go-test unit policy-test interop-test engine-test
 
 ## make check: types, lint, format
 check: node_modules/.package-lock.json
@@ -33,10 +33,15 @@ unit: node_modules/.package-lock.json
 go-test:
 	cd rehearsal/spire && go vet ./... && go test ./...
 	cd rehearsal/cloud && go vet ./... && go test ./...
+	cd test/interop && go vet ./...
 
 ## make policy-test: the policy's own tests, and properties of it, by a real OPA; builds it on the first run
 policy-test: node_modules/.package-lock.json
 	npx jest --selectProjects policies
+
+## make interop-test: the agent against the SPIFFE project's own Go library, and against bytes of all kinds
+interop-test: node_modules/.package-lock.json
+	npx jest --selectProjects interop --runInBand
 
 ## make engine-test: the provider and the rehearsal on real API servers; builds them on the first run
 engine-test: node_modules/.package-lock.json

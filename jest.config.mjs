@@ -29,6 +29,8 @@ export default {
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
+    // The agent as a process, and the SPIFFE project's own Go library at the other end.
+    { ...shared, displayName: "interop", testMatch: ["<rootDir>/test/interop/**/*.test.ts"] },
     // The policy, decided by a real OPA.
     { ...shared, displayName: "policies", testMatch: ["<rootDir>/test/policies/**/*.test.ts"] },
     // Real API servers and SPIRE servers (real ones where there are, else the stand-in) on loopback addresses.

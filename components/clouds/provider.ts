@@ -19,7 +19,13 @@ export function kubernetesProvider(
 ): k8s.Provider {
   return new k8s.Provider(
     `${name}-kubernetes`,
-    { kubeconfig, clusterIdentifier: identifier, enableServerSideApply: true },
+    {
+      kubeconfig,
+      clusterIdentifier: identifier,
+      enableServerSideApply: true,
+      // A changed ConfigMap is updated in place. Replaced, it would be missing for a moment in which a pod may start.
+      enableConfigMapMutable: true,
+    },
     opts,
   );
 }
