@@ -29,7 +29,7 @@ function contextOf(identity: Identity | undefined, allowed: ReadonlySet<string>)
     ca: roots,
     allowPartialTrustChain: true,
     ...(identity ? { cert: identity.certificates, key: identity.key } : {}),
-  } as SecureContextOptions;
+  };
 }
 
 /** Answers to requests that HTTP itself cannot read. */

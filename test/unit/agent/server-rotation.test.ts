@@ -148,6 +148,25 @@ test("a connection whose trust is gone ends at its next request; one whose CA ro
   pool.destroy();
 });
 
+test("a connection whose peer's certificate has expired ends at its next request", async () => {
+  const { target } = await start(manualIdentity(identityIn([aws, gcp], path)));
+  const hour = 3_600_000;
+  const expiring = identityIn([gcp, aws], "/region/gcp-us-central1/agent", {
+    notAfter: new Date(Date.now() + hour),
+  });
+  const pool = poolOf(expiring, target.spiffeId, 1);
+  const send = () => rpc(target, expiring, "task.send", ping, { agent: pool });
+  expect((await send()).result).toBeDefined();
+  const later = Date.now() + hour + 1000;
+  const clock = jest.spyOn(Date, "now").mockImplementation(() => later);
+  try {
+    await expect(send()).rejects.toThrow("socket hang up");
+  } finally {
+    clock.mockRestore();
+    pool.destroy();
+  }
+});
+
 test("readiness follows the identity", async () => {
   const { agent, source } = await start(manualIdentity());
   const ready = () => plain(agent.ports.health, "/ready");
