@@ -40,7 +40,16 @@ describe("a rotation of the caller's identity", () => {
     expect(there.connections()).toBeGreaterThan(3);
   });
 
-  test("ends idle connections, so that a peer whose CA is trusted no more is not called over one", async () => {
+  test("ends idle connections", async () => {
+    const there = await peer("gcp");
+    const { calls, identity } = callsTo([there]);
+    await ping(calls);
+    const closed = once(there.asked[0]!.socket, "close");
+    identity.set(self());
+    await closed;
+  });
+
+  test("ends calls to a peer whose trust domain is trusted no more", async () => {
     const there = await peer("gcp");
     const { calls, identity } = callsTo([there]);
     await ping(calls);

@@ -71,6 +71,8 @@ export async function peer(
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: "TLSv1.3",
+    // Longer than a test: that a connection ends is the caller's doing.
+    keepAliveTimeout: 60_000,
   });
   const state = { respond };
   server.on("connection", (socket) => {
