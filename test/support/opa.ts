@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +11,7 @@ import type { PolicyTopology } from "../../components/workloads/policy-data";
 import { OPA } from "../../components/well-known";
 import { binaries } from "../../rehearsal/build";
 import { run } from "../../rehearsal/processes";
+import { freePort } from "./port";
 
 /** Folder of the policies. */
 export const POLICIES = path.resolve(__dirname, "../../policies");
@@ -33,16 +33,6 @@ export async function opaBinary(): Promise<string> {
 /** Runs OPA's command line to its end and returns what it printed; a failure carries its own words. */
 export async function opa(args: string[], stdin?: string): Promise<string> {
   return run(await opaBinary(), args, { cwd: POLICIES, stdin });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /** OPA as a server, with the arguments and files of its pod. */

@@ -2,26 +2,16 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Run } from "../../components/trust/spire-server";
 import { binaries } from "../../rehearsal/build";
+import { freePort } from "./port";
 
 /** Path of the binary: `SPIRE_SERVER` or `spire-server` on PATH, else the stand-in, built from this checkout. */
 export async function spireServerBinary(): Promise<string> {
   const found = await binaries(["spire-server"], resolve(__dirname, "../../.rehearsal/bin"));
   return found["spire-server"]!;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /** A SPIRE server of a test. */

@@ -30,6 +30,9 @@ export function hclUnquote(literal: string): string {
     );
 }
 
+/** An object without a prototype, so that `__proto__` is a key like any other. */
+const nothing = () => Object.create(null) as { [key: string]: Hcl };
+
 /** Reads a file of HCL 1. Throws if it is malformed, or says one thing twice. */
 export function parseHcl(text: string): { [key: string]: Hcl } {
   const input = tokens(text);
@@ -59,7 +62,7 @@ export function parseHcl(text: string): { [key: string]: Hcl } {
   }
 
   function body(end: string): { [key: string]: Hcl } {
-    const result: { [key: string]: Hcl } = {};
+    const result = nothing();
     while ((input[at] ?? "") !== end) {
       const keys: string[] = [];
       while (!["=", "{"].includes(input[at] ?? "=")) {
@@ -70,7 +73,7 @@ export function parseHcl(text: string): { [key: string]: Hcl } {
       const last = keys.pop();
       if (last === undefined) throw new Error("a value without a key");
       let target = result;
-      for (const key of keys) target = (target[key] ??= {}) as { [key: string]: Hcl };
+      for (const key of keys) target = (target[key] ??= nothing()) as { [key: string]: Hcl };
       if (Object.hasOwn(target, last)) throw new Error(`said twice: ${last}`);
       target[last] = value();
     }
