@@ -2,16 +2,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { labels, NAMESPACES } from "../well-known";
+import { namespaceMetadata, NAMESPACES, type PodSecurityLevel } from "../well-known";
 import { childOptions, type DependentOptions } from "./options";
 
 /** What `SpireNamespaces` needs. */
 export interface SpireNamespacesArgs {
   readonly cluster: Cluster;
 }
-
-/** Level of the Pod Security Standards, for the admission label of a namespace. */
-type PodSecurityLevel = "restricted" | "privileged";
 
 /** Namespace of the server (restricted), and that of the agent and the CSI driver (privileged, as they mount the host). */
 export class SpireNamespaces extends pulumi.ComponentResource {
@@ -22,17 +19,7 @@ export class SpireNamespaces extends pulumi.ComponentResource {
     const namespace = (child: string, namespaceName: string, level: PodSecurityLevel) =>
       new k8s.core.v1.Namespace(
         `${name}-${child}`,
-        {
-          metadata: {
-            name: namespaceName,
-            labels: {
-              ...labels(namespaceName, "namespace"),
-              "pod-security.kubernetes.io/enforce": level,
-              "pod-security.kubernetes.io/audit": level,
-              "pod-security.kubernetes.io/warn": level,
-            },
-          },
-        },
+        { metadata: namespaceMetadata(namespaceName, level) },
         self,
       );
     namespace("server", NAMESPACES.spireServer, "restricted");

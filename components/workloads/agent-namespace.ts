@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { childOptions, type DependentOptions } from "../spire/options";
-import { labels, NAMESPACES } from "../well-known";
+import { labels, namespaceMetadata, NAMESPACES } from "../well-known";
 import type { AgentBundle } from "./agent-bundle";
 import { agentNetworkPolicy } from "./agent-network-policy";
 import { AGENT_PROGRAM } from "./agent-pod";
@@ -26,17 +26,7 @@ export class AgentNamespace extends pulumi.ComponentResource {
 
     const namespace = new k8s.core.v1.Namespace(
       name,
-      {
-        metadata: {
-          name: NAMESPACES.agents,
-          labels: {
-            ...labels(NAMESPACES.agents, "namespace"),
-            "pod-security.kubernetes.io/enforce": "restricted",
-            "pod-security.kubernetes.io/audit": "restricted",
-            "pod-security.kubernetes.io/warn": "restricted",
-          },
-        },
-      },
+      { metadata: namespaceMetadata(NAMESPACES.agents, "restricted") },
       self,
     );
     const within = { ...self, dependsOn: [...self.dependsOn, namespace] };

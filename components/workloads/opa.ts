@@ -6,7 +6,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { childOptions, type DependentOptions } from "../spire/options";
 import type { ContainerSize } from "../spire/sizes";
-import { labels, NAMESPACES, OPA, selector } from "../well-known";
+import { labels, namespaceMetadata, NAMESPACES, OPA, selector } from "../well-known";
 import { opaFiles } from "./opa-files";
 import { restrictOpaNetwork } from "./opa-network";
 import { OPA_CONFIG_MAP, opaPod } from "./opa-pod";
@@ -37,17 +37,7 @@ export class Opa extends pulumi.ComponentResource {
 
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
-      {
-        metadata: {
-          name: NAMESPACES.opa,
-          labels: {
-            ...labels(NAMESPACES.opa, "namespace"),
-            "pod-security.kubernetes.io/enforce": "restricted",
-            "pod-security.kubernetes.io/audit": "restricted",
-            "pod-security.kubernetes.io/warn": "restricted",
-          },
-        },
-      },
+      { metadata: namespaceMetadata(NAMESPACES.opa, "restricted") },
       own,
     );
     const self = { ...own, dependsOn: [...own.dependsOn, namespace] };
