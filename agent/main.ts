@@ -22,18 +22,22 @@ async function main(): Promise<void> {
   const telemetry = createTelemetry(config);
   const { spiffe_endpoint: endpoint, spiffe_id: spiffeId } = config.identity;
   const identity = workloadApi({ endpoint, spiffeId, log: telemetry.log });
-  const agent = await startAgent({ config, identity, telemetry });
+  const starting = startAgent({ config, identity, telemetry });
 
+  // Before the agent listens: who sees it listen may end it.
   let signals = 0;
   const stop = () => {
     if (++signals > 1) process.exit(1);
-    agent.shutdown(shutdownDelay()).then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    starting
+      .then((agent) => agent.shutdown(shutdownDelay()))
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  await starting;
 }
 
 main().catch((error: Error) => {
