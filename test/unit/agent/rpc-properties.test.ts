@@ -92,7 +92,8 @@ test("whatever a request is made of, the answer is one of JSON-RPC and no fault 
   const property = fc.asyncProperty(nearlyRequest, async (value) => {
     const reply = await isJsonRpc(JSON.stringify(value));
     expect(reply.error?.code).not.toBe(-32603);
-    if (typeof value.id === "number") expect(reply.id).toBe(value.id);
+    // JSON has one zero.
+    if (typeof value.id === "number") expect(reply.id).toBe(value.id + 0);
   });
   await fc.assert(property, { numRuns: 300 });
 });
