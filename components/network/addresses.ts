@@ -1,4 +1,5 @@
 // Addresses under which agents are reached: the one place that decides them, by how the clouds are connected.
+import { httpsUrl } from "../kubernetes/load-balancer";
 import { AGENT_PORTS, agentObjectName, NAMESPACES } from "../well-known";
 
 /** How agents of different clouds reach each other. `direct`: through a public load balancer for each role. */
@@ -14,7 +15,7 @@ export interface AgentPlace {
 
 /** Address with which an agent makes itself known, and under which other clouds reach it. */
 const BETWEEN_CLOUDS: Readonly<Record<NetworkMode, (place: AgentPlace) => string>> = {
-  direct: ({ host }) => url(host),
+  direct: ({ host }) => httpsUrl(host, AGENT_PORTS.mtls),
 };
 
 /** Address that the agents of a role give as their own: `https://host:port`. */
@@ -28,11 +29,6 @@ export function advertisedAddress(mode: NetworkMode, place: AgentPlace): string 
  */
 export function addressFrom(cloud: string, mode: NetworkMode, place: AgentPlace): string {
   return cloud === place.cloud
-    ? url(`${agentObjectName(place.role)}.${NAMESPACES.agents}.svc.cluster.local`)
+    ? httpsUrl(`${agentObjectName(place.role)}.${NAMESPACES.agents}.svc.cluster.local`, AGENT_PORTS.mtls)
     : advertisedAddress(mode, place);
-}
-
-/** URL of the port with mutual TLS at a DNS name or an IP address (version 6 goes into brackets). */
-function url(host: string): string {
-  return `https://${host.includes(":") ? `[${host}]` : host}:${AGENT_PORTS.mtls}`;
 }

@@ -3,7 +3,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { AGENT_PATHS } from "./paths";
-import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
+import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
+import { DEFAULT_SIZES } from "./sizes";
 
 /** Name of the ConfigMap with the agent's configuration, and the key in it. */
 export const AGENT_CONFIG_MAP = { name: "spire-agent", conf: "agent.conf" } as const;
@@ -64,11 +65,7 @@ export function agentPod({
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
           resources: containerResources(size, DEFAULT_SIZES.agent),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: UNPRIVILEGED,
           volumeMounts: [
             { name: "config", mountPath: AGENT_PATHS.configDir, readOnly: true },
             { name: "bundle", mountPath: AGENT_PATHS.bundleDir, readOnly: true },

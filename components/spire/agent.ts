@@ -7,8 +7,8 @@ import type { Images } from "../images";
 import { labels, NAMESPACES, selector, SPIRE_AGENT } from "../well-known";
 import { agentPod, AGENT_CONFIG_MAP } from "./agent-pod";
 import { renderAgentConf, type LogLevel } from "./conf";
-import { childOptions, type DependentOptions } from "./options";
-import type { ContainerSize } from "./sizes";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import type { ContainerSize } from "../kubernetes/container";
 
 /** What `SpireAgent` needs. */
 export interface SpireAgentArgs {

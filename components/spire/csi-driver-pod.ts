@@ -3,7 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type { Images } from "../images";
 import { CSI_DRIVER, labels } from "../well-known";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
-import { containerResources } from "./sizes";
+import { containerResources, UNPRIVILEGED } from "../kubernetes/container";
 
 /** Name of the DaemonSet, its pods and its account. */
 export const CSI_DRIVER_NAME = "spiffe-csi-driver";
@@ -30,11 +30,6 @@ export function csiDriverPod(
     timeoutSeconds: 5,
     failureThreshold: 3,
   });
-  const unprivileged = {
-    allowPrivilegeEscalation: false,
-    readOnlyRootFilesystem: true,
-    capabilities: { drop: ["ALL"] },
-  };
   const resources = containerResources(undefined, { cpu: "10m", memory: "64Mi" });
   const csiDir = { name: "csi", mountPath: CSI_DIR };
 
@@ -78,7 +73,7 @@ export function csiDriverPod(
           ports: [{ name: "registrar", containerPort: HEALTH_PORTS.registrar }],
           livenessProbe: liveness("registrar"),
           resources,
-          securityContext: unprivileged,
+          securityContext: UNPRIVILEGED,
           volumeMounts: [csiDir, { name: "registration", mountPath: "/registration" }],
         },
         {
@@ -86,7 +81,7 @@ export function csiDriverPod(
           image: images.csiLivenessProbe,
           args: [`--csi-address=${CSI_SOCKET}`, `--http-endpoint=:${HEALTH_PORTS.driver}`],
           resources,
-          securityContext: unprivileged,
+          securityContext: UNPRIVILEGED,
           volumeMounts: [csiDir],
         },
       ],

@@ -6,7 +6,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { CSI_DRIVER, labels, NAMESPACES, selector } from "../well-known";
 import { CSI_DRIVER_NAME, csiDriverPod } from "./csi-driver-pod";
-import { childOptions, type DependentOptions } from "./options";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
 
 /** What `SpiffeCsiDriver` needs. */
 export interface SpiffeCsiDriverArgs {

@@ -6,7 +6,7 @@ import { SpireAgent } from "./agent";
 import type { SpireSettings } from "./conf";
 import { SpiffeCsiDriver } from "./csi-driver";
 import { SpireNamespaces } from "./namespaces";
-import type { DependentOptions } from "./options";
+import type { DependentOptions } from "../kubernetes/options";
 import { SpireServer } from "./server";
 import type { SpireSizes } from "./sizes";
 

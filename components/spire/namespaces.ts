@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { namespaceMetadata, NAMESPACES, type PodSecurityLevel } from "../well-known";
-import { childOptions, type DependentOptions } from "./options";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
 
 /** What `SpireNamespaces` needs. */
 export interface SpireNamespacesArgs {

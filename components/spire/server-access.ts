@@ -3,7 +3,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { NAMESPACES, SPIRE_SERVER } from "../well-known";
-import type { ChildOptions } from "./options";
+import type { ChildOptions } from "../kubernetes/options";
 
 /** Name of the ClusterRole, of the Role and of their bindings; in the cluster's own scope it must not meet another's. */
 const ROLE = "agentweave-spire-server";

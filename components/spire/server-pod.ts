@@ -2,7 +2,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { labels, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { SERVER_PATHS } from "./paths";
-import { containerResources, DEFAULT_SIZES, type ContainerSize } from "./sizes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
+import { DEFAULT_SIZES } from "./sizes";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
 export const SERVER_CONFIG_MAP = {
@@ -45,12 +46,9 @@ export function serverPod({
       nodeSelector: { "kubernetes.io/os": "linux" },
       terminationGracePeriodSeconds: 30,
       securityContext: {
-        runAsNonRoot: true,
-        runAsUser: UID,
-        runAsGroup: UID,
+        ...nonRoot(UID),
         fsGroup: UID,
         fsGroupChangePolicy: "OnRootMismatch",
-        seccompProfile: { type: "RuntimeDefault" },
       },
       containers: [
         {
@@ -71,11 +69,7 @@ export function serverPod({
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
           resources: containerResources(size, DEFAULT_SIZES.server),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: UNPRIVILEGED,
           volumeMounts: [
             { name: "config", mountPath: SERVER_PATHS.configDir, readOnly: true },
             { name: "kubernetes", mountPath: SERVER_PATHS.kubernetesDir, readOnly: true },

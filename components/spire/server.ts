@@ -1,13 +1,13 @@
 // The SPIRE server of one cluster: its pod with a volume, and its bundle endpoint published to the other clouds.
-import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { labels, NAMESPACES, selector, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
-import { loadBalancerHost } from "./load-balancer";
-import { childOptions, type DependentOptions } from "./options";
+import { checksum } from "../kubernetes/checksum";
+import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
@@ -90,7 +90,7 @@ export class SpireServer extends pulumi.ComponentResource {
           template: serverPod({
             image: images.spireServer,
             size: sizes?.server,
-            configChecksum: digest(files),
+            configChecksum: checksum(files),
           }),
           // Volume and CA leave with the server, so that `pulumi destroy` leaves no disk behind that costs money and
           // holds keys. Peers then need a new first bundle, which the trust layer gives them.
@@ -147,12 +147,7 @@ export class SpireServer extends pulumi.ComponentResource {
   }
 }
 
-/** URL of the bundle endpoint at `host`, a DNS name or an IP address (version 6 goes into brackets). */
+/** URL of the bundle endpoint at `host`, a DNS name or an IP address. */
 export function bundleEndpointUrl(host: string): string {
-  return `https://${host.includes(":") ? `[${host}]` : host}:${SPIRE_PORTS.bundleEndpoint}`;
-}
-
-/** SHA-256 of the files' names and texts, in hex. */
-function digest(files: Readonly<Record<string, string>>): string {
-  return createHash("sha256").update(JSON.stringify(files)).digest("hex");
+  return httpsUrl(host, SPIRE_PORTS.bundleEndpoint);
 }

@@ -1,13 +1,5 @@
 // What the pods of SPIRE ask of their nodes.
-import type * as k8s from "@pulumi/kubernetes";
-
-/** Resources of one container, as Kubernetes quantities. What is left out is the component's default. */
-export interface ContainerSize {
-  /** CPU that is requested, for example `250m`. */
-  readonly cpu?: string;
-  /** Memory that is requested, and the limit, for example `256Mi`. */
-  readonly memory?: string;
-}
+import type { ContainerSize } from "../kubernetes/container";
 
 /** Sizes of SPIRE in one cluster. */
 export interface SpireSizes {
@@ -27,16 +19,3 @@ export const DEFAULT_SIZES = {
   server: { cpu: "100m", memory: "256Mi" },
   agent: { cpu: "50m", memory: "128Mi" },
 } as const;
-
-/**
- * The `resources` of a container. There is no limit of CPU: throttling would delay the identities of every workload
- * behind the container at once.
- */
-export function containerResources(
-  size: ContainerSize | undefined,
-  defaults: Required<ContainerSize>,
-): k8s.types.input.core.v1.ResourceRequirements {
-  const cpu = size?.cpu ?? defaults.cpu;
-  const memory = size?.memory ?? defaults.memory;
-  return { requests: { cpu, memory }, limits: { memory } };
-}

@@ -2,7 +2,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { childOptions, type DependentOptions } from "../spire/options";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { labels, namespaceMetadata, NAMESPACES } from "../well-known";
 import type { AgentBundle } from "./agent-bundle";
 import { agentNetworkPolicy } from "./agent-network-policy";

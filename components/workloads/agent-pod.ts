@@ -1,6 +1,6 @@
 // The pod of an agent: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize } from "../spire/sizes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import {
   AGENT,
   AGENT_PORTS,
@@ -87,12 +87,7 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
       // The delay above, twenty seconds for requests under way, and some to close.
       terminationGracePeriodSeconds: 30,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: UID,
-        runAsGroup: UID,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
+      securityContext: nonRoot(UID),
       containers: [
         {
           name: AGENT.container,
@@ -111,11 +106,7 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
           resources: containerResources(size, AGENT_SIZE),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: UNPRIVILEGED,
           volumeMounts: [
             { name: "config", mountPath: AGENT.configDir, readOnly: true },
             { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },

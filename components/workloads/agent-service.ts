@@ -2,8 +2,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { loadBalancerHost } from "../spire/load-balancer";
-import { childOptions, type DependentOptions } from "../spire/options";
+import { loadBalancerHost } from "../kubernetes/load-balancer";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { AGENT_PORTS, agentObjectName, NAMESPACES, selector } from "../well-known";
 import { agentLabels } from "./agent-pod";
 

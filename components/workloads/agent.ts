@@ -1,10 +1,10 @@
 // The agents of one role in one cloud: their configuration, their pods, and how many of them there are.
-import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { childOptions, type DependentOptions } from "../spire/options";
-import type { ContainerSize } from "../spire/sizes";
+import { checksum } from "../kubernetes/checksum";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import type { ContainerSize } from "../kubernetes/container";
 import { AGENT, agentObjectName, NAMESPACES, selector } from "../well-known";
 import { agentLabels, agentPod } from "./agent-pod";
 
@@ -84,7 +84,7 @@ export class Agent extends pulumi.ComponentResource {
               image: pods.image ?? nodeImage,
               ownImage: pods.image !== undefined,
               size: pods.resources,
-              checksum: digest(config, bundleDigest ?? ""),
+              checksum: checksum([config, bundleDigest ?? ""]),
             }),
           ),
         },
@@ -119,9 +119,4 @@ export class Agent extends pulumi.ComponentResource {
     }
     this.registerOutputs({});
   }
-}
-
-/** SHA-256 of the texts, in hex. */
-function digest(...texts: string[]): string {
-  return createHash("sha256").update(JSON.stringify(texts)).digest("hex");
 }

@@ -1,6 +1,6 @@
 // Who reaches OPA: agents, and nobody else. OPA itself reaches nobody.
 import * as k8s from "@pulumi/kubernetes";
-import type { ChildOptions } from "../spire/options";
+import type { ChildOptions } from "../kubernetes/options";
 import { labels, NAMESPACES, OPA, selector } from "../well-known";
 
 /**

@@ -1,6 +1,6 @@
 // The pod of OPA: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize } from "../spire/sizes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { labels, OPA, scrapeAnnotations, selector } from "../well-known";
 
 /** Path of the program in OPA's image (its Dockerfile). */
@@ -83,12 +83,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
           matchLabelKeys: ["pod-template-hash"],
         },
       ],
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: UID,
-        runAsGroup: UID,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
+      securityContext: nonRoot(UID),
       containers: [
         {
           name: OPA.name,
@@ -103,11 +98,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
           livenessProbe: { ...health, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
           readinessProbe: { ...health, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
           resources: containerResources(args.size, DEFAULT_OPA_SIZE),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: UNPRIVILEGED,
           volumeMounts: [{ name: "files", mountPath: OPA_MOUNT_PATH, readOnly: true }],
         },
       ],

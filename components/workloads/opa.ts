@@ -1,11 +1,11 @@
 // Open Policy Agent in one cluster: it decides what the agents there answer, by the policy of this repository.
-import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
-import { childOptions, type DependentOptions } from "../spire/options";
-import type { ContainerSize } from "../spire/sizes";
+import { checksum } from "../kubernetes/checksum";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import type { ContainerSize } from "../kubernetes/container";
 import { labels, namespaceMetadata, NAMESPACES, OPA, selector } from "../well-known";
 import { opaFiles } from "./opa-files";
 import { restrictOpaNetwork } from "./opa-network";
@@ -53,7 +53,6 @@ export class Opa extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: OPA_CONFIG_MAP }, data: files },
       self,
     );
-    const checksum = createHash("sha256").update(JSON.stringify(files)).digest("hex");
     const matchLabels = selector(OPA.name);
     const deployment = new k8s.apps.v1.Deployment(
       name,
@@ -63,7 +62,7 @@ export class Opa extends pulumi.ComponentResource {
           replicas,
           selector: { matchLabels },
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-          template: opaPod({ image: images.opa, size, checksum }),
+          template: opaPod({ image: images.opa, size, checksum: checksum(files) }),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, account, configMap, ...restrictOpaNetwork(name, self)] },

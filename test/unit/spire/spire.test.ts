@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { isPinned, resolveImages } from "../../../components/images";
-import { hostOf, loadBalancerHost } from "../../../components/spire/load-balancer";
+import { hostOf, loadBalancerHost } from "../../../components/kubernetes/load-balancer";
 import { Spire, SPIRE_DEFAULTS, type SpireSettings, type SpireSizes } from "../../../components/spire";
 import { CSI_DRIVER, NAMESPACES, SPIRE_AGENT, SPIRE_SERVER } from "../../../components/well-known";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";

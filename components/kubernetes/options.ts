@@ -1,4 +1,4 @@
-// How the components of this folder take dependencies, and hand them to their children.
+// How components of objects in a cluster take dependencies, and hand them to their children.
 import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 

@@ -35,3 +35,8 @@ export function loadBalancerHost(service: k8s.core.v1.Service, cloud: string): p
     return hostOf(cloud, state, pulumi.runtime.isDryRun()) ?? (pulumi.unknown as unknown as string);
   });
 }
+
+/** URL of a port at `host`, a DNS name or an IP address (version 6 goes into brackets). */
+export function httpsUrl(host: string, port: number): string {
+  return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
