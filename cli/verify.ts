@@ -1,7 +1,8 @@
 // Verifies a mesh: every cloud by itself, then every ordered pair. A library; the command line and the rehearsal call it.
+import { orderedPairs } from "../components/trust/pairs";
 import { type Connect, connectKubernetes } from "./cluster";
 import { DEFAULT_LIMIT_MS, eachOf } from "./limits";
-import { type Member, memberOf } from "./member";
+import { memberOf } from "./member";
 import type { Mesh } from "./mesh-outputs";
 import type { VerifyReport } from "./report";
 import { verifyClouds } from "./verify-cloud";
@@ -13,12 +14,6 @@ export interface VerifyOptions {
   /** How clusters are reached. Default: through their kubeconfigs. */
   readonly connect?: Connect;
 }
-
-/** All ordered pairs of different members. That of components/trust would load Pulumi, which takes longer than the checks. */
-const orderedPairs = (members: readonly Member[]) =>
-  members.flatMap((target) =>
-    members.filter((source) => source !== target).map((source) => ({ target, source })),
-  );
 
 /**
  * Checks everything side by side. Never throws for what is wrong with the mesh: that is in the report, with cause and next

@@ -1,5 +1,6 @@
 // TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
 import * as pulumi from "@pulumi/pulumi";
+import { orderedPairs, type Pair } from "./pairs";
 import { FederationRelationship, type ServerTarget, TrustBundle } from "./resources";
 
 /** One cloud's SPIRE server as a member of the federation. */
@@ -11,19 +12,6 @@ export interface FederationMember {
   bundleEndpointUrl: pulumi.Input<string>;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
   dependsOn?: pulumi.Resource[];
-}
-
-/** One member trusts another. */
-export interface Pair<T> {
-  target: T;
-  source: T;
-}
-
-/** All ordered pairs of different members: n × (n − 1). */
-export function orderedPairs<T>(members: readonly T[]): Pair<T>[] {
-  return members.flatMap((target) =>
-    members.filter((source) => source !== target).map((source) => ({ target, source })),
-  );
 }
 
 export interface TrustFederationArgs {

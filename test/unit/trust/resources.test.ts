@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as fc from "fast-check";
-import { orderedPairs, TrustFederation } from "../../../components/trust/federation";
+import { TrustFederation } from "../../../components/trust/federation";
+import { orderedPairs } from "../../../components/trust/pairs";
 import { RegistrationEntry } from "../../../components/trust/resources";
 
 /** What was registered: type, inputs (secrets unwrapped by the mocks), in order. */
