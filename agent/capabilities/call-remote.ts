@@ -1,6 +1,6 @@
 // call_remote: has another agent run a capability, and tells who answered and what was tried.
 import { z } from "zod";
-import { parsePayload } from "../calls/payload";
+import { parsePayload } from "./payload";
 import { idOf, rounded, runRemote } from "../calls/remote";
 import type { Target } from "../calls";
 import type { Capability } from "./capability";

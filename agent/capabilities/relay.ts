@@ -1,7 +1,7 @@
 // relay: a chain of calls from agent to agent, each leg a call of its own, whose answer names every hop.
 import { z } from "zod";
 import type { Target } from "../calls";
-import { parsePayload } from "../calls/payload";
+import { parsePayload } from "./payload";
 import { placeOf } from "../calls/registry";
 import { idOf, rounded, runRemote } from "../calls/remote";
 import type { Capability } from "./capability";

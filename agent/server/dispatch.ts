@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Authorizer } from "../authorize";
 import type { Calls } from "../calls";
 import { type AgentState, type Capability, InvalidPayload } from "../capabilities/capability";
+import { parsePayload } from "../capabilities/payload";
 import type { AgentConfig } from "../config";
 import { type StoredTask, TaskIdInUse, type TaskStore } from "../task-store";
 import { CODES, RpcError, type RpcRequest } from "./json-rpc";
@@ -45,11 +46,14 @@ const sendParams = z.object({
 });
 const taskParams = z.object({ task_id: taskId });
 
-function read<T>(schema: z.ZodType<T>, params: unknown): T {
-  const result = schema.safeParse(params);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new RpcError(CODES.invalidParams, `Invalid params: ${problems.join("; ")}`);
+/** What `check` gives; an InvalidPayload becomes the answer that JSON-RPC has for it. */
+function valid<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof InvalidPayload)) throw error;
+    throw new RpcError(CODES.invalidParams, `Invalid params: ${error.message}`);
+  }
 }
 
 /** Makes a function that turns a request into its action. That throws RpcError where the request makes no sense. */
@@ -62,28 +66,20 @@ export function dispatcher(args: DispatchArgs): (request: RpcRequest) => Action 
     if (!decision.allow) throw new RpcError(CODES.denied, `Not authorized: ${decision.reason}`);
   };
 
-  const policyContext = (capability: Capability, payload: unknown) => {
-    try {
-      return capability.policyContext?.(payload, config) ?? {};
-    } catch (error) {
-      if (!(error instanceof InvalidPayload)) throw error;
-      throw new RpcError(CODES.invalidParams, `Invalid params: ${error.message}`);
-    }
-  };
-
   const answer = (task: StoredTask): Outcome => ({
     json: task.json(),
     outcome: task.state() === "failed" ? "task_failed" : "ok",
   });
 
   const send = (params: unknown): Action => {
-    const { task_id: id, task_type: type, payload, messages } = read(sendParams, params);
+    const { task_id: id, task_type: type, payload, messages } = valid(() => parsePayload(sendParams, params));
     const capability = capabilities.get(type);
     if (!capability) throw new RpcError(CODES.invalidParams, "Invalid params: task_type is not offered here");
     return {
       name: type,
       async run(caller) {
-        await authorize(caller, type, policyContext(capability, payload));
+        const context = valid(() => capability.policyContext?.(payload, config) ?? {});
+        await authorize(caller, type, context);
         const { spiffeId, identity } = caller;
         const order = { id: id ?? undefined, type, payload, messages: messages ?? [], caller: spiffeId };
         try {
@@ -101,7 +97,7 @@ export function dispatcher(args: DispatchArgs): (request: RpcRequest) => Action 
   };
 
   const aboutTask = (name: string, params: unknown, act: (id: string, caller: Caller) => void): Action => {
-    const { task_id: id } = read(taskParams, params);
+    const { task_id: id } = valid(() => parsePayload(taskParams, params));
     return {
       name,
       async run(caller) {

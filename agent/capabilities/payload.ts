@@ -1,6 +1,6 @@
-// Payloads of tasks, checked before they are used.
+// Payloads and parameters of tasks, checked before they are used.
 import type { z } from "zod";
-import { InvalidPayload } from "../capabilities/capability";
+import { InvalidPayload } from "./capability";
 
 /** @throws InvalidPayload that lists every problem with its path. */
 export function parsePayload<T extends z.ZodType>(schema: T, payload: unknown): z.output<T> {
