@@ -14,10 +14,17 @@ export const SERVER_PLACE = {
 /** Longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */
 const PATIENCE_MS = 2_000;
 
+/** `spire-server <args>` as it is run in the server's pod. */
+export const serverCommand = (args: readonly string[]) => [
+  SPIRE_SERVER.binary,
+  ...args,
+  "-socketPath",
+  SPIRE_SERVER.socket,
+];
+
 /** Runs `spire-server <args>` in the server's pod, for at most `limitMs` milliseconds. */
 export function runInServer(cluster: Cluster, limitMs: number): Run {
-  return (args) =>
-    cluster.exec(SERVER_PLACE, [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket], limitMs);
+  return (args) => cluster.exec(SERVER_PLACE, serverCommand(args), limitMs);
 }
 
 /** The client for a cloud's SPIRE server. */

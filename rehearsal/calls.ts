@@ -105,7 +105,7 @@ function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[
     `${nameOf(caller)} calls any ${lost.role} while ${nameOf(lost)} is down: ${nameOf(next)} answers`,
     async () => {
       const deployment = { kind: "Deployment", namespace: lost.namespace, name: lost.service } as const;
-      const restore = await scale(cloudOf(lost).kubeconfig, deployment, 0);
+      const restore = await scale(cloudOf(lost), deployment, 0);
       try {
         const { cluster, operator } = memberOf(cloudOf(caller), connectKubernetes, LIMIT_MS);
         const way = { cloud: cloudOf(caller), cluster, identity: await operator() };

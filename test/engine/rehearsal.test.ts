@@ -9,6 +9,7 @@ import { memberOf } from "../../cli/member";
 import { connectKubernetes } from "../../cli/cluster";
 import { type Mesh, meshOf } from "../../cli/mesh-outputs";
 import type { VerifyReport } from "../../cli/report";
+import { runInServer, SERVER_PLACE, serverCommand } from "../../cli/spire";
 import { verifyMesh } from "../../cli/verify";
 import { isRunning, stopStarted } from "../../rehearsal/clouds";
 import { scale } from "../../rehearsal/scale";
@@ -184,7 +185,7 @@ describe("the rehearsal", () => {
     async () => {
       const mesh = meshOn(rehearsal);
       const gcp = mesh.clouds.find(({ name }) => name === "gcp")!;
-      const restore = await scale(gcp.kubeconfig, { kind: "Deployment", namespace: "opa", name: "opa" }, 0);
+      const restore = await scale(gcp, { kind: "Deployment", namespace: "opa", name: "opa" }, 0);
       try {
         await expect(meshCall(mesh, { from: "aws", to: "gcp", capability: "ping" })).rejects.toThrow(
           CliError,
@@ -207,7 +208,7 @@ describe("the rehearsal", () => {
       const mesh = meshOn(rehearsal);
       const azure = mesh.clouds.find(({ name }) => name === "azure")!;
       const server = { kind: "StatefulSet", namespace: "spire", name: "spire-server" } as const;
-      const restore = await scale(azure.kubeconfig, server, 0);
+      const restore = await scale(azure, server, 0);
       try {
         const found = troubles(await verifyMesh(mesh));
         expect(found["azure spire-server"]).toBeDefined();
@@ -226,24 +227,12 @@ describe("the rehearsal", () => {
     async () => {
       const mesh = meshOn(rehearsal);
       const [aws, gcp, azure] = mesh.clouds.map((cloud) => memberOf(cloud, connectKubernetes, 30_000));
-      const place = { namespace: "spire", pod: "spire-server-0", container: "spire-server" };
-      const socket = ["-socketPath", "/tmp/spire-server/private/api.sock"];
-      const run = (member: typeof aws, ...args: string[]) =>
-        member!.cluster.exec(place, ["/opt/spire/bin/spire-server", ...args, ...socket], 30_000);
-      const own = await run(azure, "bundle", "show", "-format", "spiffe");
+      const own = await runInServer(azure!.cluster, 30_000)(["bundle", "show", "-format", "spiffe"]);
+      const id = `spiffe://${gcp!.cloud.trustDomain}`;
       const { exitCode } = await execInPod(
-        { cloud: "aws", ...place },
+        { cloud: "aws", ...SERVER_PLACE },
         aws!.cloud.kubeconfig,
-        [
-          "/opt/spire/bin/spire-server",
-          "bundle",
-          "set",
-          "-id",
-          `spiffe://${gcp!.cloud.trustDomain}`,
-          "-format",
-          "spiffe",
-          ...socket,
-        ],
+        serverCommand(["bundle", "set", "-id", id, "-format", "spiffe"]),
         own.stdout,
         30_000,
       );
