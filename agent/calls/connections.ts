@@ -5,6 +5,7 @@ import type { Tracer } from "@opentelemetry/api";
 import type { IdentitySource } from "../identity/source";
 import { parseAddress } from "./address";
 import { connect, proofOf } from "./connect";
+import type { ProxySettings } from "./proxy";
 import type { Endpoint } from "./target";
 
 /** What connections are made with. */
@@ -14,6 +15,8 @@ export interface ConnectionsArgs {
   readonly tracer: Tracer;
   /** How many connections there may be, and how long an idle one is kept. */
   readonly pool: { readonly max_connections: number; readonly idle_timeout_seconds: number };
+  /** Default: every endpoint is dialled directly. */
+  readonly proxy?: ProxySettings;
 }
 
 /** The connections of one identity. */
@@ -33,10 +36,10 @@ class Generation extends Agent {
   /** Errors go to the callback: some connections are opened by Node itself, where nobody could catch. */
   override createConnection(_: unknown, callback?: (error: Error | null, stream: Duplex) => void) {
     try {
-      const { endpoint, tracer } = this.args;
+      const { endpoint, tracer, proxy } = this.args;
       const identity = this.args.identity.current();
       if (!identity) throw new Error("this agent has no identity (any more)");
-      return connect(parseAddress(endpoint.address), endpoint.spiffeId, identity, tracer);
+      return connect(parseAddress(endpoint.address), endpoint.spiffeId, identity, tracer, proxy);
     } catch (error) {
       callback?.(error as Error, undefined as unknown as Duplex);
       return undefined;

@@ -11,7 +11,7 @@ import {
 import type { AgentConfig } from "../config";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
-import { type CallOutcome, OTHER } from "../telemetry/metrics";
+import type { CallOutcome } from "../telemetry/metrics";
 import { inSpan } from "../telemetry/tracing";
 import type { Answer, TaskRequest } from "./answer";
 import { Connections } from "./connections";
@@ -49,14 +49,14 @@ export class Peer {
   /** @param label what metrics and spans call the peer: its agent's name, or "other". */
   constructor(
     readonly endpoint: Endpoint,
-    private readonly label: string,
+    readonly label: string,
     identity: IdentitySource,
     private readonly transport: AgentConfig["transport"],
     private readonly telemetry: Telemetry,
   ) {
-    const { connection_pool, circuit_breaker } = transport;
+    const { connection_pool, circuit_breaker, proxy } = transport;
     const { tracer } = telemetry;
-    this.connections = new Connections({ endpoint, identity, tracer, pool: connection_pool });
+    this.connections = new Connections({ endpoint, identity, tracer, pool: connection_pool, proxy });
     this.#breaker = circuitBreaker(
       // A caller that goes away says nothing about the peer; but a trial it leaves has not shown that the peer is back.
       handleWhen((error) => !(error instanceof Abandoned) || this.breaker === "half-open"),
@@ -65,10 +65,11 @@ export class Peer {
         halfOpenAfter: circuit_breaker.recovery_timeout_seconds * 1000,
       },
     );
-    if (label !== OTHER) {
-      telemetry.metrics.circuit(label, "closed");
-      this.#breaker.onStateChange((state) => telemetry.metrics.circuit(label, STATES[state]));
-    }
+  }
+
+  /** Calls `listener` whenever the state of the circuit breaker has changed. */
+  onBreaker(listener: () => void): void {
+    this.#breaker.onStateChange(listener);
   }
 
   /** State of the circuit breaker. */

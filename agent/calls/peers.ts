@@ -27,7 +27,10 @@ export class Peers {
   ) {
     for (const endpoint of allEndpoints(config)) {
       this.#agents.set(endpoint.spiffeId, placeOf(endpoint)?.agent ?? endpoint.spiffeId);
-      this.#registered.set(keyOf(endpoint), this.#create(endpoint));
+      const peer = this.#create(endpoint);
+      this.#registered.set(keyOf(endpoint), peer);
+      peer.onBreaker(() => this.#report(peer.label));
+      this.#report(peer.label);
     }
     this.#stopListening = identity.onUpdate(() => this.#renew());
   }
@@ -35,6 +38,15 @@ export class Peers {
   #create(endpoint: Endpoint): Peer {
     const label = this.#agents.get(endpoint.spiffeId) ?? OTHER;
     return new Peer(endpoint, label, this.identity, this.config.transport, this.telemetry);
+  }
+
+  /** Tells the circuit of an agent: the best of its endpoints, since one of them is enough to reach it. */
+  #report(label: string): void {
+    const states = [...this.#registered.values()].flatMap((peer) =>
+      peer.label === label ? [peer.breaker] : [],
+    );
+    const best = (["closed", "half-open", "open"] as const).find((state) => states.includes(state));
+    if (best) this.telemetry.metrics.circuit(label, best);
   }
 
   /** The peer at an endpoint, made when it is new. */

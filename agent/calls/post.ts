@@ -3,8 +3,9 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { outgoingTrace } from "../telemetry/tracing";
 import { parseAddress } from "./address";
-import { proofOf } from "./connect";
+import { hopAwaited, proofOf } from "./connect";
 import type { Connections } from "./connections";
+import { HopAwaited } from "./timeout";
 
 // A task carries its payload and result, and each hop of a relay adds to it; a request may have 1 MiB.
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -55,7 +56,9 @@ function send(
     });
     sent.once("response", resolve);
     sent.once("error", (error) => {
-      reject(sent.reusedSocket && !signal.aborted ? new StaleConnection(error.message) : error);
+      const hop = signal.aborted ? hopAwaited(sent.socket) : undefined;
+      if (hop !== undefined) reject(new HopAwaited(hop));
+      else reject(sent.reusedSocket && !signal.aborted ? new StaleConnection(error.message) : error);
     });
     sent.end(body);
   });

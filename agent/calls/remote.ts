@@ -26,11 +26,14 @@ export async function runRemote(
   return { call, result };
 }
 
-/** The id that a call will reach, for the policy; "" when the registry has several agents or none of that name. */
+/**
+ * The id that a call will reach, for the policy; "" when the registry has several agents or none of that name. Several endpoints of one id,
+ * such as the pods of one role, are one agent.
+ */
 export function idOf(target: Target, config: AgentConfig): string {
   if (!("name" in target)) return target.spiffeId;
-  const endpoints = listed(config, target.name);
-  return endpoints?.length === 1 ? endpoints[0]!.spiffeId : "";
+  const [id, ...others] = new Set(listed(config, target.name)?.map(({ spiffeId }) => spiffeId));
+  return id !== undefined && others.length === 0 ? id : "";
 }
 
 /** Milliseconds as answers show them: a tenth is enough. */

@@ -6,6 +6,9 @@ export class TimedOut extends Error {}
 /** The caller's signal was aborted. */
 export class Abandoned extends Error {}
 
+/** Work was ended while it waited for a hop before the peer; the message names the hop. */
+export class HopAwaited extends Error {}
+
 /**
  * Runs `fn` with a signal that is aborted after `seconds`, or when `signal` is.
  * @throws TimedOut or Abandoned when that made `fn` fail, else what `fn` threw.
@@ -21,7 +24,10 @@ export async function withTimeout<T>(
     return await fn(signal ? AbortSignal.any([signal, limit.signal]) : limit.signal);
   } catch (error) {
     if (signal?.aborted) throw new Abandoned("the caller went away");
-    if (limit.signal.aborted) throw new TimedOut(`no answer within ${seconds} s`);
+    if (limit.signal.aborted)
+      throw new TimedOut(
+        `no answer within ${seconds} s${error instanceof HopAwaited ? ` from ${error.message}` : ""}`,
+      );
     throw error;
   } finally {
     clearTimeout(timer);

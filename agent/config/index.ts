@@ -1,6 +1,7 @@
 // The configuration of an agent: read from YAML, checked as a whole, with everything that was left out filled in.
 import { load } from "js-yaml";
 import type { z } from "zod";
+import { isBelow } from "../dns-name";
 import { parseSpiffeId } from "../identity/spiffe-id";
 import { explain } from "./explain";
 import { agentConfigSchema } from "./schema";
@@ -37,7 +38,7 @@ function fill(written: z.output<typeof agentConfigSchema>) {
 export type AgentConfig = ReturnType<typeof fill>;
 
 /** Mistakes in how values go together. */
-function contradictions({ agent, identity, agent_registry: registry }: AgentConfig): string[] {
+function contradictions({ agent, identity, transport, agent_registry: registry }: AgentConfig): string[] {
   const allowed = new Set(identity.allowed_trust_domains);
   const outside = (id: string) => !allowed.has(parseSpiffeId(id)?.trustDomain ?? "");
   const problems: string[] = [];
@@ -46,6 +47,11 @@ function contradictions({ agent, identity, agent_registry: registry }: AgentConf
   const own = identity.spiffe_id;
   if (own !== undefined && parseSpiffeId(own)?.trustDomain !== agent.trust_domain)
     problems.push(`identity.spiffe_id: is not of the agent's trust domain, ${agent.trust_domain}`);
+  const { proxy } = transport;
+  if (proxy && isBelow(new URL(proxy.url).hostname, proxy.domains))
+    problems.push(
+      "transport.proxy.url: is in one of transport.proxy.domains, which only the proxy can resolve",
+    );
   for (const [name, { endpoints }] of Object.entries(registry))
     endpoints.forEach(({ spiffe_id: id }, index) => {
       const place = `agent_registry.${name}.endpoints[${index}].spiffe_id`;

@@ -87,6 +87,15 @@ const authorization = z.strictObject({
     .prefault({}),
 });
 
+/** `http://host:port` of a proxy; what goes through it is encrypted all the way to the peer. */
+const proxyAddress = z.string().refine((value) => isAddress(value, "http"), {
+  error: "write the address of an HTTP proxy such as http://127.0.0.1:1055",
+});
+const LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+const domain = z.string().regex(new RegExp(`^(${LABEL}\\.)+[a-z]${LABEL}?\\.?$`, "i"), {
+  error: "write a domain such as tail1a2b3c.ts.net, without a star or a dot before it",
+});
+
 const transport = z.strictObject({
   tls_min_version: z.literal("1.3").default("1.3"),
   peer_verification: z.literal("strict").default("strict"),
@@ -106,6 +115,8 @@ const transport = z.strictObject({
   /** For each attempt. */
   timeout_seconds: seconds.default(10),
   routing: z.enum(["order", "latency"]).default("order"),
+  /** Through which HTTP proxy (CONNECT) hosts that are, or are below, one of `domains` are reached; it resolves their names. Default: none. */
+  proxy: z.strictObject({ url: proxyAddress, domains: z.array(domain).min(1) }).optional(),
 });
 
 const server = z.strictObject({

@@ -14,7 +14,7 @@ export const METRICS = {
   calls: "agentweave_calls_total",
   /** Histogram in seconds, {peer}; tries that were answered. */
   callDuration: "agentweave_call_duration_seconds",
-  /** Gauge, {peer}: 0 closed, 1 half open, 2 open. */
+  /** Gauge, {peer}: 0 closed, 1 half open, 2 open; of several endpoints the best. */
   circuitState: "agentweave_circuit_state",
   /** Gauge, seconds since 1970; 0 without an identity. */
   svidExpiry: "agentweave_svid_expiry_timestamp_seconds",

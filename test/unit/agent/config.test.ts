@@ -121,6 +121,49 @@ test("values that contradict each other are told", () => {
   ]);
 });
 
+describe("a proxy", () => {
+  const withProxy = (proxy: unknown) => ({ ...smallest, transport: { proxy } });
+  const proxy = { url: "http://127.0.0.1:1055", domains: ["tail1a2b3c.ts.net"] };
+
+  test("is an address and the domains behind it", () => {
+    expect(parseAgentConfig(dump(withProxy(proxy))).transport.proxy).toEqual(proxy);
+    expect(problems(withProxy({ ...proxy, domains: ["Tail1A.TS.net.", "mesh.example.org"] }))).toEqual([]);
+  });
+
+  test.each<[string, unknown, string[]]>([
+    [
+      "has no other scheme, path or user",
+      { ...proxy, url: "socks5://127.0.0.1:1055" },
+      ["transport.proxy.url: write the address of an HTTP proxy such as http://127.0.0.1:1055"],
+    ],
+    [
+      "has domains without a star",
+      { ...proxy, domains: ["*.ts.net", ".ts.net", "100.64.0.1", "ts"] },
+      [0, 1, 2, 3].map(
+        (index) =>
+          `transport.proxy.domains[${index}]: write a domain such as tail1a2b3c.ts.net, without a star or a dot before it`,
+      ),
+    ],
+    [
+      "has a domain at least",
+      { ...proxy, domains: [] },
+      [expect.stringMatching(/^transport.proxy.domains: /)],
+    ],
+    [
+      "has no unknown keys",
+      { ...proxy, domain: "x" },
+      ["transport.proxy.domain: is not a known key; write domains"],
+    ],
+    [
+      "is not in a domain of its own",
+      { ...proxy, url: "http://proxy.tail1a2b3c.ts.net:1055" },
+      ["transport.proxy.url: is in one of transport.proxy.domains, which only the proxy can resolve"],
+    ],
+  ])("%s", (_, given, expected) => {
+    expect(problems(withProxy(given))).toEqual(expected);
+  });
+});
+
 test.each(["", "null", "[]", "text", "a: [", "a: 1\na: 2"])("the text %p is no configuration", (text) => {
   expect(problems(text)).not.toEqual([]);
 });

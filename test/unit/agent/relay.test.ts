@@ -332,10 +332,11 @@ describe("call_remote", () => {
   });
 
   test("tells the policy no target where a name stands for several agents or none", () => {
-    const endpoint = { spiffe_id: idOf("gcp"), address: "https://a:1" };
-    const config = testConfig({
-      agent_registry: { worker: { endpoints: [endpoint, { ...endpoint, address: "https://b:1" }] } },
-    });
+    const endpoints = (["gcp", "azure"] as const).map((cloud) => ({
+      spiffe_id: idOf(cloud),
+      address: `https://${cloud}:1`,
+    }));
+    const config = testConfig({ agent_registry: { worker: { endpoints } } });
     for (const target_agent of ["worker", "nobody", "__proto__"])
       expect(callRemote.policyContext!({ target_agent, capability: "echo" }, config)).toEqual({
         target: "",
