@@ -14,6 +14,8 @@ const PINNED = {
   opa: "docker.io/openpolicyagent/opa:1.22.2-static",
   /** The stock Node image that runs the reference agent: https://hub.docker.com/_/node (an active LTS line). */
   agent: "docker.io/library/node:24.11.1-bookworm-slim",
+  /** containerboot with tailscaled: https://hub.docker.com/r/tailscale/tailscale. The rehearsal builds both from the same version's source. */
+  tailscale: "docker.io/tailscale/tailscale:v1.102.0",
 } as const;
 
 /** Key of an image of the program, for example `spireServer`. */

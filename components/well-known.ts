@@ -10,6 +10,10 @@ export const NAMESPACES = {
   opa: "opa",
   /** The agents: Pod Security Standard `restricted`. */
   agents: "agentweave",
+  /** Subnet routers: `restricted`, or `privileged` where they route in the kernel. */
+  tailscale: "tailscale",
+  /** Prometheus and the collector of traces. */
+  observability: "observability",
 } as const;
 
 /** Ports of SPIRE's server and agent. */
@@ -79,12 +83,37 @@ export const AGENT_PORTS = {
 /** What every agent's pod has, whatever its role. */
 export const AGENT = {
   container: "agent",
+  /** Value of the label `app.kubernetes.io/component`, alike for all roles. */
+  component: "agent",
   /** Where it reads its configuration. */
   configDir: "/etc/agentweave",
   configFile: "config.yaml",
   /** Where the Workload API's socket is mounted: a directory, since a socket of its own would be a dead one after the SPIRE agent's restart. */
   socketDir: "/spiffe-workload-api",
 } as const;
+
+/** What the mesh's devices on a tailnet are called, and the tags by which its policy knows them. */
+export const TAILNET = {
+  /** Tag of all agents. */
+  agentTag: "tag:agentweave-agent",
+  /** Name of the subnet routers' StatefulSet, its account and its other objects. */
+  router: "subnet-router",
+  /** Name, on the tailnet, under which any cloud's agents answer: `agentweave-global.<tailnet>`, as in the tutorial. */
+  global: "agentweave-global",
+  /** Container with the device in an agent's pod. */
+  sidecar: "tailscale",
+  /** The Tailscale Service of that name. */
+  globalService: "svc:agentweave-global",
+  /** Port of an agent's own HTTP CONNECT proxy into the tailnet, on localhost. */
+  proxyPort: 1055,
+  /** Port of `/healthz` and `/metrics` of containerboot, over plain HTTP (its default for TS_LOCAL_ADDR_PORT). */
+  healthPort: 9002,
+} as const;
+
+/** Tag of one cloud's subnet routers, which alone may route that cloud's ranges. */
+export function routerTag(cloud: string): string {
+  return `tag:agentweave-${cloud}-router`;
+}
 
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
@@ -165,6 +194,11 @@ export function agentName(cloud: string, role: string): string {
 /** Name of the same agent in the registries of the others, for example `aws_orchestrator`. No role has an underscore, so it is none. */
 export function registryName(cloud: string, role: string): string {
   return `${cloud}_${role}`;
+}
+
+/** The role of a cloud's agents that stands for the cloud: `agent` where there is one, else the first. */
+export function usualRole(roles: readonly string[]): string | undefined {
+  return roles.find((role) => role === "agent") ?? roles[0];
 }
 
 /** SPIFFE id with which the operators of a trust domain call its agents. */

@@ -1,6 +1,7 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { NetworkSettings } from "../components/network/mode";
 import { check } from "./config/checks";
 import type { CloudConfig } from "./config/clouds";
 import { draftOf } from "./config/draft";
@@ -9,6 +10,7 @@ import type { PolicyConfig } from "./config/policy";
 import { NAMESPACE } from "./config/namespace";
 import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
+import { settleNetwork } from "./config/network";
 import { settleCloud, settlePolicy } from "./config/settle";
 
 export type { CloudConfig, CloudConfigOf } from "./config/clouds";
@@ -29,8 +31,6 @@ export interface ConfigContext {
 export type TrustConfig = Readonly<ConfigEntry["trust"]>;
 /** What all agents have in common. */
 export type AgentsConfig = Readonly<ConfigEntry["agents"]>;
-/** How agents of different clouds reach each other. */
-export type NetworkConfig = Readonly<ConfigEntry["network"]>;
 /** Sizes of SPIRE. */
 export type SpireConfig = Readonly<ConfigEntry["spire"]>;
 /** Where container images come from. */
@@ -42,7 +42,7 @@ export interface MeshConfig {
   /** The clouds in the order of the stack file; at least one. */
   readonly clouds: readonly CloudConfig[];
   readonly agents: AgentsConfig;
-  readonly network: NetworkConfig;
+  readonly network: NetworkSettings;
   readonly policy: PolicyConfig;
   readonly spire: SpireConfig;
   readonly images: ImagesConfig;
@@ -70,11 +70,11 @@ export function parseConfig(
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
-  const { clouds: entries, policy, ...rest } = result.data;
+  const { clouds: entries, network, policy, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
     settleCloud(name, entry, rest.trust.domain, context.projectDir),
   );
-  return { ...rest, clouds, policy: settlePolicy(policy, clouds) };
+  return { ...rest, clouds, network: settleNetwork(network), policy: settlePolicy(policy, clouds) };
 }
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */

@@ -1,10 +1,14 @@
 // The program that `pulumi up` runs: the stack's configuration in, the mesh and its outputs out.
 import * as pulumi from "@pulumi/pulumi";
 import { mergeKubeconfigs } from "../components/clouds";
+import { httpsUrl } from "../components/kubernetes/load-balancer";
+import type { NetworkSettings } from "../components/network/mode";
+import { AGENT_PORTS, TAILNET } from "../components/well-known";
 import { loadConfig } from "./config";
 import { AgentMesh } from "./mesh";
 
-const mesh = new AgentMesh("mesh", loadConfig());
+const config = loadConfig();
+const mesh = new AgentMesh("mesh", config);
 
 /** What an operator needs to know of each cloud, by its name. */
 export const clouds = Object.fromEntries(
@@ -33,6 +37,12 @@ export const agents = Object.fromEntries(
   ]),
 );
 
+/**
+ * How the clouds are connected; on a tailnet its domain, and where any cloud's agents answer; with tunnels the agents' DNS records, and
+ * what the owners of existing gateways have to set. Keys are secret.
+ */
+export const network = networkOutput(config.network);
+
 /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
 export const relationships = Object.fromEntries(
   mesh.federation.relationships.map(({ target, source, relationship }) => [
@@ -47,3 +57,25 @@ export const kubeconfig = pulumi.secret(
     .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
     .apply(mergeKubeconfigs),
 );
+
+function networkOutput(settings: NetworkSettings) {
+  if (settings.mode === "direct") return { mode: settings.mode };
+  if (settings.mode === "vpn") {
+    const { domain } = settings.vpn;
+    return {
+      mode: settings.mode,
+      domain,
+      // For networks where the program makes no DNS zone, and gateways that it does not look after.
+      records: Object.fromEntries(
+        mesh.names.map(({ label, type, value }) => [`${label}.${domain}`, { type, value }]),
+      ),
+      tunnels: mesh.network.handedOver,
+    };
+  }
+  const { tailnet, global } = settings.tailscale;
+  return {
+    mode: settings.mode,
+    tailnet,
+    ...(global ? { global: httpsUrl(`${TAILNET.global}.${tailnet}`, AGENT_PORTS.mtls) } : {}),
+  };
+}

@@ -2,6 +2,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
+import { MeshNetwork } from "../components/network";
+import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
 import { Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
 import { RegistrationEntry } from "../components/trust/resources";
@@ -19,20 +21,44 @@ export interface MeshCloud {
 export class AgentMesh extends pulumi.ComponentResource {
   /** In the order of the configuration. */
   readonly clouds: readonly MeshCloud[];
+  readonly network: MeshNetwork;
   readonly federation: TrustFederation;
   readonly workloads: Workloads;
+  /** Names of the agents inside of the tunnels, in mode `vpn`. */
+  readonly names: readonly AgentRecord[];
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:mesh:AgentMesh", name, {}, opts);
     const self = { parent: this };
 
     const images = resolveImages(config.images);
-    this.clouds = config.clouds.map((cloud) => {
-      const cluster = createCluster({ ...cloud, tags: config.tags }, self);
-      const { trustDomain } = cloud;
+    const clusters = config.clouds.map((cloud) => ({
+      config: cloud,
+      cluster: createCluster({ ...cloud, tags: config.tags }, self),
+    }));
+
+    this.network = new MeshNetwork(
+      "network",
+      {
+        clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
+        settings: config.network,
+        images,
+      },
+      self,
+    );
+
+    this.clouds = clusters.map(({ config: cloud, cluster }) => {
       const spire = new Spire(
         `${cloud.name}-spire`,
-        { cluster, trustDomain, settings: config.trust, sizes: config.spire, images },
+        {
+          cluster,
+          trustDomain: cloud.trustDomain,
+          settings: config.trust,
+          sizes: config.spire,
+          images,
+          exposure: this.network.bundleEndpointExposure(cloud.name),
+          flows: this.network.flowsOf(cloud.name),
+        },
         self,
       );
       return { config: cloud, cluster, spire };
@@ -45,7 +71,8 @@ export class AgentMesh extends pulumi.ComponentResource {
           name: cluster.name,
           target: server.target,
           bundleEndpointUrl: server.bundleEndpointUrl,
-          dependsOn: [server],
+          // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
+          dependsOn: [server, ...this.network.connected],
         })),
       },
       self,
@@ -75,14 +102,30 @@ export class AgentMesh extends pulumi.ComponentResource {
           federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
           nodeAlias: nodeAlias(cloud),
           csiDriver: cloud.spire.csiDriver,
+          exposure: this.network.agentExposure(cloud.cluster.name),
+          flows: this.network.flowsOf(cloud.cluster.name),
+          tailnet: this.network.tailnetOf(cloud.cluster.name),
         })),
         agents: config.agents,
-        network: config.network.mode,
+        network: config.network,
         policy: config.policy,
         images,
       },
       self,
     );
+
+    this.names =
+      config.network.mode === "vpn"
+        ? new AgentNames(
+            "names",
+            {
+              clusters: this.clouds.map(({ cluster }) => cluster),
+              agents: this.workloads.loadBalancers,
+              settings: config.network.vpn,
+            },
+            self,
+          ).records
+        : [];
     this.registerOutputs({});
   }
 }

@@ -20,7 +20,10 @@ export interface AksNetworkArgs {
 
 /** A virtual network with one subnet for nodes. Pods have addresses of an overlay, not of the subnet. */
 export class AksNetwork extends pulumi.ComponentResource {
+  readonly virtualNetworkId: pulumi.Output<string>;
+  readonly virtualNetworkName: pulumi.Output<string>;
   readonly subnetId: pulumi.Output<string>;
+  readonly securityGroupName: pulumi.Output<string>;
   /** Resource ID of the identity with which the control plane manages the network. */
   readonly identityId: pulumi.Output<string>;
   /** The identity's right to the subnet, without which the cluster is refused. */
@@ -41,14 +44,42 @@ export class AksNetwork extends pulumi.ComponentResource {
       // The subnet below is part of the same object at Azure, where this resource must leave it alone.
       { ...self, ignoreChanges: ["subnets"] },
     );
+    // The subnet's own group, in which the network between the clouds has its rules. Without them it lets all traffic through, as no
+    // group would: what the group's built-in last rule denies are pods, whose addresses are not of the virtual network, and the
+    // public load balancers' clients. AKS guards these with a group of its own (AKS documentation, "Azure CNI Overlay",
+    // network security groups).
+    const group = new network.NetworkSecurityGroup(
+      `${name}-nsg`,
+      common,
+      // Its rules are resources of their own, which this one must leave alone.
+      { ...self, ignoreChanges: ["securityRules"] },
+    );
+    const open = new network.SecurityRule(
+      `${name}-nsg-all`,
+      {
+        resourceGroupName: args.resourceGroupName,
+        networkSecurityGroupName: group.name,
+        // The last there can be: every other rule comes before it.
+        priority: 4096,
+        direction: "Inbound",
+        access: "Allow",
+        protocol: "*",
+        sourceAddressPrefix: "*",
+        sourcePortRange: "*",
+        destinationAddressPrefix: "*",
+        destinationPortRange: "*",
+      },
+      self,
+    );
     const subnet = new network.Subnet(
       `${name}-subnet`,
       {
         resourceGroupName: args.resourceGroupName,
         virtualNetworkName: vnet.name,
         addressPrefix: args.nodeCidr,
+        networkSecurityGroup: { id: group.id },
       },
-      self,
+      { ...self, dependsOn: open },
     );
     const identity = new managedidentity.UserAssignedIdentity(`${name}-identity`, common, self);
     this.grant = new authorization.RoleAssignment(
@@ -62,7 +93,10 @@ export class AksNetwork extends pulumi.ComponentResource {
       },
       self,
     );
+    this.virtualNetworkId = vnet.id;
+    this.virtualNetworkName = vnet.name;
     this.subnetId = subnet.id;
+    this.securityGroupName = group.name;
     this.identityId = identity.id;
     this.registerOutputs();
   }

@@ -8,8 +8,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { subnet } from "../network/cidr";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
 import { AksNetwork } from "./aks-network";
+import { gatewaySubnet } from "./aks-ranges";
 import { type AksAdministrator, AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
 /** Arguments of {@link AksCluster}. */
@@ -50,6 +52,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  readonly sourceCidrs: readonly string[];
   /**
    * Azure's load balancer probes by the port's `appProtocol`, with HTTP or HTTPS if that says so, and the bundle endpoint
    * would never answer such a probe with 200. TCP alone asks no more than an open port (Cloud Provider Azure, "Azure
@@ -58,6 +61,12 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
   readonly loadBalancerAnnotations = {
     "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol": "tcp",
   };
+  /** The same with an address of the nodes' subnet (AKS documentation, "Use an internal load balancer"). */
+  readonly internalLoadBalancerAnnotations = {
+    ...this.loadBalancerAnnotations,
+    "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+  };
+  readonly privateNetwork: PrivateNetworkOf<"azure">;
 
   constructor(name: string, args: AksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:AksCluster", name, {}, opts);
@@ -67,6 +76,8 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
     this.context = args.context;
     this.podCidr = args.network.podCidr;
     this.serviceCidr = args.network.serviceCidr;
+    // Pods of an overlay have addresses that mean nothing outside: packets leave with those of the nodes.
+    this.sourceCidrs = [args.network.nodeCidr];
 
     const self = { parent: this };
     const tags = { ...args.tags };
@@ -159,6 +170,19 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         ignoreChanges: autoscaling ? ["agentPoolProfiles[0].count"] : [],
       },
     );
+
+    this.privateNetwork = {
+      provider: "azure",
+      subscriptionId: caller.subscriptionId,
+      resourceGroupName: group.name,
+      location,
+      virtualNetworkId: network.virtualNetworkId,
+      virtualNetworkName: network.virtualNetworkName,
+      gatewayCidr: gatewaySubnet(args.network),
+      securityGroupName: network.securityGroupName,
+      tags,
+      settled: [cluster],
+    };
 
     // On the cluster rather than the group: whoever made it may be listed too, and Azure takes a role once in a scope.
     const administrators = (args.administrators ?? []).map(

@@ -1,6 +1,7 @@
 // What every layer needs to know of a cluster, whichever cloud it runs in.
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { PrivateNetwork } from "./private-network";
 
 /** What the arguments of every provider's component have in common. */
 export interface ClusterArgs {
@@ -40,10 +41,18 @@ export interface Cluster {
   readonly podCidr: string;
   /** Service address range in CIDR notation. */
   readonly serviceCidr: string;
+  /** Ranges of the addresses that packets of its pods have outside of the cluster, where no gateway changes them. In CIDR notation. */
+  readonly sourceCidrs: readonly string[];
   /** Annotations that make a `LoadBalancer` Service public on this cloud with its layer-4 load balancer. */
   readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
   /** `loadBalancerClass` for such a Service, where the cloud needs one. */
   readonly loadBalancerClass?: string;
+  /** Annotations that make a `LoadBalancer` Service one of the cloud's private network, which peers reach through tunnels. */
+  readonly internalLoadBalancerAnnotations?: Readonly<Record<string, string>>;
+  /** `loadBalancerClass` for such a Service, where the cloud needs one. */
+  readonly internalLoadBalancerClass?: string;
+  /** What gateways and private DNS zones are attached to. Default: nothing, so that the cluster can be in no VPN. */
+  readonly privateNetwork?: PrivateNetwork;
   /** StorageClass for volumes; undefined takes the cluster's default class. */
   readonly storageClassName?: string;
 }

@@ -27,6 +27,8 @@ export class EksNetwork extends pulumi.ComponentResource {
   readonly vpcId: pulumi.Output<string>;
   readonly publicSubnetIds: pulumi.Output<string>[];
   readonly privateSubnetIds: pulumi.Output<string>[];
+  /** All route tables of its subnets. */
+  readonly routeTableIds: readonly pulumi.Output<string>[];
   /** What must be there for a node to reach the internet, and so to join the cluster. */
   readonly routes: pulumi.Resource[];
 
@@ -83,7 +85,7 @@ export class EksNetwork extends pulumi.ComponentResource {
     const nat = new aws.ec2.NatGateway(
       `${name}-nat`,
       { subnetId: publicSubnets[0]!.id, allocationId: address.id, tags: { Name: name } },
-      { ...self, dependsOn: publicRoutes },
+      { ...self, dependsOn: publicRoutes.settled },
     );
     const privateRoutes = this.routeTable(
       `${name}-private`,
@@ -96,7 +98,8 @@ export class EksNetwork extends pulumi.ComponentResource {
     this.vpcId = vpc.id;
     this.publicSubnetIds = publicSubnets.map((s) => s.id);
     this.privateSubnetIds = privateSubnets.map((s) => s.id);
-    this.routes = [...publicRoutes, ...privateRoutes];
+    this.routeTableIds = [publicRoutes.tableId, privateRoutes.tableId];
+    this.routes = [...publicRoutes.settled, ...privateRoutes.settled];
     this.registerOutputs();
   }
 
@@ -133,7 +136,7 @@ export class EksNetwork extends pulumi.ComponentResource {
     subnets: aws.ec2.Subnet[],
     target: { gatewayId: pulumi.Output<string> } | { natGatewayId: pulumi.Output<string> },
     opts: pulumi.CustomResourceOptions,
-  ): pulumi.Resource[] {
+  ): { readonly tableId: pulumi.Output<string>; readonly settled: pulumi.Resource[] } {
     const table = new aws.ec2.RouteTable(name, { vpcId: vpc.id, tags: { Name: name } }, opts);
     const route = new aws.ec2.Route(
       name,
@@ -148,6 +151,6 @@ export class EksNetwork extends pulumi.ComponentResource {
           opts,
         ),
     );
-    return [route, ...associations];
+    return { tableId: table.id, settled: [route, ...associations] };
   }
 }

@@ -10,6 +10,7 @@ import { EksNetwork } from "./eks-network";
 import { EksNodes } from "./eks-nodes";
 import { EksStorage } from "./eks-storage";
 import { execKubeconfig } from "./kubeconfig";
+import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
 /** Arguments of {@link EksCluster}. */
@@ -84,6 +85,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  readonly sourceCidrs: readonly string[];
   /**
    * A Network Load Balancer by the AWS cloud provider that EKS runs in the control plane ("legacy cloud provider" in the
    * Amazon EKS user guide, "Route TCP and UDP traffic with Network Load Balancers"): one Service needs no AWS Load
@@ -96,6 +98,14 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     "service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing",
     "service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled": "true",
   };
+  /** The same within the VPC. The cloud provider reads the first of the two annotations, the controller the second. */
+  readonly internalLoadBalancerAnnotations = {
+    "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
+    "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    "service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled": "true",
+  };
+  readonly privateNetwork: PrivateNetworkOf<"aws">;
 
   constructor(name: string, args: EksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:EksCluster", name, {}, opts);
@@ -106,6 +116,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     // The VPC CNI gives pods addresses of the VPC.
     this.podCidr = args.network.vpcCidr;
     this.serviceCidr = args.network.serviceCidr;
+    this.sourceCidrs = [args.network.vpcCidr];
 
     const provider = new aws.Provider(
       `${name}-aws`,
@@ -151,6 +162,15 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       },
       self,
     );
+
+    this.privateNetwork = {
+      provider: "aws",
+      sdk: provider,
+      region: args.region,
+      vpcId: network.vpcId,
+      routeTableIds: network.routeTableIds,
+      securityGroupId: control.clusterSecurityGroupId,
+    };
 
     const nodes = new EksNodes(
       `${name}-nodes`,

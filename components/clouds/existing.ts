@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs } from "./cluster";
 import { readKubeconfig } from "./kubeconfig-file";
+import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
 /** Arguments of {@link ExistingCluster}. */
@@ -18,7 +19,18 @@ export interface ExistingClusterArgs extends ClusterArgs {
   readonly podCidr: string;
   /** Service address range in CIDR notation. */
   readonly serviceCidr: string;
-  /** How a public `LoadBalancer` Service is asked for here. Default: no annotations and the cluster's default class. */
+  /** The gateway of its network, where it is in a VPN: then both addresses and ASN. Default: none. */
+  readonly vpn?: {
+    /** Public IPv4 addresses, one or two. */
+    readonly gatewayAddresses?: readonly string[];
+    /** ASN of the gateway. */
+    readonly asn?: number;
+    /** Pre-shared key of all its tunnels. A secret. Default: the program makes one for each. */
+    readonly sharedKey?: string;
+    /** Ranges beside `podCidr` from which its packets come, and those of its load balancers, in CIDR notation. */
+    readonly ranges: readonly string[];
+  };
+  /** How a `LoadBalancer` Service that other clouds reach is asked for here. Default: no annotations and the cluster's default class. */
   readonly loadBalancer?: {
     readonly annotations?: Readonly<Record<string, string>>;
     readonly class?: string;
@@ -37,8 +49,13 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  readonly sourceCidrs: readonly string[];
   readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
   readonly loadBalancerClass?: string;
+  /** What other clouds reach is asked for in one way, whether they come by the internet or by tunnels. */
+  readonly internalLoadBalancerAnnotations: Readonly<Record<string, string>>;
+  readonly internalLoadBalancerClass?: string;
+  readonly privateNetwork: PrivateNetworkOf<"existing">;
   readonly storageClassName?: string;
 
   /** Throws a RunError, before it registers anything, if the file cannot be read or lacks the context. */
@@ -51,8 +68,16 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
     this.context = args.context;
     this.podCidr = args.podCidr;
     this.serviceCidr = args.serviceCidr;
+    this.sourceCidrs = [args.podCidr, ...(args.vpn?.ranges ?? [])];
     this.loadBalancerAnnotations = args.loadBalancer?.annotations ?? {};
     this.loadBalancerClass = args.loadBalancer?.class;
+    this.internalLoadBalancerAnnotations = this.loadBalancerAnnotations;
+    this.internalLoadBalancerClass = this.loadBalancerClass;
+    const { gatewayAddresses: addresses, asn, sharedKey } = args.vpn ?? {};
+    this.privateNetwork = {
+      provider: "existing",
+      ...(addresses && asn !== undefined && { gateway: { addresses, asn, sharedKey } }),
+    };
     this.storageClassName = args.storageClass;
     this.kubeconfig = pulumi.secret(kubeconfig);
     this.kubernetes = kubernetesProvider(

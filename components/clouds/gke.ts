@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import { GkeNetwork, SECONDARY_RANGES } from "./gke-network";
 import { execKubeconfig } from "./kubeconfig";
+import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
 /**
@@ -80,12 +81,22 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  readonly sourceCidrs: readonly string[];
   /**
    * A backend service-based external passthrough Network Load Balancer, which keeps layer 4 as it is and replaces the older
    * kind with target pools (Google Kubernetes Engine, "Create a backend service-based external load balancer"). It is
    * read when the Service is made: on a Service that exists already it changes nothing.
    */
   readonly loadBalancerAnnotations = { "cloud.google.com/l4-rbs": "enabled" };
+  /**
+   * An internal passthrough Network Load Balancer in the nodes' range, open to other regions as well: a peer's packets may arrive by a
+   * tunnel of any (Google Kubernetes Engine, "LoadBalancer Service parameters").
+   */
+  readonly internalLoadBalancerAnnotations = {
+    "networking.gke.io/load-balancer-type": "Internal",
+    "networking.gke.io/internal-load-balancer-allow-global-access": "true",
+  };
+  readonly privateNetwork: PrivateNetworkOf<"gcp">;
 
   constructor(name: string, args: GkeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:GkeCluster", name, {}, opts);
@@ -95,6 +106,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     this.context = args.context;
     this.podCidr = args.network.podCidr;
     this.serviceCidr = args.network.serviceCidr;
+    this.sourceCidrs = [args.network.nodeCidr, args.network.podCidr];
 
     const provider = new gcp.Provider(
       `${name}-gcp`,
@@ -107,6 +119,13 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       { ...args.network, region: this.region, provider },
       self,
     );
+
+    this.privateNetwork = {
+      provider: "gcp",
+      sdk: provider,
+      region: this.region,
+      networkId: network.networkId,
+    };
 
     const account = new gcp.serviceaccount.Account(
       `${name}-nodes`,

@@ -7,7 +7,8 @@ import type { SpireSettings } from "./conf";
 import { SpiffeCsiDriver } from "./csi-driver";
 import { SpireNamespaces } from "./namespaces";
 import type { DependentOptions } from "../kubernetes/options";
-import { SpireServer } from "./server";
+import type { FlowContext } from "../network/policies";
+import { SpireServer, type SpireServerArgs } from "./server";
 import type { SpireSizes } from "./sizes";
 
 /** What `Spire` needs. */
@@ -19,6 +20,9 @@ export interface SpireArgs {
   /** Default: `DEFAULT_SIZES`. */
   readonly sizes?: SpireSizes;
   readonly images: Images;
+  /** Who reaches the bundle endpoint. Default: everybody. */
+  readonly exposure?: SpireServerArgs["exposure"];
+  readonly flows: FlowContext;
 }
 
 /**
@@ -32,7 +36,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images } = args;
+    const { cluster, trustDomain, settings, sizes, images, exposure, flows } = args;
     const after = (dependency: pulumi.Resource) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), dependency],
@@ -40,12 +44,12 @@ export class Spire extends pulumi.ComponentResource {
 
     const namespaces = new SpireNamespaces(
       `${name}-namespaces`,
-      { cluster },
+      { cluster, flows },
       { parent: this, dependsOn: [...(opts?.dependsOn ?? [])] },
     );
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images },
+      { cluster, trustDomain, settings, sizes, images, exposure },
       after(namespaces),
     );
     this.agent = new SpireAgent(

@@ -8,6 +8,7 @@ import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
@@ -20,6 +21,8 @@ export interface SpireServerArgs {
   readonly settings: SpireSettings;
   readonly images: Images;
   readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
+  /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
+  readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
 }
 
 /** Where a SPIRE server's command line is found: all that `exec` through the Kubernetes API needs. */
@@ -110,27 +113,24 @@ export class SpireServer extends pulumi.ComponentResource {
       { ...self, dependsOn: [...self.dependsOn, ...access, config] },
     );
 
+    const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });
     const federation = new k8s.core.v1.Service(
       `${name}-federation`,
       {
         metadata: {
           ...metadata,
           name: SPIRE_SERVER.federationService,
-          annotations: { ...cluster.loadBalancerAnnotations },
+          annotations: { ...annotations },
         },
         spec: {
-          type: "LoadBalancer",
-          loadBalancerClass: cluster.loadBalancerClass,
-          // `Local` would keep the caller's address, which nothing here decides on, at the price of an endpoint that
-          // is gone after each rescheduling of the pod until the load balancer's health checks find its new node.
-          externalTrafficPolicy: "Cluster",
+          ...spec,
           selector: selector(SPIRE_SERVER.name),
           ports: [
             { name: "bundle-endpoint", port: SPIRE_PORTS.bundleEndpoint, targetPort: "bundle-endpoint" },
           ],
         },
       },
-      self,
+      { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
 
     this.endpointHost = loadBalancerHost(federation, cluster.name);

@@ -1,9 +1,10 @@
 // config.yaml of an agent: a pure function. Names are those that the loader of the AgentWeave SDK reads; `spiffe_id`, `timeout_seconds`,
-// `routing`, `advertise_address`, `limits`, `health`, `default_fields`, `metadata` and `agent_registry` are this project's own.
+// `routing`, `proxy`, `advertise_address`, `limits`, `health`, `default_fields`, `metadata` and `agent_registry` are this project's own.
 import { dump } from "js-yaml";
 import { capabilities } from "../../agent/capabilities";
-import { advertisedAddress, type NetworkMode } from "../network/addresses";
-import { AGENT, AGENT_PORTS, agentName, OPA, SPIRE_AGENT } from "../well-known";
+import { advertisedAddress } from "../network/addresses";
+import type { NetworkSettings } from "../network/mode";
+import { AGENT, AGENT_PORTS, agentName, OPA, SPIRE_AGENT, TAILNET } from "../well-known";
 import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
 /** What all agents of the mesh have in common. */
@@ -24,7 +25,7 @@ export interface AgentConfigArgs {
   readonly self: MeshAgent;
   /** All agents of the mesh in the order of the configuration. */
   readonly agents: readonly MeshAgent[];
-  readonly network: NetworkMode;
+  readonly network: NetworkSettings;
   readonly settings: AgentSettings;
   /** URL of the cluster's OPA. */
   readonly opaEndpoint: string;
@@ -68,6 +69,14 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       retry: { max_attempts: 3, backoff_base_seconds: 0.1, backoff_max_seconds: 2 },
       timeout_seconds: settings.timeoutSeconds,
       routing: settings.routing,
+      ...(network.mode === "tailscale"
+        ? {
+            proxy: {
+              url: `http://127.0.0.1:${TAILNET.proxyPort}`,
+              domains: [network.tailscale.tailnet],
+            },
+          }
+        : {}),
     },
     server: {
       host: "0.0.0.0",

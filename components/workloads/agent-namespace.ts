@@ -1,11 +1,12 @@
-// What the agents of one cluster share: their namespace, their program, and what they may reach.
+// What the agents of one cluster share: their namespace, their program, and what may pass.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { NamespacePolicies } from "../network/namespace-policies";
+import type { FlowContext } from "../network/policies";
 import { labels, namespaceMetadata, NAMESPACES } from "../well-known";
 import type { AgentBundle } from "./agent-bundle";
-import { agentNetworkPolicy } from "./agent-network-policy";
 import { AGENT_PROGRAM } from "./agent-pod";
 
 /** What `AgentNamespace` needs. */
@@ -13,15 +14,14 @@ export interface AgentNamespaceArgs {
   readonly cluster: Cluster;
   /** The reference agent; undefined if an image of the user's own is the agent. */
   readonly bundle?: AgentBundle;
-  /** Where traces are sent. Default: nowhere. */
-  readonly tracingEndpoint?: string;
+  readonly flows: FlowContext;
 }
 
-/** Namespace of the agents (Pod Security Standard `restricted`) with the reference agent's program and a NetworkPolicy. */
+/** Namespace of the agents (Pod Security Standard `restricted`) with the reference agent's program and NetworkPolicies. */
 export class AgentNamespace extends pulumi.ComponentResource {
   constructor(name: string, args: AgentNamespaceArgs, opts?: DependentOptions) {
     super("agentweave:workloads:AgentNamespace", name, {}, opts);
-    const { cluster, bundle, tracingEndpoint } = args;
+    const { cluster, bundle, flows } = args;
     const self = childOptions(this, cluster, opts);
 
     const namespace = new k8s.core.v1.Namespace(
@@ -30,17 +30,10 @@ export class AgentNamespace extends pulumi.ComponentResource {
       self,
     );
     const within = { ...self, dependsOn: [...self.dependsOn, namespace] };
-    new k8s.networking.v1.NetworkPolicy(
-      `${name}-network-policy`,
-      {
-        metadata: {
-          name: "agentweave",
-          namespace: NAMESPACES.agents,
-          labels: labels("agentweave", "network-policy"),
-        },
-        spec: agentNetworkPolicy(tracingEndpoint),
-      },
-      within,
+    new NamespacePolicies(
+      `${name}-network`,
+      { cluster, namespace: NAMESPACES.agents, flows },
+      { parent: this, dependsOn: within.dependsOn },
     );
     if (bundle !== undefined) {
       const { configMap, key } = AGENT_PROGRAM;

@@ -49,7 +49,7 @@ export interface AgentPodArgs {
 /** Labels of everything that belongs to the agents of one role. */
 export function agentLabels(cloud: string, role: string): Record<string, string> {
   return {
-    ...labels(agentObjectName(role), "agent"),
+    ...labels(agentObjectName(role), AGENT.component),
     "app.kubernetes.io/instance": agentName(cloud, role),
     "agentweave.io/cloud": cloud,
     "agentweave.io/role": role,
@@ -72,7 +72,8 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
     // A cluster may have one node or zone only.
     whenUnsatisfiable: "ScheduleAnyway",
     labelSelector: { matchLabels: selector(name) },
-    matchLabelKeys: ["pod-template-hash"],
+    // Of a Deployment's pods, and of a StatefulSet's: those of a new version are spread among themselves.
+    matchLabelKeys: ["pod-template-hash", "controller-revision-hash"],
   });
   return {
     metadata: {

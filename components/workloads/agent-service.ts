@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { AGENT_PORTS, agentObjectName, NAMESPACES, selector } from "../well-known";
 import { agentLabels } from "./agent-pod";
 
@@ -11,16 +12,19 @@ import { agentLabels } from "./agent-pod";
 export interface AgentServiceArgs {
   readonly cluster: Cluster;
   readonly role: string;
+  readonly exposure: Exposure;
 }
 
-/** Service of the agents of one role, of type LoadBalancer. Only mutual TLS is published. */
+/** Service of the agents of one role. Only mutual TLS is published. */
 export class AgentService extends pulumi.ComponentResource {
-  /** Host name or IP address of the load balancer. Unknown at the first preview. */
-  readonly host: pulumi.Output<string>;
+  /** Host name or IP address of the load balancer, unknown at the first preview; undefined where there is none. */
+  readonly host?: pulumi.Output<string>;
 
-  constructor(name: string, { cluster, role }: AgentServiceArgs, opts?: DependentOptions) {
+  constructor(name: string, args: AgentServiceArgs, opts?: DependentOptions) {
     super("agentweave:workloads:AgentService", name, {}, opts);
+    const { cluster, role, exposure } = args;
     const self = childOptions(this, cluster, opts);
+    const { annotations, spec } = exposedService(cluster, exposure);
     const service = new k8s.core.v1.Service(
       name,
       {
@@ -29,24 +33,23 @@ export class AgentService extends pulumi.ComponentResource {
           namespace: NAMESPACES.agents,
           labels: agentLabels(cluster.name, role),
           annotations: {
-            ...cluster.loadBalancerAnnotations,
-            // Pulumi would wait for a pod behind the Service too, and no pod can be configured before there is an address.
-            "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}",
+            ...annotations,
+            // Pulumi would wait for a pod behind the Service, and no pod can be configured before all Services are there.
+            ...(exposure.kind === "cluster"
+              ? { "pulumi.com/skipAwait": "true" }
+              : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" }),
           },
         },
         spec: {
-          type: "LoadBalancer",
-          loadBalancerClass: cluster.loadBalancerClass,
-          // The caller is known by its identity, whatever its address; `Local` would lose connections when pods move.
-          externalTrafficPolicy: "Cluster",
+          ...spec,
           publishNotReadyAddresses: false,
           selector: selector(agentObjectName(role)),
           ports: [{ name: "mtls", port: AGENT_PORTS.mtls, targetPort: "mtls" }],
         },
       },
-      self,
+      { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
-    this.host = loadBalancerHost(service, cluster.name);
+    this.host = exposure.kind === "cluster" ? undefined : loadBalancerHost(service, cluster.name);
     this.registerOutputs({ host: this.host });
   }
 }

@@ -16,6 +16,9 @@ export interface Autoscaling {
   readonly cpuPercent: number;
 }
 
+/** Kinds of workload that agents can be. */
+export type AgentWorkloadKind = "Deployment" | "StatefulSet";
+
 /** What is alike for all agents' pods. */
 export interface AgentPods {
   /** Number of pods of each role, where `autoscaling` does not decide it. */
@@ -37,15 +40,25 @@ export interface AgentArgs {
   readonly pods: AgentPods;
   /** The stock Node image, in which the bundle runs. */
   readonly nodeImage: string;
+  /**
+   * `Deployment`: none leaves before its successor is ready. `StatefulSet`: pods that keep their names, each of which leaves before it
+   * comes again. Default: Deployment.
+   */
+  readonly kind?: AgentWorkloadKind;
+  /** What the network adds to the pods. Default: nothing. */
+  readonly withNetwork?: (
+    template: k8s.types.input.core.v1.PodTemplateSpec,
+  ) => k8s.types.input.core.v1.PodTemplateSpec;
   /** Digest of the bundle; undefined with an image of the user's own. */
   readonly bundleDigest?: string;
 }
 
-/** A Deployment of agents. It depends on everything they need to become ready: pods have an identity, or do not start. */
+/** The agents of one role in one cloud. They depend on everything they need to become ready: pods have an identity, or do not start. */
 export class Agent extends pulumi.ComponentResource {
   constructor(name: string, args: AgentArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Agent", name, {}, opts);
-    const { cluster, role, pods, nodeImage, bundleDigest } = args;
+    const { cluster, role, pods, nodeImage, bundleDigest, kind = "Deployment" } = args;
+    const { withNetwork = (template) => template } = args;
     const { autoscaling } = pods;
     const self = childOptions(this, cluster, opts);
     const object = agentObjectName(role);
@@ -67,30 +80,38 @@ export class Agent extends pulumi.ComponentResource {
       { metadata, data: { [AGENT.configFile]: text } },
       self,
     );
-    const deployment = new k8s.apps.v1.Deployment(
-      name,
-      {
-        metadata,
-        spec: {
-          // Left to the autoscaler where there is one, whose number an update must not reset.
-          replicas: autoscaling === undefined ? pods.replicas : undefined,
-          // None leaves before its successor is ready.
-          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-          selector: { matchLabels: selector(object) },
-          template: text.apply((config) =>
-            agentPod({
-              cloud: cluster.name,
-              role,
-              image: pods.image ?? nodeImage,
-              ownImage: pods.image !== undefined,
-              size: pods.resources,
-              checksum: checksum([config, bundleDigest ?? ""]),
-            }),
-          ),
-        },
-      },
-      { ...self, dependsOn: [...self.dependsOn, account, config] },
-    );
+    const spec = {
+      // Left to the autoscaler where there is one, whose number an update must not reset.
+      replicas: autoscaling === undefined ? pods.replicas : undefined,
+      selector: { matchLabels: selector(object) },
+      template: text.apply((config) =>
+        withNetwork(
+          agentPod({
+            cloud: cluster.name,
+            role,
+            image: pods.image ?? nodeImage,
+            ownImage: pods.image !== undefined,
+            size: pods.resources,
+            checksum: checksum([config, bundleDigest ?? ""]),
+          }),
+        ),
+      ),
+    };
+    const ready = { ...self, dependsOn: [...self.dependsOn, account, config] };
+    const workload =
+      kind === "StatefulSet"
+        ? new k8s.apps.v1.StatefulSet(name, { metadata, spec: { ...spec, serviceName: object } }, ready)
+        : new k8s.apps.v1.Deployment(
+            name,
+            {
+              metadata,
+              spec: {
+                ...spec,
+                strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+              },
+            },
+            ready,
+          );
 
     // With one pod, a budget either allows every eviction, and says nothing, or blocks every node drain.
     if ((autoscaling?.minReplicas ?? pods.replicas) > 1) {
@@ -108,13 +129,13 @@ export class Agent extends pulumi.ComponentResource {
         {
           metadata,
           spec: {
-            scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: object },
+            scaleTargetRef: { apiVersion: "apps/v1", kind, name: object },
             minReplicas,
             maxReplicas,
             metrics: [{ type: "Resource", resource: { name: "cpu", target } }],
           },
         },
-        { ...self, dependsOn: [...self.dependsOn, deployment] },
+        { ...self, dependsOn: [...self.dependsOn, workload] },
       );
     }
     this.registerOutputs({});

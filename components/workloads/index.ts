@@ -2,17 +2,23 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
-import { advertisedAddress, type NetworkMode } from "../network/addresses";
+import { advertisedAddress } from "../network/addresses";
+import type { TailnetMembership } from "../network";
+import type { Exposure } from "../network/exposure";
+import type { NetworkSettings } from "../network/mode";
+import type { FlowContext } from "../network/policies";
+import { TailnetAccess } from "../network/tailscale/access";
+import { withSidecar } from "../network/tailscale/sidecar";
 import { RegistrationEntry, type FederationRelationship, type ServerTarget } from "../trust/resources";
-import { agentObjectName, NAMESPACES, nodeAliasSpiffeId } from "../well-known";
-import { Agent, type AgentPods } from "./agent";
+import { agentObjectName, NAMESPACES, nodeAliasSpiffeId, usualRole } from "../well-known";
+import { Agent, type AgentPods, type AgentWorkloadKind } from "./agent";
 import { agentBundle } from "./agent-bundle";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
 import { Opa } from "./opa";
 import type { PolicyTopology } from "./policy-data";
-import { spiffeIdOf } from "./registry";
+import { type MeshAgent, spiffeIdOf } from "./registry";
 
 /** A cloud as far as workloads build on it. */
 export interface WorkloadCloud {
@@ -27,6 +33,12 @@ export interface WorkloadCloud {
   readonly nodeAlias: pulumi.Resource;
   /** What brings identities to pods. It leaves after them. */
   readonly csiDriver: pulumi.Resource;
+  /** Who reaches the Services of its agents. */
+  readonly exposure: Exposure;
+  /** What its flows depend on. */
+  readonly flows: FlowContext;
+  /** How its agents join the tailnet; in mode `tailscale` only. */
+  readonly tailnet?: TailnetMembership;
 }
 
 /** What `Workloads` needs. */
@@ -34,7 +46,7 @@ export interface WorkloadsArgs {
   /** In the order in which agents turn to other clouds. */
   readonly clouds: readonly WorkloadCloud[];
   readonly agents: AgentPods & AgentSettings;
-  readonly network: NetworkMode;
+  readonly network: NetworkSettings;
   readonly policy: Pick<PolicyTopology, "calls" | "relays">;
   readonly images: Images;
 }
@@ -44,16 +56,27 @@ export interface PlacedAgent {
   readonly cloud: string;
   readonly role: string;
   readonly spiffeId: string;
-  /** `https://host:port` as other clouds reach it. Unknown at the first preview. */
+  /** `https://host:port` as other clouds reach it. Unknown at the first preview in mode `direct`. */
   readonly address: pulumi.Output<string>;
   readonly namespace: string;
   readonly service: string;
+  readonly workload: { readonly kind: AgentWorkloadKind; readonly name: string };
+}
+
+/** The load balancer of the agents of one role in one cloud. */
+export interface AgentLoadBalancer {
+  readonly cloud: string;
+  readonly role: string;
+  /** Host name or IP address. Unknown at the first preview. */
+  readonly host: pulumi.Output<string>;
 }
 
 /** All agents of the mesh. On destroy they leave before their identities, and those before what issues them. */
 export class Workloads extends pulumi.ComponentResource {
   /** By cloud, then by role, in the order of the configuration. */
   readonly agents: readonly PlacedAgent[];
+  /** Those of the agents that have one. */
+  readonly loadBalancers: readonly AgentLoadBalancer[];
 
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
@@ -64,41 +87,73 @@ export class Workloads extends pulumi.ComponentResource {
       return { cloud, region, trustDomain, roles };
     });
 
+    const { autoscaling } = settings;
+    const replicas = autoscaling?.minReplicas ?? settings.replicas;
+    // On a tailnet a pod is a device, which must keep its name and its keys.
+    const kind: AgentWorkloadKind = network.mode === "tailscale" ? "StatefulSet" : "Deployment";
+
     // Every Service first: an agent is configured with the addresses of all.
     const places = clouds.flatMap((cloud) => {
-      const { cluster } = cloud;
+      const { cluster, exposure, flows } = cloud;
       const opa = new Opa(
         `${cluster.name}-opa`,
-        { cluster, topology: { members, ...policy }, images },
+        { cluster, topology: { members, ...policy }, images, flows },
         self(),
       );
       const namespace = new AgentNamespace(
         `${cluster.name}-agentweave`,
-        { cluster, bundle, tracingEndpoint: settings.tracing?.endpoint },
+        { cluster, bundle, flows: { ...flows, tracingEndpoint: settings.tracing?.endpoint } },
         self(),
       );
+      const access =
+        network.mode === "tailscale" && cloud.tailnet !== undefined
+          ? [
+              new TailnetAccess(
+                `${cluster.name}-agentweave-tailnet`,
+                {
+                  cluster,
+                  roles: cloud.roles.map((role) => ({
+                    role,
+                    maxReplicas: autoscaling?.maxReplicas ?? settings.replicas,
+                  })),
+                  authKey: cloud.tailnet.authKey,
+                  global: network.tailscale.global,
+                },
+                self(namespace, ...cloud.tailnet.settled),
+              ),
+            ]
+          : [];
       return cloud.roles.map((role) => {
         const id = `${cluster.name}-agentweave-${role}`;
-        const service = new AgentService(`${id}-service`, { cluster, role }, self(namespace));
-        return { ...cloud, role, id, opa, namespace, service };
+        const service = new AgentService(`${id}-service`, { cluster, role, exposure }, self(namespace));
+        return { ...cloud, role, id, opa, namespace, service, access };
       });
     });
+    this.loadBalancers = places.flatMap(({ cluster, role, service: { host } }) =>
+      host === undefined ? [] : [{ cloud: cluster.name, role, host }],
+    );
     const known = pulumi.all(
-      places.map(({ cluster: { name: cloud, region }, trustDomain, role, service }) =>
-        service.host.apply((host) => ({ cloud, region, trustDomain, role, host })),
-      ),
+      places.map(({ cluster: { name: cloud, region }, trustDomain, role, service }) => {
+        const agent = { cloud, region, trustDomain, role, replicas };
+        // Names are known before any load balancer is.
+        return network.mode === "direct" && service.host !== undefined
+          ? service.host.apply((host): MeshAgent => ({ ...agent, host }))
+          : pulumi.output<MeshAgent>(agent);
+      }),
     );
 
     this.agents = places.map((place, index) => {
-      const { cluster, trustDomain, role, id, opa, namespace, service } = place;
-      const spiffeId = spiffeIdOf({ cloud: cluster.name, region: cluster.region, trustDomain, role });
+      const { cluster, trustDomain, role, id, opa, namespace, service, access } = place;
+      const { name: cloud, region } = cluster;
+      const spiffeId = spiffeIdOf({ cloud, region, trustDomain, role });
+      const object = agentObjectName(role);
       const entry = new RegistrationEntry(
         `${id}-entry`,
         {
           target: place.target,
           spiffeId,
           parentId: nodeAliasSpiffeId(trustDomain, cluster.clusterName),
-          selectors: [`k8s:ns:${NAMESPACES.agents}`, `k8s:sa:${agentObjectName(role)}`],
+          selectors: [`k8s:ns:${NAMESPACES.agents}`, `k8s:sa:${object}`],
           federatesWith: [...place.federatesWith],
         },
         self(place.nodeAlias),
@@ -121,18 +176,29 @@ export class Workloads extends pulumi.ComponentResource {
           pods: settings,
           nodeImage: images.agent,
           bundleDigest: bundle?.digest,
+          kind,
+          withNetwork:
+            network.mode === "tailscale"
+              ? (template) =>
+                  withSidecar(template, {
+                    cloud,
+                    role,
+                    settings: network.tailscale,
+                    image: images.tailscale,
+                    servesGlobal: network.tailscale.global && role === usualRole(place.roles),
+                  })
+              : undefined,
         },
-        self(opa, namespace, service, entry, place.csiDriver),
+        self(opa, namespace, service, entry, place.csiDriver, ...access),
       );
       return {
-        cloud: cluster.name,
+        cloud,
         role,
         spiffeId,
-        address: service.host.apply((host) =>
-          advertisedAddress(network, { cloud: cluster.name, role, host }),
-        ),
+        address: known.apply((agents) => advertisedAddress(network, agents[index]!)),
         namespace: NAMESPACES.agents,
-        service: agentObjectName(role),
+        service: object,
+        workload: { kind, name: object },
       };
     });
     this.registerOutputs({});

@@ -6,9 +6,10 @@ import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import type { ContainerSize } from "../kubernetes/container";
+import { NamespacePolicies } from "../network/namespace-policies";
+import type { FlowContext } from "../network/policies";
 import { labels, namespaceMetadata, NAMESPACES, OPA, selector } from "../well-known";
 import { opaFiles } from "./opa-files";
-import { restrictOpaNetwork } from "./opa-network";
 import { OPA_CONFIG_MAP, opaPod } from "./opa-pod";
 import type { PolicyTopology } from "./policy-data";
 
@@ -18,6 +19,7 @@ export interface OpaArgs {
   /** The whole mesh, as every OPA of it knows it. */
   readonly topology: PolicyTopology;
   readonly images: Pick<Images, "opa">;
+  readonly flows: FlowContext;
   /** Number of pods. Default 2: while none answers, agents refuse every call. */
   readonly replicas?: number;
   /** Resources of each pod. Default 50m of CPU and 128Mi of memory. */
@@ -31,7 +33,7 @@ export class Opa extends pulumi.ComponentResource {
 
   constructor(name: string, args: OpaArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Opa", name, {}, opts);
-    const { cluster, topology, images, replicas = 2, size } = args;
+    const { cluster, topology, images, flows, replicas = 2, size } = args;
     const own = childOptions(this, cluster, opts);
     const metadata = { name: OPA.name, namespace: NAMESPACES.opa, labels: labels(OPA.name, "policy") };
 
@@ -42,6 +44,11 @@ export class Opa extends pulumi.ComponentResource {
     );
     const self = { ...own, dependsOn: [...own.dependsOn, namespace] };
 
+    const policies = new NamespacePolicies(
+      `${name}-network`,
+      { cluster, namespace: NAMESPACES.opa, flows },
+      { parent: this, dependsOn: self.dependsOn },
+    );
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,
       { metadata, automountServiceAccountToken: false },
@@ -65,7 +72,7 @@ export class Opa extends pulumi.ComponentResource {
           template: opaPod({ image: images.opa, size, checksum: checksum(files) }),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, account, configMap, ...restrictOpaNetwork(name, self)] },
+      { ...self, dependsOn: [...self.dependsOn, account, configMap, policies] },
     );
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-disruption-budget`,

@@ -1,5 +1,6 @@
 // The registry of an agent: whom it can call by name, and where. A pure function.
-import { addressFrom, type AgentPlace, type NetworkMode } from "../network/addresses";
+import { addressesFrom, type AgentPlace } from "../network/addresses";
+import type { NetworkSettings } from "../network/mode";
 import { agentSpiffeId, registryName } from "../well-known";
 
 /** The agents of one role in one cloud, as the others know them. */
@@ -16,13 +17,18 @@ export interface RegistryEndpoint {
   readonly cloud: string;
 }
 
-/** Entries by name: `<cloud>_<role>` has one endpoint, `<role>` one in each cloud with that role. */
+/** Entries by name: `<cloud>_<role>` has the endpoints of one role in one cloud, `<role>` those of all clouds with that role. */
 export type Registry = Readonly<
   Record<string, RegistryEndpoint | { readonly endpoints: readonly RegistryEndpoint[] }>
 >;
 
 /** The agent's SPIFFE id. */
-export function spiffeIdOf({ trustDomain, cloud, region, role }: Omit<MeshAgent, "host">): string {
+export function spiffeIdOf({
+  trustDomain,
+  cloud,
+  region,
+  role,
+}: Pick<MeshAgent, "trustDomain" | "cloud" | "region" | "role">): string {
   return agentSpiffeId(trustDomain, cloud, region, role);
 }
 
@@ -30,23 +36,34 @@ export function spiffeIdOf({ trustDomain, cloud, region, role }: Omit<MeshAgent,
  * What `self` can call: all of `agents`, itself excepted. The endpoints of a role are those of its own cloud first, then in
  * the order of `agents`: what is nearest when all is well, and where to turn when a cloud is lost.
  */
-export function registryOf(self: MeshAgent, agents: readonly MeshAgent[], mode: NetworkMode): Registry {
+export function registryOf(
+  self: MeshAgent,
+  agents: readonly MeshAgent[],
+  network: NetworkSettings,
+): Registry {
   const others = agents.filter(({ cloud, role }) => cloud !== self.cloud || role !== self.role);
   const nearestFirst = [
     ...others.filter(({ cloud }) => cloud === self.cloud),
     ...others.filter(({ cloud }) => cloud !== self.cloud),
   ];
-  const endpoint = (agent: MeshAgent): RegistryEndpoint => ({
-    spiffe_id: spiffeIdOf(agent),
-    address: addressFrom(self.cloud, mode, agent),
-    cloud: agent.cloud,
-  });
+  const endpointsOf = (agent: MeshAgent): RegistryEndpoint[] =>
+    addressesFrom(self.cloud, network, agent).map((address) => ({
+      spiffe_id: spiffeIdOf(agent),
+      address,
+      cloud: agent.cloud,
+    }));
   const roles = [...new Set(others.map(({ role }) => role))];
   return Object.fromEntries([
-    ...others.map((agent) => [registryName(agent.cloud, agent.role), endpoint(agent)] as const),
+    ...others.map((agent) => [registryName(agent.cloud, agent.role), entryOf(endpointsOf(agent))] as const),
     ...roles.map((role) => {
-      const endpoints = nearestFirst.filter((agent) => agent.role === role).map(endpoint);
+      const endpoints = nearestFirst.filter((agent) => agent.role === role).flatMap(endpointsOf);
       return [role, { endpoints }] as const;
     }),
   ]);
+}
+
+/** An endpoint that is the only one stands for itself. */
+function entryOf(endpoints: readonly RegistryEndpoint[]): Registry[string] {
+  const [only, ...others] = endpoints;
+  return only !== undefined && others.length === 0 ? only : { endpoints };
 }

@@ -9,7 +9,7 @@ const RESERVED: readonly { readonly cidr: string; readonly use: string }[] = [
   { cidr: "100.64.0.0/10", use: "the addresses of a tailnet" },
   { cidr: "0.0.0.0/8", use: "this network" },
   { cidr: "127.0.0.0/8", use: "loopback" },
-  { cidr: "169.254.0.0/16", use: "link-local addresses" },
+  { cidr: "169.254.0.0/16", use: "link-local addresses, those inside of tunnels among them" },
   { cidr: "224.0.0.0/3", use: "multicast and reserved addresses" },
 ];
 

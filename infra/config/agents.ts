@@ -1,4 +1,4 @@
-// The agents and how they reach each other, in the configuration.
+// The agents, in the configuration.
 import { z } from "zod";
 import { AGENT_SIZE } from "../../components/workloads/agent-pod";
 import type { Draft } from "./clouds/spec";
@@ -73,17 +73,6 @@ export const agents = z
   })
   .prefault({})
   .meta({ description: "The agents." });
-
-/** How agents of different clouds reach each other. An enumeration, because a mesh may come to have a network of its own. */
-export const network = z
-  .strictObject({
-    mode: z.enum(["direct"]).default("direct").meta({
-      description:
-        "How agents of different clouds reach each other. direct: through a public load balancer for each role, where only mutual TLS is served. Default: direct.",
-    }),
-  })
-  .prefault({})
-  .meta({ description: "The network between the clouds." });
 
 /** Mistakes in how the numbers of pods go together. */
 export function agentsProblems({ autoscaling }: Draft<z.output<typeof agents>>): Problem[] {

@@ -7,9 +7,11 @@ import { isUnusable, type Draft } from "./clouds/spec";
 import type { ConfigDraft } from "./draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
+import { networkSettingsProblems } from "./network";
 import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
 import { contextOf, specOf, trustDomainOf } from "./settle";
+import { vpnProblems } from "./vpn";
 
 /** A cloud's entry as far as it can be used. Its provider is known. */
 export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
@@ -22,7 +24,7 @@ export function check(
   draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
-  const { trust, clouds: entries, agents, policy, tags } = draft;
+  const { trust, clouds: entries, agents, network, policy, tags } = draft;
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
@@ -38,6 +40,8 @@ export function check(
     ),
     ...agentNameProblems(roles),
     ...networkProblems(clouds),
+    ...networkSettingsProblems(network ?? {}),
+    ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}),
     ...policyProblems(policy ?? {}, roles),
     ...tagProblems(clouds, tags ?? {}),

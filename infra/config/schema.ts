@@ -1,10 +1,11 @@
 // The stack configuration's shape: the keys of namespace `agentweave-mesh` and what each may hold.
 import { z } from "zod";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
-import { agents, network } from "./agents";
+import { agents } from "./agents";
 import { cloudSchema } from "./clouds";
 import { cloudName, duration, quantity, trustDomain } from "./fields";
 import { images } from "./images";
+import { network } from "./network";
 import { policy } from "./policy";
 import { resources } from "./resources";
 

@@ -1,11 +1,17 @@
-// Writes what is made from the configuration's schema: `npm run schema`.
+// Writes what is made from the configuration's schema and from the table of flows: `npm run schema`.
 import { readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { withFlows } from "../../components/network/flows-reference";
 import { stackFileSchemaText } from "./json-schema";
 import { withReference } from "./reference";
 
 const root = path.resolve(__dirname, "../..");
 writeFileSync(path.join(root, "schema/pulumi-stack.schema.json"), stackFileSchemaText());
 
-const document = path.join(root, "docs/configuration.md");
-writeFileSync(document, withReference(readFileSync(document, "utf8")));
+for (const [file, renew] of [
+  ["docs/configuration.md", withReference],
+  ["docs/network.md", withFlows],
+] as const) {
+  const document = path.join(root, file);
+  writeFileSync(document, renew(readFileSync(document, "utf8")));
+}

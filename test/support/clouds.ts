@@ -10,8 +10,13 @@ export const AWS = {
         endpoint: "https://ABC.eks.example",
         certificateAuthority: { data: "Q0E=" },
       },
+      clusterSecurityGroupId: "sg-of-the-cluster",
       oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
       oidcIssuer: "oidc.eks.example/id/ABC",
+    },
+    "aws:ec2/vpnConnection:VpnConnection": {
+      tunnel1Address: "198.51.100.1",
+      tunnel2Address: "198.51.100.2",
     },
     "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
     "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
@@ -34,6 +39,12 @@ export const GCP = {
       endpoint: "203.0.113.7",
       masterAuth: { clusterCaCertificate: "Q0E=" },
     },
+    "gcp:compute/haVpnGateway:HaVpnGateway": {
+      vpnInterfaces: [
+        { id: 0, ipAddress: "203.0.113.1" },
+        { id: 1, ipAddress: "203.0.113.2" },
+      ],
+    },
     "gcp:serviceaccount/account:Account": { email: GCP_ACCOUNT, member: `serviceAccount:${GCP_ACCOUNT}` },
   },
 } satisfies Fakes;
@@ -55,6 +66,8 @@ export const AZURE = {
     "azure-native:resources:ResourceGroup": { name: "agentweave-rg" },
     "azure-native:containerservice:ManagedCluster": { name: "agentweave-azure" },
     "azure-native:network:VirtualNetwork": { name: "the-vnet" },
+    "azure-native:network:NetworkSecurityGroup": { name: "the-group" },
+    "azure-native:network:PublicIPAddress": { ipAddress: "192.0.2.1" },
     "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
   },
   calls: {

@@ -40,8 +40,13 @@ const onPremises = {
   serviceCidr: "10.2.0.0/16",
 };
 
+/** The least that the default network needs. */
+const tailnet = { tailscale: { tailnet: "tail1a2b3c.ts.net" } };
+
+/** Parses a configuration, with the default network where it says nothing of one. */
 function parse(raw: unknown): MeshConfig {
-  return parseConfig(raw, { stack: "test", projectDir: dir });
+  const whole = typeof raw === "object" && raw !== null && !Array.isArray(raw);
+  return parseConfig(whole ? { network: tailnet, ...raw } : raw, { stack: "test", projectDir: dir });
 }
 
 /** The problems of a configuration as `path: message`. */
@@ -57,7 +62,7 @@ function problemsOf(run: () => unknown): string[] {
   return [];
 }
 
-test("the tutorial's clouds need nothing but their providers and a project", () => {
+test("the tutorial's clouds need nothing but their providers, a project and the tailnet's domain", () => {
   const { clouds, trust } = parse({ clouds: tutorial });
   expect(trust).toMatchObject({ mode: "federated", caTtl: "168h", svidTtl: "1h", refreshHint: "5m" });
   expect(clouds).toMatchObject([
@@ -118,6 +123,152 @@ test("a configuration with five mistakes lists exactly these five", () => {
   ]);
 });
 
+describe("a network of tunnels", () => {
+  const gateway = { gatewayAddresses: ["198.51.100.7", "198.51.100.8"], asn: 64600 };
+  const vpn = (clouds: object, settings: object = {}) =>
+    parse({ clouds, network: { mode: "vpn", vpn: settings } });
+  const problems = (clouds: object, settings?: object) => problemsOf(() => vpn(clouds, settings));
+
+  test("needs nothing for the tutorial's clouds", () => {
+    expect(vpn(tutorial).network).toEqual({
+      mode: "vpn",
+      vpn: { domain: "mesh.internal", firstAsn: 64800 },
+    });
+  });
+
+  test("is joined by an existing cluster that tells its gateway's addresses and ASN", () => {
+    const { clouds } = vpn({ ...tutorial, on: { ...onPremises, vpn: gateway } });
+    expect(clouds.at(-1)).toMatchObject({ vpn: { ...gateway, ranges: [] } });
+    expect(problems({ ...tutorial, on: onPremises })).toEqual([
+      "clouds.on.vpn.gatewayAddresses: is missing, which mode vpn needs; write the addresses of the cluster's VPN gateway such as [198.51.100.7, 198.51.100.8], or choose another network.mode",
+      "clouds.on.vpn.asn: is missing, which mode vpn needs; write the ASN of the cluster's VPN gateway such as 64600, or choose another network.mode",
+    ]);
+  });
+
+  test("is told all that stands in its way at once, and shows no key", () => {
+    const found = problems({
+      aws: tutorial.aws,
+      "aws-2": {
+        provider: "aws",
+        network: { vpcCidr: "10.50.0.0/16", serviceCidr: "10.51.0.0/16" },
+      },
+      azure: { provider: "azure", network: { vnetCidr: "10.30.0.0/20" } },
+      on: {
+        ...onPremises,
+        vpn: { gatewayAddresses: ["198.51.100.7"], asn: 64800, sharedKey: "0-hidden" },
+      },
+    });
+    expect(found).toEqual([
+      expect.stringMatching(/^clouds\.on\.vpn\.sharedKey: cannot be used; write 8 to 64 letters/),
+      expect.stringMatching(/^clouds\.azure\.network\.nodeCidr: 10\.30\.0\.0\/20 leaves no \/27 of vnetCidr/),
+      expect.stringMatching(/^clouds\.on\.vpn\.asn: is 64800, which is cloud aws's already/),
+      expect.stringMatching(/^clouds\.aws-2\.provider: is a second cloud of provider aws beside aws/),
+      expect.stringMatching(/^clouds\.on\.vpn\.gatewayAddresses: has 1 address, .* of azure needs 2/),
+    ]);
+    expect(found.join()).not.toContain("hidden");
+  });
+
+  test("has no gateway at an address that no other cloud reaches, or that another cloud has", () => {
+    expect(problems({ on: { ...onPremises, vpn: { ...gateway, gatewayAddresses: ["10.0.0.1"] } } })).toEqual([
+      'clouds.on.vpn.gatewayAddresses[0]: is "10.0.0.1"; write a public IPv4 address such as 198.51.100.7',
+    ]);
+    const other = { ...onPremises, context: "other", podCidr: "10.3.0.0/16", serviceCidr: "10.4.0.0/16" };
+    expect(
+      problems({
+        on: { ...onPremises, vpn: gateway },
+        other: { ...other, vpn: { gatewayAddresses: ["198.51.100.8"], asn: 64601 } },
+      }),
+    ).toContainEqual(
+      expect.stringMatching(/^clouds\.other\.vpn\.gatewayAddresses\[0\]: .* of cloud on's gateway already/),
+    );
+  });
+
+  test("gives no ASN but a private one", () => {
+    expect(problems(tutorial, { firstAsn: 65535 })).toEqual([
+      "network.vpn.firstAsn: is 65535; write at most 65534",
+    ]);
+    expect(problems(tutorial, { firstAsn: 65534 })).toEqual([
+      expect.stringMatching(/^clouds\.gcp\.provider: has no private ASN left/),
+      expect.stringMatching(/^clouds\.azure\.provider: has no private ASN left/),
+    ]);
+  });
+
+  test("asks for none of it where the clouds are connected otherwise", () => {
+    expect(problemsOf(() => parse({ clouds: { ...tutorial, on: onPremises } }))).toEqual([]);
+  });
+
+  test("counts the ranges of an existing cluster's gateway among those that must not overlap", () => {
+    expect(problems({ on: { ...onPremises, vpn: { ...gateway, ranges: ["10.1.0.0/24"] } } })).toEqual([
+      expect.stringMatching(/^clouds\.on\.vpn\.ranges\[0\]: 10\.1\.0\.0\/24 overlaps clouds\.on\.podCidr/),
+    ]);
+  });
+
+  test("has link addresses that no cluster may have", () => {
+    expect(problems({ on: { ...onPremises, podCidr: "169.254.64.0/24", vpn: gateway } })).toEqual([
+      expect.stringMatching(
+        /^clouds\.on\.podCidr: 169\.254\.64\.0\/24 overlaps 169\.254\.0\.0\/16, .* tunnels/,
+      ),
+    ]);
+  });
+});
+
+describe("the network", () => {
+  const problems = (network: object) => problemsOf(() => parse({ clouds: { aws: tutorial.aws }, network }));
+
+  test("is a tailnet, whose domain must be told, unless it is said to be another", () => {
+    expect(problems({})).toEqual([
+      "network.tailscale.tailnet: is missing; write the tailnet's MagicDNS domain such as tail1a2b3c.ts.net, or choose another network.mode",
+    ]);
+    expect(problems({ mode: "direct" })).toEqual([]);
+  });
+
+  test("of one mode asks for nothing of another", () => {
+    const { network } = parse({ clouds: { aws: tutorial.aws }, network: { mode: "direct", ...tailnet } });
+    expect(network).toEqual({ mode: "direct" });
+  });
+
+  test("with a control server of one's own cannot be managed, and needs a key", () => {
+    const own = { ...tailnet.tailscale, loginServer: "https://headscale.example.org" };
+    expect(problems({ tailscale: own })).toEqual([
+      "network.tailscale.manageTailnet: is true, but only Tailscale's own control server can be managed; write false",
+    ]);
+    expect(problems({ tailscale: { ...own, manageTailnet: false } })).toEqual([
+      expect.stringMatching(/^network\.tailscale\.authKey: is missing/),
+    ]);
+    const { network } = parse({
+      clouds: { aws: tutorial.aws },
+      network: { tailscale: { ...own, manageTailnet: false, authKey: "tskey-auth-1" } },
+    });
+    expect(network).toMatchObject({ tailscale: { global: false, authKey: "tskey-auth-1" } });
+  });
+
+  test("that is managed takes no key, and shows none", () => {
+    const found = problems({ tailscale: { ...tailnet.tailscale, authKey: "tskey-auth-hidden" } });
+    expect(found).toEqual([expect.stringMatching(/^network\.tailscale\.authKey: is set/)]);
+    expect(found.join()).not.toContain("hidden");
+  });
+
+  test("is told all that is wrong with it at once", () => {
+    expect(
+      problems({
+        tailscale: {
+          tailnet: "https://example.ts.net",
+          loginServer: "headscale",
+          keys: { expiryDays: 91 },
+          callers: ["everybody"],
+          router: { replicas: 0 },
+        },
+      }),
+    ).toEqual([
+      expect.stringMatching(/^network\.tailscale\.tailnet: is "https:/),
+      expect.stringMatching(/^network\.tailscale\.loginServer: is "headscale"; write a URL/),
+      "network.tailscale.keys.expiryDays: is 91; write at most 90",
+      expect.stringMatching(/^network\.tailscale\.callers\[0\]: is "everybody"; write a group/),
+      "network.tailscale.router.replicas: is 0; write at least 1",
+    ]);
+  });
+});
+
 describe("agents and their policy", () => {
   const tutorialRoles = {
     aws: { ...tutorial.aws, roles: ["agent", "orchestrator"] },
@@ -140,7 +291,18 @@ describe("agents and their policy", () => {
       logLevel: "INFO",
       resources: {},
     });
-    expect(network).toEqual({ mode: "direct" });
+    expect(network).toEqual({
+      mode: "tailscale",
+      tailscale: {
+        tailnet: "tail1a2b3c.ts.net",
+        manageTailnet: true,
+        keys: { kind: "authKey", expiryDays: 90 },
+        policy: "own",
+        callers: [],
+        global: true,
+        router: { replicas: 2, resources: {} },
+      },
+    });
     expect(policy).toEqual({
       calls: [],
       relays: [
@@ -383,7 +545,7 @@ test.each<[string, unknown, RegExp]>([
   [
     "a network that there is not",
     { clouds: tutorial, network: { mode: "drect" } },
-    /^network\.mode: is "drect"; write "direct"$/,
+    /^network\.mode: is "drect"; write one of "tailscale", "vpn", "direct" \(did you mean "direct"\?\)$/,
   ],
   [
     "half an autoscaler of agents",
@@ -483,13 +645,18 @@ describe("a configuration read from Pulumi", () => {
   test("is taken from the program's own namespace", () => {
     pulumi.runtime.setAllConfig({
       "agentweave-mesh:clouds": JSON.stringify({ aws: tutorial.aws }),
+      "agentweave-mesh:network": JSON.stringify(tailnet),
       "aws:region": "eu-west-1",
     });
     expect(loadConfig().clouds.map(({ name }) => name)).toEqual(["aws"]);
   });
 
   test("tells plain text and unknown keys together, and never shows the text", () => {
-    pulumi.runtime.setAllConfig({ "agentweave-mesh:clouds": "hidden", "agentweave-mesh:tag": "{}" });
+    pulumi.runtime.setAllConfig({
+      "agentweave-mesh:clouds": "hidden",
+      "agentweave-mesh:network": JSON.stringify(tailnet),
+      "agentweave-mesh:tag": "{}",
+    });
     expect(problemsOf(loadConfig)).toEqual([
       "clouds: is not a map of keys; write one, or set single values with --path",
       "tag: is not a known key; write tags",

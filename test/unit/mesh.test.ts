@@ -40,7 +40,7 @@ function stand(fakes: Fakes) {
   const raw = stackConfig("dev") as { clouds: { gcp: object } };
   const clouds = { ...raw.clouds, gcp: { ...raw.clouds.gcp, project: "a-project-of-mine" } };
   const context = { stack: "dev", projectDir: path.resolve(__dirname, "../..") };
-  const config = parseConfig({ ...raw, clouds }, context);
+  const config = parseConfig({ ...raw, clouds, network: { mode: "direct" } }, context);
   return record(() => new AgentMesh("mesh", config), fakes);
 }
 
@@ -92,6 +92,8 @@ describe("the mesh of the dev stack", () => {
       "azure-native:authorization:RoleAssignment": 2,
       "azure-native:containerservice:ManagedCluster": 1,
       "azure-native:managedidentity:UserAssignedIdentity": 1,
+      "azure-native:network:NetworkSecurityGroup": 1,
+      "azure-native:network:SecurityRule": 1,
       "azure-native:network:Subnet": 1,
       "azure-native:network:VirtualNetwork": 1,
       "azure-native:resources:ResourceGroup": 1,
@@ -111,7 +113,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:core/v1:Namespace": 12,
       "kubernetes:core/v1:Service": 15,
       "kubernetes:core/v1:ServiceAccount": 18,
-      "kubernetes:networking.k8s.io/v1:NetworkPolicy": 9,
+      "kubernetes:networking.k8s.io/v1:NetworkPolicy": 36,
       "kubernetes:policy/v1:PodDisruptionBudget": 9,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": 6,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": 6,

@@ -1,5 +1,6 @@
 // Azure Kubernetes Service in the configuration.
 import { z } from "zod";
+import { GATEWAY_PREFIX, gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
@@ -103,6 +104,14 @@ function networkProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   return problems;
 }
 
+/** A VPN gateway has a subnet of its own, beside that of the nodes. */
+function vpnProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
+  const { vnetCidr, nodeCidr } = cloud.network ?? {};
+  if (vnetCidr === undefined || nodeCidr === undefined || gatewaySubnet({ vnetCidr, nodeCidr })) return [];
+  const message = `${nodeCidr} leaves no /${GATEWAY_PREFIX} of vnetCidr for the VPN gateway; write a part of ${vnetCidr} that does`;
+  return [{ path: ["network", "nodeCidr"], message }];
+}
+
 /** Tags of Azure (Azure Resource Manager, "Use tags to organize your Azure resources", limitations). */
 function refusesTag(key: string, value: string): string | undefined {
   if (key.length < 1 || key.length > 512 || value.length > 256) {
@@ -125,6 +134,7 @@ export const azure: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...networkProblems(cloud)],
+  vpnProblems,
   refusesTag,
   // The group is made for one cluster and goes with it.
   unique: ["resourceGroup"],

@@ -1,7 +1,70 @@
 // A cluster that is already there, in the configuration: kind, on-premises, any other cloud.
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { cidr, text } from "../fields";
-import { clusterName, identityFields, type CloudSpec } from "./spec";
+import type { Problem } from "../problem";
+import { clusterName, identityFields, type CloudSpec, type Draft } from "./spec";
+
+/** Kinds of address that no other cloud can send to (names of ipaddr.js). */
+const UNREACHABLE = [
+  "private",
+  "loopback",
+  "linkLocal",
+  "carrierGradeNat",
+  "multicast",
+  "broadcast",
+  "unspecified",
+];
+
+/** Whether the text is an IPv4 address of the internet. */
+function isPublic(address: string): boolean {
+  return (
+    ipaddr.IPv4.isValidFourPartDecimal(address) && !UNREACHABLE.includes(ipaddr.IPv4.parse(address).range())
+  );
+}
+
+/**
+ * What every provider takes as a pre-shared key (AWS Site-to-Site VPN user guide, "Tunnel options": 8 to 64 letters, digits, dots and
+ * underscores, no zero first).
+ */
+const SHARED_KEY = /^(?!0)[A-Za-z0-9._]{8,64}$/;
+
+const vpn = z.strictObject({
+  gatewayAddresses: z
+    .array(z.string())
+    .min(1)
+    .max(2)
+    .optional()
+    .meta({
+      description:
+        "Public IPv4 addresses of the cluster's VPN gateway, one or two; a cloud of Azure needs two. Required in mode vpn.",
+      examples: [["198.51.100.7", "198.51.100.8"]],
+    }),
+  asn: z
+    .int()
+    .min(1)
+    .max(4294967294)
+    .meta({
+      description: "ASN of that gateway's BGP speaker. No other gateway may have it. Required in mode vpn.",
+      examples: [64600],
+    }),
+  sharedKey: z
+    .string()
+    .min(1, { error: "is empty; set the key with pulumi config set --secret --path" })
+    .optional()
+    .meta({
+      description:
+        "Pre-shared key of all its tunnels, 8 to 64 letters, digits, dots and underscores, no 0 first. A secret: pulumi config set --secret --path. Default: one is made for each tunnel.",
+    }),
+  ranges: z
+    .array(cidr())
+    .default([])
+    .meta({
+      description:
+        "Ranges beside podCidr that the gateway advertises: those of nodes, where they hide their pods' addresses, and of load balancers. Default: none.",
+      examples: [["10.3.0.0/24"]],
+    }),
+});
 
 const schema = z
   .strictObject({
@@ -48,6 +111,7 @@ const schema = z
       })
       .prefault({})
       .meta({ description: "How the cluster gives a Service an address that other clouds can reach." }),
+    vpn: vpn.optional().meta({ description: "The gateway by which the cluster joins the VPN." }),
     storageClass: text(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "the name of a StorageClass")
       .optional()
       .meta({
@@ -60,6 +124,43 @@ const schema = z
     description: "A Kubernetes cluster that is reached with a kubeconfig.",
   });
 
+function problems({ vpn = {} }: Draft<z.output<typeof schema>>): Problem[] {
+  const addresses = vpn.gatewayAddresses ?? [];
+  const ofAddresses = addresses.flatMap((address, index) => {
+    const path = ["vpn", "gatewayAddresses", index];
+    const shown = JSON.stringify(address);
+    if (!isPublic(address)) {
+      return [{ path, message: `is ${shown}; write a public IPv4 address such as 198.51.100.7` }];
+    }
+    return addresses.indexOf(address) === index
+      ? []
+      : [{ path, message: `is ${shown} a second time; write another address or remove it` }];
+  });
+  if (vpn.sharedKey === undefined || SHARED_KEY.test(vpn.sharedKey)) return ofAddresses;
+  // Never shown, not even where it is wrong.
+  const message = "cannot be used; write 8 to 64 letters, digits, dots and underscores, no 0 first";
+  return [...ofAddresses, { path: ["vpn", "sharedKey"], message }];
+}
+
+function vpnProblems({ vpn = {} }: Draft<z.output<typeof schema>>): Problem[] {
+  const missing = (key: "gatewayAddresses" | "asn", instead: string): Problem[] =>
+    key in vpn
+      ? []
+      : [
+          {
+            path: ["vpn", key],
+            message: `is missing, which mode vpn needs; write ${instead}, or choose another network.mode`,
+          },
+        ];
+  return [
+    ...missing(
+      "gatewayAddresses",
+      "the addresses of the cluster's VPN gateway such as [198.51.100.7, 198.51.100.8]",
+    ),
+    ...missing("asn", "the ASN of the cluster's VPN gateway such as 64600"),
+  ];
+}
+
 /** A cluster that is already there. */
 export const existing: CloudSpec<typeof schema> = {
   schema,
@@ -67,8 +168,14 @@ export const existing: CloudSpec<typeof schema> = {
   ranges: (cloud) => [
     { path: ["podCidr"], cidr: cloud.podCidr },
     { path: ["serviceCidr"], cidr: cloud.serviceCidr },
+    ...(cloud.vpn?.ranges ?? []).map((range, index) => ({ path: ["vpn", "ranges", index], cidr: range })),
   ],
-  problems: () => [],
+  problems,
+  vpnProblems,
+  gateway: ({ vpn }) =>
+    vpn?.asn === undefined || vpn.gatewayAddresses === undefined
+      ? undefined
+      : { asn: vpn.asn, addresses: vpn.gatewayAddresses },
   // No cloud resource is made, so none is tagged.
   refusesTag: () => undefined,
 };

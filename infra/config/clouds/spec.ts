@@ -26,9 +26,13 @@ export const identityFields = {
     .default(["agent"])
     .meta({
       description:
-        "Roles of the agents in this cloud; each has a deployment and an identity. Default: agent.",
+        "Roles of the agents in this cloud; each has pods and an identity of its own. Default: agent.",
       examples: [["agent", "worker"]],
     }),
+  subnetRouter: z.enum(["userspace", "kernel"]).default("userspace").meta({
+    description:
+      "How this cloud's subnet routers forward, in mode tailscale. userspace: without any privilege; kernel: faster, where the cluster lets pods be privileged. Default: userspace.",
+  }),
 };
 
 /** Name of the Kubernetes cluster, under the provider's own rule. */
@@ -80,6 +84,12 @@ export function isUnusable<T extends object>(draft: T, key: keyof T): boolean {
   return key in draft && draft[key] === undefined;
 }
 
+/** A gateway that is there already. */
+export interface Gateway {
+  readonly asn: number;
+  readonly addresses: readonly string[];
+}
+
 /** One provider. The checks take drafts, so that all mistakes can be told at once: a missing value is never their concern. */
 export interface CloudSpec<S extends z.ZodObject> {
   readonly schema: S;
@@ -89,6 +99,10 @@ export interface CloudSpec<S extends z.ZodObject> {
   ranges(cloud: Draft<z.output<S>>): AddressRange[];
   /** Mistakes in how the entry's fields go together, with paths from the entry. */
   problems(cloud: Draft<z.output<S>>): Problem[];
+  /** What the entry lacks for the network of mode `vpn`, with paths from the entry. Default: nothing. */
+  vpnProblems?(cloud: Draft<z.output<S>>): Problem[];
+  /** The gateway that is there already, as far as it can be used. Default: the program makes one. */
+  gateway?(cloud: Draft<z.output<S>>): Gateway | undefined;
   /** Why the provider would refuse this tag and what to write instead, or undefined. */
   refusesTag(key: string, value: string): string | undefined;
   /** Fields that no two clouds of this provider may have alike. Default: none. */

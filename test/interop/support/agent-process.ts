@@ -35,7 +35,7 @@ export interface AgentProcess {
 
 function configText({ self, agents, socket, opa, limits, logLevel = "DEBUG" }: AgentProcessArgs): string {
   const settings = { environment: "production", routing: "order", timeoutSeconds: 10, logLevel } as const;
-  const text = renderAgentConfig({ self, agents, network: "direct", settings, opaEndpoint: opa });
+  const text = renderAgentConfig({ self, agents, network: { mode: "direct" }, settings, opaEndpoint: opa });
   const { identity, server, observability, ...others } = load(text) as Record<string, Record<string, object>>;
   return dump({
     ...others,

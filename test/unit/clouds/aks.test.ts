@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks";
+import { gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains } from "../../../components/network/cidr";
 import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
 import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
@@ -65,6 +66,27 @@ describe("AksCluster", () => {
     });
     expect(networkProfile.dnsServiceIP).toBe("10.32.0.10");
     expect(contains("10.32.0.0/16", `${networkProfile.dnsServiceIP}/32`)).toBe(true);
+  });
+
+  it("has a security group on the nodes' subnet that lets everything through as long as it has no other rule", () => {
+    const subnet = made.one("azure-native:network:Subnet");
+    expect(subnet.inputs.networkSecurityGroup).toEqual({ id: "azure-network-nsg-id" });
+    const rule = made.one("azure-native:network:SecurityRule");
+    expect(rule.inputs).toMatchObject({
+      networkSecurityGroupName: "the-group",
+      priority: 4096,
+      direction: "Inbound",
+      access: "Allow",
+      sourceAddressPrefix: "*",
+      destinationPortRange: "*",
+    });
+    expect(made.leavesBefore(subnet, rule)).toBe(true);
+  });
+
+  it("tells a gateway where the virtual network has room for its subnet", () => {
+    expect(cluster.privateNetwork.gatewayCidr).toBe("10.30.16.0/27");
+    expect(gatewaySubnet({ vnetCidr: "10.30.0.0/20", nodeCidr: "10.30.0.0/20" })).toBeUndefined();
+    expect(gatewaySubnet({ vnetCidr: "10.30.0.0/28", nodeCidr: "10.30.0.0/29" })).toBeUndefined();
   });
 
   it("runs three Standard_B2s in its own subnet, without public addresses and without SSH", () => {
@@ -175,12 +197,17 @@ describe("AksCluster", () => {
     ).toEqual([
       CLUSTER,
       "azure-native:managedidentity:UserAssignedIdentity",
+      "azure-native:network:NetworkSecurityGroup",
       "azure-native:network:VirtualNetwork",
       "azure-native:resources:ResourceGroup",
     ]);
   });
 
   it("asks for a load balancer that probes with TCP", () => {
+    expect(cluster.internalLoadBalancerAnnotations).toEqual({
+      ...cluster.loadBalancerAnnotations,
+      "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+    });
     expect(cluster.loadBalancerAnnotations).toEqual({
       "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol": "tcp",
     });

@@ -220,6 +220,13 @@ describe("EksCluster", () => {
   });
 
   it("asks for an internet-facing NLB", () => {
+    expect(cluster.internalLoadBalancerAnnotations).toMatchObject({
+      "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+      "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    });
+    expect(cluster.loadBalancerAnnotations).not.toHaveProperty(
+      "service.beta.kubernetes.io/aws-load-balancer-internal",
+    );
     expect(cluster.loadBalancerAnnotations).toMatchObject({
       "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
       "service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing",

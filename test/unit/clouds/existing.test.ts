@@ -159,6 +159,29 @@ describe("ExistingCluster", () => {
     });
   });
 
+  it("asks for load balancers in its one way, and hands on its gateway, whose ranges are the cluster's too", async () => {
+    const [cluster] = await record(
+      () =>
+        new ExistingCluster("aws", {
+          kubeconfig: path,
+          context: "aws-cluster",
+          clusterName: "agentweave-aws",
+          region: "us-east-1",
+          podCidr: "10.10.0.0/16",
+          serviceCidr: "10.11.0.0/16",
+          loadBalancer: { annotations: { "example.org/reachable": "yes" }, class: "example.org/lb" },
+          vpn: { gatewayAddresses: ["198.51.100.7"], asn: 64600, ranges: ["10.12.0.0/24"] },
+        }),
+    );
+    expect(cluster.internalLoadBalancerAnnotations).toEqual({ "example.org/reachable": "yes" });
+    expect(cluster.internalLoadBalancerClass).toBe("example.org/lb");
+    expect(cluster.sourceCidrs).toEqual(["10.10.0.0/16", "10.12.0.0/24"]);
+    expect(cluster.privateNetwork).toEqual({
+      provider: "existing",
+      gateway: { addresses: ["198.51.100.7"], asn: 64600, sharedKey: undefined },
+    });
+  });
+
   it("knows its kubeconfig at preview", async () => {
     const [cluster] = await build(true);
     expect(await valueOf(cluster.kubeconfig)).toBe(readKubeconfig(path, "aws-cluster"));

@@ -145,6 +145,10 @@ describe("GkeCluster", () => {
 
   it("asks for a backend service-based load balancer", () => {
     expect(cluster.loadBalancerAnnotations).toEqual({ "cloud.google.com/l4-rbs": "enabled" });
+    expect(cluster.internalLoadBalancerAnnotations).toEqual({
+      "networking.gke.io/load-balancer-type": "Internal",
+      "networking.gke.io/internal-load-balancer-allow-global-access": "true",
+    });
   });
 
   it("previews when nothing is known yet", async () => {

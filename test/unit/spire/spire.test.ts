@@ -18,6 +18,7 @@ const TYPES = {
   role: "kubernetes:rbac.authorization.k8s.io/v1:Role",
   clusterRole: "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
   csiDriver: "kubernetes:storage.k8s.io/v1:CSIDriver",
+  networkPolicy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 };
 const LOAD_BALANCER = { status: { loadBalancer: { ingress: [{ hostname: "nlb.example.com" }] } } };
 
@@ -31,11 +32,14 @@ function cluster(name: string): Cluster {
     kubernetes: new k8s.Provider(`${name}-kubernetes`, {}),
     podCidr: "10.0.0.0/16",
     serviceCidr: "10.1.0.0/16",
+    sourceCidrs: ["10.0.0.0/16"],
     loadBalancerAnnotations: { "example.com/load-balancer-of": name },
     loadBalancerClass: `example.com/${name}`,
     storageClassName: `disk-${name}`,
   };
 }
+
+const FLOWS = { mode: "direct", peerRanges: [] } as const;
 
 interface Options {
   readonly settings?: Partial<SpireSettings>;
@@ -55,6 +59,7 @@ function stand(names: string[], { settings, sizes, fakes }: Options = {}) {
             settings: { ...SPIRE_DEFAULTS, ...settings },
             sizes,
             images: resolveImages(),
+            flows: FLOWS,
           }),
       ),
     { outputs: { [TYPES.service]: LOAD_BALANCER }, ...fakes },
@@ -98,6 +103,37 @@ describe("every object", () => {
     for (const { inputs } of objects) {
       expect(inputs.metadata.labels).toMatchObject({ "app.kubernetes.io/part-of": "agentweave-mesh" });
     }
+  });
+});
+
+describe("network policies", () => {
+  const policiesOf = (namespace: string) =>
+    objects
+      .filter(
+        ({ type, name, inputs }) =>
+          type === TYPES.networkPolicy && name.startsWith("aws") && inputs.metadata.namespace === namespace,
+      )
+      .map(({ inputs }) => inputs.spec);
+
+  test.each([NAMESPACES.spireServer, NAMESPACES.spireSystem])("of %s deny what they do not name", (of) => {
+    expect(policiesOf(of)).toContainEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
+  });
+
+  test("let SPIRE agents alone reach the server's API, and everybody its bundle", () => {
+    const rules = policiesOf(NAMESPACES.spireServer).flatMap(({ ingress = [] }) => ingress);
+    const sources = (port: number) =>
+      rules.filter(({ ports }) => ports.some((rule: { port: number }) => rule.port === port));
+    expect(sources(8081)).toMatchObject([
+      {
+        from: [
+          {
+            namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "spire-system" } },
+            podSelector: { matchLabels: { "app.kubernetes.io/name": "spire-agent" } },
+          },
+        ],
+      },
+    ]);
+    expect(sources(8443)).toEqual([{ ports: [{ protocol: "TCP", port: 8443 }] }]);
   });
 });
 
@@ -463,6 +499,7 @@ describe("on destroy", () => {
           trustDomain: "aws.agentweave.io",
           settings: SPIRE_DEFAULTS,
           images: resolveImages(),
+          flows: FLOWS,
         });
         new k8s.core.v1.Pod("workload", {}, { provider: here.kubernetes, dependsOn: spire.csiDriver });
       },

@@ -99,7 +99,7 @@ function onLoopback(): string {
   const text = renderAgentConfig({
     self,
     agents: [self, { ...self, cloud: "gcp", region: "us-central1", trustDomain: "gcp.example.org" }],
-    network: "direct",
+    network: { mode: "direct" },
     settings: { environment: "production", routing: "order", timeoutSeconds: 10, logLevel: "INFO" },
     opaEndpoint: "http://127.0.0.1:1",
   });

@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { load } from "js-yaml";
 import { parseAgentConfig } from "../../../agent/config";
 import { parseConfig } from "../../../infra/config";
+import type { NetworkSettings } from "../../../components/network/mode";
 import { renderAgentConfig, type AgentSettings } from "../../../components/workloads/agent-config";
 import { registryOf, spiffeIdOf, type MeshAgent } from "../../../components/workloads/registry";
 import { sdkProblems } from "./agentweave-sdk";
 
+const DIRECT: NetworkSettings = { mode: "direct" };
 const REGIONS: Record<string, string> = { aws: "us-east-1", gcp: "us-central1", azure: "eastus" };
 const agent = (cloud: string, role: string): MeshAgent => ({
   cloud,
@@ -32,7 +34,7 @@ const [, ORCHESTRATOR, , GCP_WORKER, , AZURE_WORKER] = AGENTS as [
 ];
 
 const SETTINGS: AgentSettings = parseConfig(
-  { clouds: { aws: { provider: "aws" } } },
+  { clouds: { aws: { provider: "aws" } }, network: DIRECT },
   { stack: "test", projectDir: "/" },
 ).agents;
 
@@ -40,7 +42,7 @@ const render = (self: MeshAgent, settings: Partial<AgentSettings> = {}) =>
   renderAgentConfig({
     self,
     agents: AGENTS,
-    network: "direct",
+    network: DIRECT,
     settings: { ...SETTINGS, ...settings },
     opaEndpoint: "http://opa.opa.svc.cluster.local:8181",
   });
@@ -101,7 +103,7 @@ test("settings reach the agent", () => {
 });
 
 describe("the registry", () => {
-  const registry = registryOf(AZURE_WORKER, AGENTS, "direct");
+  const registry = registryOf(AZURE_WORKER, AGENTS, DIRECT);
 
   test("has every other agent by cloud and role, and every role", () => {
     expect(Object.keys(registry).sort()).toEqual(
@@ -129,12 +131,12 @@ describe("the registry", () => {
   });
 
   test("has no role that no other agent has", () => {
-    expect(registryOf(ORCHESTRATOR, AGENTS, "direct")).not.toHaveProperty("orchestrator");
+    expect(registryOf(ORCHESTRATOR, AGENTS, DIRECT)).not.toHaveProperty("orchestrator");
   });
 
   test("puts an IPv6 address into brackets", () => {
     const place = { ...GCP_WORKER, host: "2001:db8::1" };
-    expect(registryOf(ORCHESTRATOR, [ORCHESTRATOR, place], "direct")).toMatchObject({
+    expect(registryOf(ORCHESTRATOR, [ORCHESTRATOR, place], DIRECT)).toMatchObject({
       gcp_worker: { address: "https://[2001:db8::1]:8443" },
     });
   });
@@ -148,7 +150,7 @@ describe("the registry", () => {
     fc.assert(
       fc.property(meshes, fc.nat(), (mesh, pick) => {
         const self = mesh[pick % mesh.length]!;
-        const registry = Object.entries(registryOf(self, mesh, "direct"));
+        const registry = Object.entries(registryOf(self, mesh, DIRECT));
         const idsOf = (list: boolean) =>
           registry
             .flatMap(([, entry]) =>
@@ -174,7 +176,7 @@ describe("the registry", () => {
           renderAgentConfig({
             self,
             agents: mesh,
-            network: "direct",
+            network: DIRECT,
             settings: SETTINGS,
             opaEndpoint: "http://opa:8181",
           }),

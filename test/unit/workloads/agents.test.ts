@@ -37,6 +37,7 @@ function cluster(name: string): Cluster {
     kubernetes: new k8s.Provider(`${name}-kubernetes`, {}),
     podCidr: "10.0.0.0/16",
     serviceCidr: "10.1.0.0/16",
+    sourceCidrs: ["10.0.0.0/16"],
     loadBalancerAnnotations: { "example.com/load-balancer-of": name },
     loadBalancerClass: `example.com/${name}`,
   };
@@ -61,7 +62,7 @@ const target = (cloud: string) => ({
 /** The workloads of two clouds, with these settings of the stack's `agents`. */
 function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: object } = {}) {
   const { agents: settings } = parseConfig(
-    { clouds: { aws: { provider: "aws" } }, agents },
+    { clouds: { aws: { provider: "aws" } }, network: { mode: "direct" }, agents },
     { stack: "test", projectDir: "/" },
   );
   return record(
@@ -72,6 +73,8 @@ function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: obj
         trustDomain: `${name}.example.org`,
         roles: ROLES[name],
         target: target(name),
+        exposure: { kind: "public" },
+        flows: { mode: "direct", peerRanges: [] },
         federatesWith: [
           new FederationRelationship(`${name}-trusts`, {
             target: target(name),
@@ -85,7 +88,7 @@ function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: obj
       return new Workloads("workloads", {
         clouds,
         agents: settings,
-        network: "direct",
+        network: { mode: "direct" },
         policy: { calls: [], relays: [] },
         images: { ...resolveImages(), ...images },
       });
@@ -376,31 +379,47 @@ describe("the number of pods", () => {
   });
 });
 
-describe("the network policy", () => {
-  const policy = (from = made) => from.one(TYPES.networkPolicy, "aws-agentweave-network-policy").inputs.spec;
-  const egressPorts = (from = made) =>
-    policy(from).egress.flatMap(({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port));
+describe("the network policies", () => {
+  const policies = (from = made) =>
+    from
+      .all(TYPES.networkPolicy)
+      .filter(({ name }) => name.startsWith("aws-agentweave-network-"))
+      .map(({ inputs }) => inputs.spec);
+  const portsOf = (direction: "ingress" | "egress", from = made) =>
+    policies(from).flatMap((spec) =>
+      (spec[direction] ?? []).flatMap(({ ports }: { ports: { port: number }[] }) =>
+        ports.map(({ port }) => port),
+      ),
+    );
 
-  test("lets nothing in but mutual TLS, for all pods of the namespace", () => {
-    expect(policy()).toMatchObject({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
-    expect(policy().ingress).toEqual([{ ports: [{ protocol: "TCP", port: 8443 }] }]);
+  test("deny what they do not name, for all pods of the namespace", () => {
+    expect(policies()).toContainEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
   });
 
-  test("lets agents reach names, each other, OPA, and nothing else", () => {
-    expect(egressPorts()).toEqual([53, 53, 8443, 8181]);
-    const opa = policy().egress.find(({ to }: { to?: unknown }) => to !== undefined);
-    expect(opa.to).toEqual([
-      { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "opa" } } },
-    ]);
+  test("let in mutual TLS from everywhere, as load balancers are public, and who measures", () => {
+    expect(portsOf("ingress")).toEqual([8443, 8443, 9090]);
+    expect(policies().flatMap(({ ingress = [] }) => ingress)).toContainEqual({
+      ports: [{ protocol: "TCP", port: 8443 }],
+    });
   });
 
   test.each([
-    ["http://collector:4318", 4318],
-    ["https://collector.example", 443],
-    ["http://collector.example", 80],
-  ])("lets them send traces to %s", async (endpoint, port) => {
-    const [, traced] = await stand({ tracing: { endpoint } });
-    expect(egressPorts(traced)).toEqual([53, 53, 8443, 8181, port]);
+    [undefined, []],
+    ["http://collector:4318", [4318]],
+  ])(
+    "let agents reach names, OPA, each other and, if there is one, a collector (%s)",
+    async (endpoint, port) => {
+      const [, traced] = await stand(endpoint === undefined ? {} : { tracing: { endpoint } });
+      expect(portsOf("egress", traced)).toEqual([53, 53, 8181, 8443, 8443, ...port]);
+    },
+  );
+
+  test("are there before any agent, and leave after the last", () => {
+    const own = made
+      .all(TYPES.networkPolicy)
+      .filter(({ name }) => name.startsWith("aws-agentweave-network-"));
+    expect(own).toHaveLength(3);
+    for (const policy of own) expect(made.leavesBefore(deployment("aws", "agent"), policy)).toBe(true);
   });
 });
 

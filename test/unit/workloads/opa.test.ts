@@ -33,10 +33,12 @@ function stand(more: Partial<OpaArgs> = {}) {
       kubernetes,
       podCidr: "10.110.0.0/16",
       serviceCidr: "10.111.0.0/16",
+      sourceCidrs: ["10.0.0.0/16"],
       loadBalancerAnnotations: {},
     };
     const topology = { members: MEMBERS, calls: [], relays: [] };
-    return new Opa("aws-opa", { cluster, images: resolveImages(), topology, ...more });
+    const flows = { mode: "direct", peerRanges: [] } as const;
+    return new Opa("aws-opa", { cluster, images: resolveImages(), topology, flows, ...more });
   });
 }
 
@@ -155,18 +157,27 @@ describe("OPA", () => {
     expect(JSON.parse(data["config.json"]).labels).toEqual({ cloud: "aws", region: "us-east-1" });
   });
 
-  test("is reached by agents only, and reaches nobody", () => {
+  test("is asked by agents only, and measured by Prometheus; it reaches names alone", () => {
     const policies = made.all(NETWORK_POLICY).map(({ inputs }) => inputs.spec);
     const everything = policies.filter(({ podSelector }) => Object.keys(podSelector).length === 0);
-    expect(everything).toEqual([{ podSelector: {}, policyTypes: ["Ingress", "Egress"] }]);
+    expect(everything).toContainEqual({ podSelector: {}, policyTypes: ["Ingress", "Egress"] });
     const rules = policies.flatMap(({ ingress = [] }) => ingress);
+    const namespace = (name: string) => ({ matchLabels: { "kubernetes.io/metadata.name": name } });
     expect(rules).toEqual([
       {
-        from: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "agentweave" } } }],
+        from: [expect.objectContaining({ namespaceSelector: namespace("agentweave") })],
         ports: [{ protocol: "TCP", port: 8181 }],
       },
+      {
+        from: [{ namespaceSelector: namespace("observability") }],
+        ports: [{ protocol: "TCP", port: 8282 }],
+      },
     ]);
-    expect(policies.flatMap(({ egress = [] }) => egress)).toEqual([]);
+    const reached = policies.flatMap(({ egress = [] }) => egress).flatMap(({ ports }) => ports);
+    expect(reached).toEqual([
+      { protocol: "UDP", port: 53 },
+      { protocol: "TCP", port: 53 },
+    ]);
   });
 
   test("leaves before its namespace, its files and its network policies", () => {

@@ -1,0 +1,82 @@
+// The tables of flows in docs/network.md, made from the table in the code so that they say what the policies let pass.
+import { type Flow, FLOWS } from "./flows";
+import { NETWORK_MODES } from "./mode";
+import { PARTIES, type PartyDetails } from "./parties";
+
+/** Lines between which `npm run schema` writes the tables. */
+export const FLOWS_BEGIN = "<!-- flows:begin -->";
+export const FLOWS_END = "<!-- flows:end -->";
+
+/** The formatter would write the tables otherwise. */
+const UNFORMATTED = ["<!-- prettier-ignore-start -->", "<!-- prettier-ignore-end -->"] as const;
+
+const CONFIGURED = {
+  tracing: "that of `agents.tracing.endpoint`",
+  loginServer: "that of `network.tailscale.loginServer`",
+} as const;
+
+function portsText({ ports, protocol }: Flow): string {
+  const text =
+    ports === "any"
+      ? "any"
+      : ports.map((port) => (typeof port === "number" ? port : CONFIGURED[port])).join(", ");
+  return `${text} ${protocol}`;
+}
+
+function knownBy(details: PartyDetails): string {
+  switch (details.kind) {
+    case "everyPod":
+      return "all pods of the mesh's namespaces";
+    case "pods": {
+      const labels = Object.entries(details.labels).map(([key, value]) => `\`${key}=${value}\``);
+      return `namespace \`${details.namespace}\`, ${labels.join(", ")}`;
+    }
+    case "namespace":
+      return `namespace \`${details.namespace}\``;
+    case "anywhere":
+      return "any address";
+    case "outside":
+      return "any address but link-local ones and those of the cluster's pods and Services";
+    case "collector":
+      return "the namespace of a URL `http://<service>.<namespace>.svc…`, else any address";
+    case "peers": {
+      const by = {
+        tailnet: "nothing, being inside of the tailnet",
+        tunnels: "the ranges of the other clouds",
+        internet: "any address",
+      };
+      return NETWORK_MODES.map((mode) => `\`${mode}\`: ${by[details.over[mode]]}`).join("; ");
+    }
+  }
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), `|${head.map(() => "---").join("|")}|`, ...rows.map(line)].join("\n");
+}
+
+/** Markdown: a table of flows, then one of the parties and by what policies know them. */
+export function flowsReference(): string {
+  const flows = FLOWS.map((flow) => [
+    PARTIES[flow.from].title,
+    PARTIES[flow.to].title,
+    portsText(flow),
+    flow.modes?.map((mode) => `\`${mode}\``).join(", ") ?? "all",
+    flow.why,
+  ]);
+  const parties = Object.values(PARTIES).map((details) => [details.title, knownBy(details)]);
+  return [
+    table(["from", "to", "ports", "modes", "why"], flows),
+    table(["party", "known to a NetworkPolicy by"], parties),
+  ].join("\n\n");
+}
+
+/** `document` with the tables put anew between its two marks. Throws an Error if it has not both of them. */
+export function withFlows(document: string): string {
+  const begin = document.indexOf(FLOWS_BEGIN);
+  const end = document.indexOf(FLOWS_END);
+  if (begin < 0 || end < begin) throw new Error("no marks between which the flows belong");
+  const [before, after] = UNFORMATTED;
+  const text = `${before}\n<!-- \`npm run schema\` writes what follows -->\n\n${flowsReference()}\n\n${after}`;
+  return `${document.slice(0, begin)}${FLOWS_BEGIN}\n\n${text}\n\n${document.slice(end)}`;
+}

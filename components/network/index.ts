@@ -1,0 +1,123 @@
+// The network between the clouds: a tailnet with subnet routers, tunnels, or nothing but load balancers.
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import type { Exposure } from "./exposure";
+import type { NetworkSettings } from "./mode";
+import type { FlowContext } from "./policies";
+import { SubnetRouters } from "./tailscale/router";
+import { Tailnet } from "./tailscale/tailnet";
+import { Vpn } from "./vpn";
+import type { TunnelSettings } from "./vpn/gateway";
+
+/** A cloud as far as the network connects it. */
+export interface NetworkCloud {
+  readonly cluster: Cluster;
+  /** How its subnet routers forward, in mode `tailscale`. */
+  readonly subnetRouter: "userspace" | "kernel";
+}
+
+/** What `MeshNetwork` needs. */
+export interface MeshNetworkArgs {
+  /** In the order of the configuration. */
+  readonly clouds: readonly NetworkCloud[];
+  readonly settings: NetworkSettings;
+  readonly images: Images;
+}
+
+/** What a device needs to join the tailnet. */
+export interface TailnetMembership {
+  /** A secret. */
+  readonly authKey: pulumi.Output<string>;
+  /** What must be there before: a policy that knows the device's tags. */
+  readonly settled: readonly pulumi.Resource[];
+}
+
+/** What connects the clouds. It is made before anything that calls across, and leaves after it. */
+export class MeshNetwork extends pulumi.ComponentResource {
+  /** What must be there before a cloud reaches another one's private addresses. */
+  readonly connected: readonly pulumi.Resource[];
+  /** What the owners of gateways that were there already have to set in mode `vpn`, by cloud. */
+  readonly handedOver: Readonly<Record<string, readonly TunnelSettings[]>>;
+  readonly #tailnet?: Tailnet;
+
+  constructor(
+    name: string,
+    private readonly args: MeshNetworkArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("agentweave:network:MeshNetwork", name, {}, opts);
+    const { clouds, settings, images } = args;
+    const self = { parent: this };
+    if (settings.mode === "tailscale") {
+      const { tailscale } = settings;
+      const tailnet = new Tailnet(
+        "tailnet",
+        {
+          clouds: clouds.map(({ cluster: { name, podCidr, serviceCidr } }) => ({
+            name,
+            podCidr,
+            serviceCidr,
+          })),
+          settings: tailscale,
+        },
+        self,
+      );
+      this.#tailnet = tailnet;
+      for (const { cluster, subnetRouter } of clouds) {
+        new SubnetRouters(
+          `${cluster.name}-subnet-routers`,
+          {
+            cluster,
+            mode: subnetRouter,
+            settings: tailscale,
+            authKey: tailnet.authKey(cluster.name, "routers"),
+            images,
+            flows: this.flowsOf(cluster.name),
+          },
+          { ...self, dependsOn: [...tailnet.settled] },
+        );
+      }
+    }
+    const vpn =
+      settings.mode === "vpn"
+        ? new Vpn("vpn", { clusters: clouds.map(({ cluster }) => cluster), settings: settings.vpn }, self)
+        : undefined;
+    this.connected = vpn?.connected ?? [];
+    this.handedOver = vpn?.handedOver ?? {};
+    this.registerOutputs({});
+  }
+
+  /** Who reaches the bundle endpoint of a cloud's SPIRE server: every peer must. */
+  bundleEndpointExposure(cloud: string): Exclude<Exposure, { kind: "cluster" }> {
+    return this.args.settings.mode === "vpn"
+      ? { kind: "internal", sources: this.#peerRanges(cloud) }
+      : { kind: "public" };
+  }
+
+  /** Who reaches the Services of a cloud's agents. On a tailnet each pod is reached for itself. */
+  agentExposure(cloud: string): Exposure {
+    return this.args.settings.mode === "tailscale" ? { kind: "cluster" } : this.bundleEndpointExposure(cloud);
+  }
+
+  /** What the flows of a cloud's cluster depend on, for the policies of its namespaces. */
+  flowsOf(cloud: string): FlowContext {
+    const { settings } = this.args;
+    return {
+      mode: settings.mode,
+      peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
+      loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,
+    };
+  }
+
+  /** How a cloud's agents join the tailnet; undefined where there is none. */
+  tailnetOf(cloud: string): TailnetMembership | undefined {
+    return (
+      this.#tailnet && { authKey: this.#tailnet.authKey(cloud, "agents"), settled: this.#tailnet.settled }
+    );
+  }
+
+  #peerRanges(cloud: string): string[] {
+    return this.args.clouds.flatMap(({ cluster }) => (cluster.name === cloud ? [] : cluster.sourceCidrs));
+  }
+}

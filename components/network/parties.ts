@@ -1,0 +1,86 @@
+// Who talks to whom in the mesh, and by what a NetworkPolicy of one cluster knows each of them.
+import { AGENT, NAMESPACES, OPA, selector, SPIRE_AGENT, SPIRE_SERVER, TAILNET } from "../well-known";
+import type { NetworkMode } from "./mode";
+
+/** What carries a flow between clouds. Of what is in the tailnet, a NetworkPolicy sees only the devices' encrypted packets. */
+export type Carrier = "tailnet" | "tunnels" | "internet";
+
+/** A party of a flow, as seen from one cluster. `title` is its name in the documentation. */
+export type PartyDetails = { readonly title: string } & (
+  | {
+      /** Pods that the program makes: the policies of `namespace` select them by `labels`. */
+      readonly kind: "pods";
+      readonly namespace: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }
+  /** All pods of every namespace that the program makes. They only start flows. */
+  | { readonly kind: "everyPod" }
+  /** All pods of a namespace that others fill. */
+  | { readonly kind: "namespace"; readonly namespace: string }
+  /** What may have any address, one of a node, a pod or the provider included. */
+  | { readonly kind: "anywhere" }
+  /** What is neither in the cluster nor at a link-local address, where clouds serve their metadata. */
+  | { readonly kind: "outside" }
+  /** Where an URL of the configuration points. */
+  | { readonly kind: "collector" }
+  /** The same party of the other clouds. */
+  | { readonly kind: "peers"; readonly over: Readonly<Record<NetworkMode, Carrier>> }
+);
+
+const parties = {
+  everyPod: { title: "every pod of the mesh", kind: "everyPod" },
+  agents: {
+    title: "agents",
+    kind: "pods",
+    namespace: NAMESPACES.agents,
+    // Of any role.
+    labels: { "app.kubernetes.io/component": AGENT.component },
+  },
+  opa: { title: "OPA", kind: "pods", namespace: NAMESPACES.opa, labels: selector(OPA.name) },
+  spireServer: {
+    title: "SPIRE server",
+    kind: "pods",
+    namespace: NAMESPACES.spireServer,
+    labels: selector(SPIRE_SERVER.name),
+  },
+  spireAgents: {
+    title: "SPIRE agents",
+    kind: "pods",
+    namespace: NAMESPACES.spireSystem,
+    labels: selector(SPIRE_AGENT.name),
+  },
+  routers: {
+    title: "subnet routers",
+    kind: "pods",
+    namespace: NAMESPACES.tailscale,
+    labels: selector(TAILNET.router),
+  },
+  prometheus: { title: "Prometheus", kind: "namespace", namespace: NAMESPACES.observability },
+  collector: { title: "collector of traces", kind: "collector" },
+  /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
+  dns: { title: "DNS", kind: "anywhere" },
+  /** In the provider's network or behind a public address, by cloud; no pod in any. */
+  apiServer: { title: "Kubernetes API server", kind: "anywhere" },
+  /** At a node's address, which some networks (Cilium) match by no range. */
+  kubelet: { title: "kubelet of the own node", kind: "anywhere" },
+  /** A control server of one's own may be in the cluster. */
+  tailnetServers: { title: "tailnet's control server and relays", kind: "anywhere" },
+  tailnetDevices: { title: "tailnet's devices and STUN servers", kind: "outside" },
+  peerAgents: {
+    title: "agents of other clouds",
+    kind: "peers",
+    over: { tailscale: "tailnet", vpn: "tunnels", direct: "internet" },
+  },
+  peerServers: {
+    title: "SPIRE servers of other clouds",
+    kind: "peers",
+    // Servers are on no tailnet, so that trust between clouds does not hang on one.
+    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+  },
+} as const satisfies Readonly<Record<string, PartyDetails>>;
+
+/** Key of a party. */
+export type Party = keyof typeof parties;
+
+/** All parties of the mesh's flows. */
+export const PARTIES: Readonly<Record<Party, PartyDetails>> = parties;

@@ -1,0 +1,151 @@
+// The NetworkPolicies of one namespace, made from the table of flows: a pure function. What the table does not have is denied.
+import type * as k8s from "@pulumi/kubernetes";
+import { type ConfiguredPort, type Flow, FLOWS, flowsIn } from "./flows";
+import type { NetworkMode } from "./mode";
+import { PARTIES, type Party } from "./parties";
+
+type Spec = k8s.types.input.networking.v1.NetworkPolicySpec;
+type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
+type Port = k8s.types.input.networking.v1.NetworkPolicyPort;
+
+/** What the flows of one cluster depend on beside the table. */
+export interface FlowContext {
+  readonly mode: NetworkMode;
+  /** Ranges, in CIDR notation, of the other clouds' packets and load balancers in the tunnels; none in other modes. */
+  readonly peerRanges: readonly string[];
+  /** URL of a control server of one's own. Default: Tailscale's. */
+  readonly loginServer?: string;
+  /** URL where agents send traces. Default: nowhere. */
+  readonly tracingEndpoint?: string;
+}
+
+/** Ranges of the cluster's own pods and Services in CIDR notation. */
+export interface ClusterRanges {
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+}
+
+/** A NetworkPolicy of a namespace. */
+export interface NamespacePolicy {
+  readonly name: string;
+  readonly spec: Spec;
+}
+
+/** Link-local addresses (RFC 3927): clouds serve their nodes' credentials at one of them. */
+const LINK_LOCAL = "169.254.0.0/16";
+
+/** Default of `loginServer`, of which only the port matters here. */
+const TAILSCALE_CONTROL = "https://controlplane.tailscale.com";
+
+/** The name of a Service in its cluster: `<service>.<namespace>.svc`, with or without a cluster's domain. */
+const SERVICE_HOST = /^[^.]+\.([^.]+)\.svc(\.|$)/;
+
+/**
+ * The policies of a namespace that the program makes: none of its pods reaches or is reached by anything, but for the flows of the table.
+ *
+ * @param flows Default: the table.
+ */
+export function namespacePolicies(
+  namespace: string,
+  context: FlowContext,
+  ranges: ClusterRanges,
+  flows: readonly Flow[] = FLOWS,
+): readonly NamespacePolicy[] {
+  const present = flowsIn(context.mode, flows);
+  const rules = (side: "from" | "to", party: Party) =>
+    present
+      .filter((flow) => flow[side] === party)
+      .flatMap((flow) => {
+        const peers = peersOf(flow[side === "from" ? "to" : "from"], context, ranges);
+        const ports = portsOf(flow, context);
+        // An empty list of peers or ports would mean all of them.
+        return peers?.length === 0 || ports.length === 0 ? [] : [{ peers, ports }];
+      });
+  const egress = (party: Party) =>
+    rules("from", party).map(({ peers, ports }) => ({ ...(peers && { to: peers }), ports }));
+  const ingress = (party: Party) =>
+    rules("to", party).map(({ peers, ports }) => ({ ...(peers && { from: peers }), ports }));
+
+  const own = (Object.keys(PARTIES) as Party[]).flatMap((party): NamespacePolicy[] => {
+    const details = PARTIES[party];
+    if (details.kind !== "pods" || details.namespace !== namespace) return [];
+    return [
+      {
+        name: details.labels["app.kubernetes.io/name"] ?? namespace,
+        spec: {
+          podSelector: { matchLabels: { ...details.labels } },
+          policyTypes: ["Ingress", "Egress"],
+          ingress: ingress(party),
+          egress: egress(party),
+        },
+      },
+    ];
+  });
+  return [
+    { name: "deny-all", spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] } },
+    { name: "every-pod", spec: { podSelector: {}, policyTypes: ["Egress"], egress: egress("everyPod") } },
+    ...own,
+  ];
+}
+
+/**
+ * How a NetworkPolicy knows a party: undefined for any address, an empty list for what it never sees. Only rules without peers match
+ * addresses of nodes in every network: with Cilium no range does (https://learn.microsoft.com/azure/aks/azure-cni-powered-by-cilium,
+ * "Limitations"; cilium/cilium#12277).
+ */
+function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Peer[] | undefined {
+  const details = PARTIES[party];
+  switch (details.kind) {
+    case "pods":
+      return [{ ...inNamespace(details.namespace), podSelector: { matchLabels: { ...details.labels } } }];
+    case "namespace":
+      return [inNamespace(details.namespace)];
+    case "anywhere":
+      return undefined;
+    case "outside":
+      return [{ ipBlock: { cidr: "0.0.0.0/0", except: [LINK_LOCAL, ranges.podCidr, ranges.serviceCidr] } }];
+    case "collector": {
+      const { tracingEndpoint } = context;
+      const [, namespace] = SERVICE_HOST.exec(tracingEndpoint ? new URL(tracingEndpoint).hostname : "") ?? [];
+      return namespace === undefined ? undefined : [inNamespace(namespace)];
+    }
+    case "peers":
+      switch (details.over[context.mode]) {
+        case "tailnet":
+          return [];
+        case "tunnels":
+          return context.peerRanges.map((cidr) => ({ ipBlock: { cidr } }));
+        case "internet":
+          // Load balancers pass packets on from addresses of nodes.
+          return undefined;
+      }
+      break;
+    case "everyPod":
+      throw new Error("every pod is no party that a flow goes to");
+  }
+}
+
+function inNamespace(name: string): Peer {
+  return { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } } };
+}
+
+function portsOf({ protocol, ports }: Flow, context: FlowContext): Port[] {
+  if (ports === "any") return [{ protocol }];
+  const numbers = ports.flatMap((port) => (typeof port === "number" ? [port] : configured(port, context)));
+  return [...new Set(numbers)].map((port) => ({ protocol, port }));
+}
+
+function configured(port: ConfiguredPort, { tracingEndpoint, loginServer }: FlowContext): number[] {
+  switch (port) {
+    case "tracing":
+      return tracingEndpoint === undefined ? [] : [urlPort(tracingEndpoint)];
+    case "loginServer":
+      return [urlPort(loginServer ?? TAILSCALE_CONTROL)];
+  }
+}
+
+/** The port that a URL means, `https://host` as well as `http://host:4318`. */
+function urlPort(url: string): number {
+  const { port, protocol } = new URL(url);
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}

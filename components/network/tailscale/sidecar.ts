@@ -1,0 +1,104 @@
+// Puts an agent's pod on the tailnet: a pure function that adds a sidecar without any privilege to it.
+import type * as k8s from "@pulumi/kubernetes";
+import { containerResources, UNPRIVILEGED } from "../../kubernetes/container";
+import { agentName, TAILNET } from "../../well-known";
+import type { TailscaleSettings } from "../mode";
+import { deviceEnv, deviceProbes, HEALTH_PORT, RUN_FILES } from "./containerboot";
+import { serveGlobal, serveVolume } from "./global-service";
+import { SIDECAR_SIZE } from "./sizes";
+
+type Template = k8s.types.input.core.v1.PodTemplateSpec;
+type PodSpec = k8s.types.input.core.v1.PodSpec;
+
+/** What `withSidecar` needs. */
+export interface SidecarArgs {
+  readonly cloud: string;
+  readonly role: string;
+  readonly settings: Pick<TailscaleSettings, "loginServer" | "manageTailnet" | "keys">;
+  readonly image: string;
+  /** Whether these agents answer under the common name, too. */
+  readonly servesGlobal: boolean;
+}
+
+/** Where Kubernetes' clients look for a pod's token. */
+const TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+const TOKEN_VOLUME = "tailnet-token";
+
+/** Seconds by which a pod's end may be later: containerboot withdraws what it serves, and waits up to 25 until that is known. */
+const GRACE = { serving: 30, alone: 5 } as const;
+
+/** Seconds that Kubernetes gives a pod by default. */
+const DEFAULT_GRACE = 30;
+
+/**
+ * The pod with a device of the tailnet beside its agent: what arrives at the device goes to the same port on localhost, and what goes
+ * out takes its HTTP CONNECT proxy. It starts before the agent and ends after it
+ * (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). Only the device sees the account's token.
+ */
+export function withSidecar(template: Template, args: SidecarArgs): Template {
+  const { cloud, role, settings, image, servesGlobal } = args;
+  // The template is made of plain values.
+  const spec = template.spec as PodSpec;
+  const list = <T>(values: unknown) => (values ?? []) as T[];
+  const global = servesGlobal ? serveGlobal() : undefined;
+  const sidecar = {
+    name: TAILNET.sidecar,
+    image,
+    restartPolicy: "Always",
+    env: [
+      ...deviceEnv({
+        cloud,
+        kind: "agents",
+        hostname: agentName(cloud, role),
+        userspace: true,
+        settings,
+      }),
+      { name: "TS_OUTBOUND_HTTP_PROXY_LISTEN", value: `127.0.0.1:${TAILNET.proxyPort}` },
+      ...list<k8s.types.input.core.v1.EnvVar>(global?.env),
+    ],
+    ports: [HEALTH_PORT],
+    ...deviceProbes(),
+    ...(global === undefined ? {} : { lifecycle: global.lifecycle }),
+    resources: containerResources(undefined, SIDECAR_SIZE),
+    securityContext: UNPRIVILEGED,
+    volumeMounts: [
+      RUN_FILES.mount,
+      { name: TOKEN_VOLUME, mountPath: TOKEN_DIR, readOnly: true },
+      ...list<k8s.types.input.core.v1.VolumeMount>(global?.volumeMounts),
+    ],
+  };
+  const grace = (spec.terminationGracePeriodSeconds as number | undefined) ?? DEFAULT_GRACE;
+  return {
+    ...template,
+    spec: {
+      ...spec,
+      terminationGracePeriodSeconds: grace + (servesGlobal ? GRACE.serving : GRACE.alone),
+      initContainers: [sidecar, ...list<k8s.types.input.core.v1.Container>(spec.initContainers)],
+      volumes: [
+        ...list<k8s.types.input.core.v1.Volume>(spec.volumes),
+        RUN_FILES.volume,
+        tokenVolume(),
+        ...(servesGlobal ? [serveVolume()] : []),
+      ],
+    },
+  };
+}
+
+/** What a pod gets where its account's token is mounted by itself, for one container alone. */
+function tokenVolume(): k8s.types.input.core.v1.Volume {
+  return {
+    name: TOKEN_VOLUME,
+    projected: {
+      sources: [
+        // Kubernetes renews it; one hour is what it takes for its own.
+        { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+        {
+          downwardAPI: {
+            items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }],
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// The tailnet: its policy, its DNS settings, the common name of all agents, and the keys of its devices.
+import * as pulumi from "@pulumi/pulumi";
+import { AGENT_PORTS, TAILNET } from "../../well-known";
+import type { TailscaleSettings } from "../mode";
+import { DEVICE_KINDS, type DeviceKind, deviceKey } from "./keys";
+import { mergePolicy } from "./merge";
+import { renderPolicy, type TailnetCloud, tailnetPolicy } from "./policy";
+import { tailscaleSdk } from "./sdk";
+
+/** What `Tailnet` needs. */
+export interface TailnetArgs {
+  readonly clouds: readonly TailnetCloud[];
+  readonly settings: TailscaleSettings;
+}
+
+/** A tailnet with room for the mesh's devices. One that is not managed is left alone, and only its keys are handed on. */
+export class Tailnet extends pulumi.ComponentResource {
+  /** What must be there before a device joins. */
+  readonly settled: readonly pulumi.Resource[];
+  readonly #keys: ReadonlyMap<string, pulumi.Output<string>>;
+
+  constructor(name: string, args: TailnetArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:network:Tailnet", name, {}, opts);
+    const { clouds, settings } = args;
+    this.settled = settings.manageTailnet ? this.#manage(name, args) : [];
+    const self = { parent: this, dependsOn: [...this.settled] };
+    this.#keys = new Map(
+      clouds.flatMap(({ name: cloud }) =>
+        DEVICE_KINDS.map((kind) => [
+          `${cloud}/${kind}`,
+          settings.manageTailnet
+            ? deviceKey(cloud, kind, settings.keys, self)
+            : pulumi.secret(givenKey(settings, kind)),
+        ]),
+      ),
+    );
+    this.registerOutputs({});
+  }
+
+  /** What a cloud's devices log in with: the value of `TS_AUTHKEY`, a secret. */
+  authKey(cloud: string, kind: DeviceKind): pulumi.Output<string> {
+    const key = this.#keys.get(`${cloud}/${kind}`);
+    if (key === undefined) throw new Error(`the tailnet has no key for ${kind} of ${cloud}`);
+    return key;
+  }
+
+  #manage(name: string, { clouds, settings }: TailnetArgs): pulumi.Resource[] {
+    const { DnsPreferences, Service } = tailscaleSdk();
+    const self = { parent: this };
+    const policy = this.#policy(name, { clouds, settings });
+    const dns = new DnsPreferences(
+      `${name}-dns`,
+      { magicDns: true },
+      // Deleting the setting would turn MagicDNS off for everybody in the tailnet.
+      { ...self, retainOnDelete: true },
+    );
+    if (!settings.global) return [...policy, dns];
+    const service = new Service(
+      `${name}-global`,
+      {
+        name: TAILNET.globalService,
+        comment: "Agents of whichever cloud is up",
+        ports: [`tcp:${AGENT_PORTS.mtls}`],
+        tags: [TAILNET.agentTag],
+      },
+      { ...self, dependsOn: policy },
+    );
+    return [...policy, dns, service];
+  }
+
+  #policy(name: string, { clouds, settings }: TailnetArgs): pulumi.Resource[] {
+    const { Acl, getAclOutput } = tailscaleSdk();
+    const { policy, callers, global } = settings;
+    if (policy === "leave") return [];
+    const mesh = tailnetPolicy({ clouds, callers, global });
+    const text =
+      policy === "merge"
+        ? getAclOutput({ parent: this }).hujson.apply((existing) => mergePolicy(existing, mesh))
+        : renderPolicy(mesh);
+    return [
+      new Acl(
+        `${name}-policy`,
+        {
+          acl: text,
+          // Otherwise the provider writes only over the policy that every tailnet starts with, and fails on any other.
+          overwriteExistingContent: policy === "merge",
+          // Gives the tailnet back as it was found, so that the mesh can be made again. A merged policy is not the program's to reset.
+          resetAclOnDestroy: policy === "own",
+        },
+        { parent: this },
+      ),
+    ];
+  }
+}
+
+/** The key that the configuration gives to devices of one kind. */
+function givenKey({ authKey, routerAuthKey }: TailscaleSettings, kind: DeviceKind): string {
+  const key = kind === "routers" ? (routerAuthKey ?? authKey) : authKey;
+  if (key === undefined) throw new Error("network.tailscale.authKey was not checked");
+  return key;
+}

@@ -1,0 +1,79 @@
+// The network policies of every mode, as a real API server takes them.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { CoreV1Api, NetworkingV1Api, V1NetworkPolicySpec } from "@kubernetes/client-node";
+import { NETWORK_MODES } from "../../components/network/mode";
+import { namespacePolicies } from "../../components/network/policies";
+import { NAMESPACES } from "../../components/well-known";
+import { binaries } from "../../rehearsal/build";
+import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
+
+const MINUTES = 60_000;
+const root = mkdtempSync(path.join(tmpdir(), "network-policies-"));
+const dir = path.join(root, "cloud");
+let cloud: StartedCloud;
+let core: CoreV1Api;
+let networking: NetworkingV1Api;
+
+beforeAll(async () => {
+  const k8s = await import("@kubernetes/client-node");
+  const programs = await binaries(
+    [...CONTROL_PLANE, "cloud"],
+    path.resolve(__dirname, "../../.rehearsal/bin"),
+  );
+  const config = {
+    provider: "existing",
+    name: "one",
+    region: "here",
+    kubeconfig: path.join(dir, "kubeconfig"),
+    podCidr: "10.80.0.0/16",
+    serviceCidr: "10.81.0.0/16",
+  };
+  cloud = await startCloud(config as Parameters<typeof startCloud>[0], programs, new Set());
+  const client = new k8s.KubeConfig();
+  client.loadFromString(readFileSync(path.join(dir, "kubeconfig"), "utf8"));
+  core = client.makeApiClient(k8s.CoreV1Api);
+  networking = client.makeApiClient(k8s.NetworkingV1Api);
+}, 15 * MINUTES);
+
+afterAll(async () => {
+  await cloud?.stop();
+  await removeCloud(dir);
+  rmSync(root, { recursive: true, force: true });
+}, MINUTES);
+
+test.each(NETWORK_MODES)(
+  "all policies of mode %s are valid, and kept as they are written",
+  async (mode) => {
+    const context = {
+      mode,
+      peerRanges: mode === "vpn" ? ["10.90.0.0/16", "10.100.0.0/16"] : [],
+      loginServer: "http://headscale.example.org:8080",
+      tracingEndpoint: "http://collector.observability.svc:4318",
+    };
+    const ranges = { podCidr: "10.80.0.0/16", serviceCidr: "10.81.0.0/16" };
+    for (const namespace of Object.values(NAMESPACES)) {
+      // A namespace for each mode: policies are those of the namespace's name, wherever they are tried.
+      const here = `${namespace}-in-${mode}`;
+      await core.createNamespace({ body: { metadata: { name: here } } });
+      for (const { name, spec } of namespacePolicies(namespace, context, ranges)) {
+        const made = await networking.createNamespacedNetworkPolicy({
+          namespace: here,
+          body: { metadata: { name }, spec: renamed(spec, "from", "_from") as V1NetworkPolicySpec },
+          fieldValidation: "Strict",
+        });
+        const { ingress, egress, ...others } = renamed(made.spec, "_from", "from") as typeof spec;
+        expect(others).toEqual({ podSelector: spec.podSelector, policyTypes: spec.policyTypes });
+        // An empty list is kept as none.
+        expect([ingress ?? [], egress ?? []]).toEqual([spec.ingress ?? [], spec.egress ?? []]);
+      }
+    }
+  },
+  MINUTES,
+);
+
+/** A copy as JSON with another name of a key. The client's types have one of their own for `from`, and drop what they do not know. */
+function renamed(value: unknown, from: string, to: string): unknown {
+  return JSON.parse(JSON.stringify(value).replaceAll(`"${from}":`, `"${to}":`));
+}
