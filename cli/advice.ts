@@ -1,22 +1,29 @@
 // The next step for what a check found: which command, which runbook. Pure.
 import { explainFetchFailure } from "../components/trust/federate";
-import { NAMESPACES, OPA, serverSpiffeId, SPIRE_SERVER } from "../components/well-known";
+import { NAMESPACES, OPA, serverSpiffeId, SPIRE_SERVER, TAILNET } from "../components/well-known";
 import { Denied } from "./agent-client";
 import { lineOf } from "./errors";
-import type { MeshAgent, MeshCloud } from "./mesh-outputs";
+import { type MeshAgent, type MeshCloud, type MeshNetwork, usualAgent } from "./mesh-outputs";
 
 const RUNBOOKS = "docs/runbooks";
 const TROUBLESHOOTING = `${RUNBOOKS}/troubleshooting.md`;
+const CUT_LINK = `${RUNBOOKS}/cut-link.md`;
 
 const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
   `\`kubectl --context ${cloud.context} -n ${namespace} ${command}\``;
 
-// The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts).
-const clusterAway = /Kubernetes API cannot be reached/;
+/** The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts). */
+export const clusterAway = /Kubernetes API cannot be reached/;
 
 // The stored bundle does not vouch for what answers: OpenSSL's words, ours (agent/identity/verify.ts), Go's.
 const notVouchedFor =
   /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|not issued by a root|could not verify leaf|no bundle of trust domain/i;
+/** What a ping fails with when somebody answered: not who was meant (agent/identity), or with nothing of use (agent/calls/answer.ts). */
+export const answered =
+  /answered instead of|reached \S+ instead of|no bundle of trust domain|certificate|self-signed|no authority of its trust domain|without a JSON-RPC answer|\(-32\d{3}\)/i;
+/** An agent reached none of a peer's endpoints, or nothing came back in time. */
+export const unreachable = /no endpoint of|took longer/;
+
 const otherId = /answered instead of|unexpected (peer )?ID/;
 
 /** The next step when a cloud's Kubernetes API or SPIRE server failed. */
@@ -54,8 +61,8 @@ export function opaAdvice(cloud: MeshCloud): string {
 }
 
 /** The next step when pods of an agent are not ready, or it cannot be reached. */
-export function agentAdvice(cloud: MeshCloud, { namespace, service }: MeshAgent): string {
-  return `${kubectl(cloud, namespace, "get pods,events")}, ${kubectl(cloud, namespace, `logs deployment/${service}`)}`;
+export function agentAdvice(cloud: MeshCloud, { namespace, workload: { kind, name } }: MeshAgent): string {
+  return `${kubectl(cloud, namespace, "get pods,events")}, ${kubectl(cloud, namespace, `logs ${kind.toLowerCase()}/${name}`)}`;
 }
 
 /** The next step when `agent` in `cloud`, asked to ping `peer` in `source` if that is given, did not succeed. */
@@ -73,9 +80,60 @@ export function pingAdvice(
   const words = lineOf(error);
   if (clusterAway.test(words)) return serverAdvice(cloud, error);
   if (/x509 mint/.test(words)) return serverAdvice(cloud, error);
-  if (remote && /no endpoint of|took longer/.test(words)) {
+  if (remote && unreachable.test(words)) {
     const [source, peer] = remote;
     return `Check that ${peer.address} can be reached from ${cloud.name}'s cluster (load balancer, firewall, DNS), and ${source.name}'s agent: ${agentAdvice(source, peer)}`;
   }
   return agentAdvice(cloud, agent);
+}
+
+/** The next step when subnet routers of a cloud are not ready. */
+export function routerAdvice(cloud: MeshCloud): string {
+  return `${kubectl(cloud, NAMESPACES.tailscale, "get pods,events")}, ${kubectl(cloud, NAMESPACES.tailscale, `logs statefulset/${TAILNET.router}`)}; ${CUT_LINK}`;
+}
+
+/** The next step when the device in an agent's pod is not on the tailnet. */
+export function sidecarAdvice(cloud: MeshCloud, { namespace, workload: { kind, name } }: MeshAgent): string {
+  const logs = kubectl(cloud, namespace, `logs ${kind.toLowerCase()}/${name} -c ${TAILNET.sidecar}`);
+  return `${logs}: has its key expired (\`pulumi up\` makes a new one), is the control server out of reach? ${CUT_LINK}`;
+}
+
+// What the agent says of its own proxy (agent/calls/proxy.ts), and what the proxy says of a name.
+const noProxy = /the proxy \S+ does not answer/;
+const noName = /no such host|ENOTFOUND|EAI_AGAIN|lookup /;
+const refused = /ECONNREFUSED|connection was refused|connection refused/;
+
+/** The next step when the agents of `from` do not reach those of `to`, and both are well. `words`: why the ping failed. */
+export function linkAdvice(
+  network: MeshNetwork | undefined,
+  from: MeshCloud,
+  to: MeshCloud,
+  words: string,
+): string {
+  const agent = usualAgent(from);
+  const peer = usualAgent(to);
+  if (!agent || !peer) return CUT_LINK;
+  const host = new URL(peer.address).hostname;
+  const service = kubectl(to, peer.namespace, `get service,endpointslices ${peer.service}`);
+  if (network?.mode === "tailscale") {
+    if (noProxy.test(words)) return sidecarAdvice(from, agent);
+    const { kind, name } = agent.workload;
+    const tailscale = (command: string) =>
+      kubectl(
+        from,
+        agent.namespace,
+        `exec ${kind.toLowerCase()}/${name} -c ${TAILNET.sidecar} -- tailscale ${command}`,
+      );
+    if (noName.test(words))
+      return `${tailscale("status")}: is ${host} listed? If not, its device is not on the tailnet, or the tailnet's policy hides it: ${sidecarAdvice(to, peer)}`;
+    return `${tailscale(`ping ${host}`)} tells whether a packet arrives, directly or by a relay; ${tailscale("netcheck")} whether UDP and the relays are open to ${from.name}. If it arrives, look at the tailnet's policy (port ${new URL(peer.address).port}). ${CUT_LINK}`;
+  }
+  if (network?.mode === "vpn") {
+    if (noName.test(words))
+      return `${host} has no address in ${from.name}: is the private DNS zone there, with the address of ${service}? ${CUT_LINK}`;
+    if (refused.test(words))
+      return `${from.name} reaches ${to.name}, where nobody listens: ${service}; ${CUT_LINK}`;
+    return `Are the tunnels between ${from.name} and ${to.name} up, has BGP brought ${from.name} the routes to ${to.name} and back, and do the firewalls of ${to.name} let ${from.name}'s ranges in? ${CUT_LINK}`;
+  }
+  return `Check that ${peer.address} can be reached from ${from.name}'s cluster (load balancer, firewall, DNS), and ${to.name}'s agent: ${service}, ${agentAdvice(to, peer)}`;
 }

@@ -6,11 +6,21 @@ import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
 import { forwardToPod } from "./port-forward";
 
+/** A container of a pod. */
+export interface ContainerSummary {
+  readonly name: string;
+  readonly ready: boolean;
+  /** Why it does not run, in Kubernetes' word for it, for example `CrashLoopBackOff`. */
+  readonly reason?: string;
+}
+
 /** A pod as far as it matters here. */
 export interface PodSummary {
   readonly name: string;
   /** Its condition Ready is true, and it is not being deleted. */
   readonly ready: boolean;
+  /** Those that have a status, sidecars too, which Kubernetes counts among the init containers. */
+  readonly containers: readonly ContainerSummary[];
 }
 
 /** Pods of a workload that are ready, of those that should be. */
@@ -54,6 +64,20 @@ function apiError(cloud: string, what: string, error: unknown): CliError {
   // "request to https://… failed, reason: connect ECONNREFUSED …"
   const words = lineOf(error).replace(/^.*reason: /, "");
   return new CliError(`${cloud}: the Kubernetes API cannot be reached to ${what}: ${words || "no answer"}`);
+}
+
+/** What matters here of a pod as the API server tells of it. */
+export function podSummary({ metadata, status }: k8s.V1Pod): PodSummary {
+  const { conditions = [], initContainerStatuses = [], containerStatuses = [] } = status ?? {};
+  const isReady = conditions.some(({ type, status: is }) => type === "Ready" && is === "True");
+  return {
+    name: metadata?.name ?? "",
+    ready: metadata?.deletionTimestamp === undefined && isReady,
+    containers: [...initContainerStatuses, ...containerStatuses].map(({ name, ready, state }) => {
+      const reason = state?.waiting?.reason ?? state?.terminated?.reason;
+      return { name, ready, ...(reason === undefined ? {} : { reason }) };
+    }),
+  };
 }
 
 const readiness = (
@@ -116,12 +140,7 @@ export const connectKubernetes: Connect = (cloud) => {
         const { items } = await config
           .makeApiClient(library.CoreV1Api)
           .listNamespacedPod({ namespace, labelSelector });
-        return items.map(({ metadata, status }) => ({
-          name: metadata?.name ?? "",
-          ready:
-            metadata?.deletionTimestamp === undefined &&
-            (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True"),
-        }));
+        return items.map(podSummary);
       } catch (error) {
         throw apiError(cloud.name, `list pods in ${namespace}`, error);
       }

@@ -1,15 +1,32 @@
 // The mesh as a stack's outputs tell of it (infra/index.ts): parsed, checked, and each cloud with its own kubeconfig.
 import { load } from "js-yaml";
 import { z } from "zod";
+import { NETWORK_MODES } from "../components/network/mode";
 import { CliError, EXIT } from "./errors";
 
-const agentSchema = z.object({
-  spiffeId: z.string(),
-  address: z.string(),
-  namespace: z.string(),
-  service: z.string(),
-  cloud: z.string(),
-  role: z.string(),
+const agentSchema = z
+  .object({
+    spiffeId: z.string(),
+    address: z.string(),
+    namespace: z.string(),
+    service: z.string(),
+    /** What its pods belong to. */
+    workload: z.object({ kind: z.enum(["Deployment", "StatefulSet"]), name: z.string() }).optional(),
+    cloud: z.string(),
+    role: z.string(),
+  })
+  // Versions that did not tell had Deployments with the name of the Service.
+  .transform(({ workload, ...agent }) => ({
+    ...agent,
+    workload: workload ?? { kind: "Deployment" as const, name: agent.service },
+  }));
+
+const networkSchema = z.object({
+  mode: z.enum(NETWORK_MODES),
+  /** MagicDNS domain, in mode `tailscale`. */
+  tailnet: z.string().optional(),
+  /** `https://host:port` at which any cloud's agents answer, where there is such a name. */
+  global: z.string().optional(),
 });
 
 const outputsSchema = z.object({
@@ -23,11 +40,15 @@ const outputsSchema = z.object({
     }),
   ),
   agents: z.record(z.string(), agentSchema).default({}),
+  network: networkSchema.optional(),
   kubeconfig: z.union([z.string().min(1), z.record(z.string(), z.unknown())]),
 });
 
 /** One agent of the mesh. */
 export type MeshAgent = z.infer<typeof agentSchema>;
+
+/** How the clouds are connected. */
+export type MeshNetwork = z.infer<typeof networkSchema>;
 
 /** One cloud of the mesh, and how it is reached. */
 export interface MeshCloud {
@@ -47,6 +68,8 @@ export interface MeshCloud {
 /** The mesh of one stack. */
 export interface Mesh {
   readonly clouds: readonly MeshCloud[];
+  /** Undefined when the outputs are of a version that did not tell. */
+  readonly network?: MeshNetwork;
 }
 
 function problemsOf(error: z.ZodError): string {
@@ -84,7 +107,7 @@ export function meshOf(outputs: unknown): Mesh {
       `These are not the outputs of this program: ${problemsOf(parsed.error)}. Take them with \`pulumi stack output --json --show-secrets\`, after a \`pulumi up\` with this version.`,
       EXIT.usage,
     );
-  const { clouds, agents, kubeconfig } = parsed.data;
+  const { clouds, agents, network, kubeconfig } = parsed.data;
   const merged = kubeconfigOf(kubeconfig);
   return {
     clouds: Object.entries(clouds).map(([name, cloud]) => ({
@@ -96,6 +119,7 @@ export function meshOf(outputs: unknown): Mesh {
       kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
       agents: Object.values(agents).filter((agent) => agent.cloud === name),
     })),
+    network,
   };
 }
 

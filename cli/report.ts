@@ -16,7 +16,7 @@ export interface Check<Name extends string = string> {
   readonly next?: string;
 }
 
-export type CloudCheck = "spire-server" | "agents" | "policy";
+export type CloudCheck = "spire-server" | "agents" | "policy" | "network";
 export type PairCheck = "bundle" | "endpoint" | "fetch" | "time-left" | "ping";
 
 /** One cloud by itself. */
@@ -37,9 +37,23 @@ export interface PairReport {
   /** Seconds until the target could fetch no more if it stopped fetching now, and the warning's threshold. */
   readonly secondsLeft?: number;
   readonly warnBelowSeconds?: number;
+  /** Whether the target's agent reaches the source's over the network; missing where the ping tells nothing about that. */
+  readonly link?: "up" | "cut";
   readonly checks: readonly Check<PairCheck>[];
   /** How long the pair's checks took. */
   readonly milliseconds: number;
+}
+
+/** What of the network does not work, said once however many pings failed by it. */
+export interface Cut {
+  /** Links that are cut, each from the cloud whose agent called to the one that it called. */
+  readonly links: readonly { readonly from: string; readonly to: string }[];
+  /** The cloud that is cut off from all others; missing when it is one link, or all of them. */
+  readonly cloud?: string;
+  /** In one line. */
+  readonly what: string;
+  readonly cause: string;
+  readonly next: string;
 }
 
 /** What a run found. */
@@ -48,6 +62,8 @@ export interface VerifyReport {
   readonly ok: boolean;
   readonly clouds: readonly CloudReport[];
   readonly pairs: readonly PairReport[];
+  /** Clouds and links of the network that are cut; their pings have failed. */
+  readonly cuts: readonly Cut[];
 }
 
 /** A check that found what it should. */
@@ -87,13 +103,24 @@ function bundleCell({ stored, served, checks }: PairReport): string {
   return stored === served ? shortDigest(stored) : `${shortDigest(stored)} / ${shortDigest(served)}`;
 }
 
-/** The report for people: the clouds, the pairs, then every trouble with its cause and next step. */
-export function verifyText({ clouds, pairs }: VerifyReport): string {
+/** What is wrong with a pair, but for a ping that a cut explains. */
+function pairTroubles({ target, source, checks }: PairReport, cuts: readonly Cut[]): string[] {
+  const cut = cuts.some(({ links }) => links.some(({ from, to }) => from === target && to === source));
+  return troubles(
+    `${target} trusts ${source}`,
+    checks.filter(({ check }) => !cut || check !== "ping"),
+  );
+}
+
+/** The report for people: the clouds, the pairs, then what is cut and every other trouble with its cause and next step. */
+export function verifyText({ clouds, pairs, cuts }: VerifyReport): string {
+  const network = clouds.some(({ checks }) => checks.some(({ check }) => check === "network"));
   const cloudRows = clouds.map(({ cloud, checks }) => [
     cloud,
     cell(checks, "spire-server"),
     cell(checks, "agents"),
     cell(checks, "policy"),
+    ...(network ? [cell(checks, "network")] : []),
   ]);
   const pairRows = pairs.map((pair) => [
     `${pair.target} trusts ${pair.source}`,
@@ -105,7 +132,8 @@ export function verifyText({ clouds, pairs }: VerifyReport): string {
   ]);
   const found = [
     ...clouds.flatMap(({ cloud, checks }) => troubles(cloud, checks)),
-    ...pairs.flatMap(({ target, source, checks }) => troubles(`${target} trusts ${source}`, checks)),
+    ...cuts.map(({ what, cause, next }) => `FAILED  ${what}: ${cause}\n  next: ${next}`),
+    ...pairs.flatMap((pair) => pairTroubles(pair, cuts)),
   ];
   const all = [...clouds, ...pairs].flatMap(({ checks }): readonly Check[] => checks);
   const count = (status: CheckStatus) => all.filter((check) => check.status === status).length;
@@ -113,7 +141,7 @@ export function verifyText({ clouds, pairs }: VerifyReport): string {
     .filter((status) => count(status) > 0)
     .map((status) => `, ${count(status)} ${status === "warning" ? "with a warning" : status}`);
   return [
-    columns([["cloud", "SPIRE server", "agents", "policy"], ...cloudRows]),
+    columns([["cloud", "SPIRE server", "agents", "policy", ...(network ? ["network"] : [])], ...cloudRows]),
     ...(pairs.length > 0
       ? [
           "",

@@ -1,11 +1,11 @@
 // `mesh status`: what stands in each cloud and whether it is ready, in one table.
 import { parseSpiffeBundle } from "../components/trust/bundle";
-import { NAMESPACES, OPA, SPIRE_AGENT, SPIRE_SERVER } from "../components/well-known";
+import { NAMESPACES, OPA, SPIRE_AGENT, SPIRE_SERVER, TAILNET } from "../components/well-known";
 import { type Connect, connectKubernetes, type WorkloadKind } from "./cluster";
 import { lineOf } from "./errors";
 import { DEFAULT_LIMIT_MS, eachOf, within } from "./limits";
 import { memberOf, type Member } from "./member";
-import type { Mesh } from "./mesh-outputs";
+import type { Mesh, MeshNetwork } from "./mesh-outputs";
 import { columns, shortDigest, spanOf } from "./table";
 
 /** One line of the table. */
@@ -24,6 +24,8 @@ export interface ComponentStatus {
 export interface StatusReport {
   /** Everything is ready. */
   readonly ok: boolean;
+  /** How the clouds are connected; missing when the outputs are of a version that did not tell. */
+  readonly network?: MeshNetwork;
   readonly components: readonly ComponentStatus[];
 }
 
@@ -86,16 +88,24 @@ async function spireServer(member: Member, limitMs: number): Promise<Row> {
   return { ...row, ready: row.ready && !("cause" in bundle), cause: row.cause, ...bundle };
 }
 
-async function cloudStatus(member: Member, limitMs: number): Promise<ComponentStatus[]> {
+async function cloudStatus(
+  member: Member,
+  network: MeshNetwork | undefined,
+  limitMs: number,
+): Promise<ComponentStatus[]> {
   const { cloud } = member;
-  const agents = cloud.agents.map(({ role, namespace, service, address }) =>
-    workload(member, `agent ${role}`, ["Deployment", namespace, service], address, limitMs),
+  const agents = cloud.agents.map(({ role, namespace, workload: { kind, name }, address }) =>
+    workload(member, `agent ${role}`, [kind, namespace, name], address, limitMs),
   );
+  const routers = ["StatefulSet", NAMESPACES.tailscale, TAILNET.router] as const;
   const rows = await Promise.all([
     apiServer(member, limitMs),
     spireServer(member, limitMs),
     workload(member, "SPIRE agents", ["DaemonSet", NAMESPACES.spireSystem, SPIRE_AGENT.name], "", limitMs),
     workload(member, "OPA", ["Deployment", NAMESPACES.opa, OPA.name], "", limitMs),
+    ...(network?.mode === "tailscale"
+      ? [workload(member, "subnet routers", routers, network.tailnet ?? "", limitMs)]
+      : []),
     ...agents,
   ]);
   return rows.map((row) => ({ cloud: cloud.name, ...row }));
@@ -105,9 +115,11 @@ async function cloudStatus(member: Member, limitMs: number): Promise<ComponentSt
 export async function meshStatus(mesh: Mesh, options: StatusOptions = {}): Promise<StatusReport> {
   const { limitMs = DEFAULT_LIMIT_MS, connect = connectKubernetes } = options;
   const components = (
-    await eachOf(mesh.clouds, (cloud) => cloudStatus(memberOf(cloud, connect, limitMs), limitMs))
+    await eachOf(mesh.clouds, (cloud) =>
+      cloudStatus(memberOf(cloud, connect, limitMs), mesh.network, limitMs),
+    )
   ).flat();
-  return { ok: components.every(({ ready }) => ready), components };
+  return { ok: components.every(({ ready }) => ready), network: mesh.network, components };
 }
 
 function readiness({ pods, ready }: ComponentStatus): string {
@@ -115,13 +127,19 @@ function readiness({ pods, ready }: ComponentStatus): string {
   return ready ? count : `NO ${count}`.trimEnd();
 }
 
-/** The report as a table. */
-export function statusText({ components }: StatusReport): string {
+function networkLine({ mode, tailnet, global }: MeshNetwork): string {
+  const parts = [mode, tailnet, global && `any cloud's agents at ${global}`];
+  return `network: ${parts.filter(Boolean).join(", ")}`;
+}
+
+/** The report for people: the network, and a table of everything. */
+export function statusText({ network, components }: StatusReport): string {
   const rows = components.map((row) => [
     row.cloud,
     row.component,
     readiness(row),
     row.cause === undefined ? row.detail : row.cause,
   ]);
-  return columns([["cloud", "component", "ready", ""], ...rows]);
+  const table = columns([["cloud", "component", "ready", ""], ...rows]);
+  return network ? `${networkLine(network)}\n\n${table}` : table;
 }

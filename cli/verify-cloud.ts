@@ -1,11 +1,12 @@
-// The checks of one cloud by itself: its SPIRE server is healthy, its agents are ready, its OPA decides.
+// The checks of one cloud by itself: its SPIRE server is healthy, its agents are ready, its OPA decides, it is on the tailnet.
 import { agentAdvice, pingAdvice, serverAdvice } from "./advice";
 import { sendTask } from "./agent-client";
 import { CliError, lineOf } from "./errors";
 import { eachOf, within } from "./limits";
 import type { Member } from "./member";
-import { type MeshAgent, usualAgent } from "./mesh-outputs";
+import { type MeshAgent, type MeshNetwork, usualAgent } from "./mesh-outputs";
 import { type Check, type CloudCheck, type CloudReport, passed } from "./report";
+import { checkTailnet } from "./verify-network";
 
 const failed = (check: CloudCheck, detail: string, error: unknown, next: string): Check<CloudCheck> => ({
   check,
@@ -29,14 +30,15 @@ async function checkServer({ cloud, server }: Member, limitMs: number): Promise<
 async function checkAgents({ cloud, cluster }: Member, limitMs: number): Promise<Check<CloudCheck>> {
   if (cloud.agents.length === 0) return { check: "agents", status: "failed", detail: NO_AGENTS };
   const ready = async (agent: MeshAgent) => {
-    const { namespace, service, role } = agent;
-    const found = await within(limitMs, `${cloud.name}: reading ${namespace}/${service}`, () =>
-      cluster.workload("Deployment", namespace, service),
+    const { namespace, role, workload } = agent;
+    const { kind, name } = workload;
+    const found = await within(limitMs, `${cloud.name}: reading ${namespace}/${name}`, () =>
+      cluster.workload(kind, namespace, name),
     );
     if (found && found.ready >= found.desired && found.desired > 0)
       return `${role} ${found.ready}/${found.desired}`;
-    const count = found ? `${found.ready} of ${found.desired} pods are ready` : "there is no such Deployment";
-    throw Object.assign(new CliError(`${cloud.name}: ${namespace}/${service}: ${count}`), { agent });
+    const count = found ? `${found.ready} of ${found.desired} pods are ready` : `there is no such ${kind}`;
+    throw Object.assign(new CliError(`${cloud.name}: ${namespace}/${name}: ${count}`), { agent });
   };
   try {
     return passed("agents", (await Promise.all(cloud.agents.map(ready))).join(", "));
@@ -64,13 +66,18 @@ async function checkPolicy(
 }
 
 /** Checks every cloud; each check ends after `limitMs` milliseconds. */
-export async function verifyClouds(members: readonly Member[], limitMs: number): Promise<CloudReport[]> {
+export async function verifyClouds(
+  members: readonly Member[],
+  network: MeshNetwork | undefined,
+  limitMs: number,
+): Promise<CloudReport[]> {
   return eachOf(members, async (member) => ({
     cloud: member.cloud.name,
     checks: await Promise.all([
       checkServer(member, limitMs),
       checkAgents(member, limitMs),
       checkPolicy(member, limitMs),
+      ...(network?.mode === "tailscale" ? [checkTailnet(member, limitMs)] : []),
     ]),
   }));
 }

@@ -155,7 +155,7 @@ async function verifyTrust(target: Member, source: Member, limitMs: number): Pro
 /** Checks whether `target` can trust and call `source`; each check ends after `limitMs` milliseconds. */
 export async function verifyPair(target: Member, source: Member, limitMs: number): Promise<PairReport> {
   const started = performance.now();
-  const [{ checks, ...facts }, ping] = await Promise.all([
+  const [{ checks, ...facts }, { check: ping, link }] = await Promise.all([
     verifyTrust(target, source, limitMs),
     verifyPing(target, source, limitMs),
   ]);
@@ -163,6 +163,7 @@ export async function verifyPair(target: Member, source: Member, limitMs: number
     target: target.cloud.name,
     source: source.cloud.name,
     ...facts,
+    ...(link === undefined ? {} : { link }),
     checks: [...checks, ping],
     milliseconds: Math.round(performance.now() - started),
   };

@@ -2,6 +2,7 @@
 import { orderedPairs } from "../components/trust/pairs";
 import { type Connect, connectKubernetes } from "./cluster";
 import { DEFAULT_LIMIT_MS, eachOf } from "./limits";
+import { cutsOf, withCuts } from "./links";
 import { memberOf } from "./member";
 import type { Mesh } from "./mesh-outputs";
 import type { VerifyReport } from "./report";
@@ -22,10 +23,12 @@ export interface VerifyOptions {
 export async function verifyMesh(mesh: Mesh, options: VerifyOptions = {}): Promise<VerifyReport> {
   const { limitMs = DEFAULT_LIMIT_MS, connect = connectKubernetes } = options;
   const members = mesh.clouds.map((cloud) => memberOf(cloud, connect, limitMs));
-  const [clouds, pairs] = await Promise.all([
-    verifyClouds(members, limitMs),
+  const [clouds, found] = await Promise.all([
+    verifyClouds(members, mesh.network, limitMs),
     eachOf(orderedPairs(members), ({ target, source }) => verifyPair(target, source, limitMs)),
   ]);
+  const cuts = cutsOf(mesh, clouds, found);
+  const pairs = withCuts(found, cuts);
   const checks = [...clouds, ...pairs].flatMap((report): readonly { status: string }[] => report.checks);
-  return { ok: checks.every(({ status }) => status !== "failed"), clouds, pairs };
+  return { ok: checks.every(({ status }) => status !== "failed"), clouds, pairs, cuts };
 }

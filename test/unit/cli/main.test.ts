@@ -88,6 +88,30 @@ describe("The command line", () => {
       });
     });
 
+    it("shows how the clouds are connected, and on a tailnet each cloud's subnet routers", async () => {
+      world.network = { mode: "tailscale", tailnet: "tail1a2b3c.ts.net", global: "https://g.ts.net:8443" };
+      aws.workloads["subnet-router"] = { ready: 2, desired: 2 };
+      gcp.workloads["subnet-router"] = { ready: 1, desired: 2 };
+      const { code, out } = await mesh("status");
+      expect(code).toBe(1);
+      expect(out).toMatch(
+        /^network: tailscale, tail1a2b3c\.ts\.net, any cloud's agents at https:\/\/g\.ts\.net:8443$/m,
+      );
+      expect(out).toMatch(/aws +subnet routers +2\/2/);
+      expect(out).toMatch(/gcp +subnet routers +NO 1\/2/);
+      expect(aws.kinds).toMatchObject({ "agentweave-agent": "StatefulSet", "subnet-router": "StatefulSet" });
+      expect((await json("status")).report["network"]).toEqual(world.network);
+    });
+
+    it("shows no subnet routers where there is no tailnet", async () => {
+      world.network = { mode: "vpn" };
+      const { code, out } = await mesh("status");
+      expect(code).toBe(0);
+      expect(out).toMatch(/^network: vpn$/m);
+      expect(out).not.toContain("subnet routers");
+      expect(aws.kinds["agentweave-agent"]).toBe("Deployment");
+    });
+
     it("is not ready without a node for the SPIRE agent", async () => {
       aws.workloads["spire-agent"] = { ready: 0, desired: 0 };
       expect((await mesh("status")).code).toBe(1);

@@ -56,6 +56,26 @@ describe("A stack's outputs", () => {
       });
   });
 
+  it("tell how the clouds are connected, and what an agent's pods belong to", () => {
+    const network = { mode: "tailscale", tailnet: "tail1a2b3c.ts.net", global: "https://g:8443" };
+    const workload = { kind: "StatefulSet", name: "agentweave-worker-set" };
+    const agents = { "aws/worker": { ...agent("aws", "worker"), workload } };
+    const mesh = meshOf({ ...outputs, agents, network });
+    expect(mesh.network).toEqual(network);
+    expect(mesh.clouds[0]!.agents[0]!.workload).toEqual(workload);
+  });
+
+  it("of an older version tell no network, and have Deployments", () => {
+    const mesh = meshOf(outputs);
+    expect(mesh.network).toBeUndefined();
+    expect(mesh.clouds[1]!.agents[0]!.workload).toEqual({ kind: "Deployment", name: "agentweave-worker" });
+  });
+
+  it("with a network of a kind that is not known are refused with the kinds there are", () => {
+    const { message } = thrownBy(() => meshOf({ ...outputs, network: { mode: "carrier-pigeon" } }));
+    expect(message).toMatch(/network\.mode: .*tailscale.*vpn.*direct/);
+  });
+
   it("that are empty tell to run an update", () => {
     expect(thrownBy(() => meshOf({})).message).toContain("pulumi up");
   });

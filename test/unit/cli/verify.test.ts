@@ -255,7 +255,7 @@ describe("mesh verify", () => {
 
     it("fails when no pod is ready", async () => {
       const { cloudCheck, checkOf } = await verify(() => {
-        world.cloud("aws").pods = [{ name: "p", ready: false }];
+        world.cloud("aws").pods = [{ name: "p", ready: false, containers: [] }];
         world.cloud("aws").workloads["agentweave-agent"] = { ready: 0, desired: 2 };
       });
       expect(cloudCheck("aws", "agents").cause).toContain("0 of 2 pods are ready");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Cluster, Connect } from "../../../cli/cluster";
+import type { Cluster, Connect, PodSummary } from "../../../cli/cluster";
 import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
 import { pemOf } from "../../../cli/pem";
 import { verifyPeer } from "../../../agent/identity/verify";
@@ -14,6 +14,7 @@ import {
   agentSpiffeId,
   operatorSpiffeId,
   serverSpiffeId,
+  TAILNET,
 } from "../../../components/well-known";
 import { type Certificate, issue, spiffeBundle } from "../../support/certificate";
 
@@ -45,13 +46,19 @@ export class FakeCloud {
   /** SPIFFE ids that the bundle endpoint and the agent present. */
   serverId: string;
   agentId: string;
-  pods = [{ name: "agentweave-agent-1", ready: true }];
+  pods: PodSummary[] = [
+    { name: "agentweave-agent-1", ready: true, containers: [{ name: TAILNET.sidecar, ready: true }] },
+  ];
+  /** Kinds of the workloads that were asked for, by their names. */
+  readonly kinds: Record<string, string> = {};
   workloads: Record<string, { ready: number; desired: number } | undefined> = {};
   /** The Kubernetes API does not answer. */
   away = false;
   /** What `spire-server x509 mint` and `healthcheck` say instead of succeeding. */
   mintFails?: string;
   unhealthy?: string;
+  /** Clouds that its agent does not reach, with the words in which it says why. */
+  readonly cutFrom = new Map<string, string>();
   /** What `spire-server bundle show` says instead of succeeding. */
   bundleFails?: string;
   /** Overrides the bundle endpoint's URL in the outputs. */
@@ -138,6 +145,8 @@ export class FakeCloud {
     if (task_type !== "call_remote") return { result: { pong: true, agent: this.agentId, caller } };
     const [cloud] = payload.target_agent!.split("_");
     const peer = this.world().find(({ name }) => name === cloud)!;
+    const cut = this.cutFrom.get(peer.name);
+    if (cut) return { failed: `ping failed: no endpoint of ${payload.target_agent} answered: ${cut}` };
     const reply =
       peer.reply?.({ task_type: payload.capability! }, this.agentId) ??
       peer.usual({ task_type: payload.capability! }, this.agentId);
@@ -199,8 +208,10 @@ export class FakeCloud {
       return socket;
     },
     pods: async () => this.answer(this.pods),
-    workload: async (_kind, _namespace, name) =>
-      this.answer(name in this.workloads ? this.workloads[name] : { ready: 1, desired: 1 }),
+    workload: async (kind, _namespace, name) => {
+      this.kinds[name] = kind;
+      return this.answer(name in this.workloads ? this.workloads[name] : { ready: 1, desired: 1 });
+    },
   };
 
   private answer<T>(value: T | (() => T)): T {
@@ -235,6 +246,8 @@ interface Request {
 /** Clouds that store each other's bundles. `prepare` changes them before they start. */
 export class FakeMesh {
   readonly clouds: FakeCloud[];
+  /** Undefined: the outputs are of a version that did not tell. */
+  network?: { mode: string; tailnet?: string; global?: string };
 
   constructor(...names: string[]) {
     this.clouds = names.map((name) => new FakeCloud(name, () => this.clouds));
@@ -266,13 +279,17 @@ export class FakeMesh {
     const agents = this.clouds.map((cloud) => {
       const { name, region, trustDomain, role } = cloud;
       const spiffeId = agentSpiffeId(trustDomain, name, region, role);
-      const address = `https://${name}.example.org:8443`;
+      const onTailnet = this.network?.mode === "tailscale";
+      const address = `https://${onTailnet ? `${name}-agent.${this.network!.tailnet}` : `${name}.example.org`}:8443`;
       const service = agentObjectName(role);
-      return [`${name}/${role}`, { spiffeId, address, namespace: "agentweave", service, cloud: name, role }];
+      const agent = { spiffeId, address, namespace: "agentweave", service, cloud: name, role };
+      const workload = { kind: onTailnet ? "StatefulSet" : "Deployment", name: service };
+      return [`${name}/${role}`, this.network ? { ...agent, workload } : agent];
     });
     return {
       clouds: Object.fromEntries(clouds) as unknown,
       agents: Object.fromEntries(agents) as unknown,
+      ...(this.network ? { network: this.network } : {}),
       kubeconfig: "contexts: []",
     };
   }
