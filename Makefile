@@ -1,12 +1,13 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer and Go 1.26 or newer, and nothing else.
 .DELETE_ON_ERROR:
-.PHONY: rehearse rehearse-preview rehearse-down test check unit go-test policy-test interop-test engine-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-down rehearse-run test check unit go-test policy-test interop-test engine-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
 export npm_config_audit := false
 
-## make rehearse: three clouds on this machine, and the mesh on them
+## make rehearse: three clouds on this machine, and the mesh on them; REHEARSAL_NET=namespaces gives each a network of its own,
+## and NETWORK=tailscale besides connects them by a tailnet (Linux)
 rehearse: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts up
 
@@ -17,6 +18,14 @@ rehearse-preview: node_modules/.package-lock.json
 ## make rehearse-down: stops the clouds and removes all but the programs that were built
 rehearse-down: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts down
+
+## make rehearse-run CMD="npx mesh verify": a command where clouds with networks of their own are reached
+rehearse-run: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts run -- sh -c '$(CMD)'
+
+## make plan: what stack STACK (dev) stands up in network mode NETWORK (all), by cloud and layer; nothing is applied
+plan: node_modules/.package-lock.json
+	@$(TS) rehearsal/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
 test: check go-test unit policy-test interop-test engine-test
@@ -33,6 +42,7 @@ unit: node_modules/.package-lock.json
 go-test:
 	cd rehearsal/spire && go vet ./... && go test ./...
 	cd rehearsal/cloud && go vet ./... && go test ./...
+	cd rehearsal/tailnet && go vet ./... && go test ./...
 	cd test/interop && go vet ./...
 
 ## make policy-test: the policy's own tests, and properties of it, by a real OPA; builds it on the first run

@@ -1,0 +1,42 @@
+// `make plan`: what a stack stands up in each network mode, counted by cloud and layer. Nothing is applied, no cloud is asked.
+import { parseArgs } from "node:util";
+import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
+import { LAYERS, planOf, type Planned } from "./plan";
+
+/** Counts by type of what belongs to one cloud and one layer, a line each. */
+function linesOf(resources: readonly Planned[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { type } of resources) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([type, count]) => `${count}  ${type}`);
+}
+
+function planText(mode: NetworkMode, plan: readonly Planned[]): string {
+  const clouds = [...new Set(plan.map(({ cloud }) => cloud))].sort(
+    (a, b) => Number(a === "mesh") - Number(b === "mesh") || a.localeCompare(b),
+  );
+  const lines = [`network.mode ${mode}: ${plan.length} resources`];
+  for (const cloud of clouds) {
+    for (const layer of [...LAYERS, "mesh"]) {
+      const found = plan.filter((resource) => resource.cloud === cloud && resource.layer === layer);
+      if (found.length === 0) continue;
+      lines.push(`  ${cloud} / ${layer}: ${found.length}`, ...linesOf(found).map((line) => `    ${line}`));
+    }
+  }
+  return lines.join("\n");
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { stack: { type: "string", default: "dev" }, network: { type: "string" } },
+  });
+  const modes = NETWORK_MODES.filter((mode) => !values.network || mode === values.network);
+  if (modes.length === 0) {
+    throw new Error(`no network mode ${values.network}: ${NETWORK_MODES.join(", ")}`);
+  }
+  for (const mode of modes) console.log(`${planText(mode, await planOf(values.stack, mode))}\n`);
+}
+
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

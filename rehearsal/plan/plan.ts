@@ -1,0 +1,65 @@
+// What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
+import * as path from "node:path";
+import { parseConfig } from "../../infra/config";
+import { AgentMesh } from "../../infra/mesh";
+import type { NetworkMode } from "../../components/network/mode";
+import { AWS, AZURE, GCP } from "../../test/support/clouds";
+import { record, type Fakes, type Registered } from "../../test/support/recorder";
+import { stackConfig } from "../../test/support/stack";
+
+/** A resource of a plan, with the part of the mesh that it belongs to. */
+export interface Planned extends Registered {
+  /** Key of its cloud; `mesh` for what belongs to no cloud alone. */
+  readonly cloud: string;
+  /** The layer that registers it, by its folder in `components/`. */
+  readonly layer: string;
+}
+
+/** The layers in the order in which they build on each other. */
+export const LAYERS = ["clouds", "network", "spire", "trust", "workloads"] as const;
+
+const FAKES: Fakes = {
+  outputs: {
+    ...AWS.outputs,
+    ...GCP.outputs,
+    ...AZURE.outputs,
+    "kubernetes:core/v1:Service": { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
+  },
+  calls: { ...AWS.calls, ...AZURE.calls },
+};
+
+/**
+ * Everything that the stack registers, components and providers of Pulumi left out.
+ *
+ * @param stack name of a `Pulumi.<stack>.yaml` of this repository.
+ * @param mode takes the place of the stack's own `network.mode`.
+ * @throws ConfigError as the program itself does.
+ */
+export async function planOf(stack: string, mode: NetworkMode): Promise<readonly Planned[]> {
+  const raw = stackConfig(stack);
+  const network = { ...(raw["network"] as object), mode };
+  const projectDir = path.resolve(__dirname, "../..");
+  const config = parseConfig({ ...raw, network }, { stack, projectDir });
+  const [, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
+  const names = config.clouds.map(({ name }) => name);
+  return resources
+    .filter(({ type }) => !type.startsWith("agentweave:") && !type.startsWith("pulumi:"))
+    .map((resource) => ({
+      ...resource,
+      cloud: cloudOf(resource.name, names),
+      layer: layerOf(resource, resources),
+    }));
+}
+
+/** A resource of one cloud has its key as the first part of its name. Keys may have dashes, so the longest that fits. */
+function cloudOf(resource: string, clouds: readonly string[]): string {
+  const fitting = clouds.filter((cloud) => resource.startsWith(`${cloud}-`));
+  return fitting.sort((a, b) => b.length - a.length)[0] ?? "mesh";
+}
+
+/** The outermost component within the mesh tells the layer, `agentweave:<layer>:<Component>`; a resource without one is of its own type's. */
+function layerOf(resource: Registered, resources: readonly Registered[]): string {
+  const parent = resources.find(({ urn }) => urn === resource.parent);
+  const outer = parent === undefined ? "mesh" : layerOf(parent, resources);
+  return outer === "mesh" ? (/\bagentweave[:/]([a-z]+):/.exec(resource.type)?.[1] ?? "mesh") : outer;
+}
