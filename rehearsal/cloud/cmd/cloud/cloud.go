@@ -12,6 +12,7 @@ import (
 	"agentweave-mesh/rehearsal/cloud/internal/config"
 	"agentweave-mesh/rehearsal/cloud/internal/controlplane"
 	"agentweave-mesh/rehearsal/cloud/internal/kubelet"
+	"agentweave-mesh/rehearsal/cloud/internal/network"
 	"agentweave-mesh/rehearsal/cloud/internal/services"
 	"agentweave-mesh/rehearsal/cloud/internal/simulation"
 	"agentweave-mesh/rehearsal/cloud/internal/storage"
@@ -19,6 +20,8 @@ import (
 
 // cloud is what runs; stop also works on one that has started in part.
 type cloud struct {
+	// network is nil when the cloud has none of its own.
+	network      *network.Cloud
 	controlPlane *controlplane.ControlPlane
 	kubelet      *kubelet.Kubelet
 	cancel       context.CancelFunc
@@ -33,6 +36,9 @@ func start(ctx context.Context, c *config.Config) (*cloud, error) {
 		return all, err
 	}
 	var err error
+	if all.network, err = join(c); err != nil {
+		return all, err
+	}
 	if all.controlPlane, err = controlplane.Start(ctx, c, stages, reporter{}); err != nil {
 		return all, err
 	}
@@ -46,7 +52,7 @@ func start(ctx context.Context, c *config.Config) (*cloud, error) {
 	if err != nil {
 		return all, err
 	}
-	if all.kubelet, err = kubelet.New(c, client, factory, addresses.Address); err != nil {
+	if all.kubelet, err = kubelet.New(c, client, factory, addresses.Address, all.network); err != nil {
 		return all, err
 	}
 	pki := all.controlPlane.PKI
@@ -91,5 +97,8 @@ func (all *cloud) stop() {
 	}
 	if all.controlPlane != nil {
 		all.controlPlane.Stop()
+	}
+	if all.network != nil {
+		all.network.Leave()
 	}
 }

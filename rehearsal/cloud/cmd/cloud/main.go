@@ -1,7 +1,11 @@
 // Command cloud runs one cloud of the rehearsal: a Kubernetes control plane, simulated nodes, pods of known images as
-// local processes, Service addresses and volumes, all on one loopback address.
+// local processes, Service addresses and volumes, all on one loopback address or in a network of its own.
 //
-// It prints one JSON object a line (see events.go). Its standard input is a leash: when that ends before a line
+//	cloud -config <cloud.json>                   runs a cloud
+//	cloud -world -dir <directory>                runs the world in which clouds have networks of their own
+//	cloud -link <cloud's directory> -state up    (or down) mends or cuts a cloud's link to the others; inside the world
+//
+// A cloud and a world print one JSON object a line (see events.go). Its standard input is a leash: when that ends before a line
 // `detach` was read, or on SIGTERM, SIGINT or SIGHUP, everything is stopped. A second signal makes no difference.
 package main
 
@@ -15,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -23,18 +28,46 @@ import (
 	"agentweave-mesh/rehearsal/cloud/internal/config"
 	"agentweave-mesh/rehearsal/cloud/internal/controlplane"
 	"agentweave-mesh/rehearsal/cloud/internal/process"
+	"agentweave-mesh/rehearsal/cloud/internal/sandbox"
 )
 
+func init() {
+	if inContainer() {
+		runtime.LockOSThread() // the process's first thread, which is to go on as the container's
+	}
+}
+
+// inContainer tells that this process is to become a container's.
+func inContainer() bool { return len(os.Args) > 1 && os.Args[1] == sandbox.Flag }
+
 func main() {
+	if inContainer() {
+		fmt.Fprintln(os.Stderr, "container:", sandbox.Enter(os.Args[2:]))
+		os.Exit(sandbox.ExitNotStarted)
+	}
 	guard := flag.Bool("guard", false, "for this program's own use")
 	file := flag.String("config", "", "path of the cloud's configuration (cloud.json)")
+	world := flag.Bool("world", false, "run the world of the clouds' networks, in a fresh network namespace")
+	dir := flag.String("dir", "", "the world's directory")
+	link := flag.String("link", "", "directory of the cloud whose link to the others is to be set")
+	state := flag.String("state", "", "up or down")
 	flag.Parse()
-	if *guard {
+	var err error
+	switch {
+	case *guard:
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		process.RunGuard(os.Stdin)
-		return
+	case *link != "":
+		if err := setLink(*link, *state); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case *world:
+		err = runWorld(*dir)
+	default:
+		err = run(*file)
 	}
-	if err := run(*file); err != nil {
+	if err != nil {
 		emitFailure(err)
 		os.Exit(1)
 	}

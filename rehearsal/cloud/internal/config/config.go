@@ -11,14 +11,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"agentweave-mesh/rehearsal/cloud/internal/network"
 )
 
 // Config is the whole of cloud.json. Unknown keys are refused.
 type Config struct {
 	// Name of the cloud, for example "aws"; the kubeconfig's context is "<name>-cluster".
 	Name string `json:"name"`
-	// Address is the cloud's own loopback IPv4 address, for example "127.0.11.1". The rest of its /24 belongs
-	// to the cloud too: pods from .20, Services from .200.
+	// Address is the cloud's own loopback IPv4 address, for example "127.0.11.1", or the one that its place in the world
+	// has. The rest of its /24 belongs to the cloud too: pods from .20, Services from .200.
 	Address string `json:"address"`
 	// Dir is the state directory (absolute path). It outlives the supervisor; removing it removes the cloud.
 	Dir string `json:"dir"`
@@ -35,6 +37,16 @@ type Config struct {
 	Images []Image `json:"images"`
 	// CSI maps the name of a CSI driver to the directory of the node (absolute path) that its volumes show.
 	CSI map[string]string `json:"csi,omitempty"`
+	// World is where the cloud has a network of its own. Default: none, it shares this machine's loopback network.
+	World *World `json:"world,omitempty"`
+}
+
+// World is a cloud's place among those that have networks of their own.
+type World struct {
+	// Dir is the directory of the running world (absolute path), which has its world.pid.
+	Dir string `json:"dir"`
+	// Index is the cloud's number n, 1 to 200, unlike any other's; the cloud's address is then 10.201.<n>.1.
+	Index int `json:"index"`
 }
 
 // Binaries of the control plane and the node simulator.
@@ -114,6 +126,14 @@ func (c *Config) check() error {
 		c.Images[i].pattern = pattern
 		for inside, outside := range c.Images[i].Executables {
 			paths[fmt.Sprintf("images[%d].executables[%q]", i, inside)] = outside
+		}
+	}
+	if world := c.World; world != nil {
+		paths["world.dir"] = world.Dir
+		if world.Index < network.FirstIndex || world.Index > network.LastIndex {
+			refuse("world.index %d: want %d to %d", world.Index, network.FirstIndex, network.LastIndex)
+		} else if want := network.Address(world.Index).String(); c.Address != want {
+			refuse("address %q: want %s, the address of number %d in the world", c.Address, want, world.Index)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(paths)) {

@@ -14,13 +14,12 @@ import (
 
 	"agentweave-mesh/rehearsal/cloud/internal/config"
 	"agentweave-mesh/rehearsal/cloud/internal/process"
+	"agentweave-mesh/rehearsal/cloud/internal/sandbox"
 )
 
 const (
 	firstBackOff   = time.Second
 	longestBackOff = 30 * time.Second
-	// exitNotStarted is the exit code of a container whose program could not be started, as runc has it.
-	exitNotStarted = 128
 )
 
 // container is one container of a pod. Its status is guarded by the pod's lock.
@@ -30,6 +29,8 @@ type container struct {
 	// image is nil for a container that is simulated beside real ones.
 	image  *config.Image
 	status v1.ContainerStatus
+	// binds are what the container's own root shows, where it has one.
+	binds []sandbox.Bind
 }
 
 func newContainer(p *pod, spec v1.Container, before []v1.ContainerStatus) *container {
@@ -99,7 +100,7 @@ func (c *container) once(ctx context.Context) int {
 		<-ctx.Done()
 		return 0
 	}
-	exitCode, reason, message := exitNotStarted, "StartError", ""
+	exitCode, reason, message := sandbox.ExitNotStarted, "StartError", ""
 	running, err := c.start(ctx)
 	if err != nil {
 		message = err.Error()
@@ -148,6 +149,9 @@ func (c *container) start(ctx context.Context) (*process.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.clean(); err != nil {
+		return nil, err
+	}
 	log, err := os.OpenFile(c.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -173,9 +177,15 @@ func (c *container) command(ctx context.Context, argv []string) (*exec.Cmd, erro
 	if !found {
 		return nil, fmt.Errorf("exec: %q: no such file in image %s of the rehearsal", argv[0], c.spec.Image)
 	}
-	cmd := exec.Command(program)
+	var arguments []string
 	for _, argument := range c.pod.translation.texts(argv[1:]) {
-		cmd.Args = append(cmd.Args, expand(argument, env))
+		arguments = append(arguments, expand(argument, env))
+	}
+	cmd := exec.Command(program, arguments...)
+	if c.pod.isolated {
+		if cmd, err = c.sandboxed(append([]string{argv[0]}, arguments...)); err != nil {
+			return nil, err
+		}
 	}
 	cmd.Dir = c.pod.root
 	for name, value := range env {

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"agentweave-mesh/rehearsal/cloud/internal/config"
+	"agentweave-mesh/rehearsal/cloud/internal/network"
 )
 
 // stopGrace is what processes have to end in when the whole cloud stops.
@@ -33,6 +34,8 @@ type Kubelet struct {
 	recorder record.EventRecorder
 	// service is the address of a Service for pods.
 	service func(namespace, name string) string
+	// network is where pods have networks of their own; nil when all share this machine's.
+	network *network.Cloud
 
 	mu      sync.Mutex
 	running map[types.UID]*pod
@@ -42,12 +45,13 @@ type Kubelet struct {
 	ended bool
 }
 
-// New makes a kubelet whose pods are those that the informers see. `service` tells under which address they reach a Service.
-func New(c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, service func(namespace, name string) string) (*Kubelet, error) {
+// New makes a kubelet whose pods are those that the informers see. `service` tells under which address they reach a
+// Service; `own` is the network in which each pod gets its own, nil for none.
+func New(c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory, service func(namespace, name string) string, own *network.Cloud) (*Kubelet, error) {
 	broadcaster := record.NewBroadcaster()
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	k := &Kubelet{
-		config: c, client: client, service: service, running: map[types.UID]*pod{},
+		config: c, client: client, service: service, network: own, running: map[types.UID]*pod{},
 		recorder: broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet", Host: c.Name}),
 	}
 	for _, directory := range []string{k.pods(), k.logs()} {

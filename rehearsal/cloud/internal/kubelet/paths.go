@@ -21,12 +21,16 @@ import (
 //   - 0.0.0.0 becomes the pod's own address, because all pods share the network of this machine.
 //   - https://kubernetes.default.svc becomes the API server's address, and the name of any other Service,
 //     <service>.<namespace>.svc or with .cluster.local, the Service's address: those names exist in clusters only.
+//
+// Where pods have networks of their own and containers roots of their own, only the last one is needed.
 type translation struct {
 	root, address, apiServer string
 	// service is the address of a Service; empty when it has none.
 	service func(namespace, name string) string
 	// mounts are the pod's mount paths, longest first.
 	mounts []string
+	// ownNetwork leaves 0.0.0.0 as it is.
+	ownNetwork bool
 }
 
 var (
@@ -49,10 +53,19 @@ func newTranslation(pod *v1.Pod, t translation) translation {
 	return t
 }
 
+// forSandbox is the translation for containers that have roots of their own. A pod on its node's network shares that with
+// others, and so listens on its own address there.
+func (t translation) forSandbox(hostNetwork bool) translation {
+	t.mounts, t.ownNetwork = nil, !hostNetwork
+	return t
+}
+
 func (t translation) text(text string) string {
 	text = apiServerName.ReplaceAllString(text, t.apiServer)
 	text = hostName.ReplaceAllStringFunc(text, t.host)
-	text = anyAddress.ReplaceAllString(text, "${1}"+t.address)
+	if !t.ownNetwork {
+		text = anyAddress.ReplaceAllString(text, "${1}"+t.address)
+	}
 	var translated strings.Builder
 	for len(text) > 0 {
 		at, path := t.next(text)

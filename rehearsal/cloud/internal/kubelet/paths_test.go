@@ -76,3 +76,16 @@ func TestTextsOfPodsWithoutMountsKeepTheirPaths(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestInASandboxOnlyTheNamesOfServicesAreTranslated(t *testing.T) {
+	pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{VolumeMounts: []v1.VolumeMount{{MountPath: "/run/spire"}}}}}}
+	const text = "0.0.0.0:8181 unix:///run/spire/a.sock opa.opa.svc https://kubernetes.default.svc"
+	for hostNetwork, want := range map[bool]string{
+		false: "0.0.0.0:8181 unix:///run/spire/a.sock 127.0.11.201 https://127.0.11.1:6443",
+		true:  "127.0.11.20:8181 unix:///run/spire/a.sock 127.0.11.201 https://127.0.11.1:6443",
+	} {
+		if got := newTranslation(pod, on("/state/pods/a_b")).forSandbox(hostNetwork).text(text); got != want {
+			t.Errorf("host network %v: %q, want %q", hostNetwork, got, want)
+		}
+	}
+}

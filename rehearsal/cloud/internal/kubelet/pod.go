@@ -13,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"agentweave-mesh/rehearsal/cloud/internal/network"
 )
 
 // pod is a pod whose containers run as local processes.
@@ -30,6 +32,9 @@ type pod struct {
 	// volumes and tokens are used by the pod's own goroutine and, after that has made them, by the refreshing one.
 	volumes map[string]string
 	tokens  map[string]issuedToken
+	// isolated tells that the pod has a network and its containers a root of their own; network is nil until it is made.
+	isolated bool
+	network  *network.Pod
 
 	mu                   sync.Mutex
 	newest               *v1.Pod
@@ -58,9 +63,13 @@ func newPod(k *Kubelet, object *v1.Pod, octet int) *pod {
 		changed: make(chan struct{}, 1), outdated: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	p.root = filepath.Join(k.pods(), p.key())
-	p.translation = newTranslation(object, translation{root: p.root, address: p.address, apiServer: k.config.APIServer(), service: k.service})
+	place := translation{root: p.root, address: p.address, apiServer: k.config.APIServer(), service: k.service}
 	if runtime.GOOS == "linux" {
-		p.translation.root = "/proc/self/cwd"
+		place.root = "/proc/self/cwd"
+	}
+	if p.translation = newTranslation(object, place); k.network != nil {
+		p.isolated = true
+		p.translation = p.translation.forSandbox(object.Spec.HostNetwork)
 	}
 	for _, spec := range object.Spec.InitContainers {
 		p.inits = append(p.inits, newContainer(p, spec, object.Status.InitContainerStatuses))
@@ -139,53 +148,12 @@ func (p *pod) run(ctx context.Context, former *pod) {
 	if p.kubelet.stopping() {
 		return
 	}
+	if p.network != nil {
+		_ = p.network.Remove()
+	}
 	_ = os.RemoveAll(p.root)
 	_ = os.RemoveAll(p.own)
 	p.delete()
-}
-
-func (p *pod) live(ctx context.Context) {
-	if p.latest().DeletionTimestamp != nil || !p.prepare(ctx) {
-		return
-	}
-	var running sync.WaitGroup
-	defer running.Wait()
-	policy := p.latest().Spec.RestartPolicy
-	for _, c := range p.inits {
-		if c.isSidecar() {
-			running.Go(func() { c.run(ctx, v1.RestartPolicyAlways) })
-			continue
-		}
-		if c.image == nil {
-			c.set(v1.ContainerState{Terminated: &v1.ContainerStateTerminated{Reason: "Completed", StartedAt: metav1.Now(), FinishedAt: metav1.Now()}})
-		} else {
-			once := v1.RestartPolicyOnFailure
-			if policy == v1.RestartPolicyNever {
-				once = policy
-			}
-			c.run(ctx, once)
-		}
-		if ctx.Err() != nil || c.failed() {
-			return
-		}
-		p.change(func() { c.status.Ready = true })
-	}
-	p.change(func() { p.initialized = true })
-	go p.refresh(ctx)
-	for _, c := range p.containers {
-		running.Go(func() { c.run(ctx, policy) })
-	}
-}
-
-// isSidecar tells an init container that runs as long as the pod does.
-func (c *container) isSidecar() bool {
-	return c.spec.RestartPolicy != nil && *c.spec.RestartPolicy == v1.ContainerRestartPolicyAlways
-}
-
-func (c *container) failed() bool {
-	c.pod.mu.Lock()
-	defer c.pod.mu.Unlock()
-	return c.status.State.Terminated == nil || c.status.State.Terminated.ExitCode != 0
 }
 
 // prepare makes the pod's directory and volumes, waiting for what they refer to. It is false when the context ended.
@@ -200,6 +168,9 @@ func (p *pod) prepare(ctx context.Context) bool {
 		}
 		if err == nil {
 			err = p.mount()
+		}
+		if err == nil {
+			err = p.isolate()
 		}
 		if err == nil {
 			return true

@@ -43,7 +43,7 @@ func prepared(t *testing.T, spec v1.Container, volumes ...v1.VolumeSource) *pod 
 		Data:       map[string]string{"text": "listen on 0.0.0.0, ask opa.opa.svc"},
 		BinaryData: map[string][]byte{"binary": []byte("\x1f\x8b 0.0.0.0 /mounted/a")},
 	})
-	k, err := New(c, client, informers.NewSharedInformerFactory(client, 0), func(string, string) string { return "127.93.8.200" })
+	k, err := New(c, client, informers.NewSharedInformerFactory(client, 0), func(string, string) string { return "127.93.8.200" }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,6 +100,7 @@ func (p *pod) status() v1.PodStatus {
 		if ended := c.status.State.Terminated; ended != nil && ended.ExitCode != 0 && p.newest.Spec.RestartPolicy == v1.RestartPolicyNever {
 			failed++
 		}
+		ready = ready && (c.status.Ready || !c.isSidecar())
 	}
 	for _, c := range p.containers {
 		status.ContainerStatuses = append(status.ContainerStatuses, *c.status.DeepCopy())

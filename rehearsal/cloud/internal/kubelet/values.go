@@ -81,6 +81,11 @@ func (p *pod) environment(ctx context.Context, container *v1.Container) (map[str
 		"HOSTNAME":                pod.Name,
 		"KUBERNETES_SERVICE_HOST": p.kubelet.config.Address,
 		"KUBERNETES_SERVICE_PORT": strconv.Itoa(config.APIServerPort),
+
+		"KUBERNETES_SERVICE_PORT_HTTPS": strconv.Itoa(config.APIServerPort),
+	}
+	if p.isolated {
+		env["TMPDIR"] = "/tmp"
 	}
 	for _, from := range container.EnvFrom {
 		var values map[string][]byte

@@ -241,15 +241,18 @@ func (p *pod) mount() error {
 		for _, mount := range container.VolumeMounts {
 			path := filepath.Join(p.root, mount.MountPath)
 			target := filepath.Join(p.volumes[mount.Name], mount.SubPath)
-			if have, taken := targets[path]; taken && have != target {
-				return fmt.Errorf("two volumes are mounted at %s; the rehearsal can show one", mount.MountPath)
-			}
-			targets[path] = target
 			if _, err := os.Stat(target); mount.SubPath != "" && err != nil {
 				if err := os.MkdirAll(target, 0o700); err != nil {
 					return err
 				}
 			}
+			if have, taken := targets[path]; taken && have != target {
+				if p.isolated {
+					continue // each container's own root shows its own
+				}
+				return fmt.Errorf("two volumes are mounted at %s; the rehearsal can show one", mount.MountPath)
+			}
+			targets[path] = target
 		}
 	}
 	var paths []string

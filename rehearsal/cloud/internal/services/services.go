@@ -31,6 +31,10 @@ type Controller struct {
 	slices    discoverylisters.EndpointSliceLister
 	localOf   func(podIP string) (string, bool)
 	addresses *addresses
+	// ranged tells that the addresses of the cluster's Service range are to work too.
+	ranged bool
+	// apiServer is where the API server listens.
+	apiServer string
 	wake      chan struct{}
 	// forwards by listening address.
 	forwards map[string]*forward
@@ -41,6 +45,7 @@ type Controller struct {
 func New(ctx context.Context, c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (*Controller, error) {
 	s := &Controller{
 		client: client, localOf: c.LocalOfPodIP, addresses: newAddresses(c),
+		ranged: c.World != nil, apiServer: net.JoinHostPort(c.Address, strconv.Itoa(config.APIServerPort)),
 		services: factory.Core().V1().Services().Lister(), slices: factory.Discovery().V1().EndpointSlices().Lister(),
 		wake: make(chan struct{}, 1), forwards: map[string]*forward{},
 	}
@@ -112,8 +117,11 @@ func (s *Controller) reconcile(ctx context.Context, failed func(string, error)) 
 			}
 		}
 		for _, port := range service.Spec.Ports {
-			if backends := s.backends(service, port.Name); address != "" && port.Protocol == v1.ProtocolTCP && len(backends) > 0 {
-				wanted[net.JoinHostPort(address, strconv.Itoa(int(port.Port)))] = backends
+			backends := s.backends(service, port.Name)
+			for _, at := range s.listenOn(service, address) {
+				if port.Protocol == v1.ProtocolTCP && len(backends) > 0 {
+					wanted[net.JoinHostPort(at, strconv.Itoa(int(port.Port)))] = backends
+				}
 			}
 		}
 	}
@@ -165,6 +173,9 @@ func (s *Controller) publish(ctx context.Context, service *v1.Service, address s
 
 // backends are the addresses of the ready pods behind a port of a Service, as far as they really run.
 func (s *Controller) backends(service *v1.Service, portName string) []string {
+	if s.ranged && isAPIServer(service) {
+		return []string{s.apiServer}
+	}
 	slices, err := s.slices.EndpointSlices(service.Namespace).List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name}))
 	if err != nil {
 		return nil
