@@ -15,6 +15,8 @@ interface Program {
   package: string;
   /** Linker flags, which stamp the version. */
   ldflags: string;
+  /** Never the user's own: several programs that must be of one version, whatever else this machine uses them for. */
+  own?: boolean;
 }
 
 /** Absolute path of each program by its name. */
@@ -98,7 +100,8 @@ async function locate(name: string, folder: string): Promise<string> {
   if (users) return path.resolve(users);
   const program = PROGRAMS.find(({ binary }) => binary === (STAND_INS[name] ?? name));
   if (!program) throw new Error(`no program ${name} in rehearsal/programs.json`);
-  return (program.package.startsWith(".") ? undefined : installed(name)) ?? (await build(program, folder));
+  const ours = program.own === true || program.package.startsWith(".");
+  return (ours ? undefined : installed(name)) ?? (await build(program, folder));
 }
 
 /** Finds the programs `names`, or builds them into `folder`. For `spire-server` and `spire-agent` the stand-ins are built. */

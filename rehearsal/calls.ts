@@ -26,6 +26,8 @@ export interface CallProof {
 export interface PingProof {
   readonly from: string;
   readonly to: string;
+  /** Host of `to`'s address, as agents of other clouds know it. */
+  readonly host: string;
   /** As the calling agent measured it. */
   readonly milliseconds?: number;
   readonly failure?: string;
@@ -38,12 +40,12 @@ export interface CallProofs {
   readonly others: readonly CallProof[];
 }
 
-const nameOf = ({ cloud, role }: Pick<MeshAgent, "cloud" | "role">) => `${cloud}/${role}`;
+export const nameOf = ({ cloud, role }: Pick<MeshAgent, "cloud" | "role">) => `${cloud}/${role}`;
 
-async function ping(mesh: Mesh, from: MeshAgent, to: MeshAgent): Promise<PingProof> {
-  const names = { from: nameOf(from), to: nameOf(to) };
+export async function ping(mesh: Mesh, from: MeshAgent, to: MeshAgent): Promise<PingProof> {
+  const names = { from: nameOf(from), to: nameOf(to), host: new URL(to.address).hostname };
   try {
-    const { hops } = await meshCall(mesh, { ...names, capability: "ping" });
+    const { hops } = await meshCall(mesh, { from: names.from, to: names.to, capability: "ping" });
     const last = hops.at(-1)!;
     if (last.agent !== to.spiffeId) throw new Error(`${last.agent} answered`);
     return { ...names, milliseconds: last.milliseconds };
@@ -97,6 +99,27 @@ function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof>
   });
 }
 
+/** What came of a call to whichever agent of a role is nearest. */
+export interface AnyAnswer {
+  /** SPIFFE id of the one that answered. */
+  readonly agent: string;
+  /** SPIFFE ids of those that were tried before, in vain. */
+  readonly failed: readonly string[];
+}
+
+/** Has an agent call any agent of a role, as its own registry orders them. */
+export async function callAny(mesh: Mesh, caller: MeshAgent, role: string): Promise<AnyAnswer> {
+  const cloud = mesh.clouds.find(({ name }) => name === caller.cloud)!;
+  const { cluster, operator } = memberOf(cloud, connectKubernetes, LIMIT_MS);
+  const way = { cloud, cluster, identity: await operator() };
+  const payload = { target_agent: role, capability: "ping" };
+  const answer = (await within(LIMIT_MS, "the call", (signal) =>
+    sendTask(way, caller, { task_type: "call_remote", payload }, signal),
+  )) as { target: { agent: string }; attempts: { spiffe_id: string; error?: string }[] };
+  const failed = answer.attempts.filter(({ error }) => error !== undefined);
+  return { agent: answer.target.agent, failed: failed.map(({ spiffe_id }) => spiffe_id) };
+}
+
 /** A role that two clouds other than the caller's have: the agent nearest by order is taken away, the other answers. */
 function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[]): Promise<CallProof> {
   const [lost, next] = candidates as [MeshAgent, MeshAgent];
@@ -104,21 +127,13 @@ function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[
   return attempt(
     `${nameOf(caller)} calls any ${lost.role} while ${nameOf(lost)} is down: ${nameOf(next)} answers`,
     async () => {
-      const deployment = { kind: "Deployment", namespace: lost.namespace, name: lost.service } as const;
-      const restore = await scale(cloudOf(lost), deployment, 0);
+      const { namespace, workload } = lost;
+      const restore = await scale(cloudOf(lost), { namespace, ...workload }, 0);
       try {
-        const { cluster, operator } = memberOf(cloudOf(caller), connectKubernetes, LIMIT_MS);
-        const way = { cloud: cloudOf(caller), cluster, identity: await operator() };
-        const payload = { target_agent: lost.role, capability: "ping" };
-        const answer = (await within(LIMIT_MS, "the call", (signal) =>
-          sendTask(way, caller, { task_type: "call_remote", payload }, signal),
-        )) as { target: { agent: string }; attempts: { spiffe_id: string; error?: string }[] };
-        const failed = answer.attempts.filter(({ error }) => error !== undefined);
-        if (answer.target.agent !== next.spiffeId) return { failure: `${answer.target.agent} answered` };
-        if (!failed.some(({ spiffe_id }) => spiffe_id === lost.spiffeId)) {
-          return { failure: `${nameOf(lost)} was not tried first` };
-        }
-        return { found: `answered by ${answer.target.agent}, after ${failed.length} failed` };
+        const { agent, failed } = await callAny(mesh, caller, lost.role);
+        if (agent !== next.spiffeId) return { failure: `${agent} answered` };
+        if (!failed.includes(lost.spiffeId)) return { failure: `${nameOf(lost)} was not tried first` };
+        return { found: `answered by ${agent}, after ${failed.length} failed` };
       } finally {
         await restore();
       }
@@ -127,7 +142,7 @@ function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[
 }
 
 /** An agent of another role and cloud, and two agents of one role in further clouds; undefined when the mesh has none. */
-function failoverCase(mesh: Mesh): [MeshAgent, MeshAgent[]] | undefined {
+export function failoverCase(mesh: Mesh): [MeshAgent, MeshAgent[]] | undefined {
   const agents = mesh.clouds.flatMap((cloud) => cloud.agents);
   for (const caller of agents) {
     for (const role of new Set(agents.map((agent) => agent.role))) {

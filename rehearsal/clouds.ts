@@ -1,8 +1,6 @@
 // The clouds of the rehearsal on this machine: each is one supervisor process (rehearsal/cloud) with its own control plane.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { CSI_DRIVER, SPIRE_AGENT } from "../components/well-known";
@@ -10,6 +8,7 @@ import type { CloudConfigOf } from "../infra/config";
 import type { Binaries } from "./build";
 import { runningPid } from "./identity";
 import { images } from "./images";
+import { type Place, placeOf } from "./places";
 import { say } from "./progress";
 
 /** Programs that a cloud starts; see Binaries in rehearsal/cloud/internal/config. */
@@ -22,7 +21,6 @@ export const CONTROL_PLANE = [
 ] as const;
 
 const NODES = 3;
-const API_SERVER_PORT = 6443;
 const START_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 60_000;
 
@@ -48,49 +46,10 @@ export function isRunning(dir: string): boolean {
   return runningPid(path.join(dir, "cloud.pid")) !== undefined;
 }
 
-/** Names of the clouds that have state under `root`. */
-export function knownClouds(root: string): string[] {
-  if (!existsSync(root)) return [];
-  return readdirSync(root).filter((name) => existsSync(path.join(root, name, "cloud.json")));
-}
-
-function isFree(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
-  });
-}
-
-/**
- * A /24 of loopback addresses that no other cloud uses; the cloud's own address is its first. The second octet comes from
- * the folder of the rehearsal, so that rehearsals of several checkouts keep out of each other's way.
- */
-async function freeAddress(root: string, taken: Set<string>): Promise<string> {
-  const second = 1 + (createHash("sha256").update(root).digest()[0]! % 254);
-  for (let third = 11; third < 250; third++) {
-    const address = `127.${second}.${third}.1`;
-    if (taken.has(address)) continue;
-    taken.add(address);
-    if (await isFree(address, API_SERVER_PORT)) return address;
-  }
-  throw new Error(
-    `no loopback address from 127.${second}.11.1 to 127.${second}.249.1 has port ${API_SERVER_PORT} free`,
-  );
-}
-
-/** The cloud's address of an earlier life, which its certificates and kubeconfig are made for. */
-function earlierAddress(dir: string): string | undefined {
-  const file = path.join(dir, "cloud.json");
-  return existsSync(file)
-    ? (JSON.parse(readFileSync(file, "utf8")) as { address: string }).address
-    : undefined;
-}
-
 function writeConfig(
   cloud: CloudConfigOf<"existing">,
   dir: string,
-  address: string,
+  { address, world }: Place,
   programs: Binaries,
 ): string {
   const file = path.join(dir, "cloud.json");
@@ -108,6 +67,7 @@ function writeConfig(
     region: cloud.region,
     images: images(programs),
     csi: { [CSI_DRIVER]: SPIRE_AGENT.socketDir },
+    world,
   };
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });
@@ -170,19 +130,24 @@ function ready(child: ChildProcess, name: string): Promise<number> {
   });
 }
 
-/** Starts a cloud, on an address of its own, and waits until it is ready. `taken` are addresses in use, and grows. */
+/**
+ * Starts a cloud, on an address of its own, and waits until it is ready. `taken` are addresses in use, and grows.
+ *
+ * @param world directory of the world in which it has a network of its own; default: it is on loopback.
+ */
 export async function startCloud(
   cloud: CloudConfigOf<"existing">,
   programs: Binaries,
   taken: Set<string>,
+  world?: string,
 ): Promise<StartedCloud> {
   const dir = path.dirname(cloud.kubeconfig);
-  const address = earlierAddress(dir) ?? (await freeAddress(path.dirname(dir), taken));
-  taken.add(address);
-  const config = writeConfig(cloud, dir, address, programs);
-  say(`  starting ${cloud.name} on ${address}`);
+  const place = await placeOf(dir, taken, world);
+  const config = writeConfig(cloud, dir, place, programs);
+  say(`  starting ${cloud.name} on ${place.address}`);
+  const command = [...(place.world ? ["unshare", "--net", "--"] : []), programs["cloud"]!, "-config", config];
   // A session of its own, so that Ctrl-C reaches this process alone; standard input is the leash that ends the cloud with it.
-  const child = spawn(programs["cloud"]!, ["-config", config], {
+  const child = spawn(command[0]!, command.slice(1), {
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });

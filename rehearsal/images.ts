@@ -2,10 +2,15 @@
 import { SPIRE_SERVER } from "../components/well-known";
 import type { Binaries } from "./build";
 
+/** What is in Tailscale's image; built for rehearsals of a tailnet alone. */
+export const TAILSCALE_PROGRAMS = ["containerboot", "tailscaled", "tailscale"] as const;
+
 /** How the containers of some images run; see Image in rehearsal/cloud/internal/config. */
 export interface LocalImage {
   /** Regular expression (RE2) on the container's image, whatever its registry and version. */
   match: string;
+  /** What containers without a command start, by its path in the container. */
+  entrypoint?: string[];
   /** Programs by their path in the container. */
   executables: Record<string, string | undefined>;
 }
@@ -16,6 +21,14 @@ export function images(programs: Partial<Binaries>): LocalImage[] {
     { match: "/spire-server[:@]", executables: { [SPIRE_SERVER.binary]: programs["spire-server"] } },
     { match: "/spire-agent[:@]", executables: { "/opt/spire/bin/spire-agent": programs["spire-agent"] } },
     { match: "/opa[:@]", executables: { "/opa": programs["opa"] } },
+    {
+      match: "/tailscale[:@]",
+      entrypoint: ["/usr/local/bin/containerboot"],
+      // containerboot starts the others by their names, which are on a container's PATH.
+      executables: Object.fromEntries(
+        TAILSCALE_PROGRAMS.map((name) => [`/usr/local/bin/${name}`, programs[name]]),
+      ),
+    },
     // The reference agent brings its program along in a ConfigMap; the image is Node.js alone.
     { match: "/node[:@]", executables: { "/usr/local/bin/node": process.execPath } },
   ];

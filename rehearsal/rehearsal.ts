@@ -5,13 +5,20 @@ import { load as parseYaml } from "js-yaml";
 import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
 import { NAMESPACE } from "../infra/config/namespace";
 import { type Binaries, binaries } from "./build";
-import { CONTROL_PLANE, isRunning, knownClouds, removeCloud, startCloud, type StartedCloud } from "./clouds";
+import { CONTROL_PLANE, isRunning, removeCloud, startCloud, type StartedCloud } from "./clouds";
 import { chooseEngine, type Engine, type Result } from "./engines";
 import { meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { type CallProofs, proveCalls } from "./calls";
+import { TAILSCALE_PROGRAMS } from "./images";
+import { type Leashed } from "./leash";
+import { type RehearsalNetwork, rememberNetwork } from "./network";
+import { knownClouds } from "./places";
 import { say } from "./progress";
+import { startTailnet, stopTailnet, tailnetStack } from "./tailnet";
+import { proveTailnet, type TailnetProof } from "./tailnet-proof";
+import { stopWorld, worldDir } from "./world";
 
 type LocalCloud = CloudConfigOf<"existing">;
 
@@ -29,16 +36,27 @@ export interface Rehearsal {
   config: string;
   /** Everything that the rehearsal makes is below this directory. */
   root: string;
+  /** Default: loopback, and load balancers. */
+  network?: RehearsalNetwork;
 }
 
+/** Where a rehearsal is, when not where the one of a checkout is. */
+export type Whereabouts = Partial<Pick<Rehearsal, "config" | "root">>;
+
 /** The rehearsal of this checkout. */
-export function rehearsalOf(project: string): Rehearsal {
+export function rehearsalOf(project: string, { config, root }: Whereabouts = {}): Rehearsal {
   return {
     project,
     stack: "rehearsal",
-    config: path.join(project, "Pulumi.rehearsal.yaml"),
-    root: path.join(project, ".rehearsal"),
+    config: path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")),
+    root: path.resolve(root ?? path.join(project, ".rehearsal")),
   };
+}
+
+/** The rehearsal with the stack's configuration that its network asks for. */
+function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
+  const { root, config, network } = rehearsal;
+  return network?.mode === "tailscale" ? { ...rehearsal, config: tailnetStack(root, config) } : rehearsal;
 }
 
 /** Programs are kept when the clouds go: they take minutes to build. */
@@ -80,8 +98,9 @@ async function timed<T>(times: Times, part: string, step: () => Promise<T>): Pro
 }
 
 export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
+  const tailnet = rehearsal.network?.mode === "tailscale" ? [...TAILSCALE_PROGRAMS, "tailnet"] : [];
   return binaries(
-    [...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa"],
+    [...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa", ...tailnet],
     programFolder(rehearsal),
   );
 }
@@ -90,7 +109,10 @@ export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
 async function startClouds(rehearsal: Rehearsal, programs: Binaries): Promise<StartedCloud[]> {
   const taken = new Set<string>();
   const missing = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
-  const outcomes = await Promise.allSettled(missing.map((cloud) => startCloud(cloud, programs, taken)));
+  const world = rehearsal.network?.place === "namespaces" ? worldDir(rehearsal.root) : undefined;
+  const outcomes = await Promise.allSettled(
+    missing.map((cloud) => startCloud(cloud, programs, taken, world)),
+  );
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
   if (failure) throw failure.reason;
   return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
@@ -111,12 +133,15 @@ export interface Report {
   /** What `mesh verify` says. */
   verified: VerifyReport;
   calls: CallProofs;
+  /** In a rehearsal of a tailnet. */
+  tailnet?: TailnetProof;
   times: Times;
 }
 
 /** True if all is as it should be. */
-export function isProven({ verified, calls }: Report): boolean {
-  return verified.ok && [...calls.pings, ...calls.others].every(({ failure }) => failure === undefined);
+export function isProven({ verified, calls, tailnet }: Report): boolean {
+  const proofs = [...calls.pings, ...calls.others, ...(tailnet?.steps ?? [])];
+  return verified.ok && proofs.every(({ failure }) => failure === undefined);
 }
 
 /** Where the CLI finds the mesh of this rehearsal. Secret: its kubeconfigs may do anything. */
@@ -124,13 +149,22 @@ function writeOutputs({ root }: Rehearsal, outputs: Record<string, unknown>): vo
   writeFileSync(path.join(root, "outputs.json"), JSON.stringify(outputs, null, 2), { mode: 0o600 });
 }
 
+/** Starts the tailnet's control server where there is to be one and it does not run. */
+async function tailnetOf(rehearsal: Rehearsal, programs: Binaries): Promise<Leashed | undefined> {
+  if (rehearsal.network?.mode !== "tailscale") return undefined;
+  return startTailnet(rehearsal.root, configOf(rehearsal), programs["tailnet"]!);
+}
+
 /** Stands the mesh up, or brings it in line with the stack's configuration, and proves it. */
-export async function rehearse(rehearsal: Rehearsal): Promise<Report> {
+export async function rehearse(asked: Rehearsal): Promise<Report> {
   const times: Times = {};
-  mkdirSync(rehearsal.root, { recursive: true, mode: 0o700 });
+  mkdirSync(asked.root, { recursive: true, mode: 0o700 });
+  if (asked.network) rememberNetwork(asked.root, asked.network);
+  const rehearsal = onItsNetwork(asked);
   say("programs");
   const programs = await timed(times, "programs", () => findPrograms(rehearsal));
   say("clouds");
+  const server = await tailnetOf(rehearsal, programs);
   const clouds = await timed(times, "clouds", () => startClouds(rehearsal, programs));
   say("mesh");
   const engine = await engineOf(rehearsal);
@@ -140,10 +174,16 @@ export async function rehearse(rehearsal: Rehearsal): Promise<Report> {
   const mesh = meshOf(outputs);
   const verified = await timed(times, "verify", () => verifyMesh(mesh, { limitMs: VERIFY_LIMIT_MS }));
   const calls = await timed(times, "calls", () => proveCalls(mesh, configOf(rehearsal).policy.calls));
+  const tailnet = rehearsal.network?.mode === "tailscale";
+  const overTailnet = tailnet
+    ? await timed(times, "tailnet", () =>
+        proveTailnet({ mesh, root: rehearsal.root, cloud: programs["cloud"]! }),
+      )
+    : undefined;
   const wanted = localClouds(rehearsal);
   const left = knownClouds(rehearsal.root).filter((name) => !wanted.some((cloud) => cloud.name === name));
   for (const name of left) await removeCloud(path.join(rehearsal.root, name));
-  for (const cloud of clouds) cloud.detach();
+  for (const started of [...clouds, ...(server ? [server] : [])]) started.detach();
   return {
     engine: engine.name,
     programs,
@@ -152,12 +192,14 @@ export async function rehearse(rehearsal: Rehearsal): Promise<Report> {
     changes,
     verified,
     calls,
+    tailnet: overTailnet,
     times,
   };
 }
 
 /** What `rehearse` would change. The clouds must run, since the API servers are asked. */
-export async function preview(rehearsal: Rehearsal): Promise<Result["changes"]> {
+export async function preview(asked: Rehearsal): Promise<Result["changes"]> {
+  const rehearsal = onItsNetwork(asked);
   const stopped = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
   const clouds = stopped.length > 0 ? await startClouds(rehearsal, await findPrograms(rehearsal)) : [];
   try {
@@ -171,6 +213,8 @@ export async function preview(rehearsal: Rehearsal): Promise<Result["changes"]> 
 export async function down({ root }: Rehearsal): Promise<string[]> {
   const names = knownClouds(root);
   await Promise.all(names.map((name) => removeCloud(path.join(root, name))));
+  await stopTailnet(root);
+  await stopWorld(root);
   if (existsSync(root)) {
     for (const entry of readdirSync(root)) {
       if (entry !== "bin") rmSync(path.join(root, entry), { recursive: true, force: true });

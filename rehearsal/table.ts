@@ -1,9 +1,11 @@
 // The rehearsal's closing words: what was proven, how, and how long it took.
+import { isIP } from "node:net";
 import { verifyText } from "../cli/report";
 import { columns } from "../cli/table";
 import { isStandIn } from "./build";
 import type { CallProof, CallProofs } from "./calls";
 import type { Report } from "./rehearsal";
+import type { TailnetProof } from "./tailnet-proof";
 
 /** Who pings whom: a row for each caller. */
 function pingMatrix({ pings }: CallProofs): string {
@@ -15,7 +17,9 @@ function pingMatrix({ pings }: CallProofs): string {
       return ping?.milliseconds === undefined ? "FAILED" : `${Math.round(ping.milliseconds)} ms`;
     }),
   ]);
-  return columns([["ping from / to", ...names], ...rows]);
+  // Addresses say less than names; a name of the tailnet says how it was reached.
+  const hosts = names.map((to) => pings.find((ping) => ping.to === to)!.host);
+  return columns([["ping from / to", ...hosts.map((host, i) => (isIP(host) ? names[i]! : host))], ...rows]);
 }
 
 function proofText({ what, found, failure, hops = [] }: CallProof): string {
@@ -36,6 +40,17 @@ function callsText(calls: CallProofs): string[] {
   return [pingMatrix(calls), "", ...failed, ...calls.others.map(proofText)];
 }
 
+/** What became of the tailnet's trials, with the time that each took. */
+function tailnetText({ steps }: TailnetProof): string[] {
+  const rows = steps.map(({ what, found, failure, seconds }) => [
+    failure === undefined ? "ok" : "FAILED",
+    `${seconds.toFixed(1)} s`,
+    what,
+    failure ?? found ?? "",
+  ]);
+  return [columns([["", "after", "over the tailnet", ""], ...rows]), ""];
+}
+
 export function reportText(report: Report): string {
   const { verified, calls, changes, times } = report;
   const counts = (["create", "update", "replace", "delete"] as const).flatMap((operation) =>
@@ -52,6 +67,7 @@ export function reportText(report: Report): string {
     "",
     ...callsText(calls),
     "",
+    ...(report.tailnet ? tailnetText(report.tailnet) : []),
     counts.length === 0
       ? `nothing changed: ${same} resources are as they should be`
       : `${counts.join(", ")}, ${same} unchanged`,

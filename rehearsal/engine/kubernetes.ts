@@ -49,9 +49,25 @@ function changedFields(before: Live, after: Live): string[] {
   );
 }
 
+let client: Promise<typeof import("@kubernetes/client-node")> | undefined;
+
+/** The client, told to leave policies as they are: its own model of them knows `from` by another name, and drops ours without a word. */
+function loadClient() {
+  client ??= (async () => {
+    const { ObjectSerializer } = await import("@kubernetes/client-node/dist/serializer.js");
+    const asIs = (object: unknown) => object;
+    ObjectSerializer.registerModel(
+      { group: "networking.k8s.io", version: "v1", kind: "NetworkPolicy" },
+      { serialize: asIs, deserialize: asIs },
+    );
+    return import("@kubernetes/client-node");
+  })();
+  return client;
+}
+
 /** A handler for the objects of one cluster, whose context name stands in every error. */
 export async function kubernetesHandler(kubeconfig: string): Promise<Handler> {
-  const k8s = await import("@kubernetes/client-node");
+  const k8s = await loadClient();
   const config = new k8s.KubeConfig();
   config.loadFromString(kubeconfig);
   const context = config.getCurrentContext();

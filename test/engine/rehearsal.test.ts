@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSy
 import path from "node:path";
 import { dump } from "js-yaml";
 import { execInPod } from "../../components/trust/exec";
+import { NAMESPACES } from "../../components/well-known";
 import { CliError } from "../../cli/errors";
 import { meshCall } from "../../cli/call";
 import { memberOf } from "../../cli/member";
@@ -46,6 +47,7 @@ function writeStack({ config, root }: Rehearsal, names: string[]): void {
   const entries = {
     "pulumi:disable-default-providers": ["kubernetes"],
     "agentweave-mesh:clouds": clouds,
+    "agentweave-mesh:network": { mode: "direct" },
     "agentweave-mesh:agents": { replicas: 1 },
   };
   writeFileSync(config, dump({ config: entries }));
@@ -91,6 +93,17 @@ function troubles(report: VerifyReport): Record<string, string> {
         }),
     ),
   );
+}
+
+/** Who may reach OPA by the cluster's policies; undefined stands for everybody. */
+async function opaAdmits(kubeconfig: string): Promise<unknown[]> {
+  const k8s = await import("@kubernetes/client-node");
+  const config = new k8s.KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const { items } = await config
+    .makeApiClient(k8s.NetworkingV1Api)
+    .listNamespacedNetworkPolicy({ namespace: NAMESPACES.opa });
+  return items.flatMap(({ spec }) => spec?.ingress ?? []).flatMap(({ _from }) => _from ?? [undefined]);
 }
 
 /** Names of what the mesh left in a cluster: its namespaces, and its objects outside of namespaces. */
@@ -141,6 +154,9 @@ describe("the rehearsal", () => {
       expect(report.started.sort()).toEqual(["aws", "azure", "gcp"]);
       expect(report.changes.create).toBeGreaterThan(30);
       expectProven(report, 3);
+      const admitted = await opaAdmits(path.join(rehearsal.root, "aws", "kubeconfig"));
+      expect(admitted.length).toBeGreaterThan(0);
+      expect(admitted).not.toContain(undefined);
     },
     10 * MINUTES,
   );

@@ -1,0 +1,144 @@
+// The rehearsal of a tailnet from end to end: what `REHEARSAL_NET=namespaces make rehearse NETWORK=tailscale` does.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { dump } from "js-yaml";
+import { isRunning } from "../../rehearsal/clouds";
+import { run } from "../../rehearsal/processes";
+import type { Report } from "../../rehearsal/rehearsal";
+import { tailnetRuns } from "../../rehearsal/tailnet";
+import { whyNoWorld, worldRuns } from "../../rehearsal/world";
+
+const PROJECT = path.resolve(__dirname, "../..");
+const MINUTES = 60_000;
+const ROLES: Record<string, string[]> = {
+  aws: ["agent", "orchestrator"],
+  gcp: ["agent", "worker"],
+  azure: ["agent", "worker"],
+};
+const CLOUDS = Object.keys(ROLES);
+
+/** `.rehearsal`, and a stack beside it: taking a rehearsal down takes what is in its folder. */
+function makePlace(): { root: string; config: string } {
+  mkdirSync(path.join(PROJECT, ".rehearsal"), { recursive: true });
+  const place = mkdtempSync(path.join(PROJECT, ".rehearsal", "test-"));
+  const root = path.join(place, "rehearsal");
+  const config = path.join(place, "Pulumi.rehearsal.yaml");
+  const clouds = CLOUDS.map((name, index) => [
+    name,
+    {
+      provider: "existing",
+      kubeconfig: path.join(root, name, "kubeconfig"),
+      region: `region-of-${name}`,
+      roles: ROLES[name],
+      podCidr: `10.${60 + 2 * index}.0.0/16`,
+      serviceCidr: `10.${61 + 2 * index}.0.0/16`,
+    },
+  ]);
+  const entries = {
+    "pulumi:disable-default-providers": ["kubernetes"],
+    "agentweave-mesh:clouds": Object.fromEntries(clouds),
+    "agentweave-mesh:network": { mode: "direct" },
+    "agentweave-mesh:agents": { replicas: 1 },
+  };
+  writeFileSync(config, dump({ config: entries }));
+  return { root, config };
+}
+
+/** One of `make`'s commands, on this rehearsal; what it prints. */
+function command(place: { root: string; config: string }, args: string[], env: NodeJS.ProcessEnv = {}) {
+  const program = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts"];
+  const where = ["--root", place.root, "--config", place.config];
+  return run(process.execPath, [...program, ...where, ...args], { cwd: PROJECT, env });
+}
+
+const why = whyNoWorld();
+if (why) process.stdout.write(`the rehearsal of a tailnet is skipped: ${why}\n`);
+
+(why ? describe.skip : describe)("the rehearsal of a tailnet", () => {
+  const place = makePlace();
+  const ask = { REHEARSAL_NET: "namespaces", NETWORK: "tailscale" };
+  const reportFile = `${place.config}.report.json`;
+  const report = () => JSON.parse(readFileSync(reportFile, "utf8")) as Report;
+
+  afterAll(async () => {
+    await command(place, ["down"]);
+    rmSync(path.dirname(place.root), { recursive: true });
+  }, 2 * MINUTES);
+
+  test(
+    "stands up three clouds whose agents call each other by their names on the tailnet",
+    async () => {
+      await command(place, ["up", "--report", reportFile], ask);
+      const { started, calls, verified } = report();
+      expect(started.sort()).toEqual([...CLOUDS].sort());
+      expect(verified.ok).toBe(true);
+      expect(calls.pings).toHaveLength(CLOUDS.length ** 2);
+      expect(calls.pings[1]).toMatchObject({ from: "aws/agent", host: "gcp-agent.mesh.test" });
+      expect([...calls.pings, ...calls.others].filter(({ failure }) => failure !== undefined)).toEqual([]);
+    },
+    15 * MINUTES,
+  );
+
+  test("has seen a link cut and mended, and a router lost, with nothing restarted by hand", () => {
+    const { steps } = report().tailnet!;
+    expect(steps.filter(({ failure }) => failure !== undefined)).toEqual([]);
+    expect(steps.map(({ what }) => what)).toEqual([
+      "aws/agent reaches agentweave-global.mesh.test",
+      "gcp/agent reaches agentweave-global.mesh.test",
+      "azure/agent reaches agentweave-global.mesh.test",
+      "gcp is cut off: aws/agent cannot ping it",
+      "aws/agent calls any worker: azure/worker answers",
+      "agentweave-global.mesh.test leads aws/agent to another cloud",
+      "`mesh verify` names gcp's link",
+      "the link is mended: aws/agent pings gcp/agent",
+      "gcp/agent pings aws/agent",
+      "`mesh verify` finds nothing wrong",
+      "azure loses the subnet router that has its ranges: aws/agent is told of another",
+    ]);
+  });
+
+  test("keeps the tailnet's key to its owner", () => {
+    for (const file of ["tailnet/tailnet.json", "tailnet/Pulumi.rehearsal.yaml"]) {
+      expect(statSync(path.join(place.root, file)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  test(
+    "finds everything as it is when it is run again, whose network need not be said again",
+    async () => {
+      await command(place, ["up", "--report", reportFile]);
+      const { started, changes } = report();
+      expect(started).toEqual([]);
+      expect(changes).toMatchObject({ create: 0, update: 0, replace: 0, delete: 0 });
+    },
+    10 * MINUTES,
+  );
+
+  test("does not become another network's while it stands", async () => {
+    await expect(command(place, ["up"], { NETWORK: "direct" })).rejects.toThrow(/make rehearse-down/);
+  });
+
+  test(
+    "runs commands where the clouds are reached",
+    async () => {
+      const address = "https://10.201.1.1:6443/version";
+      const script = `fetch("${address}").then(({ status }) => console.log(status), ({ cause }) => console.log(cause.code))`;
+      // The API server's certificate is its own cloud's: that it is not trusted shows that it was reached.
+      const printed = await command(place, ["run", "--", process.execPath, "-e", script]);
+      expect(printed).toMatch(/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/);
+    },
+    MINUTES,
+  );
+
+  test(
+    "leaves no process and no file when it is taken down",
+    async () => {
+      const dirs = CLOUDS.map((name) => path.join(place.root, name));
+      expect([...dirs.map(isRunning), worldRuns(place.root), tailnetRuns(place.root)]).not.toContain(false);
+      await command(place, ["down"]);
+      expect([...dirs.map(isRunning), worldRuns(place.root), tailnetRuns(place.root)]).not.toContain(true);
+      expect([...dirs, path.join(place.root, "tailnet")].filter((dir) => existsSync(dir))).toEqual([]);
+    },
+    2 * MINUTES,
+  );
+});
