@@ -55,10 +55,15 @@ const why = whyNoWorld();
 if (why) process.stdout.write(`the rehearsal of a tailnet is skipped: ${why}\n`);
 
 (why ? describe.skip : describe)("the rehearsal of a tailnet", () => {
-  const place = makePlace();
+  let place: ReturnType<typeof makePlace>;
+  let reportFile: string;
   const ask = { REHEARSAL_NET: "namespaces", NETWORK: "tailscale" };
-  const reportFile = `${place.config}.report.json`;
   const report = () => JSON.parse(readFileSync(reportFile, "utf8")) as Report;
+
+  beforeAll(() => {
+    place = makePlace();
+    reportFile = `${place.config}.report.json`;
+  });
 
   afterAll(async () => {
     await command(place, ["down"]);
