@@ -22,3 +22,14 @@ func TestSimulatedPodsHaveNoAddressOnThisMachine(t *testing.T) {
 		}
 	}
 }
+
+func TestACommandIsFoundByItsPathOrItsName(t *testing.T) {
+	image := Image{Executables: map[string]string{"/usr/local/bin/tailscale": "/here/tailscale"}}
+	for command, want := range map[string]string{
+		"/usr/local/bin/tailscale": "/here/tailscale", "tailscale": "/here/tailscale", "/bin/tailscale": "", "bin/tailscale": "", "sh": "",
+	} {
+		if _, got := image.Program(command); got != want {
+			t.Errorf("%s runs %q, want %q", command, got, want)
+		}
+	}
+}

@@ -70,6 +70,17 @@ type Image struct {
 	pattern *regexp.Regexp
 }
 
+// Program finds a command of such containers, which is a path in the container, or, as on a container's PATH, a name alone. It returns the
+// path in the container and the program on this machine; both are empty when there is none.
+func (i *Image) Program(command string) (path, program string) {
+	for path, program := range i.Executables {
+		if path == command || filepath.Base(path) == command {
+			return path, program
+		}
+	}
+	return "", ""
+}
+
 // Load reads and checks a configuration file. The error lists every problem.
 func Load(file string) (*Config, error) {
 	reader, err := os.Open(file)

@@ -173,8 +173,8 @@ func (c *container) command(ctx context.Context, argv []string) (*exec.Cmd, erro
 	if err != nil {
 		return nil, err
 	}
-	program, found := c.image.Executables[argv[0]]
-	if !found {
+	path, program := c.image.Program(argv[0])
+	if program == "" {
 		return nil, fmt.Errorf("exec: %q: no such file in image %s of the rehearsal", argv[0], c.spec.Image)
 	}
 	var arguments []string
@@ -183,7 +183,7 @@ func (c *container) command(ctx context.Context, argv []string) (*exec.Cmd, erro
 	}
 	cmd := exec.Command(program, arguments...)
 	if c.pod.isolated {
-		if cmd, err = c.sandboxed(append([]string{argv[0]}, arguments...)); err != nil {
+		if cmd, err = c.sandboxed(append([]string{path}, arguments...)); err != nil {
 			return nil, err
 		}
 	}
