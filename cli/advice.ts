@@ -23,6 +23,8 @@ export const answered =
   /answered instead of|reached \S+ instead of|no bundle of trust domain|certificate|self-signed|no authority of its trust domain|without a JSON-RPC answer|\(-32\d{3}\)/i;
 /** An agent reached none of a peer's endpoints, or nothing came back in time. */
 export const unreachable = /no endpoint of|took longer/;
+/** Somebody took the connection and closed it, as an agent does that does not trust its caller: the way there is no cause, nor proven. */
+export const hungUp = /socket hang up|ECONNRESET/;
 
 const otherId = /answered instead of|unexpected (peer )?ID/;
 

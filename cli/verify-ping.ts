@@ -1,7 +1,7 @@
 // A real call between two clouds' agents: the operator has the target's agent ping the source's, and checks who answered whom.
 import { z } from "zod";
 import { registryName } from "../components/well-known";
-import { answered, pingAdvice, unreachable } from "./advice";
+import { answered, hungUp, pingAdvice, unreachable } from "./advice";
 import { Denied, sendTask } from "./agent-client";
 import { CliError, lineOf } from "./errors";
 import { within } from "./limits";
@@ -32,6 +32,7 @@ function linkAfter(error: unknown): Ping["link"] {
   if (error instanceof Denied) return error.by === "peer" ? "up" : undefined;
   const words = lineOf(error);
   if (answered.test(words)) return "up";
+  if (hungUp.test(words)) return undefined;
   return unreachable.test(words) ? "cut" : undefined;
 }
 

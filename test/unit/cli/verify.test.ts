@@ -253,6 +253,17 @@ describe("mesh verify", () => {
       );
     });
 
+    it("calls no link cut on which somebody answered by hanging up", async () => {
+      const { report, checkOf } = await verify(() => {
+        world.cloud("aws").reply = ({ task_type }) =>
+          task_type === "call_remote"
+            ? { failed: "no endpoint of gcp_agent answered: socket hang up" }
+            : undefined;
+      });
+      expect(checkOf("aws", "gcp", "ping")).toMatchObject({ status: "failed", detail: "no answer" });
+      expect(report.cuts).toEqual([]);
+    });
+
     it("fails when no pod is ready", async () => {
       const { cloudCheck, checkOf } = await verify(() => {
         world.cloud("aws").pods = [{ name: "p", ready: false, containers: [] }];
