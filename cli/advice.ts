@@ -128,7 +128,9 @@ export function linkAdvice(
       );
     if (noName.test(words))
       return `${tailscale("status")}: is ${host} listed? If not, its device is not on the tailnet, or the tailnet's policy hides it: ${sidecarAdvice(to, peer)}`;
-    return `${tailscale(`ping ${host}`)} tells whether a packet arrives, directly or by a relay; ${tailscale("netcheck")} whether UDP and the relays are open to ${from.name}. If it arrives, look at the tailnet's policy (port ${new URL(peer.address).port}). ${CUT_LINK}`;
+    // By the device's name alone: the command looks a whole name up in DNS, which in a pod is the cluster's and knows none of the tailnet.
+    const [device] = host.split(".");
+    return `${tailscale(`ping ${device}`)} tells whether a packet arrives, directly or by a relay; ${tailscale("netcheck")} whether UDP and the relays are open to ${from.name}. If it arrives, look at the tailnet's policy (port ${new URL(peer.address).port}). ${CUT_LINK}`;
   }
   if (network?.mode === "vpn") {
     if (noName.test(words))
