@@ -1,5 +1,15 @@
 // The rehearsal of a tailnet from end to end: what `REHEARSAL_NET=namespaces make rehearse NETWORK=tailscale` does.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { dump } from "js-yaml";
 import { isRunning } from "../../rehearsal/clouds";
@@ -49,6 +59,17 @@ function command(place: { root: string; config: string }, args: string[], env: N
   const program = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts"];
   const where = ["--root", place.root, "--config", place.config];
   return run(process.execPath, [...program, ...where, ...args], { cwd: PROJECT, env });
+}
+
+/** Processes of pods and programs that work below a directory, whether it is still there or not. */
+function processesBelow(dir: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(dir + path.sep);
+    } catch {
+      return false; // it has ended, or is not ours
+    }
+  });
 }
 
 const why = whyNoWorld();
@@ -140,7 +161,9 @@ if (why) process.stdout.write(`the rehearsal of a tailnet is skipped: ${why}\n`)
     async () => {
       const dirs = CLOUDS.map((name) => path.join(place.root, name));
       expect([...dirs.map(isRunning), worldRuns(place.root), tailnetRuns(place.root)]).not.toContain(false);
+      expect(processesBelow(place.root).length).toBeGreaterThan(CLOUDS.length);
       await command(place, ["down"]);
+      expect(processesBelow(place.root)).toEqual([]);
       expect([...dirs.map(isRunning), worldRuns(place.root), tailnetRuns(place.root)]).not.toContain(true);
       expect([...dirs, path.join(place.root, "tailnet")].filter((dir) => existsSync(dir))).toEqual([]);
     },

@@ -145,11 +145,11 @@ func (p *pod) run(ctx context.Context, former *pod) {
 	<-ctx.Done()
 	stopWriting()
 	<-written
-	if p.kubelet.stopping() {
-		return
-	}
 	if p.network != nil {
 		_ = p.network.Remove()
+	}
+	if p.kubelet.stopping() {
+		return
 	}
 	_ = os.RemoveAll(p.root)
 	_ = os.RemoveAll(p.own)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -81,7 +83,25 @@ func (c *Cloud) reach(octet int, addresses []netip.Addr) error {
 	return err
 }
 
-// Remove takes the pod's link away, and its namespace once no process is in it.
+// Remove ends what still runs in the pod, and takes its link and its namespace away.
 func (p *Pod) Remove() error {
-	return errors.Join(remove(p.cloud.here, podName(p.octet)), p.Namespace.Close())
+	return errors.Join(p.end(), remove(p.cloud.here, podName(p.octet)), p.Namespace.Close())
+}
+
+// end kills the processes that are left in the pod's namespace. A container's end is the end of all that is in it, but here a process in a
+// group of its own, as containerboot starts tailscaled, outlives the one that started it.
+func (p *Pod) end() error {
+	own, err := p.Namespace.Stat()
+	if err != nil {
+		return err
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		pid, notANumber := strconv.Atoi(filepath.Base(process))
+		namespace, gone := os.Stat(filepath.Join(process, "ns", "net"))
+		if notANumber == nil && gone == nil && pid != os.Getpid() && os.SameFile(own, namespace) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	return err
 }
