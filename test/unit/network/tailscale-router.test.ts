@@ -1,10 +1,10 @@
-import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { resolveImages } from "../../../components/images";
 import type { TailscaleSettings } from "../../../components/network/mode";
 import { SubnetRouters } from "../../../components/network/tailscale/router";
 import type { RouterMode } from "../../../components/network/tailscale/router-pod";
 import { type Recording, record, unwrapSecret } from "../../support/recorder";
+import { awsCluster, MANAGED } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 
 const TYPES = {
@@ -17,15 +17,6 @@ const TYPES = {
   budget: "kubernetes:policy/v1:PodDisruptionBudget",
   policy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 };
-const SETTINGS: TailscaleSettings = {
-  tailnet: "tail1a2b3c.ts.net",
-  manageTailnet: true,
-  keys: { kind: "authKey", expiryDays: 90 },
-  policy: "own",
-  callers: [],
-  global: true,
-  router: { replicas: 2 },
-};
 
 async function stand(
   mode: RouterMode = "userspace",
@@ -34,20 +25,9 @@ async function stand(
   const [, recording] = await record(
     () =>
       new SubnetRouters("aws-subnet-routers", {
-        cluster: {
-          name: "aws",
-          region: "us-east-1",
-          clusterName: "agentweave-aws",
-          context: "aws",
-          kubeconfig: pulumi.secret("the kubeconfig"),
-          kubernetes: new k8s.Provider("aws-kubernetes", {}),
-          podCidr: "10.0.0.0/16",
-          serviceCidr: "10.1.0.0/16",
-          sourceCidrs: ["10.0.0.0/16"],
-          loadBalancerAnnotations: {},
-        },
+        cluster: awsCluster(),
         mode,
-        settings: { ...SETTINGS, ...settings },
+        settings: { ...MANAGED, ...settings },
         authKey: pulumi.secret("tskey-routers"),
         images: resolveImages(),
         flows: { mode: "tailscale", peerRanges: [] },

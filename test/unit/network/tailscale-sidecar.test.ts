@@ -1,9 +1,9 @@
-import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { TailnetAccess } from "../../../components/network/tailscale/access";
 import { type SidecarArgs, withSidecar } from "../../../components/network/tailscale/sidecar";
 import { agentPod } from "../../../components/workloads/agent-pod";
 import { type Recording, record, unwrapSecret } from "../../support/recorder";
+import { awsCluster } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 
 const BARE = agentPod({ cloud: "aws", role: "agent", image: "node:24.11.1", ownImage: false, checksum: "c" });
@@ -163,18 +163,7 @@ describe("the agents' namespace", () => {
     const [, recording] = await record(
       () =>
         new TailnetAccess("aws-agentweave-tailnet", {
-          cluster: {
-            name: "aws",
-            region: "us-east-1",
-            clusterName: "agentweave-aws",
-            context: "aws",
-            kubeconfig: pulumi.secret("the kubeconfig"),
-            kubernetes: new k8s.Provider("aws-kubernetes", {}),
-            podCidr: "10.0.0.0/16",
-            serviceCidr: "10.1.0.0/16",
-            sourceCidrs: ["10.0.0.0/16"],
-            loadBalancerAnnotations: {},
-          },
+          cluster: awsCluster(),
           roles: [
             { role: "agent", maxReplicas: 2 },
             { role: "worker", maxReplicas: 1 },

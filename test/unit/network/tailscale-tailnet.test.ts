@@ -3,6 +3,7 @@ import type { TailscaleSettings } from "../../../components/network/mode";
 import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { Tailnet } from "../../../components/network/tailscale/tailnet";
 import { type Fakes, record, valueOf } from "../../support/recorder";
+import { MANAGED } from "../../support/tailnet";
 import * as pulumi from "@pulumi/pulumi";
 
 const TYPES = {
@@ -16,19 +17,10 @@ const CLOUDS = [
   { name: "aws", podCidr: "10.0.0.0/16", serviceCidr: "10.1.0.0/16" },
   { name: "gcp", podCidr: "10.2.0.0/16", serviceCidr: "10.3.0.0/16" },
 ];
-const SETTINGS: TailscaleSettings = {
-  tailnet: "tail1a2b3c.ts.net",
-  manageTailnet: true,
-  keys: { kind: "authKey", expiryDays: 90 },
-  policy: "own",
-  callers: [],
-  global: true,
-  router: { replicas: 2 },
-};
 const MESH = tailnetPolicy({ clouds: CLOUDS, callers: [], global: true });
 
 function stand(settings: Partial<TailscaleSettings> = {}, fakes: Fakes = {}) {
-  return record(() => new Tailnet("tailnet", { clouds: CLOUDS, settings: { ...SETTINGS, ...settings } }), {
+  return record(() => new Tailnet("tailnet", { clouds: CLOUDS, settings: { ...MANAGED, ...settings } }), {
     outputs: {
       [TYPES.key]: { key: "tskey-auth-made" },
       [TYPES.client]: { key: "tskey-client-made" },
