@@ -16,6 +16,15 @@ const PINNED = {
   agent: "docker.io/library/node:24.11.1-bookworm-slim",
   /** containerboot with tailscaled: https://hub.docker.com/r/tailscale/tailscale. The rehearsal builds both from the same version's source. */
   tailscale: "docker.io/tailscale/tailscale:v1.102.0",
+  /** Releases: https://github.com/prometheus/prometheus/releases. The rehearsal runs the same version. */
+  prometheus: "quay.io/prometheus/prometheus:v3.16.0",
+  /** Releases: https://github.com/open-telemetry/opentelemetry-collector-releases/releases. */
+  otelCollector:
+    "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-k8s:0.165.0",
+  /** Releases: https://github.com/jaegertracing/jaeger/releases. The rehearsal runs the same version. */
+  jaeger: "docker.io/jaegertracing/jaeger:2.13.0",
+  /** Releases: https://github.com/grafana/grafana/releases. */
+  grafana: "docker.io/grafana/grafana:12.3.0",
 } as const;
 
 /** Key of an image of the program, for example `spireServer`. */

@@ -12,7 +12,7 @@ export const NAMESPACES = {
   agents: "agentweave",
   /** Subnet routers: `restricted`, or `privileged` where they route in the kernel. */
   tailscale: "tailscale",
-  /** Prometheus and the collector of traces. */
+  /** Collector of traces and trust exporter; in the home cloud also Prometheus, Grafana and the trace store: `restricted`. */
   observability: "observability",
 } as const;
 
@@ -115,6 +115,59 @@ export function routerTag(cloud: string): string {
   return `tag:agentweave-${cloud}-router`;
 }
 
+/** The OpenTelemetry collector of each cloud, to which its agents send their traces. */
+export const COLLECTOR = {
+  /** Name of the StatefulSet, its pods, its account and its Service. */
+  name: "otel-collector",
+  /** OTLP over HTTP, in the clear within the cluster. */
+  otlpHttpPort: 4318,
+  /** Prometheus metrics of the collector itself: `/metrics`. */
+  metricsPort: 8888,
+  /** Health checks over plain HTTP. */
+  healthPort: 13133,
+} as const;
+
+/** The trace store of the home cloud, and the door to it for all collectors. */
+export const TRACE_STORE = {
+  /** Name of the StatefulSet, its account and its Services. */
+  name: "jaeger",
+  /** The StatefulSet has one replica, so its pod has this name. */
+  pod: "jaeger-0",
+  /** Service at which traces arrive from every cloud. */
+  intakeService: "trace-intake",
+  /** OTLP over gRPC within mutual TLS between SPIFFE identities: the only port that is published. */
+  intakePort: 4317,
+  /** HTTP API and user interface. */
+  queryPort: 16686,
+  metricsPort: 8888,
+  healthPort: 13133,
+} as const;
+
+/** The two ends of the mutual TLS around traces: a container beside each collector, and one beside the trace store. */
+export const RELAY = {
+  container: "relay",
+  /** `/live`, `/ready` and `/metrics` over plain HTTP. */
+  statusPort: 9464,
+} as const;
+
+/** Prometheus, in the home cloud. */
+export const PROMETHEUS = {
+  /** Name of the StatefulSet, its account and its Service; in every cluster, the account by which it is let in. */
+  name: "prometheus",
+  /** The StatefulSet has one replica, so its pod has this name. */
+  pod: "prometheus-0",
+  port: 9090,
+} as const;
+
+/** Renews the tokens by which Prometheus reads the other clouds' API servers. */
+export const TOKEN_RENEWER = { name: "token-renewer", statusPort: 9464 } as const;
+
+/** Tells, in each cloud, how fresh the bundles are that its workloads have of the other clouds. */
+export const TRUST_EXPORTER = { name: "trust-exporter", statusPort: 9464 } as const;
+
+/** Grafana, in the home cloud. */
+export const GRAFANA = { name: "grafana", port: 3000 } as const;
+
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
 
@@ -204,4 +257,9 @@ export function usualRole(roles: readonly string[]): string | undefined {
 /** SPIFFE id with which the operators of a trust domain call its agents. */
 export function operatorSpiffeId(trustDomain: string): string {
   return `spiffe://${trustDomain}/operator/mesh`;
+}
+
+/** SPIFFE id of a part of the mesh's observability, known by its Kubernetes account, for example `spiffe://aws.example.org/observability/jaeger`. */
+export function observabilitySpiffeId(trustDomain: string, account: string): string {
+  return `spiffe://${trustDomain}/observability/${account}`;
 }

@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { NetworkSettings } from "../components/network/mode";
+import type { ObservabilitySettings } from "../components/observability/settings";
 import { check } from "./config/checks";
 import type { CloudConfig } from "./config/clouds";
 import { draftOf } from "./config/draft";
@@ -11,6 +12,7 @@ import { NAMESPACE } from "./config/namespace";
 import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
 import { settleNetwork } from "./config/network";
+import { settleObservability } from "./config/observability";
 import { settleCloud, settlePolicy } from "./config/settle";
 
 export type { CloudConfig, CloudConfigOf } from "./config/clouds";
@@ -44,6 +46,8 @@ export interface MeshConfig {
   readonly agents: AgentsConfig;
   readonly network: NetworkSettings;
   readonly policy: PolicyConfig;
+  /** Undefined when nothing is to be stood up for seeing the mesh. */
+  readonly observability?: ObservabilitySettings;
   readonly spire: SpireConfig;
   readonly images: ImagesConfig;
   /** Tags (on Google Cloud: labels) of every cloud resource. */
@@ -70,11 +74,17 @@ export function parseConfig(
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
-  const { clouds: entries, network, policy, ...rest } = result.data;
+  const { clouds: entries, network, policy, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
     settleCloud(name, entry, rest.trust.domain, context.projectDir),
   );
-  return { ...rest, clouds, network: settleNetwork(network), policy: settlePolicy(policy, clouds) };
+  return {
+    ...rest,
+    clouds,
+    network: settleNetwork(network),
+    policy: settlePolicy(policy, clouds),
+    observability: settleObservability(observability, clouds[0]!.name),
+  };
 }
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */

@@ -2,18 +2,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
+import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
 import { labels, namespaceMetadata, NAMESPACES } from "../well-known";
-import type { AgentBundle } from "./agent-bundle";
 import { AGENT_PROGRAM } from "./agent-pod";
 
 /** What `AgentNamespace` needs. */
 export interface AgentNamespaceArgs {
   readonly cluster: Cluster;
   /** The reference agent; undefined if an image of the user's own is the agent. */
-  readonly bundle?: AgentBundle;
+  readonly bundle?: NodeBundle;
   readonly flows: FlowContext;
 }
 

@@ -1,6 +1,7 @@
 // The pod of an agent: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
+import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
 import {
   AGENT,
   AGENT_PORTS,
@@ -11,26 +12,22 @@ import {
   scrapeAnnotations,
   selector,
 } from "../well-known";
-import { LOADER } from "./agent-loader";
 
 /** Default size of an agent's container. */
 export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;
 
 /** The ConfigMap with the reference agent's program, one in each cluster. */
-export const AGENT_PROGRAM = {
+export const AGENT_PROGRAM: NodeProgram = {
   configMap: "agentweave-program",
   key: "agent.js.gz",
   mountPath: "/opt/agentweave",
-} as const;
+};
 
 /** User and group of the process. The stock Node image has a user 1000, but needs none. */
 const UID = 65532;
 
 /** Seconds for which a pod that leaves goes on to accept calls, until load balancers have noticed. */
 const SHUTDOWN_DELAY = 5;
-
-/** Part of the memory limit that JavaScript's heap may take; buffers, code and TLS need the rest. */
-const HEAP_SHARE = 0.75;
 
 /** What `agentPod` needs. */
 export interface AgentPodArgs {
@@ -62,10 +59,8 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
   const name = agentObjectName(role);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   const config = ["--config", `${AGENT.configDir}/${AGENT.configFile}`];
-  const program = `${AGENT_PROGRAM.mountPath}/${AGENT_PROGRAM.key}`;
-  const start = ownImage
-    ? { args: config }
-    : { command: ["/usr/local/bin/node", "-e", LOADER, program], args: config };
+  const program = programVolume(AGENT_PROGRAM);
+  const start = ownImage ? { args: config } : { command: nodeCommand(AGENT_PROGRAM), args: config };
   const spread = (topologyKey: string) => ({
     maxSkew: 1,
     topologyKey,
@@ -96,7 +91,7 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
           ...start,
           env: [
             { name: "SHUTDOWN_DELAY_SECONDS", value: String(SHUTDOWN_DELAY) },
-            ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size) }]),
+            ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size, AGENT_SIZE) }]),
           ],
           ports: [
             { name: "mtls", containerPort: AGENT_PORTS.mtls },
@@ -112,7 +107,7 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
             { name: "config", mountPath: AGENT.configDir, readOnly: true },
             { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
             { name: "tmp", mountPath: "/tmp" },
-            ...(ownImage ? [] : [{ name: "program", mountPath: AGENT_PROGRAM.mountPath, readOnly: true }]),
+            ...(ownImage ? [] : [program.mount]),
           ],
         },
       ],
@@ -120,23 +115,8 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
         { name: "config", configMap: { name } },
         { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
         { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
-        ...(ownImage ? [] : [{ name: "program", configMap: { name: AGENT_PROGRAM.configMap } }]),
+        ...(ownImage ? [] : [program.volume]),
       ],
     },
   };
-}
-
-/** Bytes of Kubernetes' units (API conventions, "resource.Quantity"). */
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  ...Object.fromEntries(["k", "M", "G", "T", "P", "E"].map((unit, i) => [unit, 1000 ** (i + 1)])),
-  ...Object.fromEntries(["K", "M", "G", "T", "P", "E"].map((unit, i) => [`${unit}i`, 1024 ** (i + 1)])),
-};
-
-/** Option that keeps V8's heap within the memory limit, so that it collects garbage before the kernel ends the process. */
-function heapOption(size: ContainerSize | undefined): string {
-  const [, number, unit] = /^([0-9.]+)([a-zA-Z]*)$/.exec(size?.memory ?? AGENT_SIZE.memory)!;
-  const bytes = Number(number) * (UNITS[unit!] ?? 1);
-  return `--max-old-space-size=${Math.max(1, Math.floor((bytes * HEAP_SHARE) / 2 ** 20))}`;
 }

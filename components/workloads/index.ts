@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
+import { nodeBundle } from "../kubernetes/node-bundle";
 import { advertisedAddress } from "../network/addresses";
 import type { TailnetMembership } from "../network";
 import type { Exposure } from "../network/exposure";
@@ -12,7 +13,6 @@ import { withSidecar } from "../network/tailscale/sidecar";
 import { RegistrationEntry, type FederationRelationship, type ServerTarget } from "../trust/resources";
 import { agentObjectName, NAMESPACES, nodeAliasSpiffeId, usualRole } from "../well-known";
 import { Agent, type AgentPods, type AgentWorkloadKind } from "./agent";
-import { agentBundle } from "./agent-bundle";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
@@ -81,7 +81,7 @@ export class Workloads extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
     const { clouds, agents: settings, network, policy, images } = args;
-    const bundle = settings.image === undefined ? agentBundle() : undefined;
+    const bundle = settings.image === undefined ? nodeBundle("agent") : undefined;
     const self = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
     const members = clouds.map(({ cluster: { name: cloud, region }, trustDomain, roles }) => {
       return { cloud, region, trustDomain, roles };

@@ -8,6 +8,7 @@ import type { ConfigDraft } from "./draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
 import { networkSettingsProblems } from "./network";
+import { observabilityProblems } from "./observability";
 import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
 import { contextOf, specOf, trustDomainOf } from "./settle";
@@ -24,7 +25,7 @@ export function check(
   draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
-  const { trust, clouds: entries, agents, network, policy, tags } = draft;
+  const { trust, clouds: entries, agents, network, policy, observability, tags } = draft;
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
@@ -44,6 +45,7 @@ export function check(
     ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}),
     ...policyProblems(policy ?? {}, roles),
+    ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...tagProblems(clouds, tags ?? {}),
     ...(kubeconfigs === "made later" ? [] : kubeconfigProblems(clouds, projectDir)),
   ];

@@ -40,6 +40,7 @@ function kind(node: Node): string {
   if (node.enum) return node.enum.map((value) => `\`${value}\``).join(", ");
   if (node.const !== undefined) return `\`${node.const}\``;
   if (node.type === "integer") return range(node);
+  if (node.type === "number") return `number, ${node.minimum} to ${node.maximum}`;
   if (node.type === "array") return `list of ${kind(node.items ?? {})}`;
   if (node.type === "object") return node.properties ? "map" : "map of texts";
   if (node.type === "boolean") return "`true`, `false`";

@@ -6,6 +6,7 @@ import { cloudSchema } from "./clouds";
 import { cloudName, duration, quantity, trustDomain } from "./fields";
 import { images } from "./images";
 import { network } from "./network";
+import { observability } from "./observability";
 import { policy } from "./policy";
 import { resources } from "./resources";
 
@@ -73,7 +74,17 @@ const clouds = z
   });
 
 /** Everything that can be configured. */
-export const configSchema = z.strictObject({ trust, clouds, agents, network, policy, spire, images, tags });
+export const configSchema = z.strictObject({
+  trust,
+  clouds,
+  agents,
+  network,
+  policy,
+  observability,
+  spire,
+  images,
+  tags,
+});
 
 /** The configuration as written, with defaults filled in and before the clouds are settled. */
 export type ConfigEntry = z.output<typeof configSchema>;

@@ -2,9 +2,9 @@
 import { writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { dump, load } from "js-yaml";
-import { agentBundle } from "../../../components/workloads/agent-bundle";
+import { nodeBundle } from "../../../components/kubernetes/node-bundle";
 import { renderAgentConfig } from "../../../components/workloads/agent-config";
-import { LOADER } from "../../../components/workloads/agent-loader";
+import { LOADER } from "../../../components/kubernetes/node-loader";
 import type { MeshAgent } from "../../../components/workloads/registry";
 import { LineProcess } from "./lines";
 
@@ -49,7 +49,7 @@ function configText({ self, agents, socket, opa, limits, logLevel = "DEBUG" }: A
 export async function startAgentProcess(args: AgentProcessArgs): Promise<AgentProcess> {
   const bundle = path.join(args.dir, "agent.js.gz");
   const config = path.join(args.dir, `${args.self.cloud}-${args.self.role}.yaml`);
-  writeFileSync(bundle, agentBundle().gzip);
+  writeFileSync(bundle, nodeBundle("agent").gzip);
   writeFileSync(config, configText(args));
   const child = new LineProcess(process.execPath, ["-e", LOADER, bundle, "--config", config], {
     SHUTDOWN_DELAY_SECONDS: "0",

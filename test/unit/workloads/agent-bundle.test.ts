@@ -7,9 +7,9 @@ import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
 import { dump, load } from "js-yaml";
-import { agentBundle, bundleModule, compress } from "../../../components/workloads/agent-bundle";
+import { nodeBundle, bundleModule, compress } from "../../../components/kubernetes/node-bundle";
 import { renderAgentConfig } from "../../../components/workloads/agent-config";
-import { LOADER } from "../../../components/workloads/agent-loader";
+import { LOADER } from "../../../components/kubernetes/node-loader";
 
 let dir: string;
 beforeAll(() => {
@@ -57,7 +57,7 @@ describe("a bundle that the pod's command starts", () => {
     `);
     expect(status).toBe(1);
     expect(stderr).toContain("Error: out of order 100000");
-    expect(stderr).toMatch(/at goWrong \(agent\.js:\d+:\d+\)/);
+    expect(stderr).toMatch(/at goWrong \(program\.js:\d+:\d+\)/);
     expect(stderr.length).toBeLessThan(2000);
   });
 
@@ -68,13 +68,13 @@ describe("a bundle that the pod's command starts", () => {
 
 test("the same program gives the same bytes in every process and directory", () => {
   const script = `
-    const { agentBundle } = require(${JSON.stringify(path.resolve(__dirname, "../../../components/workloads/agent-bundle"))});
-    console.log(agentBundle().digest);
+    const { nodeBundle } = require(${JSON.stringify(path.resolve(__dirname, "../../../components/kubernetes/node-bundle"))});
+    console.log(nodeBundle("agent").digest);
   `;
   const register = require.resolve("ts-node/register/transpile-only");
   const env = { ...process.env, TS_NODE_PROJECT: path.resolve(__dirname, "../../../tsconfig.json") };
   const digest = execFileSync(process.execPath, ["-r", register, "-e", script], { cwd: tmpdir(), env });
-  expect(digest.toString().trim()).toBe(agentBundle().digest);
+  expect(digest.toString().trim()).toBe(nodeBundle("agent").digest);
 });
 
 test("a program too large for a ConfigMap is refused", () => {
@@ -127,7 +127,7 @@ async function healthPort(log: NodeJS.ReadableStream): Promise<number> {
 
 describe("the reference agent", () => {
   test("fits into a ConfigMap with room to spare, and needs no package when it runs", () => {
-    const { gzip } = agentBundle();
+    const { gzip } = nodeBundle("agent");
     expect(gzip.length).toBeLessThan(0.75 * 1024 * 1024);
     const needed = [
       ...gunzipSync(gzip)
@@ -140,7 +140,7 @@ describe("the reference agent", () => {
 
   test("says what is wrong with a configuration, and ends", () => {
     const file = path.join(dir, "reference.js.gz");
-    writeFileSync(file, agentBundle().gzip);
+    writeFileSync(file, nodeBundle("agent").gzip);
     const config = path.join(dir, "wrong.yaml");
     writeFileSync(config, "agent: {}\n");
     const options = { cwd: tmpdir(), encoding: "utf8", env: {}, timeout: 20_000 } as const;
@@ -151,7 +151,7 @@ describe("the reference agent", () => {
 
   test("starts with a configuration of this program, alive and without an identity not ready", async () => {
     const file = path.join(dir, "reference.js.gz");
-    writeFileSync(file, agentBundle().gzip);
+    writeFileSync(file, nodeBundle("agent").gzip);
     const config = path.join(dir, "config.yaml");
     writeFileSync(config, onLoopback());
     const child = spawn(process.execPath, ["-e", LOADER, file, "--config", config], {
@@ -171,6 +171,6 @@ describe("the reference agent", () => {
   });
 
   test("knows no path of this machine", () => {
-    expect(gunzipSync(agentBundle().gzip).toString()).not.toContain(path.resolve(__dirname, "../../.."));
+    expect(gunzipSync(nodeBundle("agent").gzip).toString()).not.toContain(path.resolve(__dirname, "../../.."));
   });
 });

@@ -1,4 +1,4 @@
-// How an agent's pod starts the bundle.
+// How a pod starts a bundle.
 
 /**
  * Program text for `node -e`, whose first argument is the path of the bundle: unpacks it in memory and runs it. The pod's root
@@ -9,6 +9,6 @@
 export const LOADER = [
   `process.execArgv = [];`,
   `const source = require("node:zlib").gunzipSync(require("node:fs").readFileSync(process.argv[1])).toString();`,
-  `const agent = { exports: {} };`,
-  `require("node:vm").compileFunction(source, ["require", "module", "exports"], { filename: "agent.js" })(require, agent, agent.exports);`,
+  `const program = { exports: {} };`,
+  `require("node:vm").compileFunction(source, ["require", "module", "exports"], { filename: "program.js" })(require, program, program.exports);`,
 ].join("\n");

@@ -1,29 +1,34 @@
-// The reference agent as one compressed file, bundled when the program runs, so that there is no build step to forget
-// and no image to push.
+// Programs of this repository as one compressed file each, bundled when the Pulumi program runs, so that there is no build step to
+// forget and no image to push.
 import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
 
-/** What starts the reference agent. */
-const ENTRY = path.resolve(__dirname, "../../agent/main.ts");
+/** What starts each program. */
+const ENTRIES = {
+  /** The reference agent. */
+  agent: path.resolve(__dirname, "../../agent/main.ts"),
+  /** What shows the mesh beside the programs of others: relays, trust exporter, token renewer. */
+  telemetry: path.resolve(__dirname, "../../telemetry/main.ts"),
+} as const;
 
 /** What a ConfigMap may hold, keys and values together (Kubernetes, core/v1 MaxSecretSize). */
 const CONFIG_MAP_LIMIT = 1024 * 1024;
 
-/** The agent's program. */
-export interface AgentBundle {
+/** A program. */
+export interface NodeBundle {
   /** Gzip file of a CommonJS module. */
   readonly gzip: Buffer;
   /** SHA-256 of the module's text, in hex: alike wherever the bundle is made. */
   readonly digest: string;
 }
 
-let bundled: AgentBundle | undefined;
+const bundled: Partial<Record<keyof typeof ENTRIES, NodeBundle>> = {};
 
-/** The bundle of this run of the program. Throws an Error if the agent does not compile, or is too large for a ConfigMap. */
-export function agentBundle(): AgentBundle {
-  return (bundled ??= compress(bundleModule(ENTRY)));
+/** The bundle of this run of the Pulumi program. Throws an Error if it does not compile, or is too large for a ConfigMap. */
+export function nodeBundle(program: keyof typeof ENTRIES): NodeBundle {
+  return (bundled[program] ??= compress(bundleModule(ENTRIES[program])));
 }
 
 /** CommonJS text of a module with everything it imports, for Node 20 and newer. Throws an Error with esbuild's findings. */
@@ -52,14 +57,12 @@ export function bundleModule(entry: string): Buffer {
 }
 
 /** Compresses a module's text, the same text to the same bytes. Throws an Error if that is more than a ConfigMap takes. */
-export function compress(module: Buffer): AgentBundle {
+export function compress(module: Buffer): NodeBundle {
   const gzip = gzipSync(module, { level: 9 });
   // Neither a time nor a name is in the header, only the operating system: "unknown" (RFC 1952, section 2.3.1).
   gzip[9] = 255;
   if (gzip.length > CONFIG_MAP_LIMIT - 1024) {
-    throw new Error(
-      `the agent's bundle has ${gzip.length} bytes compressed; a ConfigMap takes ${CONFIG_MAP_LIMIT}`,
-    );
+    throw new Error(`the bundle has ${gzip.length} bytes compressed; a ConfigMap takes ${CONFIG_MAP_LIMIT}`);
   }
   return { gzip, digest: createHash("sha256").update(module).digest("hex") };
 }

@@ -1,0 +1,46 @@
+// Programs of this repository that run in the stock Node image: brought along in a ConfigMap, started by a loader.
+import type * as k8s from "@pulumi/kubernetes";
+import { LOADER } from "./node-loader";
+import type { ContainerSize } from "./container";
+
+/** The ConfigMap with a program, one in each namespace that runs it. */
+export interface NodeProgram {
+  readonly configMap: string;
+  readonly key: string;
+  readonly mountPath: string;
+}
+
+/** Part of the memory limit that JavaScript's heap may take; buffers, code and TLS need the rest. */
+const HEAP_SHARE = 0.75;
+
+/** Bytes of Kubernetes' units (API conventions, "resource.Quantity"). */
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  m: 1e-3,
+  ...Object.fromEntries(["k", "M", "G", "T", "P", "E"].map((unit, i) => [unit, 1000 ** (i + 1)])),
+  ...Object.fromEntries(["K", "M", "G", "T", "P", "E"].map((unit, i) => [`${unit}i`, 1024 ** (i + 1)])),
+};
+
+/** Option that keeps V8's heap within the memory limit, so that it collects garbage before the kernel ends the process. */
+export function heapOption(size: ContainerSize | undefined, fallback: Required<ContainerSize>): string {
+  const [, number, unit] = /^([0-9.]+)([a-zA-Z]*)$/.exec(size?.memory ?? fallback.memory)!;
+  const bytes = Number(number) * (UNITS[unit!] ?? 1);
+  return `--max-old-space-size=${Math.max(1, Math.floor((bytes * HEAP_SHARE) / 2 ** 20))}`;
+}
+
+/** Command that starts the program; the container's `args` are the program's own. */
+export function nodeCommand({ mountPath, key }: NodeProgram): string[] {
+  return ["/usr/local/bin/node", "-e", LOADER, `${mountPath}/${key}`];
+}
+
+/** The volume with the program, and how containers mount it. */
+export function programVolume({ configMap, mountPath }: NodeProgram): {
+  readonly volume: k8s.types.input.core.v1.Volume;
+  readonly mount: k8s.types.input.core.v1.VolumeMount;
+} {
+  const name = "program";
+  return {
+    volume: { name, configMap: { name: configMap } },
+    mount: { name, mountPath, readOnly: true },
+  };
+}

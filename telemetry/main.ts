@@ -1,0 +1,1 @@
+// The programs that show the mesh, in one bundle: `node telemetry.js <program> --config <file>`.
