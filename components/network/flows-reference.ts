@@ -1,6 +1,7 @@
 // The tables of flows in docs/network.md, made from the table in the code so that they say what the policies let pass.
 import { type Flow, FLOWS } from "./flows";
 import { NETWORK_MODES } from "./mode";
+import { WHERES } from "./part";
 import { PARTIES, type PartyDetails } from "./parties";
 
 /** Lines between which `npm run schema` writes the tables. */
@@ -13,6 +14,7 @@ const UNFORMATTED = ["<!-- prettier-ignore-start -->", "<!-- prettier-ignore-end
 const CONFIGURED = {
   tracing: "that of `agents.tracing.endpoint`",
   loginServer: "that of `network.tailscale.loginServer`",
+  outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
 } as const;
 
 function portsText({ ports, protocol }: Flow): string {
@@ -31,8 +33,8 @@ function knownBy(details: PartyDetails): string {
       const labels = Object.entries(details.labels).map(([key, value]) => `\`${key}=${value}\``);
       return `namespace \`${details.namespace}\`, ${labels.join(", ")}`;
     }
-    case "namespace":
-      return `namespace \`${details.namespace}\``;
+    case "scraper":
+      return "by `observability.metrics.scrape`: `pods`: Prometheus; `apiServer`: any address; `network`: subnet routers, or the ranges of the other clouds";
     case "anywhere":
       return "any address";
     case "outside":
@@ -62,11 +64,12 @@ export function flowsReference(): string {
     PARTIES[flow.to].title,
     portsText(flow),
     flow.modes?.map((mode) => `\`${mode}\``).join(", ") ?? "all",
+    flow.where === undefined ? "all" : WHERES[flow.where].title,
     flow.why,
   ]);
   const parties = Object.values(PARTIES).map((details) => [details.title, knownBy(details)]);
   return [
-    table(["from", "to", "ports", "modes", "why"], flows),
+    table(["from", "to", "ports", "modes", "clusters", "why"], flows),
     table(["party", "known to a NetworkPolicy by"], parties),
   ].join("\n\n");
 }

@@ -1,65 +1,16 @@
 // Every flow of the mesh in one table: the source of network policies, grants of the tailnet, firewall rules, and the documentation.
-import { AGENT_PORTS, OPA, SPIRE_PORTS, TAILNET } from "../well-known";
+import { AGENT_PORTS, OPA, SPIRE_PORTS } from "../well-known";
+import { API_SERVER, devicePackets, deviceState, type Flow, onTailnet, tcp, udp } from "./flow";
 import { NETWORK_MODES, type NetworkMode } from "./mode";
-import { PARTIES, type Party } from "./parties";
+import { OBSERVABILITY_FLOWS } from "./observability-flows";
+import { isWhere, type ObservabilityPart } from "./part";
+import type { Party } from "./parties";
 
-/** A port that the configuration decides: `tracing` is that of the collector's URL, `loginServer` that of the tailnet's control server. */
-export type ConfiguredPort = "tracing" | "loginServer";
-
-/** What one party may send to another; answers are part of it. What is in no row is denied. */
-export interface Flow {
-  readonly from: Party;
-  readonly to: Party;
-  readonly protocol: "TCP" | "UDP";
-  /** Those at which it is received by the pod; each Service of the mesh has the same port as its pods. */
-  readonly ports: readonly (number | ConfiguredPort)[] | "any";
-  /** In which modes of the network there is such a flow. Default: in all. */
-  readonly modes?: readonly NetworkMode[];
-  /** One sentence for the documentation. */
-  readonly why: string;
-}
+export type { ConfiguredPort, Flow } from "./flow";
 
 const DNS = 53;
-/** Of the Service `kubernetes`, and of the API servers themselves: in clouds 443, elsewhere mostly kube-apiserver's default. */
-const API_SERVER = [443, 6443];
 /** The kubelet's default (https://kubernetes.io/docs/reference/networking/ports-and-protocols/). */
 const KUBELET = 10250;
-
-type Ports = Flow["ports"];
-const tcp = (from: Party, to: Party, ports: Ports, why: string): Flow => ({
-  from,
-  to,
-  protocol: "TCP",
-  ports,
-  why,
-});
-const udp = (from: Party, to: Party, ports: Ports, why: string): Flow => ({
-  ...tcp(from, to, ports, why),
-  protocol: "UDP",
-});
-const onTailnet = (flow: Flow): Flow => ({ ...flow, modes: ["tailscale"] });
-
-/**
- * What a device of the tailnet needs (https://tailscale.com/kb/1082/firewall-ports). Nothing comes in unasked: devices send to each other at
- * the same time, so that what comes in is the answer to what went out.
- */
-function flowsOfDevice(from: Party): readonly Flow[] {
-  return [
-    tcp(
-      from,
-      "tailnetServers",
-      [443, "loginServer"],
-      "The tailnet is joined at its control server, and relays carry what finds no direct path.",
-    ),
-    udp(
-      from,
-      "tailnetDevices",
-      "any",
-      "WireGuard goes to whatever port a peer's NAT gives it, which peers learn by STUN (3478).",
-    ),
-    tcp(from, "apiServer", API_SERVER, "Each device keeps its state in a Secret of its own."),
-  ].map(onTailnet);
-}
 
 /** The table. A kubelet's probes, `kubectl exec` and port forwarding come from the pod's own node, which always reaches it. */
 export const FLOWS: readonly Flow[] = [
@@ -82,8 +33,10 @@ export const FLOWS: readonly Flow[] = [
   tcp("agents", "peerAgents", [AGENT_PORTS.mtls], "Agents call those of other clouds."),
   tcp("peerAgents", "agents", [AGENT_PORTS.mtls], "Agents are called from other clouds."),
 
-  ...flowsOfDevice("agents"),
-  ...flowsOfDevice("routers"),
+  ...devicePackets("agents"),
+  deviceState("agents"),
+  ...devicePackets("routers"),
+  deviceState("routers"),
   onTailnet(
     tcp(
       "routers",
@@ -93,48 +46,43 @@ export const FLOWS: readonly Flow[] = [
     ),
   ),
 
-  tcp("agents", "collector", ["tracing"], "Traces are sent, where `agents.tracing` says so."),
-  tcp("prometheus", "agents", [AGENT_PORTS.metrics], "Metrics of agents."),
-  onTailnet(tcp("prometheus", "agents", [TAILNET.healthPort], "Metrics of the agents' tailnet sidecars.")),
-  onTailnet(tcp("prometheus", "routers", [TAILNET.healthPort], "Metrics of subnet routers.")),
-  tcp("prometheus", "spireServer", [SPIRE_PORTS.metrics], "Metrics of the SPIRE server."),
-  tcp("prometheus", "spireAgents", [SPIRE_PORTS.metrics], "Metrics of SPIRE agents."),
-  tcp("prometheus", "opa", [OPA.diagnosticsPort], "Metrics of OPA."),
+  tcp("agents", "givenCollector", ["tracing"], "Traces are sent, where `agents.tracing` says so."),
+  ...OBSERVABILITY_FLOWS,
 ];
 
-/** The rows of `flows` that there are in this mode. Default of `flows`: the table. */
-export function flowsIn(mode: NetworkMode, flows: readonly Flow[] = FLOWS): readonly Flow[] {
-  return flows.filter(({ modes = NETWORK_MODES }) => modes.includes(mode));
+/** What decides which rows a cluster has. */
+export interface FlowSituation {
+  readonly mode: NetworkMode;
+  /** Default: the stack has no observability. */
+  readonly observability?: ObservabilityPart;
 }
-
-/** What a cloud serves to the other clouds over a network of the mesh's own. */
-export interface CrossCloudFlow {
-  readonly to: "agents" | "bundleEndpoint";
-  readonly protocol: "TCP";
-  readonly port: number;
-}
-
-/** What is served to the other clouds at the pods of a party. */
-const SERVED: Readonly<Partial<Record<Party, CrossCloudFlow["to"]>>> = {
-  agents: "agents",
-  spireServer: "bundleEndpoint",
-};
 
 /**
- * What other clouds may reach over the tailnet, or through the tunnels. Bundle endpoints are reached through public load balancers where
- * there are no tunnels; in mode `direct` agents are too, so that nothing is left for a network that is not there.
+ * The rows of `flows` that a cluster has, with the parties that they have there: who reads metrics depends on how Prometheus reaches it.
+ *
+ * @param flows Default: the table.
  */
-export function crossCloudFlows(mode: NetworkMode): readonly CrossCloudFlow[] {
-  return flowsIn(mode).flatMap(({ from, to, protocol, ports }) => {
-    const peer = PARTIES[from];
-    if (peer.kind !== "peers" || peer.over[mode] === "internet") return [];
-    const served = SERVED[to];
-    if (served === undefined || protocol !== "TCP" || ports === "any") {
-      throw new Error(`no network between clouds can carry what goes from ${from} to ${to}`);
-    }
-    return ports.map((port): CrossCloudFlow => {
-      if (typeof port === "string") throw new Error(`clouds agree on no port ${port}`);
-      return { to: served, protocol, port };
-    });
-  });
+export function flowsIn(situation: FlowSituation, flows: readonly Flow[] = FLOWS): readonly Flow[] {
+  const { mode, observability } = situation;
+  return flows
+    .filter(({ modes = NETWORK_MODES, where }) => {
+      return modes.includes(mode) && (where === undefined || isWhere(where, observability));
+    })
+    .flatMap((flow) =>
+      flow.from === "scraper" ? scrapers(situation).map((from) => ({ ...flow, from })) : [flow],
+    );
+}
+
+/** Who reads the metrics of a cluster. What comes from another cloud over the tailnet is handed on by subnet routers. */
+function scrapers({ mode, observability }: FlowSituation): readonly Party[] {
+  switch (observability?.scrapedBy) {
+    case "pods":
+      return ["prometheus"];
+    case "apiServer":
+      return ["apiServer"];
+    case "network":
+      return mode === "tailscale" ? ["peerPrometheus", "routers"] : ["peerPrometheus"];
+    case undefined:
+      return [];
+  }
 }

@@ -2,11 +2,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
+import type { ObservabilitySettings } from "../observability/settings";
 import type { Exposure } from "./exposure";
 import type { NetworkSettings } from "./mode";
+import { type ObservabilityPart, partOf } from "./part";
 import type { FlowContext } from "./policies";
 import { SubnetRouters } from "./tailscale/router";
 import { Tailnet } from "./tailscale/tailnet";
+import { telemetryDevices } from "./tailscale/telemetry-devices";
+import { traceIntakeAddress } from "./traces";
 import { Vpn } from "./vpn";
 import type { TunnelSettings } from "./vpn/gateway";
 
@@ -22,6 +26,8 @@ export interface MeshNetworkArgs {
   /** In the order of the configuration. */
   readonly clouds: readonly NetworkCloud[];
   readonly settings: NetworkSettings;
+  /** Default: nothing shows the mesh. */
+  readonly observability?: ObservabilitySettings;
   readonly images: Images;
 }
 
@@ -60,6 +66,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
             serviceCidr,
           })),
           settings: tailscale,
+          parts: this.#parts(),
         },
         self,
       );
@@ -81,7 +88,15 @@ export class MeshNetwork extends pulumi.ComponentResource {
     }
     const vpn =
       settings.mode === "vpn"
-        ? new Vpn("vpn", { clusters: clouds.map(({ cluster }) => cluster), settings: settings.vpn }, self)
+        ? new Vpn(
+            "vpn",
+            {
+              clusters: clouds.map(({ cluster }) => cluster),
+              settings: settings.vpn,
+              parts: this.#parts(),
+            },
+            self,
+          )
         : undefined;
     this.connected = vpn?.connected ?? [];
     this.handedOver = vpn?.handedOver ?? {};
@@ -100,11 +115,50 @@ export class MeshNetwork extends pulumi.ComponentResource {
     return this.args.settings.mode === "tailscale" ? { kind: "cluster" } : this.bundleEndpointExposure(cloud);
   }
 
+  /** Who reaches the Service at which traces arrive, in the home cloud. On a tailnet its pod is reached for itself. */
+  traceIntakeExposure(): Exposure {
+    const { clouds, observability } = this.args;
+    if (observability === undefined || clouds.length < 2) return { kind: "cluster" };
+    return this.agentExposure(observability.home);
+  }
+
+  /**
+   * `host:port` at which a collector of `cloud` reaches the trace store.
+   *
+   * @param loadBalancer host of the Service at which traces arrive, where its exposure gives it a load balancer.
+   */
+  traceIntakeAddress(cloud: string, loadBalancer?: pulumi.Output<string>): pulumi.Output<string> {
+    const { settings, observability } = this.args;
+    if (observability === undefined) throw new Error("there is no trace store");
+    const { home } = observability;
+    // What needs no load balancer is known before there is one.
+    return loadBalancer === undefined || cloud === home || settings.mode === "tailscale"
+      ? pulumi.output(traceIntakeAddress(cloud, home, settings))
+      : loadBalancer.apply((host) => traceIntakeAddress(cloud, home, settings, host));
+  }
+
+  /** A cloud's part in observability; undefined without it. */
+  observabilityPart(cloud: string): ObservabilityPart | undefined {
+    const { clouds, observability } = this.args;
+    const names = clouds.map(({ cluster }) => cluster.name);
+    return observability && partOf(cloud, observability, names);
+  }
+
+  /** How those pods join the tailnet that `telemetryDevices` names; undefined where there are none, or no tailnet. */
+  observabilityDevice(cloud: string): TailnetMembership | undefined {
+    const part = this.observabilityPart(cloud);
+    if (this.#tailnet === undefined || part === undefined || telemetryDevices(part).length === 0) {
+      return undefined;
+    }
+    return { authKey: this.#tailnet.authKey(cloud, "observability"), settled: this.#tailnet.settled };
+  }
+
   /** What the flows of a cloud's cluster depend on, for the policies of its namespaces. */
   flowsOf(cloud: string): FlowContext {
     const { settings } = this.args;
     return {
       mode: settings.mode,
+      observability: this.observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,
     };
@@ -114,6 +168,15 @@ export class MeshNetwork extends pulumi.ComponentResource {
   tailnetOf(cloud: string): TailnetMembership | undefined {
     return (
       this.#tailnet && { authKey: this.#tailnet.authKey(cloud, "agents"), settled: this.#tailnet.settled }
+    );
+  }
+
+  #parts(): ReadonlyMap<string, ObservabilityPart> {
+    return new Map(
+      this.args.clouds.flatMap(({ cluster: { name } }) => {
+        const part = this.observabilityPart(name);
+        return part === undefined ? [] : [[name, part] as const];
+      }),
     );
   }
 

@@ -1,5 +1,19 @@
 // Who talks to whom in the mesh, and by what a NetworkPolicy of one cluster knows each of them.
-import { AGENT, NAMESPACES, OPA, selector, SPIRE_AGENT, SPIRE_SERVER, TAILNET } from "../well-known";
+import {
+  AGENT,
+  COLLECTOR,
+  GRAFANA,
+  NAMESPACES,
+  OPA,
+  PROMETHEUS,
+  selector,
+  SPIRE_AGENT,
+  SPIRE_SERVER,
+  TAILNET,
+  TOKEN_RENEWER,
+  TRACE_STORE,
+  TRUST_EXPORTER,
+} from "../well-known";
 import type { NetworkMode } from "./mode";
 
 /** What carries a flow between clouds. Of what is in the tailnet, a NetworkPolicy sees only the devices' encrypted packets. */
@@ -15,17 +29,28 @@ export type PartyDetails = { readonly title: string } & (
     }
   /** All pods of every namespace that the program makes. They only start flows. */
   | { readonly kind: "everyPod" }
-  /** All pods of a namespace that others fill. */
-  | { readonly kind: "namespace"; readonly namespace: string }
+  /** Who reads metrics, which depends on how Prometheus reaches the cluster. They only start flows. */
+  | { readonly kind: "scraper" }
   /** What may have any address, one of a node, a pod or the provider included. */
   | { readonly kind: "anywhere" }
   /** What is neither in the cluster nor at a link-local address, where clouds serve their metadata. */
   | { readonly kind: "outside" }
   /** Where an URL of the configuration points. */
   | { readonly kind: "collector" }
-  /** The same party of the other clouds. */
+  /** A party of other clouds. */
   | { readonly kind: "peers"; readonly over: Readonly<Record<NetworkMode, Carrier>> }
 );
+
+/** Over what the mesh's own network is. */
+const BETWEEN_CLOUDS = { tailscale: "tailnet", vpn: "tunnels", direct: "internet" } as const;
+
+/** Pods of namespace `observability`. */
+const observing = (title: string, name: string) => ({
+  title,
+  kind: "pods" as const,
+  namespace: NAMESPACES.observability,
+  labels: selector(name),
+});
 
 const parties = {
   everyPod: { title: "every pod of the mesh", kind: "everyPod" },
@@ -55,8 +80,16 @@ const parties = {
     namespace: NAMESPACES.tailscale,
     labels: selector(TAILNET.router),
   },
-  prometheus: { title: "Prometheus", kind: "namespace", namespace: NAMESPACES.observability },
-  collector: { title: "collector of traces", kind: "collector" },
+  collectors: observing("collectors", COLLECTOR.name),
+  traceStore: observing("trace store", TRACE_STORE.name),
+  prometheus: observing("Prometheus", PROMETHEUS.name),
+  trustExporter: observing("trust exporter", TRUST_EXPORTER.name),
+  tokenRenewer: observing("token renewer", TOKEN_RENEWER.name),
+  grafana: observing("Grafana", GRAFANA.name),
+  scraper: { title: "who reads metrics", kind: "scraper" },
+  givenCollector: { title: "collector of one's own", kind: "collector" },
+  /** Outside of the mesh, or a system of one's own in the cluster. */
+  outsideSystems: { title: "systems that get samples or alerts", kind: "anywhere" },
   /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */
@@ -69,13 +102,33 @@ const parties = {
   peerAgents: {
     title: "agents of other clouds",
     kind: "peers",
-    over: { tailscale: "tailnet", vpn: "tunnels", direct: "internet" },
+    over: BETWEEN_CLOUDS,
   },
   peerServers: {
     title: "SPIRE servers of other clouds",
     kind: "peers",
     // Servers are on no tailnet, so that trust between clouds does not hang on one.
     over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+  },
+  peerCollectors: {
+    title: "collectors of other clouds",
+    kind: "peers",
+    over: BETWEEN_CLOUDS,
+  },
+  homeTraceStore: {
+    title: "trace store of the home cloud",
+    kind: "peers",
+    over: BETWEEN_CLOUDS,
+  },
+  peerPods: {
+    title: "pods of other clouds",
+    kind: "peers",
+    over: BETWEEN_CLOUDS,
+  },
+  peerPrometheus: {
+    title: "Prometheus of the home cloud",
+    kind: "peers",
+    over: BETWEEN_CLOUDS,
   },
 } as const satisfies Readonly<Record<string, PartyDetails>>;
 

@@ -1,7 +1,7 @@
 // The NetworkPolicies of one namespace, made from the table of flows: a pure function. What the table does not have is denied.
 import type * as k8s from "@pulumi/kubernetes";
-import { type ConfiguredPort, type Flow, FLOWS, flowsIn } from "./flows";
-import type { NetworkMode } from "./mode";
+import { type ConfiguredPort, type Flow, FLOWS, flowsIn, type FlowSituation } from "./flows";
+import { urlPort } from "./part";
 import { PARTIES, type Party } from "./parties";
 
 type Spec = k8s.types.input.networking.v1.NetworkPolicySpec;
@@ -9,13 +9,12 @@ type Peer = k8s.types.input.networking.v1.NetworkPolicyPeer;
 type Port = k8s.types.input.networking.v1.NetworkPolicyPort;
 
 /** What the flows of one cluster depend on beside the table. */
-export interface FlowContext {
-  readonly mode: NetworkMode;
+export interface FlowContext extends FlowSituation {
   /** Ranges, in CIDR notation, of the other clouds' packets and load balancers in the tunnels; none in other modes. */
   readonly peerRanges: readonly string[];
   /** URL of a control server of one's own. Default: Tailscale's. */
   readonly loginServer?: string;
-  /** URL where agents send traces. Default: nowhere. */
+  /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
 }
 
@@ -51,7 +50,7 @@ export function namespacePolicies(
   ranges: ClusterRanges,
   flows: readonly Flow[] = FLOWS,
 ): readonly NamespacePolicy[] {
-  const present = flowsIn(context.mode, flows);
+  const present = flowsIn(context, flows);
   const rules = (side: "from" | "to", party: Party) =>
     present
       .filter((flow) => flow[side] === party)
@@ -69,17 +68,15 @@ export function namespacePolicies(
   const own = (Object.keys(PARTIES) as Party[]).flatMap((party): NamespacePolicy[] => {
     const details = PARTIES[party];
     if (details.kind !== "pods" || details.namespace !== namespace) return [];
-    return [
-      {
-        name: details.labels["app.kubernetes.io/name"] ?? namespace,
-        spec: {
-          podSelector: { matchLabels: { ...details.labels } },
-          policyTypes: ["Ingress", "Egress"],
-          ingress: ingress(party),
-          egress: egress(party),
-        },
-      },
-    ];
+    const spec = {
+      podSelector: { matchLabels: { ...details.labels } },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: ingress(party),
+      egress: egress(party),
+    };
+    // Not in this cluster.
+    if (spec.ingress.length === 0 && spec.egress.length === 0) return [];
+    return [{ name: details.labels["app.kubernetes.io/name"] ?? namespace, spec }];
   });
   return [
     { name: "deny-all", spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] } },
@@ -98,8 +95,6 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
   switch (details.kind) {
     case "pods":
       return [{ ...inNamespace(details.namespace), podSelector: { matchLabels: { ...details.labels } } }];
-    case "namespace":
-      return [inNamespace(details.namespace)];
     case "anywhere":
       return undefined;
     case "outside":
@@ -121,7 +116,8 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
       }
       break;
     case "everyPod":
-      throw new Error("every pod is no party that a flow goes to");
+    case "scraper":
+      throw new Error(`${details.title} is no party that a flow goes to`);
   }
 }
 
@@ -135,17 +131,16 @@ function portsOf({ protocol, ports }: Flow, context: FlowContext): Port[] {
   return [...new Set(numbers)].map((port) => ({ protocol, port }));
 }
 
-function configured(port: ConfiguredPort, { tracingEndpoint, loginServer }: FlowContext): number[] {
+function configured(
+  port: ConfiguredPort,
+  { tracingEndpoint, loginServer, observability }: FlowContext,
+): readonly number[] {
   switch (port) {
     case "tracing":
       return tracingEndpoint === undefined ? [] : [urlPort(tracingEndpoint)];
     case "loginServer":
       return [urlPort(loginServer ?? TAILSCALE_CONTROL)];
+    case "outside":
+      return observability?.outsidePorts ?? [];
   }
-}
-
-/** The port that a URL means, `https://host` as well as `http://host:4318`. */
-function urlPort(url: string): number {
-  const { port, protocol } = new URL(url);
-  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 }

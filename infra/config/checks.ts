@@ -9,6 +9,7 @@ import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
 import { networkSettingsProblems } from "./network";
 import { observabilityProblems } from "./observability";
+import { observabilityNetworkProblems } from "./observability-network";
 import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
 import { contextOf, specOf, trustDomainOf } from "./settle";
@@ -46,6 +47,7 @@ export function check(
     ...agentsProblems(agents ?? {}),
     ...policyProblems(policy ?? {}, roles),
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
+    ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
     ...(kubeconfigs === "made later" ? [] : kubeconfigProblems(clouds, projectDir)),
   ];

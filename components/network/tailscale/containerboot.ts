@@ -23,6 +23,8 @@ export interface DeviceEnv {
   /** Whether it works without any right, rather than in the kernel. */
   readonly userspace: boolean;
   readonly settings: Pick<TailscaleSettings, "loginServer" | "manageTailnet" | "keys">;
+  /** More arguments of `tailscale up`, which are kept with the device's state. Default: none. */
+  readonly arguments?: readonly string[];
 }
 
 /**
@@ -36,6 +38,7 @@ export function deviceEnv(args: DeviceEnv): k8s.types.input.core.v1.EnvVar[] {
   const extra = [
     ...(loginServer === undefined ? [] : [`--login-server=${loginServer}`]),
     ...(tags.length === 0 ? [] : [`--advertise-tags=${tags.join(",")}`]),
+    ...(args.arguments ?? []),
   ];
   return [
     { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },

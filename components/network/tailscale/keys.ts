@@ -5,12 +5,18 @@ import type { TailscaleSettings } from "../mode";
 import { tailscaleSdk } from "./sdk";
 
 /** Kinds of device. Each has a tag. */
-export const DEVICE_KINDS = ["agents", "routers"] as const;
-export type DeviceKind = (typeof DEVICE_KINDS)[number];
+export type DeviceKind = "agents" | "routers" | "observability";
 
 /** Tag of a cloud's devices of one kind. */
 export function deviceTag(cloud: string, kind: DeviceKind): string {
-  return kind === "agents" ? TAILNET.agentTag : routerTag(cloud);
+  switch (kind) {
+    case "agents":
+      return TAILNET.agentTag;
+    case "routers":
+      return routerTag(cloud);
+    case "observability":
+      return TAILNET.observabilityTag;
+  }
 }
 
 /** Longest description that Tailscale takes. */

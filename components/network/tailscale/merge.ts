@@ -20,6 +20,9 @@ const FORMAT = { formattingOptions: { insertSpaces: true, tabSize: 2 } };
 /** Tags of subnet routers, whatever the cloud: those of clouds that are no longer in the mesh are removed. */
 const ROUTER_TAG = new RegExp(`^${routerTag("[a-z0-9-]+")}$`);
 
+/** Whether a tag is one that the mesh has only at times. */
+const comesAndGoes = (tag: string) => ROUTER_TAG.test(tag) || tag === TAILNET.observabilityTag;
+
 type Path = readonly string[];
 type Approvers = Readonly<Record<string, readonly string[]>>;
 
@@ -114,7 +117,7 @@ function mergeTagOwners(text: string, owners: TailnetPolicy["tagOwners"]): strin
   const policy = new Policy(text);
   const path = policy.spelled(["tagOwners"]);
   const present = policy.map(path);
-  const stale = Object.keys(present).filter((tag) => ROUTER_TAG.test(tag) && !(tag in owners));
+  const stale = Object.keys(present).filter((tag) => comesAndGoes(tag) && !(tag in owners));
   const missing = Object.entries(owners).filter(([tag]) => !(tag in present));
   const cleared = stale.reduce((result, tag) => set(result, [...path, tag], undefined), text);
   return missing.reduce((result, [tag, value]) => set(result, [...path, tag], value), cleared);

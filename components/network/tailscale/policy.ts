@@ -1,6 +1,7 @@
 // What the mesh needs of the tailnet's policy: a pure function from clouds to tags, approved routes, grants and tests.
 import { AGENT_PORTS, routerTag, TAILNET } from "../../well-known";
-import { crossCloudFlows } from "../flows";
+import type { ObservabilityPart } from "../part";
+import { destinations, tailnetPorts, tcpRules, telemetryPolicy } from "./telemetry-policy";
 
 /** A cloud as far as the tailnet's policy knows it. */
 export interface TailnetCloud {
@@ -17,6 +18,8 @@ export interface PolicyArgs {
   readonly callers: readonly string[];
   /** Whether agents answer under a common name. */
   readonly global: boolean;
+  /** By cloud, its part in observability. Default: there is none. */
+  readonly parts?: ReadonlyMap<string, ObservabilityPart>;
 }
 
 /** Who may send what to whom. `ip` has entries `protocol:port` (https://tailscale.com/docs/reference/syntax/grants). */
@@ -60,14 +63,16 @@ const ROUTER_PORT = TAILNET.healthPort;
 
 /**
  * The mesh's part of the policy. Agents reach agents, by name, at the ports that the table of flows has for other clouds. `callers` do so,
- * too, and also at the addresses behind the subnet routers, whose pods can reach nothing else there. Everything else is denied, as a policy does by itself.
+ * too, and also at the addresses behind the subnet routers. What shows the mesh has a part of its own. Everything else is denied, as a policy
+ * does by itself.
  */
-export function tailnetPolicy({ clouds, callers, global }: PolicyArgs): TailnetPolicy {
-  const ports = crossCloudFlows("tailscale").flatMap(({ to, port }) => (to === "agents" ? [port] : []));
-  const ip = ports.map((port) => `tcp:${port}`);
+export function tailnetPolicy({ clouds, callers, global, parts }: PolicyArgs): TailnetPolicy {
+  const ports = tailnetPorts("agents", undefined);
+  const ip = tcpRules(ports);
   const agents = [TAILNET.agentTag];
   const everybody = [...agents, ...callers];
-  const tags = [TAILNET.agentTag, ...clouds.map(({ name }) => routerTag(name))];
+  const telemetry = telemetryPolicy({ clouds, parts });
+  const tags = [...agents, ...telemetry.tags, ...clouds.map(({ name }) => routerTag(name))];
   const routes = clouds.flatMap(({ name, podCidr, serviceCidr }) =>
     [podCidr, serviceCidr].map((cidr) => [cidr, [routerTag(name)]] as const),
   );
@@ -81,22 +86,24 @@ export function tailnetPolicy({ clouds, callers, global }: PolicyArgs): TailnetP
       { src: everybody, dst: agents, ip },
       ...(global ? [{ src: everybody, dst: [TAILNET.globalService], ip }] : []),
       ...(callers.length > 0 ? [{ src: callers, dst: routes.map(([cidr]) => cidr), ip }] : []),
+      ...telemetry.grants,
     ],
     tests: [
       {
         src: TAILNET.agentTag,
         proto: "tcp",
-        accept: ports.map((port) => `${TAILNET.agentTag}:${port}`),
+        accept: destinations(TAILNET.agentTag, ports),
         deny: [
-          ...CLOSED.map((port) => `${TAILNET.agentTag}:${port}`),
-          ...clouds.map(({ name }) => `${routerTag(name)}:${ROUTER_PORT}`),
+          ...destinations(TAILNET.agentTag, CLOSED),
+          ...clouds.flatMap(({ name }) => destinations(routerTag(name), [ROUTER_PORT])),
         ],
       },
       ...clouds.map(({ name }): PolicyTest => ({
         src: routerTag(name),
         proto: "tcp",
-        deny: ports.map((port) => `${TAILNET.agentTag}:${port}`),
+        deny: destinations(TAILNET.agentTag, ports),
       })),
+      ...telemetry.tests,
     ],
   };
 }

@@ -1,9 +1,9 @@
-// Puts an agent's pod on the tailnet: a pure function that adds a sidecar without any privilege to it.
+// Puts a pod on the tailnet: pure functions that add a sidecar without any privilege to it.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, UNPRIVILEGED } from "../../kubernetes/container";
 import { agentName, TAILNET } from "../../well-known";
 import type { TailscaleSettings } from "../mode";
-import { deviceEnv, deviceProbes, HEALTH_PORT, RUN_FILES } from "./containerboot";
+import { type DeviceEnv, deviceEnv, deviceProbes, HEALTH_PORT, RUN_FILES } from "./containerboot";
 import { serveGlobal, serveVolume } from "./global-service";
 import { SIDECAR_SIZE } from "./sizes";
 
@@ -30,13 +30,31 @@ const GRACE = { serving: 30, alone: 5 } as const;
 /** Seconds that Kubernetes gives a pod by default. */
 const DEFAULT_GRACE = 30;
 
-/**
- * The pod with a device of the tailnet beside its agent: what arrives at the device goes to the same port on localhost, and what goes
- * out takes its HTTP CONNECT proxy. It starts before the agent and ends after it
- * (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). Only the device sees the account's token.
- */
+/** The pod of an agent with a device of the tailnet beside it. */
 export function withSidecar(template: Template, args: SidecarArgs): Template {
   const { cloud, role, settings, image, servesGlobal } = args;
+  return withDevice(template, {
+    device: { cloud, kind: "agents", hostname: agentName(cloud, role), settings },
+    image,
+    servesGlobal,
+  });
+}
+
+/** What `withDevice` needs. */
+export interface PodDeviceArgs {
+  readonly device: Omit<DeviceEnv, "userspace">;
+  readonly image: string;
+  /** Whether it answers under the common name of all agents, too. Default: false. */
+  readonly servesGlobal?: boolean;
+}
+
+/**
+ * The pod with a device of the tailnet beside its containers: what arrives at the device goes to the same port on localhost, and what goes
+ * out takes its HTTP proxy. It starts before them and ends after them
+ * (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). It has the account's token; the template says whether others see it, too.
+ */
+export function withDevice(template: Template, args: PodDeviceArgs): Template {
+  const { device, image, servesGlobal = false } = args;
   // The template is made of plain values.
   const spec = template.spec as PodSpec;
   const list = <T>(values: unknown) => (values ?? []) as T[];
@@ -46,13 +64,7 @@ export function withSidecar(template: Template, args: SidecarArgs): Template {
     image,
     restartPolicy: "Always",
     env: [
-      ...deviceEnv({
-        cloud,
-        kind: "agents",
-        hostname: agentName(cloud, role),
-        userspace: true,
-        settings,
-      }),
+      ...deviceEnv({ ...device, userspace: true }),
       { name: "TS_OUTBOUND_HTTP_PROXY_LISTEN", value: `127.0.0.1:${TAILNET.proxyPort}` },
       ...list<k8s.types.input.core.v1.EnvVar>(global?.env),
     ],

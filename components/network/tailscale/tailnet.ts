@@ -2,15 +2,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AGENT_PORTS, TAILNET } from "../../well-known";
 import type { TailscaleSettings } from "../mode";
-import { DEVICE_KINDS, type DeviceKind, deviceKey } from "./keys";
+import type { ObservabilityPart } from "../part";
+import { type DeviceKind, deviceKey } from "./keys";
 import { mergePolicy } from "./merge";
 import { renderPolicy, type TailnetCloud, tailnetPolicy } from "./policy";
 import { tailscaleSdk } from "./sdk";
+import { telemetryDevices } from "./telemetry-devices";
 
 /** What `Tailnet` needs. */
 export interface TailnetArgs {
   readonly clouds: readonly TailnetCloud[];
   readonly settings: TailscaleSettings;
+  /** By cloud, its part in observability. Default: there is none. */
+  readonly parts?: ReadonlyMap<string, ObservabilityPart>;
 }
 
 /** A tailnet with room for the mesh's devices. One that is not managed is left alone, and only its keys are handed on. */
@@ -21,12 +25,12 @@ export class Tailnet extends pulumi.ComponentResource {
 
   constructor(name: string, args: TailnetArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:network:Tailnet", name, {}, opts);
-    const { clouds, settings } = args;
+    const { clouds, settings, parts } = args;
     this.settled = settings.manageTailnet ? this.#manage(name, args) : [];
     const self = { parent: this, dependsOn: [...this.settled] };
     this.#keys = new Map(
       clouds.flatMap(({ name: cloud }) =>
-        DEVICE_KINDS.map((kind) => [
+        kindsOf(parts?.get(cloud)).map((kind) => [
           `${cloud}/${kind}`,
           settings.manageTailnet
             ? deviceKey(cloud, kind, settings.keys, self)
@@ -44,10 +48,11 @@ export class Tailnet extends pulumi.ComponentResource {
     return key;
   }
 
-  #manage(name: string, { clouds, settings }: TailnetArgs): pulumi.Resource[] {
+  #manage(name: string, args: TailnetArgs): pulumi.Resource[] {
+    const { settings } = args;
     const { DnsPreferences, Service } = tailscaleSdk();
     const self = { parent: this };
-    const policy = this.#policy(name, { clouds, settings });
+    const policy = this.#policy(name, args);
     const dns = new DnsPreferences(
       `${name}-dns`,
       { magicDns: true },
@@ -68,11 +73,11 @@ export class Tailnet extends pulumi.ComponentResource {
     return [...policy, dns, service];
   }
 
-  #policy(name: string, { clouds, settings }: TailnetArgs): pulumi.Resource[] {
+  #policy(name: string, { clouds, settings, parts }: TailnetArgs): pulumi.Resource[] {
     const { Acl, getAclOutput } = tailscaleSdk();
     const { policy, callers, global } = settings;
     if (policy === "leave") return [];
-    const mesh = tailnetPolicy({ clouds, callers, global });
+    const mesh = tailnetPolicy({ clouds, callers, global, parts });
     const text =
       policy === "merge"
         ? getAclOutput({ parent: this }).hujson.apply((existing) => mergePolicy(existing, mesh))
@@ -91,6 +96,12 @@ export class Tailnet extends pulumi.ComponentResource {
       ),
     ];
   }
+}
+
+/** Kinds of device that a cloud with this part has. */
+function kindsOf(part: ObservabilityPart | undefined): readonly DeviceKind[] {
+  const observes = part !== undefined && telemetryDevices(part).length > 0;
+  return ["agents", "routers", ...(observes ? (["observability"] as const) : [])];
 }
 
 /** The key that the configuration gives to devices of one kind. */

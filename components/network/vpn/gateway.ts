@@ -1,6 +1,6 @@
 // What a cloud's end of the VPN offers, whichever provider's it is.
 import type * as pulumi from "@pulumi/pulumi";
-import type { CrossCloudFlow } from "../flows";
+import type { CrossCloudFlow } from "../cross-cloud";
 import type { LinkEnd } from "./allocation";
 
 /** A port that is opened to the other clouds. */

@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Cluster } from "../../clouds/cluster";
 import type { PrivateNetwork } from "../../clouds/private-network";
-import { crossCloudFlows } from "../flows";
+import { crossCloudFlows } from "../cross-cloud";
 import type { VpnSettings } from "../mode";
+import type { ObservabilityPart } from "../part";
 import { allocateVpn, type VpnMember, type VpnPair } from "./allocation";
 import { openings, type Tunnel, type TunnelSettings, type VpnGateway } from "./gateway";
 import { createGateway } from "./providers";
@@ -14,6 +15,8 @@ export interface VpnArgs {
   /** In the order of the configuration, which numbers and addresses follow. */
   readonly clusters: readonly Cluster[];
   readonly settings: VpnSettings;
+  /** By cloud, its part in observability. Default: there is none. */
+  readonly parts?: ReadonlyMap<string, ObservabilityPart>;
 }
 
 /** A cluster with what its gateway is attached to. */
@@ -30,7 +33,7 @@ export class Vpn extends pulumi.ComponentResource {
   readonly handedOver: Readonly<Record<string, readonly TunnelSettings[]>>;
   readonly #gateways: ReadonlyMap<string, VpnGateway>;
 
-  constructor(name: string, { clusters, settings }: VpnArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, { clusters, settings, parts }: VpnArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:network:Vpn", name, {}, opts);
     const members = clusters.map((cluster): Member => {
       const network = cluster.privateNetwork;
@@ -49,7 +52,7 @@ export class Vpn extends pulumi.ComponentResource {
             asn: asns.get(cloud)!,
             advertised: sourceCidrs,
             peerRanges: clusters.flatMap((other) => (other.name === cloud ? [] : other.sourceCidrs)),
-            openings: openings(crossCloudFlows("vpn")),
+            openings: openings(crossCloudFlows({ mode: "vpn", observability: parts?.get(cloud) })),
             ends: pairs.flatMap(({ links }) =>
               links.flatMap(({ ends }) => ends.filter((end) => end.cloud === cloud)),
             ),

@@ -135,6 +135,7 @@ export const azure: CloudSpec<typeof schema> = {
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...networkProblems(cloud)],
   vpnProblems,
+  podsInOverlay: true,
   refusesTag,
   // The group is made for one cluster and goes with it.
   unique: ["resourceGroup"],

@@ -103,6 +103,8 @@ export interface CloudSpec<S extends z.ZodObject> {
   vpnProblems?(cloud: Draft<z.output<S>>): Problem[];
   /** The gateway that is there already, as far as it can be used. Default: the program makes one. */
   gateway?(cloud: Draft<z.output<S>>): Gateway | undefined;
+  /** Whether pods have addresses that mean nothing outside of their cluster. Default: false. */
+  readonly podsInOverlay?: boolean;
   /** Why the provider would refuse this tag and what to write instead, or undefined. */
   refusesTag(key: string, value: string): string | undefined;
   /** Fields that no two clouds of this provider may have alike. Default: none. */

@@ -12,7 +12,8 @@ const API_SERVERS: readonly (readonly [string, number])[] = [
   ["apiServerOnNode", 6443],
 ];
 
-const toApiServer = (from: string) => API_SERVERS.map(([to, port]): Passing => [from, to, "TCP", port]);
+export const toApiServer = (from: string) =>
+  API_SERVERS.map(([to, port]): Passing => [from, to, "TCP", port]);
 
 const ALWAYS: readonly Passing[] = [
   ...OURS.flatMap((from) =>
@@ -27,10 +28,6 @@ const ALWAYS: readonly Passing[] = [
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
   ["agent", "collector", "TCP", 4318],
-  ["prometheus", "agent", "TCP", 9090],
-  ["prometheus", "opa", "TCP", 8282],
-  ["prometheus", "spireServer", "TCP", 9988],
-  ["prometheus", "spireAgent", "TCP", 9988],
 ];
 
 /** Through a public load balancer, which passes on the caller's address or that of a node. */
@@ -40,7 +37,8 @@ const publicBundleEndpoints: readonly Passing[] = [
   ["node", "spireServer", "TCP", 8443],
 ];
 
-const onTailnet = (device: string): Passing[] => [
+/** What a device of a tailnet sends. */
+export const onTailnet = (device: string): Passing[] => [
   [device, "internet", "TCP", 443],
   [device, "loginServer", "TCP", 8444],
   [device, "internet", "UDP", 3478],
@@ -57,8 +55,6 @@ export const NEEDED: Readonly<Record<NetworkMode, readonly Passing[]>> = {
     ...onTailnet("agent"),
     ...onTailnet("router"),
     ["router", "agent", "TCP", 8443],
-    ["prometheus", "agent", "TCP", 9002],
-    ["prometheus", "router", "TCP", 9002],
   ],
   vpn: [
     ...ALWAYS,
@@ -94,13 +90,12 @@ const NEVER: readonly Passing[] = [
   ...["stranger", "internet", "peer", "router", "spireAgent", "prometheus"].flatMap((from): Passing[] => [
     [from, "opa", "TCP", 8181],
   ]),
-  ["stranger", "opa", "TCP", 8282],
-  ["agent", "opa", "TCP", 8282],
-  // Plain HTTP of agents.
-  ...["internet", "peer", "stranger", "router", "opa", "otherAgent"].flatMap((from): Passing[] => [
-    [from, "agent", "TCP", 9090],
-    [from, "agent", "TCP", 8080],
-    [from, "agent", "TCP", 9002],
+  // Plain HTTP of agents. Their metrics are in the list for observability.
+  ...["internet", "peer", "stranger", "router", "opa", "otherAgent", "prometheus"].map((from): Passing => [
+    from,
+    "agent",
+    "TCP",
+    8080,
   ]),
   // What an agent may be made to do from the inside.
   ["agent", "internet", "TCP", 80],
@@ -108,18 +103,13 @@ const NEVER: readonly Passing[] = [
   ["agent", "stranger", "TCP", 8080],
   ["agent", "stranger", "UDP", 9999],
   ["agent", "node", "TCP", 10250],
-  ["agent", "router", "TCP", 9002],
-  ["agent", "spireServer", "TCP", 9988],
   ["agent", "internet", "TCP", 4318],
   // Routers carry what the tailnet lets pass, and even so to agents only.
   ["router", "spireServer", "TCP", 8443],
-  ["router", "spireServer", "TCP", 9988],
   ["router", "stranger", "TCP", 8443],
   ["router", "stranger", "TCP", 8080],
   ["router", "stranger", "UDP", 9999],
   ["router", "internet", "TCP", 80],
-  ["stranger", "router", "TCP", 9002],
-  ["internet", "router", "TCP", 9002],
   ["internet", "router", "UDP", 41641],
   // SPIRE.
   ["spireServer", "internet", "TCP", 80],
@@ -130,11 +120,8 @@ const NEVER: readonly Passing[] = [
   ["csiDriver", "kubernetesService", "TCP", 443],
   ["csiDriver", "internet", "TCP", 443],
   ["stranger", "csiDriver", "TCP", 9808],
-  ["stranger", "spireAgent", "TCP", 9988],
   ["stranger", "spireAgent", "TCP", 8080],
-  ["stranger", "spireServer", "TCP", 9988],
   ["internet", "spireServer", "TCP", 8080],
-  ["internet", "spireServer", "TCP", 9988],
 ];
 
 /** What only its own cloud, or the other clouds, may reach; in mode `direct` load balancers publish it to everybody. */
@@ -156,7 +143,6 @@ const WITHOUT_TAILNET: readonly Passing[] = [
     [from, "loginServer", "TCP", 8444],
     [from, "internet", "UDP", 41641],
     [from, "apiServerOnNode", "TCP", 6443],
-    ["prometheus", from, "TCP", 9002],
   ]),
   ["router", "agent", "TCP", 8443],
 ];

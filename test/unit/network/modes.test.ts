@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { planOf, type Planned } from "../../../rehearsal/plan/plan";
+import { selects } from "../../support/network-policy";
 
 const CHANGES = NETWORK_MODES.flatMap((before) =>
   NETWORK_MODES.filter((after) => after !== before).map((after) => ({ before, after })),
@@ -84,7 +85,58 @@ test("load balancers that are made anew elsewhere leave before they come again u
   const internal = ({ inputs }: Planned) =>
     "agentweave.io/internal-load-balancer" in
     ((inputs as { metadata: { annotations?: object } }).metadata.annotations ?? {});
-  // The bundle endpoint of each cloud, and the Service of each role.
-  expect(services("vpn").filter(internal)).toHaveLength(9);
+  // The bundle endpoint of each cloud, the Service of each role, and where traces arrive at home.
+  expect(
+    services("vpn")
+      .filter(internal)
+      .map(({ name }) => name),
+  ).toHaveLength(10);
   for (const mode of ["direct", "tailscale"] as const) expect(services(mode).filter(internal)).toEqual([]);
 });
+
+test.each(NETWORK_MODES)(
+  "in mode %s, pods that show the mesh listen at the ports that are open to them",
+  (mode) => {
+    const workloads = plans[mode].filter(
+      ({ type, layer }) => layer === "observability" && WORKLOADS.test(type),
+    );
+    const policies = plans[mode].filter(
+      ({ type, inputs }) =>
+        type.endsWith(":NetworkPolicy") &&
+        inputs.metadata.namespace === "observability" &&
+        inputs.spec.podSelector.matchLabels !== undefined,
+    );
+    const open = policies.map(({ cloud, inputs: { metadata, spec } }) => {
+      const pods = workloads.filter(
+        ({ cloud: other, inputs }) =>
+          other === cloud && selects(spec.podSelector, inputs.spec.template.metadata.labels),
+      );
+      const listening = pods.flatMap(
+        ({
+          inputs: {
+            spec: { template },
+          },
+        }) =>
+          [...(template.spec.initContainers ?? []), ...template.spec.containers].flatMap(
+            ({ ports = [] }: { ports?: { containerPort: number }[] }) =>
+              ports.map(({ containerPort }) => containerPort),
+          ),
+      );
+      const ports: number[] = (spec.ingress ?? []).flatMap((rule: { ports: { port: number }[] }) =>
+        rule.ports.map(({ port }) => port),
+      );
+      return {
+        policy: `${cloud}/${metadata.name}`,
+        pods: pods.length,
+        silent: ports.filter((port) => !listening.includes(port)),
+      };
+    });
+    expect(open.map(({ policy }) => policy).sort()).toEqual(
+      [
+        ...["aws", "gcp", "azure"].flatMap((cloud) => [`${cloud}/otel-collector`, `${cloud}/trust-exporter`]),
+        ...["grafana", "jaeger", "prometheus", "token-renewer"].map((name) => `aws/${name}`),
+      ].sort(),
+    );
+    expect(open.filter(({ pods, silent }) => pods !== 1 || silent.length > 0)).toEqual([]);
+  },
+);

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { parse, type ParseError } from "jsonc-parser";
 import { mergePolicy } from "../../../components/network/tailscale/merge";
+import type { ObservabilityPart } from "../../../components/network/part";
 import { tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { allows, failedTests } from "./tailscale-evaluate";
 
@@ -10,6 +11,10 @@ const CLOUDS = [
 ];
 const MESH = tailnetPolicy({ clouds: CLOUDS, callers: [], global: true });
 const AGENT = "tag:agentweave-agent";
+const OBSERVED = new Map<string, ObservabilityPart>([
+  ["aws", { home: true, scrapedBy: "pods", readsOthersBy: "network" }],
+  ["gcp", { home: false, scrapedBy: "network" }],
+]);
 
 /** As administrators write it: comments, trailing commas, keys in their own case. */
 const EXISTING = `// The company's policy. Ask the network team.
@@ -153,6 +158,7 @@ const mesh = fc
     clouds: fc.subarray(CLOUDS, { minLength: 1 }),
     callers: fc.subarray(["group:ops", "tag:ci"]),
     global: fc.boolean(),
+    parts: fc.constantFrom(undefined, OBSERVED),
   })
   .map(tailnetPolicy);
 /** JSON as a person may write it. */

@@ -4,6 +4,7 @@ import {
   type TailnetPolicy,
   tailnetPolicy,
 } from "../../../components/network/tailscale/policy";
+import type { ObservabilityPart } from "../../../components/network/part";
 import { allows, failedTests } from "./tailscale-evaluate";
 
 const CLOUDS = [
@@ -14,16 +15,40 @@ const CLOUDS = [
 const AGENT = "tag:agentweave-agent";
 const ROUTERS = CLOUDS.map(({ name }) => `tag:agentweave-${name}-router`);
 const CIDRS = CLOUDS.flatMap(({ podCidr, serviceCidr }) => [podCidr, serviceCidr]);
-const PORTS = [22, 80, 443, 1055, 6443, 8080, 8081, 8181, 8443, 9002, 9090, 10250];
+const OBSERVABILITY = "tag:agentweave-observability";
+const PORTS = [
+  ...[22, 80, 443, 1055, 3000, 4317, 4318, 6443, 8080, 8081, 8181, 8282, 8443, 8888],
+  ...[9002, 9090, 9464, 9988, 10250, 13133, 16686],
+];
 
-const policy = (args: { callers?: string[]; global?: boolean } = {}) =>
-  tailnetPolicy({ clouds: CLOUDS, callers: args.callers ?? [], global: args.global ?? true });
+/** With `aws` at home, and the others read in this way. */
+function partsOf(readsOthersBy: "apiServer" | "network"): ReadonlyMap<string, ObservabilityPart> {
+  return new Map(
+    CLOUDS.map(({ name }) => [
+      name,
+      name === "aws"
+        ? { home: true, scrapedBy: "pods", readsOthersBy }
+        : { home: false, scrapedBy: readsOthersBy },
+    ]),
+  );
+}
+
+const policy = (
+  args: { callers?: string[]; global?: boolean; parts?: ReadonlyMap<string, ObservabilityPart> } = {},
+) =>
+  tailnetPolicy({
+    clouds: CLOUDS,
+    callers: args.callers ?? [],
+    global: args.global ?? true,
+    parts: args.parts,
+  });
 
 /** Every `src -> dst:port` that passes among the selectors of the mesh and a stranger. */
 function passing(of: TailnetPolicy, ...sources: string[]): string[] {
-  const everybody = [AGENT, ...ROUTERS, "tag:other", "autogroup:member", ...sources];
+  const everybody = [AGENT, OBSERVABILITY, ...ROUTERS, "tag:other", "autogroup:member", ...sources];
   const destinations = [
     AGENT,
+    OBSERVABILITY,
     ...ROUTERS,
     ...CIDRS,
     "svc:agentweave-global",
@@ -109,6 +134,69 @@ describe("the policy's own tests", () => {
       expect(failed).toContain(`${AGENT} -> ${router}:9002: deny`);
       expect(failed).toContain(`${router} -> ${AGENT}:8443: deny`);
     }
+  });
+});
+
+describe("what shows the mesh", () => {
+  const ofTelemetry = (of: TailnetPolicy) => passing(of).filter((line) => line.includes(OBSERVABILITY));
+
+  test("sends traces to the trace store, and reaches nothing else and nobody else it", () => {
+    const bare = policy();
+    const observed = policy({ parts: partsOf("apiServer") });
+    expect(ofTelemetry(observed)).toEqual([`${OBSERVABILITY} -> ${OBSERVABILITY}:4317`]);
+    expect(passing(observed).filter((line) => !line.includes(OBSERVABILITY))).toEqual(passing(bare));
+  });
+
+  test("reads metrics behind the other clouds' routers where it does so over the tailnet, at those ports alone", () => {
+    const ranges = CLOUDS.filter(({ name }) => name !== "aws").map(({ podCidr }) => podCidr);
+    expect(ofTelemetry(policy({ parts: partsOf("network") })).sort()).toEqual(
+      [
+        `${OBSERVABILITY} -> ${OBSERVABILITY}:4317`,
+        ...ranges.flatMap((cidr) =>
+          [8282, 8888, 9002, 9090, 9464, 9988].map((port) => `${OBSERVABILITY} -> ${cidr}:${port}`),
+        ),
+      ].sort(),
+    );
+  });
+
+  test("gives callers of agents nothing more", () => {
+    const callers = ["group:platform"];
+    const before = passing(policy({ callers }), ...callers);
+    const after = passing(policy({ callers, parts: partsOf("network") }), ...callers);
+    expect(after.filter((line) => !line.startsWith(OBSERVABILITY))).toEqual(before);
+  });
+
+  test("has a tag that administrators give out, where it has a device and only there", () => {
+    expect(policy({ parts: partsOf("apiServer") }).tagOwners).toHaveProperty(
+      [OBSERVABILITY],
+      ["autogroup:admin"],
+    );
+    const alone = new Map([["aws", { home: true, scrapedBy: "pods" } as const]]);
+    expect(policy({ parts: alone })).toEqual(policy());
+  });
+
+  test.each(["apiServer", "network"] as const)(
+    "has tests in the policy that hold, when the others are read by %s",
+    (by) => {
+      const own = policy({ parts: partsOf(by) });
+      expect(failedTests(own)).toEqual([]);
+      expect(failedTests({ ...own, grants: [] })).toContain(
+        `${OBSERVABILITY} -> ${OBSERVABILITY}:4317: accept`,
+      );
+    },
+  );
+
+  test.each([
+    [AGENT, OBSERVABILITY, 4317],
+    [OBSERVABILITY, AGENT, 8443],
+    [OBSERVABILITY, OBSERVABILITY, 16686],
+    [OBSERVABILITY, OBSERVABILITY, 9090],
+    [OBSERVABILITY, ROUTERS[0]!, 9002],
+    [ROUTERS[0]!, OBSERVABILITY, 4317],
+  ])("has a test that fails if %s could reach %s at %i", (src, dst, port) => {
+    const { grants, tests } = policy({ parts: partsOf("network") });
+    const opened = { src: [src], dst: [dst], ip: [`tcp:${port}`] };
+    expect(failedTests({ grants: [...grants, opened], tests })).toEqual([`${src} -> ${dst}:${port}: deny`]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { parse } from "jsonc-parser";
 import type { TailscaleSettings } from "../../../components/network/mode";
+import type { ObservabilityPart } from "../../../components/network/part";
 import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { Tailnet } from "../../../components/network/tailscale/tailnet";
 import { type Fakes, record, valueOf } from "../../support/recorder";
@@ -73,6 +74,40 @@ describe("auth keys", () => {
   test("there are none for a cloud that is not in the mesh", async () => {
     const [tailnet] = await stand();
     expect(() => tailnet.authKey("azure", "agents")).toThrow("no key for agents of azure");
+  });
+});
+
+describe("what shows the mesh", () => {
+  const parts = new Map<string, ObservabilityPart>([
+    ["aws", { home: true, scrapedBy: "pods", readsOthersBy: "apiServer" }],
+    ["gcp", { home: false, scrapedBy: "apiServer" }],
+  ]);
+  const withParts = (settings: Partial<TailscaleSettings>) =>
+    record(() => new Tailnet("tailnet", { clouds: CLOUDS, settings: { ...MANAGED, ...settings }, parts }), {
+      outputs: { [TYPES.key]: { key: "tskey-auth-made" }, [TYPES.client]: { key: "tskey-client-made" } },
+    });
+
+  test("has a key of its own in each cloud, with its own tag", async () => {
+    const [tailnet, recording] = await withParts({});
+    for (const { name } of CLOUDS) {
+      expect(recording.one(TYPES.key, `${name}-observability-key`).inputs.tags).toEqual([
+        "tag:agentweave-observability",
+      ]);
+      expect(await pulumi.isSecret(tailnet.authKey(name, "observability"))).toBe(true);
+    }
+    expect(parse(recording.one(TYPES.acl).inputs.acl)).toEqual(
+      tailnetPolicy({ clouds: CLOUDS, callers: [], global: true, parts }),
+    );
+  });
+
+  test("takes the agents' key where the tailnet is not managed", async () => {
+    const [tailnet] = await withParts({ manageTailnet: false, authKey: "tskey-agents", global: false });
+    expect(await valueOf(tailnet.authKey("gcp", "observability"))).toBe("tskey-agents");
+  });
+
+  test("has no key where nothing shows the mesh", async () => {
+    const [tailnet] = await stand();
+    expect(() => tailnet.authKey("aws", "observability")).toThrow("no key for observability of aws");
   });
 });
 

@@ -1,0 +1,72 @@
+// What a row of the table of flows says, and rows that several parties have alike.
+import type { NetworkMode } from "./mode";
+import type { Where } from "./part";
+import type { Party } from "./parties";
+
+/**
+ * A port that the configuration decides: `tracing` is that of the agents' own collector, `loginServer` that of the tailnet's control server,
+ * `outside` those of the systems that Prometheus sends samples or alerts to.
+ */
+export type ConfiguredPort = "tracing" | "loginServer" | "outside";
+
+/** What one party may send to another; answers are part of it. What is in no row is denied. */
+export interface Flow {
+  readonly from: Party;
+  readonly to: Party;
+  readonly protocol: "TCP" | "UDP";
+  /** Those at which it is received by the pod; each Service of the mesh has the same port as its pods. */
+  readonly ports: readonly (number | ConfiguredPort)[] | "any";
+  /** In which modes of the network there is such a flow. Default: in all. */
+  readonly modes?: readonly NetworkMode[];
+  /** In which clusters, by their part in observability. Default: in all, with or without it. */
+  readonly where?: Where;
+  /** One sentence for the documentation. */
+  readonly why: string;
+}
+
+/** Of the Service `kubernetes`, and of the API servers themselves: in clouds 443, elsewhere mostly kube-apiserver's default. */
+export const API_SERVER = [443, 6443] as const;
+
+type Ports = Flow["ports"];
+
+export const tcp = (from: Party, to: Party, ports: Ports, why: string): Flow => ({
+  from,
+  to,
+  protocol: "TCP",
+  ports,
+  why,
+});
+
+export const udp = (from: Party, to: Party, ports: Ports, why: string): Flow => ({
+  ...tcp(from, to, ports, why),
+  protocol: "UDP",
+});
+
+export const onTailnet = (flow: Flow): Flow => ({ ...flow, modes: ["tailscale"] });
+
+export const where = (clusters: Where, flow: Flow): Flow => ({ ...flow, where: clusters });
+
+/** Where a device keeps its state, for those that ask the API server for nothing else. */
+export const deviceState = (from: Party): Flow =>
+  onTailnet(tcp(from, "apiServer", API_SERVER, "Each device keeps its state in a Secret of its own."));
+
+/**
+ * What a device of the tailnet sends (https://tailscale.com/kb/1082/firewall-ports). Nothing comes in unasked: devices send to each other at
+ * the same time, so that what comes in is the answer to what went out.
+ */
+export function devicePackets(from: Party): readonly Flow[] {
+  return [
+    tcp(
+      from,
+      "tailnetServers",
+      [443, "loginServer"],
+      "The tailnet is joined at its control server, and relays carry what finds no direct path.",
+    ),
+    udp(
+      from,
+      "tailnetDevices",
+      "any",
+      "WireGuard goes to whatever port a peer's NAT gives it, which peers learn by STUN (3478).",
+    ),
+  ].map(onTailnet);
+}
