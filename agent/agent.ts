@@ -3,13 +3,15 @@ import { createAuthorizer } from "./authorize";
 import { createCalls } from "./calls";
 import { capabilities as reference, type Capability } from "./capabilities";
 import type { AgentState } from "./capabilities/capability";
-import { type AgentConfig, AgentConfigError } from "./config";
+import type { AgentConfig } from "./config";
+import { ConfigError } from "./config/config-error";
 import type { IdentitySource } from "./identity/source";
+import { startProbe } from "./probe";
 import { dispatcher } from "./server/dispatch";
 import { close, listen } from "./server/lifecycle";
 import { mutualTlsServer } from "./server/mutual-tls";
 import { Peers } from "./server/peers";
-import { healthServer, metricsServer } from "./server/plain";
+import { healthPages, metricsPages, pageServer } from "./server/plain";
 import { type Route, serve } from "./server/routes";
 import { rpcEndpoint } from "./server/rpc";
 import { createTelemetry, type Telemetry } from "./telemetry";
@@ -54,7 +56,7 @@ function offered(
           `agent.capabilities[${index}].name: ${name} is unknown; write one of ${[...known.keys()].join(", ")}`,
         ],
   );
-  if (problems.length > 0) throw new AgentConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems);
   return new Map([...known].filter(([name]) => names.includes(name)));
 }
 
@@ -75,7 +77,7 @@ function cardOf({ agent, metadata, server }: AgentConfig, spiffeId: string): str
   });
 }
 
-/** Starts an agent. Throws AgentConfigError, or the error of a port that cannot be had. */
+/** Starts an agent. Throws ConfigError, or the error of a port that cannot be had. */
 export async function startAgent({ config, identity, capabilities, ...args }: AgentArgs): Promise<Agent> {
   const offers = offered(config, capabilities ?? reference);
   const { server: serverConfig, observability } = config;
@@ -119,15 +121,17 @@ export async function startAgent({ config, identity, capabilities, ...args }: Ag
 
   const main = mutualTlsServer({ config, source: identity, peers, log });
   main.on("request", serve({ peers, routes, log, closing: () => stopping !== undefined }));
-  const healthPort = healthServer(problem);
-  const metricsPort = metricsServer(metrics);
+  const healthPort = pageServer(healthPages(problem));
+  const metricsPort = pageServer(metricsPages(metrics));
   const servers = [main, healthPort, metricsPort];
 
   const now = identity.current();
   if (now) metrics.identity(now.notAfter);
   const unsubscribe = identity.onUpdate(({ notAfter }) => metrics.identity(notAfter));
 
+  let stopProbe = () => {};
   const release = async () => {
+    stopProbe();
     tasks.cancelAll("the agent is shutting down");
     unsubscribe();
     identity.close();
@@ -138,6 +142,7 @@ export async function startAgent({ config, identity, capabilities, ...args }: Ag
   };
   const stop = async (delaySeconds: number) => {
     log.info({ delay_seconds: delaySeconds }, "shutting down");
+    stopProbe();
     await new Promise((resolve) => setTimeout(resolve, delaySeconds * 1000));
     await close(main, FINISH_SECONDS);
     await release();
@@ -154,6 +159,7 @@ export async function startAgent({ config, identity, capabilities, ...args }: Ag
         : {}),
     };
     log.info({ name: config.agent.name, ports }, "listening");
+    stopProbe = startProbe({ config, calls, identity, telemetry });
     return { ports, problem, shutdown: (delaySeconds) => (stopping ??= stop(delaySeconds)) };
   } catch (error) {
     await Promise.all(servers.map((server) => close(server, 0)));

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startAgent } from "./agent";
-import { AgentConfigError, parseAgentConfig } from "./config";
+import { parseAgentConfig } from "./config";
 import { workloadApi } from "./identity/workload-api";
+import { exitWith, untilSignal } from "./process";
 import { createTelemetry } from "./telemetry";
 
 /** How long load balancers get to notice that the agent is going, unless SHUTDOWN_DELAY_SECONDS says otherwise. */
@@ -22,26 +23,7 @@ async function main(): Promise<void> {
   const telemetry = createTelemetry(config);
   const { spiffe_endpoint: endpoint, spiffe_id: spiffeId } = config.identity;
   const identity = workloadApi({ endpoint, spiffeId, log: telemetry.log });
-  const starting = startAgent({ config, identity, telemetry });
-
-  // Before the agent listens: who sees it listen may end it.
-  let signals = 0;
-  const stop = () => {
-    if (++signals > 1) process.exit(1);
-    starting
-      .then((agent) => agent.shutdown(shutdownDelay()))
-      .then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  await starting;
+  await untilSignal(startAgent({ config, identity, telemetry }), (agent) => agent.shutdown(shutdownDelay()));
 }
 
-main().catch((error: Error) => {
-  // A configuration is mended by reading the message; anything else needs to be traced.
-  process.stderr.write(`${error instanceof AgentConfigError ? error.message : error.stack}\n`);
-  process.exit(error instanceof AgentConfigError ? 2 : 1);
-});
+main().catch(exitWith);

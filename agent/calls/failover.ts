@@ -14,6 +14,8 @@ export interface Failover {
   /** The peers in the order of this moment; asked again for each round. */
   peers(): readonly Peer[];
   readonly retry: AgentConfig["transport"]["retry"];
+  /** Circuit breakers are neither asked nor told. */
+  readonly probe: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +34,14 @@ function explain(name: string, attempts: readonly Attempt[]): string {
  * many entries that have a single endpoint without any breaker, and a caller is better served by an answer at once.
  * @throws CallFailed, or the signal's reason.
  */
-export async function callInOrder({ name, task, peers, retry, signal }: Failover): Promise<CallResult> {
+export async function callInOrder({
+  name,
+  task,
+  peers,
+  retry,
+  probe,
+  signal,
+}: Failover): Promise<CallResult> {
   const started = performance.now();
   const attempts: Attempt[] = [];
   const backoff = new ExponentialBackoff({
@@ -50,15 +59,14 @@ export async function callInOrder({ name, task, peers, retry, signal }: Failover
         attempts.push({ address, spiffe_id, error, milliseconds: performance.now() - begun });
       };
       try {
-        const { agent, answer } = await peer.attempt(task, signal);
+        const { agent, answer } = await (probe ? peer.probe(task, signal) : peer.attempt(task, signal));
         if (answer.kind === "task") {
           record();
           return { agent, address, attempts, milliseconds: performance.now() - started, task: answer.task };
         }
         record(answer.message);
-        const denied = answer.kind === "denied";
-        const verb = denied ? "denied" : "refused";
-        throw new CallFailed(`${agent} ${verb} ${task.task_type}: ${answer.message}`, attempts, denied);
+        const { kind, message } = answer;
+        throw new CallFailed(`${agent} ${kind} ${task.task_type}: ${message}`, attempts, kind);
       } catch (error) {
         if (error instanceof CallFailed) throw error;
         signal?.throwIfAborted();

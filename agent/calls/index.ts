@@ -23,11 +23,14 @@ export interface EndpointState {
 
 /** The outgoing side of an agent. */
 export interface Calls {
-  /** Sends a task and waits for its end. Throws CallFailed, or the signal's reason once it is aborted. */
+  /**
+   * Sends a task and waits for its end. With `probe` each endpoint is tried once, whatever its circuit breaker says, which learns nothing of it: the
+   * question is whether there is a way. Throws CallFailed, or the signal's reason once it is aborted.
+   */
   call(
     target: Target,
     task: { readonly task_type: string; readonly payload?: unknown },
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal; readonly probe?: boolean },
   ): Promise<CallResult>;
   /** Every endpoint of the registry, and those reached by address lately. */
   endpoints(): readonly EndpointState[];
@@ -63,7 +66,7 @@ export function createCalls({ identity, config, telemetry }: CallsArgs): Calls {
   };
 
   return {
-    async call(target, { task_type, payload }, { signal } = {}) {
+    async call(target, { task_type, payload }, { signal, probe = false } = {}) {
       const name = "name" in target ? target.name : target.spiffeId;
       // A name or address that is wrong is told before anything is tried.
       endpointsOf(target);
@@ -72,7 +75,8 @@ export function createCalls({ identity, config, telemetry }: CallsArgs): Calls {
         name,
         task: { task_id: randomUUID(), task_type, payload },
         peers: () => endpointsOf(target).map((endpoint) => peers.at(endpoint)),
-        retry,
+        retry: probe ? { ...retry, max_attempts: 1 } : retry,
+        probe,
         signal,
       });
     },

@@ -11,7 +11,7 @@ import {
 import type { AgentConfig } from "../config";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
-import type { CallOutcome } from "../telemetry/metrics";
+import type { CallOutcome, PeerLabels } from "../telemetry/metrics";
 import { inSpan } from "../telemetry/tracing";
 import type { Answer, TaskRequest } from "./answer";
 import { Connections } from "./connections";
@@ -46,10 +46,10 @@ export class Peer {
   readonly #breaker: CircuitBreakerPolicy;
   #latency: number | undefined;
 
-  /** @param label what metrics and spans call the peer: its agent's name, or "other". */
+  /** @param labels what metrics call the peer. */
   constructor(
     readonly endpoint: Endpoint,
-    readonly label: string,
+    readonly labels: PeerLabels,
     identity: IdentitySource,
     private readonly transport: AgentConfig["transport"],
     private readonly telemetry: Telemetry,
@@ -93,9 +93,14 @@ export class Peer {
       return await this.#breaker.execute(() => this.#traced(task, signal));
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) throw error;
-      this.telemetry.metrics.call(this.label, "circuit_open");
+      this.telemetry.metrics.call(this.labels, "circuit_open");
       throw new CircuitOpen(CIRCUIT_OPEN);
     }
+  }
+
+  /** One try that the circuit breaker has no part in. Throws as `attempt`, CircuitOpen excepted. */
+  probe(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+    return this.#traced(task, signal);
   }
 
   #traced(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
@@ -109,7 +114,7 @@ export class Peer {
     };
     return inSpan(
       this.telemetry.tracer,
-      `call_agent(${this.label})`,
+      `call_agent(${this.labels.peer})`,
       { kind: SpanKind.CLIENT, attributes },
       async (span) => {
         const result = await this.#measured(task, signal);
@@ -128,12 +133,12 @@ export class Peer {
       );
       const milliseconds = performance.now() - started;
       this.#learn(result.answer, milliseconds);
-      metrics.call(this.label, outcomeOf(result.answer), milliseconds / 1000);
+      metrics.call(this.labels, outcomeOf(result.answer), milliseconds / 1000);
       return result;
     } catch (error) {
       const outcome =
         error instanceof Abandoned ? "abandoned" : error instanceof TimedOut ? "timeout" : "error";
-      metrics.call(this.label, outcome);
+      metrics.call(this.labels, outcome);
       // The peer may be at it already, and cannot see that its caller's own task was cancelled.
       if (error instanceof Abandoned) void cancelTask(this.connections, this.endpoint, task);
       throw error;

@@ -2,21 +2,23 @@
 import type { AgentConfig } from "../config";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
-import { OTHER } from "../telemetry/metrics";
+import { OTHER, type PeerLabels } from "../telemetry/metrics";
 import { Peer } from "./peer";
-import { allEndpoints, placeOf } from "./registry";
+import { allEndpoints, labelsOf } from "./registry";
 import type { Endpoint } from "./target";
 
 // A caller can name any address; what is remembered of them must have an end.
 const OTHERS = 100;
+
+const STRANGER: PeerLabels = { peer: OTHER, peer_cloud: OTHER };
 
 const keyOf = ({ spiffeId, address }: Endpoint) => `${spiffeId} ${address}`;
 
 /** All peers of one agent. */
 export class Peers {
   readonly #registered = new Map<string, Peer>();
-  /** Names of the agents of the registry by their ids. */
-  readonly #agents = new Map<string, string>();
+  /** What metrics call the agents of the registry, by their ids. */
+  readonly #labels = new Map<string, PeerLabels>();
   readonly #others = new Map<string, Peer>();
   readonly #stopListening: () => void;
 
@@ -26,27 +28,27 @@ export class Peers {
     private readonly telemetry: Telemetry,
   ) {
     for (const endpoint of allEndpoints(config)) {
-      this.#agents.set(endpoint.spiffeId, placeOf(endpoint)?.agent ?? endpoint.spiffeId);
+      this.#labels.set(endpoint.spiffeId, labelsOf(endpoint));
       const peer = this.#create(endpoint);
       this.#registered.set(keyOf(endpoint), peer);
-      peer.onBreaker(() => this.#report(peer.label));
-      this.#report(peer.label);
+      peer.onBreaker(() => this.#report(peer.labels));
+      this.#report(peer.labels);
     }
     this.#stopListening = identity.onUpdate(() => this.#renew());
   }
 
   #create(endpoint: Endpoint): Peer {
-    const label = this.#agents.get(endpoint.spiffeId) ?? OTHER;
-    return new Peer(endpoint, label, this.identity, this.config.transport, this.telemetry);
+    const labels = this.#labels.get(endpoint.spiffeId) ?? STRANGER;
+    return new Peer(endpoint, labels, this.identity, this.config.transport, this.telemetry);
   }
 
   /** Tells the circuit of an agent: the best of its endpoints, since one of them is enough to reach it. */
-  #report(label: string): void {
+  #report(labels: PeerLabels): void {
     const states = [...this.#registered.values()].flatMap((peer) =>
-      peer.label === label ? [peer.breaker] : [],
+      peer.labels.peer === labels.peer ? [peer.breaker] : [],
     );
     const best = (["closed", "half-open", "open"] as const).find((state) => states.includes(state));
-    if (best) this.telemetry.metrics.circuit(label, best);
+    if (best) this.telemetry.metrics.circuit(labels, best);
   }
 
   /** The peer at an endpoint, made when it is new. */

@@ -1,5 +1,6 @@
 // The agent registry of the configuration: who is called by which name, and where.
 import type { AgentConfig } from "../config";
+import { OTHER, type PeerLabels } from "../telemetry/metrics";
 import type { Endpoint } from "./target";
 
 type Names = Pick<AgentConfig, "agent_registry">;
@@ -49,4 +50,10 @@ export function placeOf({ spiffeId, cloud }: Pick<Endpoint, "spiffeId" | "cloud"
   const prefix = cloud ?? place.split("-", 1)[0]!;
   if (!place.startsWith(`${prefix}-`)) return undefined;
   return { agent: `${prefix}-${role}`, cloud: prefix, region: place.slice(prefix.length + 1) };
+}
+
+/** What metrics call the agent at an endpoint of the registry. An id that is not of an agent's form stands for itself. */
+export function labelsOf(endpoint: Endpoint): PeerLabels {
+  const place = placeOf(endpoint);
+  return { peer: place?.agent ?? endpoint.spiffeId, peer_cloud: place?.cloud ?? endpoint.cloud ?? OTHER };
 }

@@ -40,12 +40,12 @@ export class CallFailed extends Error {
 
   /**
    * @param attempts every try, in order; empty when nothing could be tried.
-   * @param denied the peer's policy refused the call, so that no other endpoint was asked.
+   * @param answer what a peer said instead of a task, so that no other endpoint was asked; undefined when none answered.
    */
   constructor(
     message: string,
     readonly attempts: readonly Attempt[],
-    readonly denied = false,
+    readonly answer?: "denied" | "refused",
   ) {
     super(message);
   }

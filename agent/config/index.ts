@@ -3,18 +3,9 @@ import { load } from "js-yaml";
 import type { z } from "zod";
 import { isBelow } from "../dns-name";
 import { parseSpiffeId } from "../identity/spiffe-id";
+import { ConfigError } from "./config-error";
 import { explain } from "./explain";
 import { agentConfigSchema } from "./schema";
-
-/** A configuration that cannot be used. The message lists every problem, one a line. */
-export class AgentConfigError extends Error {
-  override readonly name = "AgentConfigError";
-
-  constructor(readonly problems: readonly string[]) {
-    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super([`The configuration has ${count}:`, ...problems.map((problem) => `  ${problem}`)].join("\n"));
-  }
-}
 
 /** What other parts of the file decide when it is not written. */
 function fill(written: z.output<typeof agentConfigSchema>) {
@@ -38,7 +29,8 @@ function fill(written: z.output<typeof agentConfigSchema>) {
 export type AgentConfig = ReturnType<typeof fill>;
 
 /** Mistakes in how values go together. */
-function contradictions({ agent, identity, transport, agent_registry: registry }: AgentConfig): string[] {
+function contradictions(config: AgentConfig): string[] {
+  const { agent, identity, transport, agent_registry: registry } = config;
   const allowed = new Set(identity.allowed_trust_domains);
   const outside = (id: string) => !allowed.has(parseSpiffeId(id)?.trustDomain ?? "");
   const problems: string[] = [];
@@ -57,24 +49,32 @@ function contradictions({ agent, identity, transport, agent_registry: registry }
       const place = `agent_registry.${name}.endpoints[${index}].spiffe_id`;
       if (outside(id)) problems.push(`${place}: is of no trust domain in identity.allowed_trust_domains`);
     });
+  config.observability.probe.targets.forEach((name, index) => {
+    const place = `observability.probe.targets[${index}]`;
+    const ids = new Set(
+      Object.hasOwn(registry, name) ? registry[name]!.endpoints.map(({ spiffe_id }) => spiffe_id) : [],
+    );
+    if (ids.size === 0) problems.push(`${place}: ${name} is not in agent_registry`);
+    if (ids.size > 1) problems.push(`${place}: ${name} stands for several agents; write the name of one`);
+  });
   return problems;
 }
 
 /**
  * Reads the text of a config.yaml.
- * @throws AgentConfigError that lists every problem with its path.
+ * @throws ConfigError that lists every problem with its path.
  */
 export function parseAgentConfig(text: string): AgentConfig {
   let raw: unknown;
   try {
     raw = load(text);
   } catch (error) {
-    throw new AgentConfigError([`the file: is not YAML: ${(error as Error).message.split("\n")[0]}`]);
+    throw new ConfigError([`the file: is not YAML: ${(error as Error).message.split("\n")[0]}`]);
   }
   const result = agentConfigSchema.safeParse(raw);
-  if (!result.success) throw new AgentConfigError(explain(agentConfigSchema, result.error.issues));
+  if (!result.success) throw new ConfigError(explain(agentConfigSchema, result.error.issues));
   const config = fill(result.data);
   const problems = contradictions(config);
-  if (problems.length > 0) throw new AgentConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }

@@ -150,6 +150,15 @@ const observability = z.strictObject({
       service_name: text.optional(),
     })
     .prefault({}),
+  /** Pings of other agents in regular intervals, so that metrics know whether they can be reached when nobody calls them. */
+  probe: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      interval_seconds: seconds.default(30),
+      /** Names of `agent_registry`, each of one agent. */
+      targets: z.array(text).default([]),
+    })
+    .prefault({}),
   logging: z
     .strictObject({
       level: z.enum(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]).default("INFO"),

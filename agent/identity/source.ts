@@ -30,6 +30,19 @@ export function isValid({ notAfter }: Identity, now = Date.now()): boolean {
   return now < notAfter.getTime();
 }
 
+/** Resolves when a source has an identity. Rejects with the signal's reason once it is aborted. */
+export function anyIdentity(source: IdentitySource, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    if (source.current()) return resolve();
+    const unsubscribe = source.onUpdate(() => {
+      unsubscribe();
+      resolve();
+    });
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}
+
 /** A source that knows one identity and never another. */
 export function fixedIdentity(identity: Identity): IdentitySource {
   return {

@@ -1,12 +1,11 @@
 // The HTTPS server of an agent: TLS 1.3 with a client certificate, under whatever identity is current.
-import { constants } from "node:crypto";
 import * as https from "node:https";
 import type { Socket } from "node:net";
-import type { SecureContextOptions, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import type { AgentConfig } from "../config";
-import type { Identity, IdentitySource } from "../identity/source";
-import { TLS_1_3 } from "../identity/verify";
+import { serverTls } from "../identity/server-tls";
+import type { IdentitySource } from "../identity/source";
 import { CODES, failure } from "./json-rpc";
 import type { Peers } from "./peers";
 
@@ -17,20 +16,6 @@ const KEEP_ALIVE_SECONDS = 75;
 const REFUSED = "connection refused";
 /** Connections that may be open for each request that may be answered. */
 const CONNECTIONS_PER_REQUEST = 10;
-
-/** What a handshake needs. Without an identity there is no certificate, and every handshake ends in an alert. */
-function contextOf(identity: Identity | undefined, allowed: ReadonlySet<string>): SecureContextOptions {
-  // OpenSSL takes any of the roots; that it is one of the peer's own trust domain is shown after the handshake.
-  const roots = [...(identity?.bundles ?? [])].flatMap(([domain, pems]) => (allowed.has(domain) ? pems : []));
-  return {
-    ...TLS_1_3,
-    // Without tickets every connection shows its certificate.
-    secureOptions: constants.SSL_OP_NO_TICKET,
-    ca: roots,
-    allowPartialTrustChain: true,
-    ...(identity ? { cert: identity.certificates, key: identity.key } : {}),
-  };
-}
 
 /** Answers to requests that HTTP itself cannot read. */
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -59,13 +44,10 @@ export interface MutualTlsArgs {
 /** A server that is not listening yet. A new identity takes effect with the next connection; those that are open stay. */
 export function mutualTlsServer({ config, source, peers, log }: MutualTlsArgs): https.Server {
   const { limits } = config.server;
-  const allowed = new Set(config.identity.allowed_trust_domains);
+  const tls = serverTls(source, new Set(config.identity.allowed_trust_domains));
   const shortest = Math.min(limits.header_seconds, limits.request_seconds);
-  let used = source.current();
   const server = https.createServer({
-    ...contextOf(used, allowed),
-    requestCert: true,
-    rejectUnauthorized: true,
+    ...tls.options,
     handshakeTimeout: limits.header_seconds * 1000,
     headersTimeout: limits.header_seconds * 1000,
     requestTimeout: limits.request_seconds * 1000,
@@ -74,13 +56,7 @@ export function mutualTlsServer({ config, source, peers, log }: MutualTlsArgs): 
     maxHeaderSize: HEADER_BYTES,
   });
   server.maxConnections = limits.concurrency * CONNECTIONS_PER_REQUEST;
-  // Ahead of TLS: a handshake never begins with an identity that is no longer current.
-  server.prependListener("connection", () => {
-    const current = source.current();
-    if (current === used) return;
-    used = current;
-    server.setSecureContext(contextOf(current, allowed));
-  });
+  tls.follow(server);
   // Ahead of HTTP: a peer of the wrong trust domain does not get as far as a request.
   server.prependListener("secureConnection", (socket) => {
     try {

@@ -1,6 +1,5 @@
 // Ports without TLS: health for the kubelet, which has no certificate to present, and metrics for Prometheus.
 import * as http from "node:http";
-import type { Metrics } from "../telemetry/metrics";
 
 interface Page {
   readonly status: number;
@@ -14,9 +13,12 @@ const json = (status: number, value: unknown): Page => ({
   body: JSON.stringify(value),
 });
 
+/** Pages by their path. */
+export type Pages = Readonly<Record<string, () => Page | Promise<Page>>>;
+
 /** A server of pages that take no input. */
-function pages(routes: Readonly<Record<string, () => Page | Promise<Page>>>): http.Server {
-  const find = new Map(Object.entries(routes));
+export function pageServer(pages: Pages): http.Server {
+  const find = new Map(Object.entries(pages));
   const respond = async ({ method, url = "" }: http.IncomingMessage): Promise<Page> => {
     const page = find.get(url.split("?", 1)[0] as string);
     if (!page) return json(404, { error: "Not found" });
@@ -36,23 +38,31 @@ function pages(routes: Readonly<Record<string, () => Page | Promise<Page>>>): ht
   });
 }
 
+/** What `/metrics` shows. */
+export interface MetricsText {
+  /** Everything in Prometheus' text format. */
+  text(): Promise<string>;
+  /** Content-Type of `text`. */
+  readonly contentType: string;
+}
+
 /**
  * `/live` and `/ready`.
- * @param problem why the agent is not ready; undefined when it is.
+ * @param problem why the program is not ready; undefined when it is.
  */
-export function healthServer(problem: () => string | undefined): http.Server {
-  return pages({
+export function healthPages(problem: () => string | undefined): Pages {
+  return {
     "/live": () => json(200, { live: true }),
     "/ready": () => {
       const reason = problem();
       return reason === undefined ? json(200, { ready: true }) : json(503, { ready: false, reason });
     },
-  });
+  };
 }
 
-/** `/metrics` in Prometheus' text format. */
-export function metricsServer(metrics: Metrics): http.Server {
-  return pages({
+/** `/metrics`. */
+export function metricsPages(metrics: MetricsText): Pages {
+  return {
     "/metrics": async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() }),
-  });
+  };
 }

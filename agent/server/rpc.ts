@@ -48,13 +48,21 @@ export function rpcEndpoint(args: RpcArgs): (request: IncomingMessage, caller: C
   const span = `${config.agent.name}.process`;
   let running = 0;
 
+  /** What the caller is told of an error; one that nobody foresaw is for the log alone. */
+  const toldOf = (error: unknown): RpcError => {
+    if (error instanceof RpcError) return error;
+    log.error({ err: error }, "request failed");
+    return new RpcError(CODES.internal, "Internal error");
+  };
+
   const run = (action: Action, request: IncomingMessage, caller: Caller): Promise<Outcome> =>
     withIncomingTrace(
       tracer,
       request.headers,
       span,
       { action: action.name, caller: caller.spiffeId, agent: caller.identity.spiffeId },
-      () => action.run(caller),
+      // Within the span, so that the log has its trace.
+      () => action.run(caller).catch((error: unknown) => Promise.reject(toldOf(error))),
     );
 
   const answer = async (request: IncomingMessage, caller: Caller): Promise<RpcAnswer> => {
@@ -75,8 +83,7 @@ export function rpcEndpoint(args: RpcArgs): (request: IncomingMessage, caller: C
       return { status: 200, body: success(id, json) };
     } catch (error) {
       if (request.destroyed && !request.complete) throw error;
-      if (!(error instanceof RpcError)) log.error({ err: error }, "request failed");
-      const told = error instanceof RpcError ? error : new RpcError(CODES.internal, "Internal error");
+      const told = toldOf(error);
       count(OUTCOMES[told.code] ?? "invalid");
       const headers = told.status === 503 ? { "retry-after": "1" } : undefined;
       return { status: told.status, body: failure(id, told), ...(headers && { headers }) };

@@ -28,7 +28,7 @@ export interface Sinks {
 /** Telemetry as the configuration asks for it. */
 export function createTelemetry(config: AgentConfig, sinks: Sinks = {}): Telemetry {
   const { tracing } = config.observability;
-  const log = createLog(config, sinks.log);
+  const log = createLog(config.observability, sinks.log);
   const exporter = sinks.spans ?? (tracing.enabled ? otlpExporter(tracing.endpoint, log) : undefined);
   return { log, metrics: createMetrics(config), ...createTracing(config, exporter) };
 }

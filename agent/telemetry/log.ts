@@ -36,7 +36,7 @@ function plain(destination: DestinationStream): DestinationStream {
  * process is not lost.
  */
 export function createLog(
-  { observability: { logging } }: Pick<AgentConfig, "observability">,
+  { logging }: Pick<AgentConfig["observability"], "logging">,
   destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
 ): Logger {
   return pino(

@@ -11,12 +11,18 @@ import {
   type SpanOptions,
   SpanStatusCode,
   trace,
+  TraceFlags,
   type Tracer,
 } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  RandomIdGenerator,
+  type SpanExporter,
+} from "@opentelemetry/sdk-trace-base";
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_NAMESPACE } from "@opentelemetry/semantic-conventions";
 import type { AgentConfig } from "../config";
 
@@ -108,4 +114,19 @@ export function outgoingTrace(): Record<string, string> {
   const headers: Record<string, string> = {};
   propagator.inject(context.active(), headers, defaultTextMapSetter);
   return headers;
+}
+
+const ids = new RandomIdGenerator();
+
+/**
+ * Runs `fn` in a trace of its own of which nobody records a span: the peers it calls are told so by the headers, and heed it because the sampler of
+ * every agent goes by its parent (the SDK's default). To send no headers would have them begin traces that are recorded.
+ */
+export function unrecorded<T>(fn: () => Promise<T>): Promise<T> {
+  const root = {
+    traceId: ids.generateTraceId(),
+    spanId: ids.generateSpanId(),
+    traceFlags: TraceFlags.NONE,
+  };
+  return context.with(trace.setSpan(ROOT_CONTEXT, trace.wrapSpanContext(root)), fn);
 }

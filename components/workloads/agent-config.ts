@@ -1,10 +1,19 @@
 // config.yaml of an agent: a pure function. Names are those that the loader of the AgentWeave SDK reads; `spiffe_id`, `timeout_seconds`,
-// `routing`, `proxy`, `advertise_address`, `limits`, `health`, `default_fields`, `metadata` and `agent_registry` are this project's own.
+// `routing`, `proxy`, `advertise_address`, `limits`, `health`, `probe`, `default_fields`, `metadata` and `agent_registry` are this project's own.
 import { dump } from "js-yaml";
 import { capabilities } from "../../agent/capabilities";
 import { advertisedAddress } from "../network/addresses";
 import type { NetworkSettings } from "../network/mode";
-import { AGENT, AGENT_PORTS, agentName, OPA, SPIRE_AGENT, TAILNET } from "../well-known";
+import {
+  AGENT,
+  AGENT_PORTS,
+  agentName,
+  OPA,
+  registryName,
+  SPIRE_AGENT,
+  TAILNET,
+  usualRole,
+} from "../well-known";
 import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
 /** What all agents of the mesh have in common. */
@@ -15,8 +24,12 @@ export interface AgentSettings {
   /** Longest that one attempt of a call may take, in seconds. */
   readonly timeoutSeconds: number;
   readonly logLevel: "DEBUG" | "INFO" | "WARNING" | "ERROR";
-  /** Where traces are sent (OTLP over HTTP). Default: nowhere. */
+  /** Where traces are sent (OTLP over HTTP). Default: `collector`. */
   readonly tracing?: { readonly endpoint: string };
+  /** URL of the mesh's own collector in each cluster. Default: there is none, and traces are sent nowhere. */
+  readonly collector?: string;
+  /** How often, in seconds, the usual agents of the clouds ping each other. Default: never. */
+  readonly probe?: { readonly intervalSeconds: number };
 }
 
 /** What `renderAgentConfig` needs. */
@@ -34,11 +47,29 @@ export interface AgentConfigArgs {
 /** A collector beside the agent; nothing is sent unless tracing is on. */
 const DEFAULT_COLLECTOR = "http://localhost:4318";
 
+/**
+ * Whom `self` pings in regular intervals: the usual agent of each other cloud, if it is that of its own. The rest of the agents say nothing new of the way
+ * between two clouds.
+ */
+function probeTargets({ self, agents, settings }: AgentConfigArgs): string[] {
+  const usual = [...new Set(agents.map(({ cloud }) => cloud))].map((cloud) => ({
+    cloud,
+    role: usualRole(agents.filter((agent) => agent.cloud === cloud).map(({ role }) => role)),
+  }));
+  const probes = usual.some(({ cloud, role }) => cloud === self.cloud && role === self.role);
+  if (!settings.probe || !probes) return [];
+  return usual.flatMap(({ cloud, role }) =>
+    cloud === self.cloud || role === undefined ? [] : [registryName(cloud, role)],
+  );
+}
+
 /** Text of config.yaml. The same arguments give the same text. */
 export function renderAgentConfig(args: AgentConfigArgs): string {
   const { self, agents, network, settings, opaEndpoint } = args;
   const { cloud, region, role, trustDomain } = self;
   const name = agentName(cloud, role);
+  const targets = probeTargets(args);
+  const collector = settings.tracing?.endpoint ?? settings.collector;
   const config = {
     agent: {
       name,
@@ -89,12 +120,15 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       metrics: { enabled: true, port: AGENT_PORTS.metrics },
       health: { port: AGENT_PORTS.health },
       tracing: {
-        enabled: settings.tracing !== undefined,
+        enabled: collector !== undefined,
         exporter: "otlp",
-        endpoint: settings.tracing?.endpoint ?? DEFAULT_COLLECTOR,
+        endpoint: collector ?? DEFAULT_COLLECTOR,
         service_name: name,
       },
-      logging: { level: settings.logLevel, format: "json", default_fields: { cloud, region } },
+      ...(settings.probe && targets.length > 0
+        ? { probe: { enabled: true, interval_seconds: settings.probe.intervalSeconds, targets } }
+        : {}),
+      logging: { level: settings.logLevel, format: "json", default_fields: { cloud, region, role } },
     },
     metadata: { name, cloud, region, role },
     agent_registry: registryOf(self, agents, network),

@@ -3,10 +3,11 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { NodeBundle } from "../kubernetes/node-bundle";
+import { programConfigMap } from "../kubernetes/node-program";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
-import { labels, namespaceMetadata, NAMESPACES } from "../well-known";
+import { namespaceMetadata, NAMESPACES } from "../well-known";
 import { AGENT_PROGRAM } from "./agent-pod";
 
 /** What `AgentNamespace` needs. */
@@ -36,19 +37,8 @@ export class AgentNamespace extends pulumi.ComponentResource {
       { parent: this, dependsOn: within.dependsOn },
     );
     if (bundle !== undefined) {
-      const { configMap, key } = AGENT_PROGRAM;
-      new k8s.core.v1.ConfigMap(
-        `${name}-program`,
-        {
-          metadata: {
-            name: configMap,
-            namespace: NAMESPACES.agents,
-            labels: labels(configMap, "agent"),
-          },
-          binaryData: { [key]: bundle.gzip.toString("base64") },
-        },
-        within,
-      );
+      const place = { namespace: NAMESPACES.agents, component: "agent", bundle };
+      programConfigMap(`${name}-program`, AGENT_PROGRAM, place, within);
     }
     this.registerOutputs({});
   }

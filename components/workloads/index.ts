@@ -77,6 +77,7 @@ export class Workloads extends pulumi.ComponentResource {
   readonly agents: readonly PlacedAgent[];
   /** Those of the agents that have one. */
   readonly loadBalancers: readonly AgentLoadBalancer[];
+  readonly #namespaces: ReadonlyMap<string, readonly pulumi.Resource[]>;
 
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
@@ -92,6 +93,7 @@ export class Workloads extends pulumi.ComponentResource {
     // On a tailnet a pod is a device, which must keep its name and its keys.
     const kind: AgentWorkloadKind = network.mode === "tailscale" ? "StatefulSet" : "Deployment";
 
+    const namespaces = new Map<string, readonly pulumi.Resource[]>();
     // Every Service first: an agent is configured with the addresses of all.
     const places = clouds.flatMap((cloud) => {
       const { cluster, exposure, flows } = cloud;
@@ -123,12 +125,14 @@ export class Workloads extends pulumi.ComponentResource {
               ),
             ]
           : [];
+      namespaces.set(cluster.name, [opa, namespace]);
       return cloud.roles.map((role) => {
         const id = `${cluster.name}-agentweave-${role}`;
         const service = new AgentService(`${id}-service`, { cluster, role, exposure }, self(namespace));
         return { ...cloud, role, id, opa, namespace, service, access };
       });
     });
+    this.#namespaces = namespaces;
     this.loadBalancers = places.flatMap(({ cluster, role, service: { host } }) =>
       host === undefined ? [] : [{ cloud: cluster.name, role, host }],
     );
@@ -202,5 +206,10 @@ export class Workloads extends pulumi.ComponentResource {
       };
     });
     this.registerOutputs({});
+  }
+
+  /** What makes the namespaces of a cloud's workloads. */
+  namespacesOf(cloud: string): readonly pulumi.Resource[] {
+    return this.#namespaces.get(cloud) ?? [];
   }
 }

@@ -23,7 +23,7 @@ describe("the circuit of an endpoint", () => {
     expect(error.attempts).toMatchObject([{ error: "circuit open" }]);
     expect(there.asked).toHaveLength(sent);
     expect(await telemetry.metrics.text()).toMatch(
-      new RegExp(`^${METRICS.circuitState}{.*peer="gcp-agent".*} 2$`, "m"),
+      new RegExp(`^${METRICS.circuitState}{.*peer="gcp-agent",peer_cloud="gcp".*} 2$`, "m"),
     );
   });
 

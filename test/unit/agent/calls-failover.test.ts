@@ -106,20 +106,25 @@ describe("the next endpoint is called", () => {
 });
 
 describe("no other endpoint is called", () => {
-  test.each<[string, Respond, boolean, RegExp]>([
+  test.each<[string, Respond, "denied" | "refused", RegExp]>([
     [
       "denied the call",
       reply((id) => failure(id, -32000, "Not authorized: no")),
-      true,
+      "denied",
       /denied ping: Not authorized: no/,
     ],
-    ["does not offer the task", reply((id) => failure(id, -32602)), false, /refused ping: words \(-32602\)/],
-  ])("when the first %s", async (_, respond, denied, message) => {
+    [
+      "does not offer the task",
+      reply((id) => failure(id, -32602)),
+      "refused",
+      /refused ping: words \(-32602\)/,
+    ],
+  ])("when the first %s", async (_, respond, answer, message) => {
     const [first, second] = [await peer("gcp", respond), await peer("azure")];
     const retry = { max_attempts: 3, backoff_base_seconds: 0.001, backoff_max_seconds: 0.002 };
     const { calls } = callsTo([first, second], { retry, circuit_breaker: { failure_threshold: 1 } });
     const error = await failed(ping(calls));
-    expect(error).toMatchObject({ denied, message: expect.stringMatching(message) });
+    expect(error).toMatchObject({ answer, message: expect.stringMatching(message) });
     expect(error.attempts).toMatchObject([{ spiffe_id: idOf("gcp") }]);
     expect([first.asked.length, second.asked.length]).toEqual([1, 0]);
     expect(calls.endpoints()[0]!.breaker).toBe("closed");
@@ -149,7 +154,7 @@ describe("when every endpoint fails", () => {
     expect(error.attempts.map(({ spiffe_id }) => spiffe_id)).toEqual(
       [0, 1, 2].flatMap(() => [idOf("gcp"), idOf("azure")]),
     );
-    expect(error.denied).toBe(false);
+    expect(error.answer).toBeUndefined();
     for (const words of [
       idOf("gcp"),
       "127.0.0.1:9",

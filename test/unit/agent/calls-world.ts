@@ -124,7 +124,11 @@ export const nobody = (cloud: keyof typeof domains): Endpoint => ({
 });
 
 /** Calls of an agent in AWS whose registry has one entry, `agent`, unless the transport says more. */
-export function callsTo(endpoints: readonly Endpoint[], transport: Record<string, unknown> = {}) {
+export function callsTo(
+  endpoints: readonly Endpoint[],
+  transport: Record<string, unknown> = {},
+  observability: Record<string, unknown> = {},
+) {
   const spans: ReadableSpan[] = [];
   const exporter: SpanExporter = {
     export(batch, finished) {
@@ -139,16 +143,19 @@ export function callsTo(endpoints: readonly Endpoint[], transport: Record<string
       retry: { max_attempts: 1, backoff_base_seconds: 0.001, backoff_max_seconds: 0.002 },
       ...transport,
     },
+    observability,
     agent_registry: registry.length > 0 ? { agent: { endpoints: registry } } : {},
   });
   const identity = manualIdentity(self());
-  const telemetry = createTelemetry(config, { log: { write: () => undefined }, spans: exporter });
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const telemetry = createTelemetry(config, { log: { write }, spans: exporter });
   const calls = createCalls({ identity, config, telemetry });
   opened.push(
     () => calls.close(),
     () => telemetry.close(),
   );
-  return { calls, identity, telemetry, spans };
+  return { config, calls, identity, telemetry, spans, lines };
 }
 
 export const ping = (calls: Calls, target: Target = { name: "agent" }, signal?: AbortSignal) =>

@@ -78,7 +78,7 @@ describe("a call", () => {
     const there = await peer("gcp");
     const { calls, identity } = callsTo([there]);
     identity.set(undefined);
-    expect(await failed(ping(calls))).toMatchObject({ attempts: [], denied: false });
+    expect(await failed(ping(calls))).toMatchObject({ attempts: [], answer: undefined });
     expect(there.connections()).toBe(0);
   });
 });

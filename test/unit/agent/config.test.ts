@@ -1,5 +1,6 @@
 import { dump } from "js-yaml";
-import { AgentConfigError, parseAgentConfig } from "../../../agent/config";
+import { parseAgentConfig } from "../../../agent/config";
+import { ConfigError } from "../../../agent/config/config-error";
 
 const smallest = {
   agent: { name: "aws-agent", trust_domain: "aws.example.org", capabilities: [{ name: "ping" }] },
@@ -10,7 +11,7 @@ const problems = (config: unknown): readonly string[] => {
   try {
     parseAgentConfig(typeof config === "string" ? config : dump(config));
   } catch (error) {
-    if (error instanceof AgentConfigError) return error.problems;
+    if (error instanceof ConfigError) return error.problems;
     throw error;
   }
   return [];
@@ -52,6 +53,7 @@ test("what is not written has its default", () => {
       tracing: {
         ...{ enabled: false, exporter: "otlp", endpoint: "http://localhost:4318", service_name: "aws-agent" },
       },
+      probe: { enabled: false, interval_seconds: 30, targets: [] },
       logging: { level: "INFO", format: "json", default_fields: {} },
     },
     metadata: { name: "aws-agent", cloud: "aws", region: "us-east-1", role: "agent" },
@@ -169,6 +171,25 @@ test.each(["", "null", "[]", "text", "a: [", "a: 1\na: 2"])("the text %p is no c
 });
 
 test("a message counts its problems", () => {
-  const { message } = new AgentConfigError(["a: b", "c: d"]);
+  const { message } = new ConfigError(["a: b", "c: d"]);
   expect(message).toBe("The configuration has 2 problems:\n  a: b\n  c: d");
+});
+
+test("a probe is of one agent, which the registry knows", () => {
+  const endpoint = (cloud: string) => ({
+    spiffe_id: `spiffe://aws.example.org/region/${cloud}-r/agent`,
+    address: `https://${cloud}.example.org:8443`,
+  });
+  const registry = {
+    gcp_agent: {
+      endpoints: [endpoint("gcp"), { ...endpoint("gcp"), address: "https://other.example.org:8443" }],
+    },
+    agent: { endpoints: [endpoint("gcp"), endpoint("azure")] },
+  };
+  const probe = { targets: ["gcp_agent", "agent", "nobody", "toString"] };
+  expect(problems({ ...smallest, observability: { probe }, agent_registry: registry })).toEqual([
+    "observability.probe.targets[1]: agent stands for several agents; write the name of one",
+    "observability.probe.targets[2]: nobody is not in agent_registry",
+    "observability.probe.targets[3]: toString is not in agent_registry",
+  ]);
 });

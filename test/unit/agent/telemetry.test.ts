@@ -12,7 +12,7 @@ import { createTelemetry, type Telemetry } from "../../../agent/telemetry";
 import { plainLine } from "../../../agent/telemetry/log";
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { tellOfOutages } from "../../../agent/telemetry/otlp";
-import { inSpan, outgoingTrace, withIncomingTrace } from "../../../agent/telemetry/tracing";
+import { inSpan, outgoingTrace, unrecorded, withIncomingTrace } from "../../../agent/telemetry/tracing";
 
 const PROJECT = path.join(__dirname, "../../..");
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -134,14 +134,20 @@ describe("metrics", () => {
 
   test("show requests under way, calls, and circuits as numbers", async () => {
     const { telemetry } = collect();
+    const peer = { peer: "gcp-agent", peer_cloud: "gcp" };
+    const labels = `peer="gcp-agent",peer_cloud="gcp"`;
     telemetry.metrics.inflight.inc();
-    telemetry.metrics.call("gcp-agent", "ok", 0.2);
-    telemetry.metrics.call("gcp-agent", "circuit_open");
-    telemetry.metrics.circuit("gcp-agent", "open");
+    telemetry.metrics.call(peer, "ok", 0.2);
+    telemetry.metrics.call(peer, "circuit_open");
+    telemetry.metrics.circuit(peer, "open");
     expect(await series(telemetry, METRICS.inflight)).toBe(1);
-    expect(await series(telemetry, METRICS.calls, `peer="gcp-agent",outcome="circuit_open"`)).toBe(1);
-    expect(await series(telemetry, `${METRICS.callDuration}_count`, `peer="gcp-agent"`)).toBe(1);
-    expect(await series(telemetry, METRICS.circuitState, `peer="gcp-agent"`)).toBe(2);
+    expect(await series(telemetry, METRICS.calls, `${labels},outcome="circuit_open"`)).toBe(1);
+    expect(await series(telemetry, `${METRICS.callDuration}_count`, labels)).toBe(1);
+    expect(await series(telemetry, METRICS.circuitState, labels)).toBe(2);
+    telemetry.metrics.probe(peer, 0.02);
+    telemetry.metrics.probe(peer);
+    expect(await series(telemetry, METRICS.probeUp, labels)).toBe(0);
+    expect(await series(telemetry, `${METRICS.probeDuration}_count`, labels)).toBe(1);
     expect(telemetry.metrics.contentType).toContain("text/plain");
   });
 
@@ -183,6 +189,19 @@ describe("traces", () => {
       expect(sent.traceparent).not.toContain(TRACE);
     },
   );
+
+  test("are not recorded where the caller's is not, nor those that it begins to be unrecorded", async () => {
+    const spans = new InMemorySpanExporter();
+    const { telemetry } = collect({}, spans);
+    const { tracer } = telemetry;
+    const from = headers(`00-${TRACE}-${SPAN}-00`);
+    const sent = await withIncomingTrace(tracer, from, "x", {}, async () => outgoingTrace());
+    expect(sent.traceparent).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+    const begun = await unrecorded(() => inSpan(tracer, "y", {}, async () => outgoingTrace()));
+    expect(begun.traceparent).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
+    await telemetry.close();
+    expect(spans.getFinishedSpans()).toEqual([]);
+  });
 
   test("carry nothing where no span is active", () => {
     expect(outgoingTrace()).toEqual({});

@@ -171,6 +171,8 @@ describe("the reference agent", () => {
   });
 
   test("knows no path of this machine", () => {
-    expect(gunzipSync(nodeBundle("agent").gzip).toString()).not.toContain(path.resolve(__dirname, "../../.."));
+    expect(gunzipSync(nodeBundle("agent").gzip).toString()).not.toContain(
+      path.resolve(__dirname, "../../.."),
+    );
   });
 });

@@ -38,10 +38,10 @@ const SETTINGS: AgentSettings = parseConfig(
   { stack: "test", projectDir: "/" },
 ).agents;
 
-const render = (self: MeshAgent, settings: Partial<AgentSettings> = {}) =>
+const render = (self: MeshAgent, settings: Partial<AgentSettings> = {}, agents = AGENTS) =>
   renderAgentConfig({
     self,
-    agents: AGENTS,
+    agents,
     network: DIRECT,
     settings: { ...SETTINGS, ...settings },
     opaEndpoint: "http://opa.opa.svc.cluster.local:8181",
@@ -66,7 +66,11 @@ test("an agent's configuration is what the agent reads", () => {
       metrics: { port: 9090 },
       health: { port: 8080 },
       tracing: { enabled: false, service_name: "aws-orchestrator" },
-      logging: { level: "INFO", format: "json", default_fields: { cloud: "aws", region: "us-east-1" } },
+      logging: {
+        level: "INFO",
+        format: "json",
+        default_fields: { cloud: "aws", region: "us-east-1", role: "orchestrator" },
+      },
     },
     metadata: { name: "aws-orchestrator", cloud: "aws", region: "us-east-1", role: "orchestrator" },
   });
@@ -100,6 +104,33 @@ test("settings reach the agent", () => {
       tracing: { enabled: true, endpoint: "http://collector:4318", service_name: "gcp-worker" },
     },
   });
+});
+
+test("traces go to the mesh's own collector, unless a setting names another", () => {
+  const tracing = (settings: Partial<AgentSettings>) =>
+    parseAgentConfig(render(GCP_WORKER, settings)).observability.tracing;
+  const collector = "http://mesh:4318";
+  expect(tracing({ collector })).toMatchObject({ enabled: true, endpoint: collector });
+  expect(tracing({ collector, tracing: { endpoint: "http://own:4318" } })).toMatchObject({
+    endpoint: "http://own:4318",
+  });
+  expect(tracing({})).toMatchObject({ enabled: false });
+});
+
+test("the usual agent of a cloud probes those of the others, and nobody else probes", () => {
+  const probe = (self: MeshAgent, agents: MeshAgent[] = AGENTS) =>
+    parseAgentConfig(render(self, { probe: { intervalSeconds: 15 } }, agents)).observability.probe;
+  expect(probe(AGENTS[0]!)).toEqual({
+    enabled: true,
+    interval_seconds: 15,
+    targets: ["gcp_agent", "azure_agent"],
+  });
+  for (const other of [ORCHESTRATOR, GCP_WORKER]) expect(probe(other)).toMatchObject({ enabled: false });
+  // Where no role is called agent, the first is the usual one.
+  const workers = [ORCHESTRATOR, GCP_WORKER];
+  expect(probe(ORCHESTRATOR, workers)).toMatchObject({ enabled: true, targets: ["gcp_worker"] });
+  expect(probe(ORCHESTRATOR, [ORCHESTRATOR])).toMatchObject({ enabled: false });
+  expect(parseAgentConfig(render(AGENTS[0]!)).observability.probe.enabled).toBe(false);
 });
 
 describe("the registry", () => {

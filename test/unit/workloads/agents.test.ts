@@ -74,7 +74,7 @@ function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: obj
         roles: ROLES[name],
         target: target(name),
         exposure: { kind: "public" },
-        flows: { mode: "direct", peerRanges: [] },
+        flows: { mode: "direct", peerRanges: [], observability: { home: true, scrapedBy: "pods" } },
         federatesWith: [
           new FederationRelationship(`${name}-trusts`, {
             target: target(name),
@@ -405,12 +405,12 @@ describe("the network policies", () => {
 
   test.each([
     [undefined, []],
-    ["http://collector:4318", [4318]],
+    ["http://collector:4319", [4319]],
   ])(
-    "let agents reach names, OPA, each other and, if there is one, a collector (%s)",
+    "let agents reach names, OPA, each other, the mesh's collector and, if there is one, another (%s)",
     async (endpoint, port) => {
       const [, traced] = await stand(endpoint === undefined ? {} : { tracing: { endpoint } });
-      expect(portsOf("egress", traced)).toEqual([53, 53, 8181, 8443, 8443, ...port]);
+      expect(portsOf("egress", traced)).toEqual([53, 53, 8181, 8443, 8443, ...port, 4318]);
     },
   );
 

@@ -37,7 +37,8 @@ function stand(more: Partial<OpaArgs> = {}) {
       loadBalancerAnnotations: {},
     };
     const topology = { members: MEMBERS, calls: [], relays: [] };
-    const flows = { mode: "direct", peerRanges: [] } as const;
+    const observability = { home: true, scrapedBy: "pods" } as const;
+    const flows = { mode: "direct", peerRanges: [], observability } as const;
     return new Opa("aws-opa", { cluster, images: resolveImages(), topology, flows, ...more });
   });
 }
@@ -169,7 +170,12 @@ describe("OPA", () => {
         ports: [{ protocol: "TCP", port: 8181 }],
       },
       {
-        from: [{ namespaceSelector: namespace("observability") }],
+        from: [
+          {
+            namespaceSelector: namespace("observability"),
+            podSelector: { matchLabels: expect.objectContaining({ "app.kubernetes.io/name": "prometheus" }) },
+          },
+        ],
         ports: [{ protocol: "TCP", port: 8282 }],
       },
     ]);
