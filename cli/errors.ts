@@ -1,5 +1,7 @@
 // Errors that the command line prints as they are, and the exit codes that scripts can rely on.
 
+export { lineOf } from "../components/trust/line";
+
 /** Exit codes of `mesh`. */
 export const EXIT = {
   ok: 0,
@@ -24,16 +26,3 @@ export class CliError extends Error {
     super(message);
   }
 }
-
-/**
- * What went wrong, on one line. Node's own network errors sometimes have no message (AggregateError), and a WebSocket's failure comes as an event; their codes and causes say more.
- */
-export function lineOf(error: unknown): string {
-  if (typeof error === "string") return oneLine(error) || "no reason given";
-  const { errors, code, message } = (error ?? {}) as { errors?: unknown; code?: unknown; message?: unknown };
-  if (Array.isArray(errors) && errors.length > 0) return [...new Set(errors.map(lineOf))].join("; ");
-  const words = typeof message === "string" ? oneLine(message) : "";
-  return words !== "" ? words : typeof code === "string" ? code : "no reason given";
-}
-
-const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, "; ");

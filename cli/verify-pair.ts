@@ -1,5 +1,6 @@
 // The checks of one ordered pair: what the target stores, what the source serves, and whether their agents reach each other.
 import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../components/trust/bundle";
+import { timeLeft } from "../components/trust/time-left";
 import { endpointAdvice, fetchAdvice, serverAdvice } from "./advice";
 import { fetchServedBundle, type Served } from "./bundle-endpoint";
 import { lineOf } from "./errors";
@@ -7,7 +8,6 @@ import { within } from "./limits";
 import type { Member } from "./member";
 import { pemOf } from "./pem";
 import { type Check, type PairCheck, type PairReport, passed, skipped } from "./report";
-import { timeLeft } from "./time-left";
 import { spanOf } from "./table";
 import { verifyPing } from "./verify-ping";
 

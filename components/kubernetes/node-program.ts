@@ -1,7 +1,10 @@
 // Programs of this repository that run in the stock Node image: brought along in a ConfigMap, started by a loader.
-import type * as k8s from "@pulumi/kubernetes";
-import { LOADER } from "./node-loader";
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { labels } from "../well-known";
 import type { ContainerSize } from "./container";
+import type { NodeBundle } from "./node-bundle";
+import { LOADER } from "./node-loader";
 
 /** The ConfigMap with a program, one in each namespace that runs it. */
 export interface NodeProgram {
@@ -31,6 +34,25 @@ export function heapOption(size: ContainerSize | undefined, fallback: Required<C
 /** Command that starts the program; the container's `args` are the program's own. */
 export function nodeCommand({ mountPath, key }: NodeProgram): string[] {
   return ["/usr/local/bin/node", "-e", LOADER, `${mountPath}/${key}`];
+}
+
+/** The ConfigMap that brings a program into a namespace. `component` is its label. */
+export function programConfigMap(
+  name: string,
+  program: NodeProgram,
+  place: { readonly namespace: string; readonly component: string; readonly bundle: NodeBundle },
+  opts: pulumi.CustomResourceOptions,
+): k8s.core.v1.ConfigMap {
+  const { configMap, key } = program;
+  const { namespace, component, bundle } = place;
+  return new k8s.core.v1.ConfigMap(
+    name,
+    {
+      metadata: { name: configMap, namespace, labels: labels(configMap, component) },
+      binaryData: { [key]: bundle.gzip.toString("base64") },
+    },
+    opts,
+  );
 }
 
 /** The volume with the program, and how containers mount it. */

@@ -2,7 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { AGENT, CSI_DRIVER } from "../well-known";
+import { AGENT, CSI_DRIVER, SPIRE_AGENT } from "../well-known";
 import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with them, one in namespace `observability` of each cluster. */
@@ -19,6 +19,8 @@ export const PROGRAM_UID = 65532;
 export const WORKLOAD_API = {
   volume: { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
   mount: { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
+  /** URL of the socket, as the SPIFFE Workload Endpoint has it. */
+  endpoint: `unix://${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
 } as const;
 
 /** Volumes of every pod with such a container. */
@@ -38,6 +40,7 @@ export interface ProgramContainerArgs {
   readonly statusPort: number;
   readonly ports?: readonly k8s.types.input.core.v1.ContainerPort[];
   readonly mounts?: readonly k8s.types.input.core.v1.VolumeMount[];
+  readonly env?: readonly k8s.types.input.core.v1.EnvVar[];
   readonly size?: ContainerSize;
 }
 
@@ -49,7 +52,10 @@ export function programContainer(args: ProgramContainerArgs): k8s.types.input.co
     image: args.image,
     command: nodeCommand(TELEMETRY_PROGRAM),
     args: [...args.args],
-    env: [{ name: "NODE_OPTIONS", value: heapOption(args.size, OBSERVABILITY_SIZES.program) }],
+    env: [
+      { name: "NODE_OPTIONS", value: heapOption(args.size, OBSERVABILITY_SIZES.program) },
+      ...(args.env ?? []),
+    ],
     ports: [{ name: "metrics", containerPort: args.statusPort }, ...(args.ports ?? [])],
     startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
     livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },

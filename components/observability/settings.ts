@@ -28,6 +28,8 @@ export interface MetricsSettings {
   readonly retention: string;
   readonly storageSize: string;
   readonly remoteWrite: readonly RemoteWrite[];
+  /** URLs of Alertmanagers, which decide who is told of an alert. */
+  readonly alertmanagers: readonly string[];
   readonly resources?: ContainerSize;
 }
 
@@ -49,6 +51,8 @@ export interface TracesSettings {
   /** How long traces are kept, a Go duration. */
   readonly retention: string;
   readonly storageSize: string;
+  /** Pods of each cloud's collector. */
+  readonly replicas: number;
   readonly collector?: ContainerSize;
   readonly store?: ContainerSize;
 }

@@ -150,6 +150,12 @@ export function storedBundle(api: ApiBundle): Bundle {
   return summarize(api.trust_domain, ders, Number(api.sequence_number ?? 0), Number(api.refresh_hint ?? 0));
 }
 
+/** Sums up a bundle of which only its X.509 authorities (PEM) are known, as workloads have it. Refuses nothing. */
+export function bundleOfRoots(trustDomain: string, roots: readonly string[]): Bundle {
+  const ders = roots.map((pem) => new X509Certificate(pem).raw);
+  return summarize(trustDomain, ders, 0, 0);
+}
+
 /**
  * How a stored bundle relates to the one its source serves now:
  * - `same`: the same X.509 authorities;

@@ -27,7 +27,7 @@ interface ExecStatus {
 }
 
 // Causes that pass by themselves: a node or API server that restarts, a container that is being made, an overloaded API server.
-const passing =
+export const passing =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|timeout|timed out|too many requests|\bEOF\b/i;
 
 function collector(): { stream: Writable; text: () => string } {
@@ -48,7 +48,8 @@ function exitCodeOf(status: ExecStatus): number | undefined {
   return status.reason === "NonZeroExitCode" && cause ? Number(cause.message) : undefined;
 }
 
-async function loadKubeConfig(cloud: string, kubeconfig: string) {
+/** The Kubernetes client, and the kubeconfig of a cloud as it takes it. Throws a fault that quotes nothing of a kubeconfig that is none. */
+export async function loadKubeConfig(cloud: string, kubeconfig: string) {
   // Loaded here because Pulumi serializes a native import inside a function, but not the module itself.
   const k8s = await import("@kubernetes/client-node");
   const config = new k8s.KubeConfig();

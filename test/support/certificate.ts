@@ -29,6 +29,8 @@ const generalizedTime = (time: Date) =>
 export interface CertificateOptions {
   /** URI SANs; undefined leaves the extension out. */
   uri?: string | string[];
+  /** IPv4 address SAN. Default: none. */
+  ip?: string;
   /** Default: the start of 2020. */
   notBefore?: Date;
   /** Default: a week from now. */
@@ -53,6 +55,7 @@ const extension = (id: string, value: Buffer, ...critical: Buffer[]) =>
 /** A new certificate with a new P-256 key. All have the same name, as those of SPIRE do; key identifiers tell them apart. */
 export function issue({
   uri,
+  ip,
   notBefore = new Date("2020-01-01T00:00:00Z"),
   notAfter = new Date(Date.now() + 7 * 86_400_000),
   ca = true,
@@ -63,7 +66,10 @@ export function issue({
   const keyId = createHash("sha256").update(spki).digest().subarray(0, 20);
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
   const name = sequence(tlv(0x31, sequence(oid("55040a"), tlv(0x0c, Buffer.from("SPIFFE"))))); // O=SPIFFE
-  const uris = [uri ?? []].flat().map((each) => tlv(0x86, Buffer.from(each)));
+  const names = [
+    ...[uri ?? []].flat().map((each) => tlv(0x86, Buffer.from(each))),
+    ...(ip === undefined ? [] : [tlv(0x87, Buffer.from(ip.split(".").map(Number)))]),
+  ];
   const body = sequence(
     tlv(0xa0, tlv(0x02, Buffer.from([2]))), // version 3
     tlv(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
@@ -80,7 +86,7 @@ export function issue({
         extension("551d0f", tlv(0x03, ca ? Buffer.from([1, 0x86]) : Buffer.from([7, 0x80])), TRUE),
         extension("551d0e", octets(keyId)), // subject key identifier
         extension("551d23", sequence(tlv(0x80, issuer?.keyId ?? keyId))), // authority key identifier
-        ...(uris.length === 0 ? [] : [extension("551d11", sequence(...uris))]), // subject alternative name
+        ...(names.length === 0 ? [] : [extension("551d11", sequence(...names))]), // subject alternative name
       ),
     ),
   );

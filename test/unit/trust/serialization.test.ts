@@ -1,34 +1,17 @@
 // Pulumi keeps a provider's code in the state as text. What holds for the source must hold for that text, loaded by plain Node.
-import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { join, resolve } from "node:path";
+import { call, modulesOf, ROOT, serialize } from "../../support/serialized";
 
 jest.setTimeout(60_000);
-const root = resolve(__dirname, "../../..");
 
-function serialize(): Record<string, string> {
-  const script = join(root, "test/support/serialize.ts");
-  const env = { ...process.env, TS_NODE_TRANSPILE_ONLY: "1", SECRET_OF_THE_ENVIRONMENT: "hunter2" };
-  return JSON.parse(
-    execFileSync(process.execPath, ["-r", "ts-node/register", script], { cwd: root, env, encoding: "utf8" }),
-  ) as Record<string, string>;
-}
-
-/** Calls a method of a serialized provider in a Node process of its own, as the dynamic provider plugin does; returns its result or its error's message. */
-function call(text: string, method: string, args: unknown[]): unknown {
-  const program = `
-    const provider = require("require-from-string")(process.env.TEXT).handler();
-    provider[process.env.METHOD](...JSON.parse(process.env.ARGS)).then(
-      (result) => console.log(JSON.stringify({ result })),
-      (error) => console.log(JSON.stringify({ error: error.message })),
-    ).then(() => process.exit());`;
-  const env = { ...process.env, TEXT: text, METHOD: method, ARGS: JSON.stringify(args) };
-  return JSON.parse(execFileSync(process.execPath, ["-e", program], { cwd: root, env, encoding: "utf8" }));
-}
-
-const texts = serialize();
 const names = ["trustBundleProvider", "federationRelationshipProvider", "registrationEntryProvider"];
+const providers = [
+  "components/trust/trust-bundle#trustBundleProvider",
+  "components/trust/federation-relationship#federationRelationshipProvider",
+  "components/trust/registration-entry#registrationEntryProvider",
+];
+const texts = serialize(providers);
 const target = {
   cloud: "aws",
   trustDomain: "aws.example.org",
@@ -39,20 +22,18 @@ const target = {
 
 describe("The serialized providers", () => {
   it("do not change from run to run, so that an up without a change is one", () => {
-    expect(serialize()).toEqual(texts);
+    expect(serialize(providers)).toEqual(texts);
     expect(Object.keys(texts)).toEqual(names);
   });
 
   it.each(names)("hold nothing of the machine or its environment: %s", (name) => {
     expect(texts[name]).not.toMatch(/hunter2/);
-    expect(texts[name]).not.toContain(root);
+    expect(texts[name]).not.toContain(ROOT);
   });
 
   it("need no module but Node's own and the Kubernetes client", () => {
-    const modules = Object.values(texts).flatMap((text) =>
-      [...text.matchAll(/(?:require|import)\("([^"]+)"\)/g)].map(([, module]) => module),
-    );
-    expect([...new Set(modules)].sort()).toEqual(["@kubernetes/client-node", "crypto", "stream"]);
+    const modules = new Set(Object.values(texts).flatMap(modulesOf));
+    expect([...modules].sort()).toEqual(["@kubernetes/client-node", "crypto", "stream"]);
   });
 
   it.each(names)("have every method of a provider when plain Node loads them: %s", (name) => {

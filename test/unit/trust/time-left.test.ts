@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Bundle, X509Authority } from "../../../components/trust/bundle";
-import { timeLeft } from "../../../cli/time-left";
+import { timeLeft } from "../../../components/trust/time-left";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,0 +1,41 @@
+// What the parts of one cluster that show the mesh share: their namespace, what may pass, and the programs of this repository.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { NodeBundle } from "../kubernetes/node-bundle";
+import { programConfigMap } from "../kubernetes/node-program";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { NamespacePolicies } from "../network/namespace-policies";
+import type { FlowContext } from "../network/policies";
+import { namespaceMetadata, NAMESPACES } from "../well-known";
+import { TELEMETRY_PROGRAM } from "./program";
+
+/** What `ObservabilityNamespace` needs. */
+export interface ObservabilityNamespaceArgs {
+  readonly cluster: Cluster;
+  readonly bundle: NodeBundle;
+  readonly flows: FlowContext;
+}
+
+/** Namespace `observability` (Pod Security Standard `restricted`) with its NetworkPolicies and programs. */
+export class ObservabilityNamespace extends pulumi.ComponentResource {
+  constructor(name: string, args: ObservabilityNamespaceArgs, opts?: DependentOptions) {
+    super("agentweave:observability:Namespace", name, {}, opts);
+    const { cluster, bundle, flows } = args;
+    const self = childOptions(this, cluster, opts);
+    const namespace = new k8s.core.v1.Namespace(
+      name,
+      { metadata: namespaceMetadata(NAMESPACES.observability, "restricted") },
+      self,
+    );
+    const within = { ...self, dependsOn: [...self.dependsOn, namespace] };
+    new NamespacePolicies(
+      `${name}-network`,
+      { cluster, namespace: NAMESPACES.observability, flows },
+      { parent: this, dependsOn: within.dependsOn },
+    );
+    const place = { namespace: NAMESPACES.observability, component: "observability", bundle };
+    programConfigMap(`${name}-program`, TELEMETRY_PROGRAM, place, within);
+    this.registerOutputs({});
+  }
+}
