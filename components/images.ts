@@ -24,7 +24,7 @@ const PINNED = {
   /** Releases: https://github.com/jaegertracing/jaeger/releases. The rehearsal runs the same version. */
   jaeger: "docker.io/jaegertracing/jaeger:2.13.0",
   /** Releases: https://github.com/grafana/grafana/releases. */
-  grafana: "docker.io/grafana/grafana:12.3.0",
+  grafana: "docker.io/grafana/grafana:12.4.10",
 } as const;
 
 /** Key of an image of the program, for example `spireServer`. */

@@ -96,15 +96,17 @@ export const AGENT = {
 export const TAILNET = {
   /** Tag of all agents. */
   agentTag: "tag:agentweave-agent",
+  /** Tag of the collectors of traces and of what the home cloud has for all clouds. */
+  observabilityTag: "tag:agentweave-observability",
   /** Name of the subnet routers' StatefulSet, its account and its other objects. */
   router: "subnet-router",
   /** Name, on the tailnet, under which any cloud's agents answer: `agentweave-global.<tailnet>`, as in the tutorial. */
   global: "agentweave-global",
-  /** Container with the device in an agent's pod. */
+  /** Container with the device in the pod of an agent, or of what shows the mesh. */
   sidecar: "tailscale",
   /** The Tailscale Service of that name. */
   globalService: "svc:agentweave-global",
-  /** Port of an agent's own HTTP CONNECT proxy into the tailnet, on localhost. */
+  /** Port of a pod's own HTTP proxy into the tailnet, on localhost. */
   proxyPort: 1055,
   /** Port of `/healthz` and `/metrics` of containerboot, over plain HTTP (its default for TS_LOCAL_ADDR_PORT). */
   healthPort: 9002,

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { mergeKubeconfigs } from "../components/clouds";
 import { httpsUrl } from "../components/kubernetes/load-balancer";
 import type { NetworkSettings } from "../components/network/mode";
-import { AGENT_PORTS, TAILNET } from "../components/well-known";
+import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
 import { loadConfig } from "./config";
 import { AgentMesh } from "./mesh";
 
@@ -50,6 +50,17 @@ export const relationships = Object.fromEntries(
     { storedDigest: relationship.storedDigest, verifiedAt: relationship.verifiedAt },
   ]),
 );
+
+/** Where what shows the mesh is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
+export const observability = config.observability && {
+  home: config.observability.home,
+  prometheus: { namespace: NAMESPACES.observability, pod: PROMETHEUS.pod, port: PROMETHEUS.port },
+  traces: { namespace: NAMESPACES.observability, pod: TRACE_STORE.pod, port: TRACE_STORE.queryPort },
+  grafana: { namespace: NAMESPACES.observability, service: GRAFANA.name, port: GRAFANA.port },
+};
+
+/** Password of Grafana's user `admin`. Secret: `pulumi stack output grafanaPassword --show-secrets`. */
+export const grafanaPassword = mesh.observability?.grafanaPassword;
 
 /** All clusters in one kubeconfig. Secret: `pulumi stack output kubeconfig --show-secrets > kubeconfig`. */
 export const kubeconfig = pulumi.secret(

@@ -4,12 +4,15 @@ import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
 import { MeshNetwork } from "../components/network";
 import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
+import { Observability } from "../components/observability";
+import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
 import { RegistrationEntry } from "../components/trust/resources";
 import { nodeAliasSpiffeId, serverSpiffeId } from "../components/well-known";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
+import { durationSeconds } from "./config/duration";
 
 /** A cloud of the mesh as far as it stands. */
 export interface MeshCloud {
@@ -26,6 +29,8 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly workloads: Workloads;
   /** Names of the agents inside of the tunnels, in mode `vpn`. */
   readonly names: readonly AgentRecord[];
+  /** What shows the mesh; undefined where the configuration wants nothing of it. */
+  readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:mesh:AgentMesh", name, {}, opts);
@@ -42,6 +47,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       {
         clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
         settings: config.network,
+        observability: config.observability,
         images,
       },
       self,
@@ -79,7 +85,7 @@ export class AgentMesh extends pulumi.ComponentResource {
     );
 
     // Every node of a cluster under one name, so that workload entries need not know which node a pod is on.
-    const nodeAlias = ({ config: { trustDomain }, cluster, spire: { server } }: MeshCloud) =>
+    const registerNodes = ({ config: { trustDomain }, cluster, spire: { server } }: MeshCloud) =>
       new RegistrationEntry(
         `${cluster.name}-node-alias`,
         {
@@ -91,22 +97,30 @@ export class AgentMesh extends pulumi.ComponentResource {
         { ...self, dependsOn: [this.federation.bundles[cluster.name]!] },
       );
 
+    /** What every workload with an identity builds on. */
+    const identities = this.clouds.map((cloud) => ({
+      cluster: cloud.cluster,
+      trustDomain: cloud.config.trustDomain,
+      target: cloud.spire.server.target,
+      federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
+      nodeAlias: registerNodes(cloud),
+      csiDriver: cloud.spire.csiDriver,
+    }));
+
     this.workloads = new Workloads(
       "workloads",
       {
-        clouds: this.clouds.map((cloud) => ({
-          cluster: cloud.cluster,
-          trustDomain: cloud.config.trustDomain,
-          roles: cloud.config.roles,
-          target: cloud.spire.server.target,
-          federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
-          nodeAlias: nodeAlias(cloud),
-          csiDriver: cloud.spire.csiDriver,
+        clouds: identities.map((cloud, index) => ({
+          ...cloud,
+          roles: this.clouds[index]!.config.roles,
           exposure: this.network.agentExposure(cloud.cluster.name),
           flows: this.network.flowsOf(cloud.cluster.name),
           tailnet: this.network.tailnetOf(cloud.cluster.name),
         })),
-        agents: config.agents,
+        agents: {
+          ...config.agents,
+          ...(config.observability && { collector: COLLECTOR_ENDPOINT, probe: PROBE }),
+        },
         network: config.network,
         policy: config.policy,
         images,
@@ -126,6 +140,36 @@ export class AgentMesh extends pulumi.ComponentResource {
             self,
           ).records
         : [];
+
+    if (config.observability !== undefined) {
+      const { caTtl, svidTtl, refreshHint } = config.trust;
+      this.observability = new Observability(
+        "observability",
+        {
+          clouds: identities.map((cloud, index) => {
+            const { spire } = this.clouds[index]!;
+            return {
+              ...cloud,
+              bundleEndpointUrl: spire.server.bundleEndpointUrl,
+              namespaces: [spire, ...this.workloads.namespacesOf(cloud.cluster.name), this.network],
+            };
+          }),
+          settings: config.observability,
+          trust: {
+            caTtlSeconds: durationSeconds(caTtl),
+            svidTtlSeconds: durationSeconds(svidTtl),
+            refreshSeconds: durationSeconds(refreshHint),
+          },
+          network: this.network,
+          networkSettings: config.network,
+          images,
+        },
+        self,
+      );
+    }
     this.registerOutputs({});
   }
 }
+
+/** How often the clouds' agents call each other to see that they can. */
+const PROBE = { intervalSeconds: 30 };

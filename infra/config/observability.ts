@@ -5,12 +5,16 @@ import type { ObservabilitySettings } from "../../components/observability/setti
 import { OBSERVABILITY_SIZES } from "../../components/observability/sizes";
 import type { Draft } from "./clouds/spec";
 import { durationSeconds } from "./duration";
-import { cloudName, duration, quantity, text } from "./fields";
+import { cloudName, distinct, duration, quantity, text } from "./fields";
 import type { Problem } from "./problem";
 import { resources } from "./resources";
 
 /** Prometheus' own notation (https://prometheus.io/docs/prometheus/latest/configuration/configuration/, "duration"). */
 const DAYS = /^[1-9][0-9]*(y|w|d|h)$/;
+
+/** By TLS, or at a Service of the cluster. */
+const ALERTMANAGER =
+  /^(https:\/\/[^\s/?#@]+|http:\/\/[a-z0-9-]+\.[a-z0-9-]+\.svc[a-z0-9.-]*(:[0-9]+)?)(\/[^\s?#]*)?$/;
 
 const remoteWrite = z.strictObject({
   url: text(/^https:\/\/[^\s?#@]+$/, "a URL such as https://metrics.example.org/api/v1/write").meta({
@@ -19,7 +23,7 @@ const remoteWrite = z.strictObject({
   }),
   bearerToken: z
     .string()
-    .min(1, { error: "is empty; set the token with pulumi config set --secret --path" })
+    .min(1)
     .optional()
     .meta({ description: "Token sent along. A secret: pulumi config set --secret --path. Default: none." }),
 });
@@ -40,7 +44,7 @@ const metrics = z
       .prefault({})
       .meta({ description: "The way from Prometheus to what it reads." }),
     interval: duration().default("30s").meta({
-      description: "Time between two readings of a target, in whole seconds from 1s to 5m. Default: 30s.",
+      description: "Time between two readings of a target, in whole seconds from 1s to 2m. Default: 30s.",
     }),
     retention: text(DAYS, "a time such as 15d or 12w")
       .default("15d")
@@ -49,10 +53,19 @@ const metrics = z
       description:
         "Size of Prometheus' volume. A change replaces it, and what it holds. The oldest samples leave before it is full. Default: 50Gi.",
     }),
-    remoteWrite: z
-      .array(remoteWrite)
+    remoteWrite: z.array(remoteWrite).default([]).meta({
+      description:
+        "Systems outside of the mesh that get all samples, too: each with its url (https) and, where it wants one, a bearerToken, a secret. Default: none.",
+    }),
+    alertmanagers: z
+      .array(text(ALERTMANAGER, "a URL such as https://alerts.example.org, without query"))
+      .check(distinct((url) => url))
       .default([])
-      .meta({ description: "Systems outside of the mesh that get all samples, too. Default: none." }),
+      .meta({
+        description:
+          "URLs of Alertmanagers, which decide who is told of an alert: by TLS, or in the clear at a Service of the home cluster. Default: none, so that alerts only stand in Prometheus, Grafana and mesh top.",
+        examples: [["https://alerts.example.org"]],
+      }),
     resources: resources(OBSERVABILITY_SIZES.prometheus).meta({ description: "Resources of Prometheus." }),
   })
   .prefault({})
@@ -83,6 +96,12 @@ const traces = z
       description:
         "Size of the trace store's volume. A change replaces it, and what it holds. Default: 20Gi.",
     }),
+    replicas: z
+      .int()
+      .min(1)
+      .max(10)
+      .default(2)
+      .meta({ description: "Pods of each cloud's collector, 1 to 10. Default: 2." }),
     collector: resources(OBSERVABILITY_SIZES.collector).meta({ description: "Resources of a collector." }),
     store: resources(OBSERVABILITY_SIZES.traceStore).meta({ description: "Resources of the trace store." }),
   })
@@ -115,7 +134,8 @@ export const observability = z
 /** Seeing the mesh as written. */
 export type ObservabilityEntry = z.output<typeof observability>;
 
-const LONGEST_INTERVAL_SECONDS = 300;
+/** Prometheus forgets a series five minutes after its last sample, so that one missed reading must not take longer. */
+const LONGEST_INTERVAL_SECONDS = 120;
 
 /** Mistakes in how these values go together and with the rest. `clouds` are the names of those that there are. */
 export function observabilityProblems(
@@ -141,7 +161,7 @@ export function observabilityProblems(
       : []),
     ...(Number.isInteger(seconds) && seconds >= 1 && seconds <= LONGEST_INTERVAL_SECONDS
       ? []
-      : [at(["metrics", "interval"], `is ${interval}; write whole seconds from 1s to 5m`)]),
+      : [at(["metrics", "interval"], `is ${interval}; write whole seconds from 1s to 2m`)]),
   ];
 }
 

@@ -14,10 +14,19 @@ const PAIRS = CLOUDS.flatMap((target) =>
 );
 const ROLES = { aws: ["agent", "orchestrator"], gcp: ["agent", "worker"], azure: ["agent", "worker"] };
 const AGENTS = Object.entries(ROLES).flatMap(([cloud, roles]) => roles.map((role) => ({ cloud, role })));
+/** Clouds other than that of Prometheus. */
+const AWAY = CLOUDS.slice(1);
+/** Pods of observability that have an identity, by the name of their account. */
+const IDENTITIES = [
+  ...CLOUDS.flatMap((cloud) => ["otel-collector", "trust-exporter"].map((account) => ({ cloud, account }))),
+  { cloud: "aws", account: "jaeger" },
+];
 const DYNAMIC = "pulumi-nodejs:dynamic/agentweave/trust:";
 const BUNDLE = `${DYNAMIC}TrustBundle`;
 const RELATIONSHIP = `${DYNAMIC}FederationRelationship`;
 const ENTRY = `${DYNAMIC}RegistrationEntry`;
+const TOKEN = "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken";
+const ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role";
 const PROVIDER = "pulumi:providers:kubernetes";
 const SERVICE = "kubernetes:core/v1:Service";
 const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
@@ -107,26 +116,29 @@ describe("the mesh of the dev stack", () => {
       "gcp:projects/iAMMember:IAMMember": 5,
       "gcp:serviceaccount/account:Account": 1,
       "kubernetes:apps/v1:DaemonSet": 6,
-      "kubernetes:apps/v1:Deployment": 9,
-      "kubernetes:apps/v1:StatefulSet": 3,
-      "kubernetes:core/v1:ConfigMap": 18,
-      "kubernetes:core/v1:Namespace": 12,
-      "kubernetes:core/v1:Service": 15,
-      "kubernetes:core/v1:ServiceAccount": 18,
-      "kubernetes:networking.k8s.io/v1:NetworkPolicy": 36,
-      "kubernetes:policy/v1:PodDisruptionBudget": 9,
+      "kubernetes:apps/v1:Deployment": 14,
+      "kubernetes:apps/v1:StatefulSet": 8,
+      "kubernetes:core/v1:ConfigMap": 32,
+      "kubernetes:core/v1:Namespace": 15,
+      "kubernetes:core/v1:Secret": 1,
+      "kubernetes:core/v1:Service": 22,
+      "kubernetes:core/v1:ServiceAccount": 30,
+      "kubernetes:networking.k8s.io/v1:NetworkPolicy": 52,
+      "kubernetes:policy/v1:PodDisruptionBudget": 12,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": 6,
       "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": 6,
-      "kubernetes:rbac.authorization.k8s.io/v1:Role": 3,
-      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 3,
+      "kubernetes:rbac.authorization.k8s.io/v1:Role": 21,
+      "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 21,
       "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
       "kubernetes:storage.k8s.io/v1:StorageClass": 1,
+      "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": 2,
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
-      "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 9,
+      "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 16,
       "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": 3,
       "pulumi:providers:aws": 1,
       "pulumi:providers:gcp": 1,
       "pulumi:providers:kubernetes": 3,
+      "random:index/randomPassword:RandomPassword": 1,
     });
   });
 
@@ -197,8 +209,10 @@ describe("the mesh of the dev stack", () => {
 
   it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
     const found = kubeconfigs(made.resources);
-    // A provider, a bundle and an alias of each cloud, an entry of each agent, and two of each relationship.
-    expect(found).toHaveLength(3 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length);
+    // A provider, a bundle and an alias of each cloud, an entry of each agent and of each other identity, two of each relationship and token.
+    expect(found).toHaveLength(
+      3 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length,
+    );
     for (const [place, value] of found) {
       expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);
     }
@@ -243,6 +257,26 @@ describe("on destroy", () => {
       expectOrder(pods, made.one(DAEMON_SET, `${cloud}-spire-csi-driver`), server(cloud));
     },
   );
+
+  it.each(IDENTITIES)("the $account of $cloud leaves before its identity", ({ cloud, account }) => {
+    const names: Record<string, [string, string]> = {
+      "otel-collector": [STATEFUL_SET, `${cloud}-collector`],
+      "trust-exporter": [DEPLOYMENT, `${cloud}-trust-exporter`],
+      jaeger: [STATEFUL_SET, `${cloud}-trace-store`],
+    };
+    const entry = made.one(ENTRY, `${cloud}-${account}-entry`);
+    const pods = made.one(...names[account]!);
+    for (const { target, source } of PAIRS.filter(({ target }) => target === cloud)) {
+      expectOrder(pods, entry, relationship(target, source), server(cloud));
+    }
+    expectOrder(pods, made.one(DAEMON_SET, `${cloud}-spire-csi-driver`), server(cloud));
+  });
+
+  it.each(AWAY)("Prometheus leaves before the token for %s, and that before the right to it", (cloud) => {
+    const prometheus = made.one(STATEFUL_SET, "aws-metrics-prometheus");
+    const token = made.one(TOKEN, `${cloud}-scrape-token`);
+    expectOrder(prometheus, token, made.one(ROLE, `${cloud}-scrape-access-token`));
+  });
 
   it("an entry waits for no relationship of another cloud's server", () => {
     const entry = made.one(ENTRY, "aws-agentweave-agent-entry");

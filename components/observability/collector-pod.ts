@@ -1,0 +1,82 @@
+// The pod of an OpenTelemetry collector: a pure function, hardened to the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
+import { COLLECTOR, labels, scrapeAnnotations, selector } from "../well-known";
+import { COLLECTOR_PATHS } from "./collector-config";
+import { PROGRAM_UID } from "./program";
+import { RELAY_VOLUMES, RUN_MOUNT, sender, type SenderArgs } from "./relay";
+import { OBSERVABILITY_SIZES } from "./sizes";
+
+/** The ConfigMap with the collector's configuration. */
+export const COLLECTOR_CONFIG_MAP = COLLECTOR.name;
+
+/** Above it the pod is evicted. The file of the queue is smaller; the rest is for its compaction. */
+const QUEUE_VOLUME_SIZE = "1536Mi";
+
+/** What `collectorPod` needs. */
+export interface CollectorPodArgs {
+  readonly image: string;
+  /** Default: `OBSERVABILITY_SIZES.collector`. */
+  readonly size?: ContainerSize | undefined;
+  readonly relay: Omit<SenderArgs, "socket">;
+  /** Digest of configuration and program; a new one rolls the pods, as both are read only at start. */
+  readonly checksum: string;
+}
+
+/** Template of the pod. Its queue is for the time in which the home cloud cannot be reached: it survives the collector, but not the pod. */
+export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const { image, size, relay, checksum } = args;
+  const { configDir, configFile, queueDir, socket } = COLLECTOR_PATHS;
+  const health = { httpGet: { path: "/", port: "health" } };
+  const spread = (topologyKey: string) => ({
+    maxSkew: 1,
+    topologyKey,
+    // A cluster may have one node or zone only.
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: selector(COLLECTOR.name) },
+    matchLabelKeys: ["controller-revision-hash"],
+  });
+  return {
+    metadata: {
+      labels: labels(COLLECTOR.name, "observability"),
+      annotations: { "checksum/config": checksum, ...scrapeAnnotations(COLLECTOR.metricsPort) },
+    },
+    spec: {
+      serviceAccountName: COLLECTOR.name,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      terminationGracePeriodSeconds: 30,
+      topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
+      securityContext: nonRoot(PROGRAM_UID),
+      initContainers: [sender({ ...relay, socket })],
+      containers: [
+        {
+          name: COLLECTOR.name,
+          image,
+          args: ["--config", `${configDir}/${configFile}`],
+          ports: [
+            { name: "otlp-http", containerPort: COLLECTOR.otlpHttpPort },
+            { name: "health", containerPort: COLLECTOR.healthPort },
+            { name: "metrics", containerPort: COLLECTOR.metricsPort },
+          ],
+          startupProbe: { ...health, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
+          livenessProbe: { ...health, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+          readinessProbe: { ...health, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+          resources: containerResources(size, OBSERVABILITY_SIZES.collector),
+          securityContext: UNPRIVILEGED,
+          volumeMounts: [
+            { name: "config", mountPath: configDir, readOnly: true },
+            { name: "queue", mountPath: queueDir },
+            RUN_MOUNT,
+          ],
+        },
+      ],
+      volumes: [
+        { name: "config", configMap: { name: COLLECTOR_CONFIG_MAP } },
+        { name: "queue", emptyDir: { sizeLimit: QUEUE_VOLUME_SIZE } },
+        ...RELAY_VOLUMES,
+      ],
+    },
+  };
+}

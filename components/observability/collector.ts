@@ -1,0 +1,140 @@
+// The OpenTelemetry collector of one cluster: it takes its agents' traces, and sends them to the trace store of the home cloud.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { checksum } from "../kubernetes/checksum";
+import type { NodeBundle } from "../kubernetes/node-bundle";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { COLLECTOR, labels, NAMESPACES, selector } from "../well-known";
+import { COLLECTOR_PATHS, renderCollectorConfig } from "./collector-config";
+import { COLLECTOR_CONFIG_MAP, collectorPod } from "./collector-pod";
+import type { TracesSettings } from "./settings";
+
+/** What the network adds to a pod: `withDevice`, or nothing. */
+export type WithNetwork = (
+  template: k8s.types.input.core.v1.PodTemplateSpec,
+) => k8s.types.input.core.v1.PodTemplateSpec;
+
+/** Where traces go. */
+export interface TraceIntake {
+  /** `host:port`. */
+  readonly address: pulumi.Input<string>;
+  /** Who must answer there. */
+  readonly spiffeId: string;
+}
+
+/** What `Collector` needs. */
+export interface CollectorArgs {
+  readonly cluster: Cluster;
+  readonly intake: TraceIntake;
+  readonly settings: TracesSettings;
+  readonly images: Pick<Images, "otelCollector" | "agent">;
+  /** The bundle `telemetry`. */
+  readonly bundle: Pick<NodeBundle, "digest">;
+  /** Number of pods. Default: that of the settings. */
+  readonly replicas?: number | undefined;
+  /** URL of the HTTP CONNECT proxy by which the intake is reached. Default: directly. */
+  readonly proxyUrl?: string | undefined;
+  /** Default: nothing. */
+  readonly withNetwork?: WithNetwork | undefined;
+}
+
+/**
+ * The collector, in namespace `observability`, which must be there with the programs. Its relay needs an identity: give its registration entry
+ * in `dependsOn`, without which it is never ready.
+ */
+export class Collector extends pulumi.ComponentResource {
+  /** URL of OTLP over HTTP for agents of the same cluster. */
+  readonly endpoint = COLLECTOR_ENDPOINT;
+
+  constructor(name: string, args: CollectorArgs, opts?: DependentOptions) {
+    super("agentweave:observability:Collector", name, {}, opts);
+    const { cluster, intake, settings, images, bundle, replicas = settings.replicas, proxyUrl } = args;
+    const { withNetwork = (template) => template } = args;
+    const self = childOptions(this, cluster, opts);
+    const metadata = {
+      name: COLLECTOR.name,
+      namespace: NAMESPACES.observability,
+      labels: labels(COLLECTOR.name, "observability"),
+    };
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      self,
+    );
+    const config = renderCollectorConfig({
+      cloud: cluster.name,
+      region: cluster.region,
+      clusterName: cluster.clusterName,
+      sampling: settings.sampling,
+    });
+    const configMap = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      {
+        metadata: { ...metadata, name: COLLECTOR_CONFIG_MAP },
+        data: { [COLLECTOR_PATHS.configFile]: config },
+      },
+      self,
+    );
+    const matchLabels = selector(COLLECTOR.name);
+    const pods = new k8s.apps.v1.StatefulSet(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas,
+          serviceName: COLLECTOR.name,
+          // None needs another.
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels },
+          template: pulumi.output(intake.address).apply((address) =>
+            withNetwork(
+              collectorPod({
+                image: images.otelCollector,
+                size: settings.collector,
+                relay: {
+                  image: images.agent,
+                  cloud: cluster.name,
+                  region: cluster.region,
+                  address,
+                  peer: intake.spiffeId,
+                  proxyUrl,
+                },
+                checksum: checksum([config, bundle.digest]),
+              }),
+            ),
+          ),
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, configMap] },
+    );
+    // With one pod, a budget either allows every eviction, and says nothing, or blocks every node drain.
+    if (replicas > 1) {
+      new k8s.policy.v1.PodDisruptionBudget(
+        `${name}-disruption-budget`,
+        {
+          metadata,
+          spec: { selector: { matchLabels }, maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
+        },
+        self,
+      );
+    }
+    // After the pods, because Pulumi waits until a Service has endpoints.
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata,
+        spec: {
+          selector: matchLabels,
+          ports: [{ name: "otlp-http", port: COLLECTOR.otlpHttpPort, targetPort: "otlp-http" }],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, pods] },
+    );
+    this.registerOutputs({ endpoint: this.endpoint });
+  }
+}
+
+/** URL at which every cluster's collector takes OTLP over HTTP from the agents there. */
+export const COLLECTOR_ENDPOINT = `http://${COLLECTOR.name}.${NAMESPACES.observability}.svc.cluster.local:${COLLECTOR.otlpHttpPort}`;

@@ -1,0 +1,197 @@
+// Dashboard "A cloud": its agents together, its policy, its part of the tracing, and its pods.
+import { METRICS } from "../../../agent/telemetry/metrics";
+import { CALL_LIMITS } from "../rules/alerts-calls";
+import {
+  COLLECTOR_METRICS,
+  JOBS,
+  LABELS,
+  NODE_METRICS,
+  OPA_METRICS,
+  PROMETHEUS_METRICS,
+  RECORDED,
+  TAILSCALE_METRICS,
+} from "../rules/names";
+import type { Dashboard } from "./spec";
+
+const { cloud, peerCloud, role, job, pod } = LABELS;
+const HERE = `${cloud}="$cloud"`;
+const rate = (metric: string, matchers = "") => `rate(${metric}{${HERE}${matchers}}[$__rate_interval])`;
+const quantile = (q: number, metric: string, by = "", matchers = "") =>
+  `histogram_quantile(${q}, sum by (${by}le) (${rate(`${metric}_bucket`, matchers)}))`;
+
+export const CLOUD_DASHBOARD: Dashboard = {
+  uid: "agentweave-cloud",
+  title: "A cloud",
+  description:
+    "One cloud: what its agents do, what its policy decides, and whether what carries them is well.",
+  variables: [
+    { name: "cloud", label: "Cloud", label_values: { series: PROMETHEUS_METRICS.up, label: cloud } },
+  ],
+  rows: [
+    {
+      panels: [
+        {
+          kind: "numbers",
+          title: "Targets that answer",
+          description: "Share of the targets of each job that answer Prometheus.",
+          unit: "percentunit",
+          limits: { bad: "below", warning: 1, critical: 0.5 },
+          queries: [{ expr: `${RECORDED.targetsUp}{${HERE}}`, legend: `{{${job}}}` }],
+        },
+      ],
+    },
+    {
+      title: "Agents",
+      panels: [
+        {
+          kind: "lines",
+          title: "Requests by role and outcome",
+          description: "Requests that agents of this cloud answered.",
+          unit: "reqps",
+          queries: [
+            {
+              expr: `sum by (${role}, outcome) (${rate(METRICS.requests)})`,
+              legend: `{{${role}}} {{outcome}}`,
+            },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Time to answer",
+          description: "Median and 95th percentile over all roles and actions.",
+          unit: "s",
+          queries: [
+            { expr: quantile(0.5, METRICS.requestDuration), legend: "median" },
+            { expr: quantile(0.95, METRICS.requestDuration), legend: "p95" },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Identities: share of life left",
+          description: "Saw teeth from 1 down to a half, where SPIRE renews. Below a third it is late.",
+          unit: "percentunit",
+          limits: { bad: "below", critical: 1 / 3 },
+          queries: [{ expr: `${RECORDED.svidLeft}{${HERE}}`, legend: `{{${pod}}}` }],
+        },
+      ],
+    },
+    {
+      title: "Calls to other clouds",
+      panels: [
+        {
+          kind: "lines",
+          title: "Tries by cloud and outcome",
+          description: "Tries at agents of each cloud, probes among them.",
+          unit: "reqps",
+          queries: [
+            {
+              expr: `sum by (${peerCloud}, outcome) (${rate(METRICS.calls)})`,
+              legend: `{{${peerCloud}}} {{outcome}}`,
+            },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Time until a cloud answered (p95)",
+          description: "Of tries that were answered; the work of the peer is in it.",
+          unit: "s",
+          queries: [
+            { expr: quantile(0.95, METRICS.callDuration, `${peerCloud}, `), legend: `{{${peerCloud}}}` },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Reachable",
+          description: "Share of this cloud's probing agents that got an answer at their last probe.",
+          unit: "percentunit",
+          queries: [{ expr: `${RECORDED.pairReachable}{${HERE}}`, legend: `{{${peerCloud}}}` }],
+        },
+      ],
+    },
+    {
+      title: "Policy",
+      panels: [
+        {
+          kind: "lines",
+          title: "Decisions",
+          description: "Decisions of OPA on what agents of this cloud were asked, by action.",
+          unit: "ops",
+          queries: [
+            {
+              expr: `sum by (action, allow) (${rate(METRICS.decisions)})`,
+              legend: "{{action}} allowed: {{allow}}",
+            },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Share denied",
+          description: `Above ${CALL_LIMITS.denials * 100} % an alert fires.`,
+          unit: "percentunit",
+          limits: { bad: "above", critical: CALL_LIMITS.denials },
+          queries: [{ expr: `${RECORDED.cloudDenials}{${HERE}}`, legend: "denied" }],
+        },
+        {
+          kind: "lines",
+          title: "Time that OPA takes (p95)",
+          description: "Of OPA's own HTTP requests, health checks among them.",
+          unit: "s",
+          queries: [
+            {
+              expr: quantile(0.95, OPA_METRICS.requestDuration, "handler, ", `, ${job}="${JOBS.opa}"`),
+              legend: "{{handler}}",
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: "Traces and pods",
+      panels: [
+        {
+          kind: "lines",
+          title: "Spans",
+          description: "Spans that this cloud's collector took in, handed on, and gave up.",
+          unit: "cps",
+          queries: [
+            {
+              expr: `sum(${rate(COLLECTOR_METRICS.received, `, ${job}="${JOBS.collector}"`)})`,
+              legend: "received",
+            },
+            { expr: `sum(${rate(COLLECTOR_METRICS.sent, `, ${job}="${JOBS.collector}"`)})`, legend: "sent" },
+            {
+              expr: `sum(${rate(COLLECTOR_METRICS.sendFailed, `, ${job}="${JOBS.collector}"`)})`,
+              legend: "given up",
+              needs: "alert",
+            },
+          ],
+        },
+        {
+          kind: "lines",
+          title: "Memory",
+          description: "Resident memory of each pod that tells of it.",
+          unit: "bytes",
+          queries: [{ expr: `sum by (${pod}) (${NODE_METRICS.memory}{${HERE}})`, legend: `{{${pod}}}` }],
+        },
+        {
+          kind: "lines",
+          title: "Tailnet traffic",
+          description: "Bytes in and out of the devices of this cloud, by path. Of a mesh on a tailnet.",
+          unit: "Bps",
+          queries: [
+            {
+              expr: `sum by (path) (${rate(TAILSCALE_METRICS.inboundBytes)})`,
+              legend: "in {{path}}",
+              needs: "tailnet",
+            },
+            {
+              expr: `sum by (path) (${rate(TAILSCALE_METRICS.outboundBytes)})`,
+              legend: "out {{path}}",
+              needs: "tailnet",
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,104 @@
+// Grafana in the home cloud: shows the dashboards of this program over Prometheus and the trace store.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { checksum } from "../kubernetes/checksum";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { GRAFANA, labels, NAMESPACES, selector } from "../well-known";
+import { dashboardFiles, PASSWORD_KEY, provisioningFiles } from "./grafana-files";
+import { GRAFANA_OBJECTS, grafanaPod } from "./grafana-pod";
+import type { ObservabilitySettings } from "./settings";
+
+/** What `Grafana` needs. */
+export interface GrafanaArgs {
+  /** The home cloud's. */
+  readonly cluster: Cluster;
+  /** Grafana's JSON by the name of its file. */
+  readonly dashboards: Readonly<Record<string, object>>;
+  readonly settings: Pick<ObservabilitySettings, "dashboards" | "metrics">;
+  readonly images: Pick<Images, "grafana">;
+}
+
+/**
+ * Grafana, in namespace `observability`, which must be there. Nothing of it is kept: what it shows is in files, and what somebody changes by hand is gone
+ * with the pod. It is reached by a port-forward; who wants it elsewhere puts a gateway with a login of their own before its Service.
+ */
+export class Grafana extends pulumi.ComponentResource {
+  /** Of the user `admin`. A secret. */
+  readonly password: pulumi.Output<string>;
+
+  constructor(name: string, args: GrafanaArgs, opts?: DependentOptions) {
+    super("agentweave:observability:Grafana", name, {}, opts);
+    const { cluster, dashboards, settings, images } = args;
+    const self = childOptions(this, cluster, opts);
+    const metadata = {
+      name: GRAFANA.name,
+      namespace: NAMESPACES.observability,
+      labels: labels(GRAFANA.name, "dashboards"),
+    };
+    const named = (name: string) => ({ metadata: { ...metadata, name } });
+
+    const { result } = new random.RandomPassword(
+      `${name}-password`,
+      { length: 32, special: false },
+      { parent: this },
+    );
+    this.password = pulumi.secret(result);
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      self,
+    );
+    const provisioning = provisioningFiles(settings.metrics.intervalSeconds);
+    const files = dashboardFiles(dashboards);
+    const configMaps = [
+      new k8s.core.v1.ConfigMap(
+        `${name}-provisioning`,
+        { ...named(GRAFANA_OBJECTS.provisioning), data: provisioning },
+        self,
+      ),
+      new k8s.core.v1.ConfigMap(
+        `${name}-dashboards`,
+        { ...named(GRAFANA_OBJECTS.dashboards), data: files },
+        self,
+      ),
+    ];
+    const admin = new k8s.core.v1.Secret(
+      `${name}-admin`,
+      { ...named(GRAFANA_OBJECTS.admin), stringData: { [PASSWORD_KEY]: this.password } },
+      self,
+    );
+    const deployment = new k8s.apps.v1.Deployment(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: selector(GRAFANA.name) },
+          template: grafanaPod({
+            image: images.grafana,
+            size: settings.dashboards.resources,
+            checksum: checksum([provisioning, files]),
+          }),
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, ...configMaps, admin] },
+    );
+    // After the Deployment, because Pulumi waits until a Service has endpoints.
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata,
+        spec: {
+          selector: selector(GRAFANA.name),
+          ports: [{ name: "http", port: GRAFANA.port, targetPort: "http" }],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, deployment] },
+    );
+    this.registerOutputs({ password: this.password });
+  }
+}

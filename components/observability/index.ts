@@ -1,0 +1,247 @@
+// Observability: what shows the mesh. Every cloud has a collector of traces and a trust exporter; the home cloud keeps and shows what they tell.
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { type NodeBundle, nodeBundle } from "../kubernetes/node-bundle";
+import type { MeshNetwork } from "../network";
+import type { NetworkSettings } from "../network/mode";
+import { ObservabilityTailnetAccess, withTelemetrySidecar } from "../network/tailscale/telemetry";
+import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/telemetry-devices";
+import { type FederationRelationship, RegistrationEntry, type ServerTarget } from "../trust/resources";
+import {
+  COLLECTOR,
+  NAMESPACES,
+  nodeAliasSpiffeId,
+  observabilitySpiffeId,
+  TAILNET,
+  TRACE_STORE,
+  TRUST_EXPORTER,
+} from "../well-known";
+import { Collector, type TraceIntake, type WithNetwork } from "./collector";
+import { dashboards } from "./dashboards";
+import { Grafana } from "./grafana";
+import { ObservabilityNamespace } from "./namespace";
+import { Metrics, type ScrapedCloud, scrapedNamespaces } from "./prometheus";
+import { renderRules, type RulesArgs } from "./rules";
+import { SCRAPE_TOKEN_SECONDS } from "./scrape-token";
+import type { ObservabilitySettings } from "./settings";
+import { TraceStore } from "./trace-store";
+import { TrustExporter } from "./trust-exporter";
+
+/** A cloud as far as it is observed. */
+export interface ObservedCloud {
+  readonly cluster: Cluster;
+  /** Without scheme. */
+  readonly trustDomain: string;
+  /** SPIRE server that issues the identities. */
+  readonly target: ServerTarget;
+  /** Relationships of that server. */
+  readonly federatesWith: readonly FederationRelationship[];
+  /** Registration of the cluster's nodes, parent of the entries. */
+  readonly nodeAlias: pulumi.Resource;
+  /** What brings identities to pods. It leaves after them. */
+  readonly csiDriver: pulumi.Resource;
+  /** `https://host:port` as the other clouds reach it. */
+  readonly bundleEndpointUrl: pulumi.Input<string>;
+  /** What must be there before Prometheus is given rights in the cluster's namespaces: those who make them. */
+  readonly namespaces: readonly pulumi.Resource[];
+}
+
+/** Lifetimes that alerts follow from, in seconds. */
+export interface TrustLifetimes {
+  readonly caTtlSeconds: number;
+  readonly svidTtlSeconds: number;
+  readonly refreshSeconds: number;
+}
+
+/** What `Observability` needs. */
+export interface ObservabilityArgs {
+  /** In the order of the configuration; `settings.home` is one of them. */
+  readonly clouds: readonly ObservedCloud[];
+  readonly settings: ObservabilitySettings;
+  readonly trust: TrustLifetimes;
+  readonly network: MeshNetwork;
+  readonly networkSettings: NetworkSettings;
+  readonly images: Images;
+}
+
+/** Everything that shows the mesh. It leaves before the identities that it uses. */
+export class Observability extends pulumi.ComponentResource {
+  /** Password of Grafana's user `admin`. A secret. */
+  readonly grafanaPassword: pulumi.Output<string>;
+  readonly #args: ObservabilityArgs;
+  readonly #bundle: NodeBundle = nodeBundle("telemetry");
+
+  constructor(name: string, args: ObservabilityArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("agentweave:observability:Observability", name, {}, opts);
+    this.#args = args;
+    const { clouds, settings, trust, network, networkSettings, images } = args;
+
+    const places = clouds.map((cloud) => this.#prepare(cloud));
+    const home = places.find(({ cluster }) => cluster.name === settings.home)!;
+    const store = new TraceStore(
+      `${settings.home}-trace-store`,
+      {
+        cluster: home.cluster,
+        senders: clouds.map(({ trustDomain }) => observabilitySpiffeId(trustDomain, COLLECTOR.name)),
+        settings: settings.traces,
+        images,
+        bundle: this.#bundle,
+        exposure: network.traceIntakeExposure(),
+        withNetwork: home.device("traces"),
+      },
+      this.#self(...home.ready, ...this.#identity(home, TRACE_STORE.name)),
+    );
+    for (const place of places) {
+      const withNetwork = place.device("collector");
+      const intake: TraceIntake = {
+        address: network.traceIntakeAddress(place.cluster.name, store.host),
+        spiffeId: observabilitySpiffeId(home.trustDomain, TRACE_STORE.name),
+      };
+      new Collector(
+        `${place.cluster.name}-collector`,
+        {
+          cluster: place.cluster,
+          intake,
+          settings: settings.traces,
+          images,
+          bundle: this.#bundle,
+          proxyUrl: withNetwork && PROXY_URL,
+          withNetwork,
+        },
+        this.#self(...place.ready, ...this.#identity(place, COLLECTOR.name), ...network.connected),
+      );
+      new TrustExporter(
+        `${place.cluster.name}-trust-exporter`,
+        {
+          cluster: place.cluster,
+          trustDomain: place.trustDomain,
+          sources: clouds
+            .filter(({ cluster }) => cluster !== place.cluster)
+            .map(({ cluster, trustDomain, bundleEndpointUrl }) => ({
+              cloud: cluster.name,
+              trustDomain,
+              bundleEndpoint: bundleEndpointUrl,
+            })),
+          refreshSeconds: trust.refreshSeconds,
+          images,
+          bundle: this.#bundle,
+        },
+        this.#self(...place.ready, ...this.#identity(place, TRUST_EXPORTER.name)),
+      );
+    }
+
+    const shown: RulesArgs = {
+      clouds: clouds.map(({ cluster: { name, region } }) => ({ name, region })),
+      home: settings.home,
+      networkMode: networkSettings.mode,
+      intervalSeconds: settings.metrics.intervalSeconds,
+      scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
+      ...trust,
+    };
+    new Metrics(
+      `${settings.home}-metrics`,
+      {
+        clouds: places.map(({ cluster, ready, namespaces }) => ({
+          cluster,
+          home: cluster === home.cluster,
+          reach: this.#reach(cluster, home.device("prometheus") !== undefined),
+          dependsOn: [...ready, ...namespaces],
+        })),
+        namespaces: scrapedNamespaces(networkSettings.mode === "tailscale"),
+        images,
+        settings: settings.metrics,
+        rules: renderRules(shown),
+        bundleDigest: this.#bundle.digest,
+        withNetwork: home.device("prometheus"),
+      },
+      this.#self(...network.connected),
+    );
+    const grafana = new Grafana(
+      `${settings.home}-grafana`,
+      {
+        cluster: home.cluster,
+        dashboards: dashboards(shown),
+        settings,
+        images,
+      },
+      this.#self(...home.ready),
+    );
+    this.grafanaPassword = grafana.password;
+    this.registerOutputs({});
+  }
+
+  /** A cloud with its namespace, and with what its pods need to join the tailnet where some of them do. */
+  #prepare(cloud: ObservedCloud) {
+    const { network, networkSettings, settings, images } = this.#args;
+    const { cluster } = cloud;
+    const namespace = new ObservabilityNamespace(
+      `${cluster.name}-observability`,
+      { cluster, bundle: this.#bundle, flows: network.flowsOf(cluster.name) },
+      this.#self(),
+    );
+    const membership = network.observabilityDevice(cluster.name);
+    const part = network.observabilityPart(cluster.name);
+    const devices = membership === undefined || part === undefined ? [] : telemetryDevices(part);
+    const access =
+      membership === undefined
+        ? []
+        : [
+            new ObservabilityTailnetAccess(
+              `${cluster.name}-observability-tailnet`,
+              {
+                cluster,
+                devices: devices.map((device) => ({
+                  device,
+                  maxReplicas: device === "collector" ? settings.traces.replicas : 1,
+                })),
+                authKey: membership.authKey,
+              },
+              this.#self(namespace, ...membership.settled),
+            ),
+          ];
+    const device = (kind: TelemetryDevice): WithNetwork | undefined =>
+      networkSettings.mode === "tailscale" && devices.includes(kind)
+        ? (template) =>
+            withTelemetrySidecar(template, {
+              cloud: cluster.name,
+              device: kind,
+              settings: networkSettings.tailscale,
+              image: images.tailscale,
+            })
+        : undefined;
+    return { ...cloud, ready: [namespace, ...access], device };
+  }
+
+  /** What a pod with an identity depends on: its registration, and what brings it. */
+  #identity(cloud: ObservedCloud, account: string): pulumi.Resource[] {
+    const { cluster, trustDomain, target, federatesWith, nodeAlias, csiDriver } = cloud;
+    const entry = new RegistrationEntry(
+      `${cluster.name}-${account}-entry`,
+      {
+        target,
+        spiffeId: observabilitySpiffeId(trustDomain, account),
+        parentId: nodeAliasSpiffeId(trustDomain, cluster.clusterName),
+        selectors: [`k8s:ns:${NAMESPACES.observability}`, `k8s:sa:${account}`],
+        federatesWith: [...federatesWith],
+      },
+      this.#self(nodeAlias),
+    );
+    return [entry, csiDriver];
+  }
+
+  /** How Prometheus reads a cluster. */
+  #reach(cluster: Cluster, onTailnet: boolean): ScrapedCloud["reach"] {
+    const { home, metrics } = this.#args.settings;
+    if (cluster.name === home) return { kind: metrics.scrape.home };
+    if (metrics.scrape.others === "apiServer") return { kind: "apiServer" };
+    return { kind: "pods", proxyUrl: onTailnet ? PROXY_URL : undefined };
+  }
+
+  #self(...dependsOn: pulumi.Resource[]) {
+    return { parent: this, dependsOn };
+  }
+}
+
+/** A pod's own HTTP CONNECT proxy into the tailnet. */
+const PROXY_URL = `http://127.0.0.1:${TAILNET.proxyPort}`;

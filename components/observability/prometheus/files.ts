@@ -1,0 +1,33 @@
+// The files that Prometheus reads: all are in one directory, and prometheus.yml names them relative to it.
+
+/** Where they are mounted. */
+export const CONFIG_DIR = "/etc/prometheus";
+
+export const CONFIG_FILE = "prometheus.yml";
+export const RULES_FILE = "rules.yml";
+
+/** What there is for each cluster: the certificate authorities of its API server, and a token for it. Also the keys of the Secret. */
+export const CLUSTER_FILES = { ca: "ca.crt", token: "token" } as const;
+
+/** Path of a cluster's file. */
+export function clusterFile(cloud: string, file: string): string {
+  return `clusters/${cloud}/${file}`;
+}
+
+/** Secret in the home cluster with the files of another cloud's cluster. */
+export function clusterSecret(cloud: string): string {
+  return `prometheus-cluster-${cloud}`;
+}
+
+/** Path of the token for the outside system number `i`, from 0. */
+export function remoteWriteFile(i: number): string {
+  return `remote-write/${remoteWriteKey(i)}`;
+}
+
+/** Key of that token in its Secret. */
+export function remoteWriteKey(i: number): string {
+  return `token-${i}`;
+}
+
+/** Directory, beside `clusters`, in which the token renewer has the same files of its own account in the home cluster. */
+export const HOME_DIR = "home";

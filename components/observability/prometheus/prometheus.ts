@@ -1,0 +1,161 @@
+// Prometheus in the home cloud: it reads every cluster of the mesh, keeps the samples, and evaluates the rules.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../../clouds/cluster";
+import type { Images } from "../../images";
+import { checksum } from "../../kubernetes/checksum";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
+import type { MetricsSettings, RemoteWrite } from "../settings";
+import { renderPrometheusConfig, type ScrapeReach } from "./config";
+import { CONFIG_FILE, remoteWriteKey, RULES_FILE } from "./files";
+import { DATA_VOLUME, PROMETHEUS_CONFIG_MAP, prometheusPod, REMOTE_WRITE_SECRET } from "./pod";
+import { serverOf } from "./server-url";
+
+/** A cloud that Prometheus reads. */
+export interface ScrapedCloud {
+  readonly cluster: Cluster;
+  /** Whether Prometheus runs there: of one cloud alone. */
+  readonly home: boolean;
+  readonly reach: ScrapeReach;
+}
+
+type Template = k8s.types.input.core.v1.PodTemplateSpec;
+
+/** What `Prometheus` needs. */
+export interface PrometheusArgs {
+  readonly clouds: readonly ScrapedCloud[];
+  /** Those with pods of the mesh. */
+  readonly namespaces: readonly string[];
+  readonly images: Pick<Images, "prometheus">;
+  readonly settings: MetricsSettings;
+  /** Text of the rules' file. */
+  readonly rules: pulumi.Input<string>;
+  /** What the network adds to the pod. Default: nothing. */
+  readonly withNetwork?: (template: Template) => Template;
+}
+
+/**
+ * Prometheus of one replica with its samples on a volume. A restart leaves a gap of seconds; while it is away nobody is alerted. Must depend on its account
+ * (`ScrapeAccess`) and on the tokens for the other clouds (`ScrapeToken`).
+ */
+export class Prometheus extends pulumi.ComponentResource {
+  /** URL for others in its cluster. */
+  readonly url = `http://${PROMETHEUS.name}.${NAMESPACES.observability}.svc:${PROMETHEUS.port}`;
+
+  /** Throws an Error, before it registers anything, unless exactly one of the clouds is the home. */
+  constructor(name: string, args: PrometheusArgs, opts?: DependentOptions) {
+    const home = homeOf(args.clouds);
+    super("agentweave:observability:Prometheus", name, {}, opts);
+    const { clouds, namespaces, images, settings, withNetwork = (template) => template } = args;
+    const self = childOptions(this, home, opts);
+    const metadata = {
+      name: PROMETHEUS.name,
+      namespace: NAMESPACES.observability,
+      labels: labels(PROMETHEUS.name, "metrics"),
+    };
+
+    const files = pulumi
+      .all([clouds.map(scrapedCluster), args.rules] as const)
+      .apply(([clusters, rules]) => ({
+        [CONFIG_FILE]: renderPrometheusConfig({ clusters, namespaces, settings }),
+        [RULES_FILE]: rules,
+      }));
+    const config = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      { metadata: { ...metadata, name: PROMETHEUS_CONFIG_MAP }, data: files },
+      self,
+    );
+    const tokens = tokensOf(settings.remoteWrite);
+    const remoteTokens = Object.keys(tokens).map(Number);
+    const secrets =
+      remoteTokens.length === 0
+        ? []
+        : [
+            new k8s.core.v1.Secret(
+              `${name}-remote-write`,
+              {
+                metadata: { ...metadata, name: REMOTE_WRITE_SECRET },
+                stringData: pulumi.secret(
+                  Object.fromEntries(remoteTokens.map((i) => [remoteWriteKey(i), tokens[i]!])),
+                ),
+              },
+              self,
+            ),
+          ];
+    const server = new k8s.apps.v1.StatefulSet(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          serviceName: PROMETHEUS.name,
+          // One in order would wait for ever for a pod that does not get ready, instead of replacing it by the next version.
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels: selector(PROMETHEUS.name) },
+          template: files.apply((text) =>
+            withNetwork(
+              prometheusPod({
+                image: images.prometheus,
+                size: settings.resources,
+                home: home.name,
+                others: clouds.filter((cloud) => !cloud.home).map(({ cluster }) => cluster.name),
+                remoteTokens,
+                configChecksum: checksum(text),
+              }),
+            ),
+          ),
+          // The samples leave with Prometheus, so that `pulumi destroy` leaves no disk behind that costs money.
+          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: DATA_VOLUME, labels: metadata.labels },
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                storageClassName: home.storageClassName,
+                resources: { requests: { storage: settings.storageSize } },
+              },
+            },
+          ],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, config, ...secrets] },
+    );
+    // After the pods, because Pulumi waits until a Service has endpoints.
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata,
+        spec: {
+          selector: selector(PROMETHEUS.name),
+          ports: [{ name: "http", port: PROMETHEUS.port, targetPort: "metrics" }],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, server] },
+    );
+    this.registerOutputs({ url: this.url });
+  }
+}
+
+function homeOf(clouds: readonly ScrapedCloud[]): Cluster {
+  const homes = clouds.filter(({ home }) => home);
+  if (homes.length !== 1) throw new Error(`${homes.length} of the clouds are Prometheus' home, not 1`);
+  return homes[0]!.cluster;
+}
+
+/** What prometheus.yml says of a cloud. */
+function scrapedCluster({ cluster, home, reach }: ScrapedCloud) {
+  return {
+    cloud: cluster.name,
+    region: cluster.region,
+    server: home ? KUBERNETES_API : serverOf(cluster),
+    reach,
+  };
+}
+
+/** The tokens for outside systems, by their place in the list. */
+function tokensOf(remoteWrite: readonly RemoteWrite[]): Readonly<Record<number, string>> {
+  return Object.fromEntries(
+    remoteWrite.flatMap(({ bearerToken }, i) => (bearerToken === undefined ? [] : [[i, bearerToken]])),
+  ) as Record<number, string>;
+}

@@ -1,0 +1,105 @@
+// The pod of the token renewer and its configuration: pure functions. The pod is hardened to the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import type { Cluster } from "../../clouds/cluster";
+import { nonRoot } from "../../kubernetes/container";
+import type { TokenRenewerConfig } from "../../../telemetry/token-renewer/config";
+import {
+  KUBERNETES_API,
+  labels,
+  NAMESPACES,
+  PROMETHEUS,
+  scrapeAnnotations,
+  TOKEN_RENEWER,
+} from "../../well-known";
+import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer } from "../program";
+import { SCRAPE_TOKEN_SECONDS } from "../scrape-token";
+import { CLUSTER_FILES, clusterFile, clusterSecret, HOME_DIR } from "./files";
+
+/** Where its files are mounted, in one directory. */
+const CONFIG_DIR = "/etc/token-renewer";
+
+/** The file with its configuration; also the key of the ConfigMap. */
+export const TOKEN_RENEWER_FILE = "config.json";
+
+/** Seconds for which the token of the own account is good; the kubelet renews it. */
+const TOKEN_SECONDS = 3600;
+
+/** Configuration of the renewer in `home`. */
+export function tokenRenewerConfig(
+  home: Pick<Cluster, "name" | "region">,
+  clusters: TokenRenewerConfig["clusters"],
+): TokenRenewerConfig {
+  return {
+    cloud: home.name,
+    region: home.region,
+    status: { host: "0.0.0.0", port: TOKEN_RENEWER.statusPort },
+    server: KUBERNETES_API,
+    namespace: NAMESPACES.observability,
+    account: PROMETHEUS.name,
+    lifetimeSeconds: SCRAPE_TOKEN_SECONDS,
+    clusters,
+  };
+}
+
+/** Template of the pod. `others` are the clouds that it has tokens for. */
+export function tokenRenewerPod(
+  image: string,
+  others: readonly string[],
+  configChecksum: string,
+): k8s.types.input.core.v1.PodTemplateSpec {
+  const { ca, token } = CLUSTER_FILES;
+  const secretOf = (cloud: string) => ({
+    secret: {
+      name: clusterSecret(cloud),
+      items: [ca, token].map((key) => ({ key, path: clusterFile(cloud, key) })),
+    },
+  });
+  return {
+    metadata: {
+      labels: labels(TOKEN_RENEWER.name, "metrics"),
+      annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(TOKEN_RENEWER.statusPort) },
+    },
+    spec: {
+      serviceAccountName: TOKEN_RENEWER.name,
+      // The token is mounted below, with the other files.
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      securityContext: nonRoot(PROGRAM_UID),
+      containers: [
+        programContainer({
+          name: TOKEN_RENEWER.name,
+          image,
+          args: [TOKEN_RENEWER.name, "--config", `${CONFIG_DIR}/${TOKEN_RENEWER_FILE}`],
+          statusPort: TOKEN_RENEWER.statusPort,
+          mounts: [{ name: "config", mountPath: CONFIG_DIR, readOnly: true }],
+        }),
+      ],
+      volumes: [
+        ...PROGRAM_VOLUMES,
+        {
+          name: "config",
+          projected: {
+            sources: [
+              {
+                configMap: {
+                  name: TOKEN_RENEWER.name,
+                  items: [{ key: TOKEN_RENEWER_FILE, path: TOKEN_RENEWER_FILE }],
+                },
+              },
+              // Kubernetes puts this ConfigMap into every namespace.
+              {
+                configMap: {
+                  name: "kube-root-ca.crt",
+                  items: [{ key: "ca.crt", path: `${HOME_DIR}/${ca}` }],
+                },
+              },
+              { serviceAccountToken: { path: `${HOME_DIR}/${token}`, expirationSeconds: TOKEN_SECONDS } },
+              ...others.map(secretOf),
+            ],
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,177 @@
+// Alerts on trust between clouds and on identities.
+import { METRICS } from "../../../agent/telemetry/metrics";
+import { RELAY_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
+import {
+  type Alert,
+  atLeastThreeScrapes,
+  jobSilent,
+  MINUTE,
+  promDuration,
+  rateWindow,
+  type RulesArgs,
+  trustPair,
+} from "./rule";
+
+const DAY = 24 * 60 * MINUTE;
+const { cloud, role, pod } = LABELS;
+
+/** From when on bundles are worth an alert, in seconds. */
+export interface BundleLimits {
+  /** SPIRE fetches four times in a refresh hint, but not more often than once a minute: two fetches at least must have failed. */
+  readonly unconfirmedSeconds: number;
+  /** When half of a CA's life is left, at most 30 days, the next one is published. */
+  readonly publishedSeconds: number;
+  /** From then until it signs, when a sixth is left, at most 7 days (SPIRE, pkg/server/ca/manager/slot.go). */
+  readonly overlapSeconds: number;
+  /** What is left of the last CA, when the next one is overdue. */
+  readonly caSeconds: Readonly<Record<"warning" | "critical", number>>;
+}
+
+/** What follows from the configuration. */
+export function bundleLimits({ refreshSeconds, caTtlSeconds }: RulesArgs): BundleLimits {
+  const publishedSeconds = Math.min(caTtlSeconds / 2, 30 * DAY);
+  return {
+    unconfirmedSeconds: Math.max(refreshSeconds, 2 * MINUTE),
+    publishedSeconds,
+    overlapSeconds: publishedSeconds - Math.min(caTtlSeconds / 6, 7 * DAY),
+    caSeconds: {
+      warning: Math.round((publishedSeconds * 2) / 3),
+      critical: Math.round(publishedSeconds / 3),
+    },
+  };
+}
+
+/** On bundles: of each pair, and of each cloud's own. */
+export function bundleAlerts(args: RulesArgs): Alert[] {
+  const runbook = "trust";
+  const forSeconds = atLeastThreeScrapes(5 * MINUTE, args);
+  const pair = `the bundle that {{ $labels.${cloud} }} has of {{ $labels.${LABELS.peerCloud} }}`;
+  const trusts = `{{ $labels.${cloud} }} trusts {{ $labels.${LABELS.peerCloud} }}`;
+  const { unconfirmedSeconds, publishedSeconds, caSeconds } = bundleLimits(args);
+
+  const expiring = (share: number, severity: Alert["severity"], words: string): Alert => ({
+    alert: "FederatedBundleExpiring",
+    expr: `${RECORDED.trustLeft} < ${share}`,
+    forSeconds,
+    severity,
+    summary: `${trusts}: ${words} of the overlap is left`,
+    description: `{{ $value | humanizePercentage }} of the time is left in which ${pair} can be brought up to date by a fetch. At 0, {{ $labels.${LABELS.peerCloud} }} may sign with a CA that {{ $labels.${cloud} }} lacks: calls between them fail, and the trust must be given anew.`,
+    runbook,
+  });
+  const caEnds = (severity: Alert["severity"]): Alert => ({
+    alert: "CaNearExpiry",
+    expr: `max by (${cloud}) (${TRUST_METRICS.caExpiry}) - time() < ${caSeconds[severity]}`,
+    forSeconds,
+    severity,
+    summary: `The last CA of {{ $labels.${cloud} }} expires in {{ $value | humanizeDuration }}`,
+    description: `The SPIRE server of {{ $labels.${cloud} }} should have published its next CA when ${promDuration(Math.round(publishedSeconds))} were left. When the last CA has expired, no identity of {{ $labels.${cloud} }} is worth anything.`,
+    runbook,
+  });
+  const exporter = select(PROMETHEUS_METRICS.up, { [LABELS.job]: JOBS.trustExporter });
+  const unknown: Alert = {
+    alert: "TrustUnknown",
+    expr: `max by (${cloud}) (${exporter}) == 1 unless on (${cloud}) ${RECORDED.trustEndpoint}`,
+    forSeconds: atLeastThreeScrapes(10 * MINUTE, args),
+    severity: SEVERITIES.ticket,
+    summary: `Nothing is known of the trust of {{ $labels.${cloud} }} in the other clouds`,
+    description: `Its trust exporter runs and tells of no pair: it gets no bundle from the SPIRE agent of its node. The other alerts on federated bundles are silent for {{ $labels.${cloud} }}.`,
+    runbook,
+  };
+
+  return [
+    {
+      alert: "FederatedBundleUnconfirmed",
+      expr: `${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0`,
+      forSeconds,
+      severity: SEVERITIES.ticket,
+      summary: `${trusts}: its bundle was not confirmed {{ if eq $value 0.0 }}yet{{ else }}for {{ $value | humanizeDuration }}{{ end }}`,
+      description: `For longer than ${promDuration(unconfirmedSeconds)}, ${pair} was not found to be the one that {{ $labels.${LABELS.peerCloud} }} serves: its bundle endpoint cannot be reached, proves nothing, or serves a CA that was not fetched yet.`,
+      runbook,
+    },
+    expiring(0.5, SEVERITIES.ticket, "less than half"),
+    expiring(0.25, SEVERITIES.page, "less than a quarter"),
+    {
+      alert: "FederatedBundleMissing",
+      expr: `${RECORDED.trustEndpoint} unless ${trustPair(TRUST_METRICS.stored)}`,
+      forSeconds,
+      severity: SEVERITIES.page,
+      summary: `{{ $labels.${cloud} }} has no bundle of {{ $labels.${LABELS.peerCloud} }}`,
+      description: `The workloads of {{ $labels.${cloud} }} get no bundle of {{ $labels.${LABELS.peerCloud} }} from their SPIRE agents: they trust nobody there, and calls between the two fail.`,
+      runbook,
+    },
+    ...(args.clouds.length > 1 ? [unknown] : []),
+    caEnds(SEVERITIES.ticket),
+    caEnds(SEVERITIES.page),
+  ];
+}
+
+/** On what gives identities, and on those who have one. */
+export function identityAlerts(args: RulesArgs): Alert[] {
+  const runbook = "identity";
+  const forSeconds = atLeastThreeScrapes(5 * MINUTE, args);
+  const workload = `{{ $labels.${pod} }} ({{ $labels.${role} }} of {{ $labels.${cloud} }})`;
+  const expiry = `(${METRICS.svidExpiry} or ${RELAY_METRICS.svidExpiry})`;
+  const failed = `${SPIRE_METRICS.attestations}{status!="OK"}`;
+
+  return [
+    ...args.clouds.flatMap(({ name }): Alert[] => [
+      {
+        alert: "SpireServerDown",
+        expr: jobSilent(name, JOBS.spireServer),
+        forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
+        severity: SEVERITIES.page,
+        labels: { [cloud]: name },
+        summary: `The SPIRE server of ${name} does not answer`,
+        description: `Other pods of ${name} answer Prometheus. Identities there are renewed no more and end within ${promDuration(args.svidTtlSeconds)}; the other clouds cannot fetch its bundle.`,
+        runbook,
+      },
+      {
+        alert: "SpireAgentDown",
+        expr: jobSilent(name, JOBS.spireAgent),
+        forSeconds,
+        severity: SEVERITIES.page,
+        labels: { [cloud]: name },
+        summary: `No SPIRE agent of ${name} answers`,
+        description: `Other pods of ${name} answer Prometheus. No pod that starts there gets an identity, and none is renewed.`,
+        runbook,
+      },
+    ]),
+    {
+      alert: "SpireAgentDown",
+      expr: `${select(PROMETHEUS_METRICS.up, { [LABELS.job]: JOBS.spireAgent })} == 0`,
+      forSeconds,
+      severity: SEVERITIES.ticket,
+      summary: `SPIRE agent {{ $labels.${LABELS.instance} }} of {{ $labels.${cloud} }} does not answer`,
+      description: "Pods on its node get no identity when they start, and theirs are not renewed.",
+      runbook,
+    },
+    {
+      alert: "AgentAttestationFailing",
+      expr: `sum by (${cloud}) (rate(${failed}[${rateWindow(args)}])) > 0`,
+      forSeconds: atLeastThreeScrapes(10 * MINUTE, args),
+      severity: SEVERITIES.ticket,
+      summary: `The SPIRE server of {{ $labels.${cloud} }} refuses nodes`,
+      description: `{{ $value | humanize }} attestations of SPIRE agents fail each second. A node that is not attested gives no identity to its pods.`,
+      runbook,
+    },
+    {
+      alert: "WorkloadWithoutIdentity",
+      expr: `max by (${cloud}, ${role}, ${pod}) ${expiry} == 0`,
+      forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
+      severity: SEVERITIES.page,
+      summary: `${workload} has no identity`,
+      description: "It runs, but can neither call nor be called.",
+      runbook,
+    },
+    {
+      alert: "SvidRotationFailing",
+      expr: `0 < ${RECORDED.svidLeft} < 1 / 3`,
+      forSeconds: atLeastThreeScrapes(2 * MINUTE, args),
+      severity: SEVERITIES.page,
+      summary: `The identity of ${workload} is not renewed`,
+      description: `{{ $value | humanizePercentage }} of its life is left; SPIRE renews at half. When it has ended, every call from and to it fails.`,
+      runbook,
+    },
+  ];
+}

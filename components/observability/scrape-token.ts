@@ -1,0 +1,52 @@
+// The resource whose create, read, update and delete are in scrape-token-provider.ts.
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import { NAMESPACES, PROMETHEUS } from "../well-known";
+import { clusterSecret } from "./prometheus/files";
+import { scrapeTokenProvider } from "./scrape-token-provider";
+
+export interface ScrapeTokenArgs {
+  /** The cluster that Prometheus shall read. */
+  readonly cluster: Cluster;
+  /** The cluster that Prometheus runs in. */
+  readonly home: Cluster;
+  /** Unique id of Prometheus' account in `cluster`. */
+  readonly accountUid: pulumi.Input<string>;
+}
+
+/** Seconds for which a token is asked to be good. Clouds allow a day; the token renewer makes a new one at half of it. */
+export const SCRAPE_TOKEN_SECONDS = 86_400;
+
+/** Seconds that the API servers may take. */
+const TIMEOUT_SECONDS = 120;
+
+/**
+ * That Prometheus is let into another cloud's cluster: a Secret of the home cluster (`clusterSecret`) has a token of the account there and the authorities of the
+ * API server. The first token is made with the cluster's kubeconfig; from then on the token renewer looks after it. A refresh that finds no Secret, or a token that is refused,
+ * has it made again. Must depend on the account and its rights there, and on the namespace in the home cluster.
+ */
+export class ScrapeToken extends pulumi.dynamic.Resource {
+  constructor(name: string, args: ScrapeTokenArgs, opts?: pulumi.CustomResourceOptions) {
+    const { cluster, home, accountUid } = args;
+    const props = {
+      cloud: cluster.name,
+      kubeconfig: pulumi.secret(cluster.kubeconfig),
+      account: { namespace: NAMESPACES.observability, name: PROMETHEUS.name },
+      accountUid,
+      home: home.name,
+      homeKubeconfig: pulumi.secret(home.kubeconfig),
+      secret: { namespace: NAMESPACES.observability, name: clusterSecret(cluster.name) },
+      lifetimeSeconds: SCRAPE_TOKEN_SECONDS,
+      timeoutSeconds: TIMEOUT_SECONDS,
+    };
+    const secrets = { additionalSecretOutputs: ["kubeconfig", "homeKubeconfig"] };
+    super(
+      scrapeTokenProvider,
+      name,
+      props,
+      pulumi.mergeOptions(opts, secrets),
+      "agentweave/observability",
+      "ScrapeToken",
+    );
+  }
+}

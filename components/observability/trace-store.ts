@@ -1,0 +1,143 @@
+// The trace store of the mesh, in its home cloud: Jaeger with a volume, and the door at which all clouds' collectors bring their traces.
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../clouds/cluster";
+import type { Images } from "../images";
+import { checksum } from "../kubernetes/checksum";
+import { loadBalancerHost } from "../kubernetes/load-balancer";
+import type { NodeBundle } from "../kubernetes/node-bundle";
+import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import { labels, NAMESPACES, selector, TRACE_STORE } from "../well-known";
+import type { WithNetwork } from "./collector";
+import type { TracesSettings } from "./settings";
+import { renderTraceStoreConfig, TRACE_STORE_PATHS } from "./trace-store-config";
+import { TRACE_STORE_CONFIG_MAP, traceStorePod, TRACES_VOLUME } from "./trace-store-pod";
+
+/** What `TraceStore` needs. */
+export interface TraceStoreArgs {
+  /** Of the home cloud. */
+  readonly cluster: Cluster;
+  /** SPIFFE ids of the collectors that may send. */
+  readonly senders: readonly string[];
+  readonly settings: TracesSettings;
+  readonly images: Pick<Images, "jaeger" | "agent">;
+  /** The bundle `telemetry`. */
+  readonly bundle: Pick<NodeBundle, "digest">;
+  /** Who reaches the intake from outside of the cluster. */
+  readonly exposure: Exposure;
+  /** Default: nothing. */
+  readonly withNetwork?: WithNetwork | undefined;
+}
+
+/**
+ * The store, in namespace `observability`, which must be there with the programs. Its relay needs an identity: give its registration entry in
+ * `dependsOn`, without which it is never ready. It has one replica, as its volume takes one writer; while it is away, traces wait in
+ * the collectors' queues.
+ */
+export class TraceStore extends pulumi.ComponentResource {
+  /** `host:port` of the intake for the own cluster. */
+  readonly address = `${TRACE_STORE.intakeService}.${NAMESPACES.observability}.svc.cluster.local:${TRACE_STORE.intakePort}`;
+  /** Host name or IP address of the intake's load balancer, unknown at the first preview; undefined where there is none. */
+  readonly host?: pulumi.Output<string>;
+  /** URL of the HTTP API and user interface, within the cluster. */
+  readonly queryUrl = `http://${TRACE_STORE.name}.${NAMESPACES.observability}.svc.cluster.local:${TRACE_STORE.queryPort}`;
+
+  constructor(name: string, args: TraceStoreArgs, opts?: DependentOptions) {
+    super("agentweave:observability:TraceStore", name, {}, opts);
+    const { cluster, senders, settings, images, bundle, exposure } = args;
+    const { withNetwork = (template) => template } = args;
+    const self = childOptions(this, cluster, opts);
+    const metadata = {
+      name: TRACE_STORE.name,
+      namespace: NAMESPACES.observability,
+      labels: labels(TRACE_STORE.name, "observability"),
+    };
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      self,
+    );
+    const { name: cloud, region } = cluster;
+    const config = renderTraceStoreConfig({ cloud, region, traces: settings });
+    const configMap = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      {
+        metadata: { ...metadata, name: TRACE_STORE_CONFIG_MAP },
+        data: { [TRACE_STORE_PATHS.configFile]: config },
+      },
+      self,
+    );
+    const matchLabels = selector(TRACE_STORE.name);
+    const template = traceStorePod({
+      image: images.jaeger,
+      size: settings.store,
+      relay: { image: images.agent, cloud, region, peers: senders },
+      checksum: checksum([config, bundle.digest]),
+    });
+    const pod = new k8s.apps.v1.StatefulSet(
+      name,
+      {
+        metadata,
+        spec: {
+          replicas: 1,
+          serviceName: TRACE_STORE.name,
+          // One in order would wait for ever for a pod that does not get ready, instead of replacing it by the next version.
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels },
+          template: withNetwork(template),
+          // `pulumi destroy` leaves no disk behind that costs money.
+          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: TRACES_VOLUME, labels: metadata.labels },
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                storageClassName: cluster.storageClassName,
+                resources: { requests: { storage: settings.storageSize } },
+              },
+            },
+          ],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, account, configMap] },
+    );
+    // After the pod, because Pulumi waits until a Service has endpoints.
+    new k8s.core.v1.Service(
+      `${name}-query`,
+      {
+        metadata,
+        spec: {
+          selector: matchLabels,
+          ports: [{ name: "query", port: TRACE_STORE.queryPort, targetPort: "query" }],
+        },
+      },
+      { ...self, dependsOn: [...self.dependsOn, pod] },
+    );
+    const { annotations, spec } = exposedService(cluster, exposure);
+    const intake = new k8s.core.v1.Service(
+      `${name}-intake`,
+      {
+        metadata: {
+          ...metadata,
+          name: TRACE_STORE.intakeService,
+          annotations: {
+            ...annotations,
+            // Collectors wait for the address alone, not for the pod behind it.
+            ...(exposure.kind === "cluster"
+              ? { "pulumi.com/skipAwait": "true" }
+              : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" }),
+          },
+        },
+        spec: {
+          ...spec,
+          selector: matchLabels,
+          ports: [{ name: "intake", port: TRACE_STORE.intakePort, targetPort: "intake" }],
+        },
+      },
+      { ...self, ...EXPOSED_SERVICE_OPTIONS },
+    );
+    this.host = exposure.kind === "cluster" ? undefined : loadBalancerHost(intake, cluster.name);
+    this.registerOutputs({ address: this.address, host: this.host, queryUrl: this.queryUrl });
+  }
+}

@@ -1,0 +1,216 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { load } from "js-yaml";
+import type { Cluster } from "../../../components/clouds/cluster";
+import { resolveImages } from "../../../components/images";
+import { dashboards } from "../../../components/observability/dashboards";
+import { Grafana } from "../../../components/observability/grafana";
+import { PROMETHEUS, TRACE_STORE } from "../../../components/well-known";
+import { record, type Recording } from "../../support/recorder";
+import { restrictedViolations } from "../spire/pod-security";
+
+const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
+const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
+const SECRET = "kubernetes:core/v1:Secret";
+const SERVICE = "kubernetes:core/v1:Service";
+const PASSWORD = "random:index/randomPassword:RandomPassword";
+/** How a secret looks in the inputs of a resource. */
+const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
+
+const DASHBOARDS = dashboards({
+  clouds: [{ name: "aws", region: "us-east-1" }],
+  home: "aws",
+  networkMode: "direct",
+  intervalSeconds: 15,
+  refreshSeconds: 300,
+  svidTtlSeconds: 3600,
+  caTtlSeconds: 604_800,
+  scrapeTokenSeconds: 86_400,
+});
+
+function stand(files: Readonly<Record<string, object>> = DASHBOARDS) {
+  return record(
+    () => {
+      const kubernetes = new k8s.Provider("aws", { kubeconfig: "{}" });
+      const cluster: Cluster = {
+        name: "aws",
+        region: "us-east-1",
+        clusterName: "agentweave-aws",
+        context: "aws-cluster",
+        kubeconfig: pulumi.secret("{}"),
+        kubernetes,
+        podCidr: "10.110.0.0/16",
+        serviceCidr: "10.111.0.0/16",
+        sourceCidrs: ["10.0.0.0/16"],
+        loadBalancerAnnotations: {},
+      };
+      const namespace = new k8s.core.v1.Namespace("observability", {}, { provider: kubernetes });
+      return new Grafana(
+        "grafana",
+        {
+          cluster,
+          dashboards: files,
+          settings: {
+            dashboards: {},
+            metrics: {
+              scrape: { home: "pods", others: "apiServer" },
+              intervalSeconds: 15,
+              retention: "15d",
+              storageSize: "50Gi",
+              remoteWrite: [],
+              alertmanagers: [],
+            },
+          },
+          images: resolveImages(),
+        },
+        { dependsOn: [namespace] },
+      );
+    },
+    { outputs: { [PASSWORD]: { result: "s3cret" } } },
+  );
+}
+
+let grafana: Grafana;
+let made: Recording;
+beforeAll(async () => {
+  [grafana, made] = await stand();
+});
+
+const pod = (recording = made) => recording.one(DEPLOYMENT).inputs.spec.template;
+const container = () => pod().spec.containers[0];
+const environment = () =>
+  Object.fromEntries(
+    container().env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+  );
+/** Files of the container by their paths. */
+function files(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { name, mountPath, subPath } of container().volumeMounts) {
+    const { configMap } = pod().spec.volumes.find((volume: { name: string }) => volume.name === name);
+    if (configMap === undefined) continue;
+    const { data } = made
+      .all(CONFIG_MAP)
+      .find(({ inputs }) => inputs.metadata.name === configMap.name)!.inputs;
+    if (subPath === undefined) for (const key of Object.keys(data)) found[`${mountPath}/${key}`] = data[key];
+    else found[mountPath] = data[subPath];
+  }
+  return found;
+}
+const provisioned = (name: string) =>
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- YAML that Grafana reads.
+  load(files()[`/etc/grafana/provisioning/${name}`]!) as any;
+
+describe("the pod of Grafana", () => {
+  test("is restricted, writes only where it must, and holds no token of the cluster", () => {
+    expect(restrictedViolations(pod().spec)).toEqual([]);
+    expect(container().securityContext.readOnlyRootFilesystem).toBe(true);
+    expect(pod().spec.automountServiceAccountToken).toBe(false);
+    const writable = container().volumeMounts.filter(({ readOnly }: { readOnly?: boolean }) => !readOnly);
+    expect(writable.map(({ mountPath }: { mountPath: string }) => mountPath)).toEqual([
+      "/var/lib/grafana",
+      "/tmp",
+    ]);
+  });
+
+  test("lets nobody in without a password, and asks nobody outside of the cluster", () => {
+    expect(environment()).toMatchObject({
+      GF_AUTH_ANONYMOUS_ENABLED: "false",
+      GF_USERS_ALLOW_SIGN_UP: "false",
+      GF_ANALYTICS_REPORTING_ENABLED: "false",
+      GF_ANALYTICS_CHECK_FOR_UPDATES: "false",
+      GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES: "false",
+      GF_PLUGINS_PREINSTALL_DISABLED: "true",
+      GF_SECURITY_DISABLE_GRAVATAR: "true",
+    });
+  });
+
+  test("is probed where it is served", () => {
+    expect(container().ports).toEqual([{ name: "http", containerPort: 3000 }]);
+    expect(environment().GF_SERVER_HTTP_PORT).toBe("3000");
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
+      expect(container()[probe].httpGet).toEqual({ path: "/api/health", port: "http" });
+    }
+    expect(made.one(SERVICE).inputs.spec).toMatchObject({
+      selector: made.one(DEPLOYMENT).inputs.spec.selector.matchLabels,
+      ports: [{ port: 3000, targetPort: "http" }],
+    });
+  });
+
+  test("is replaced when a dashboard changes, and only then", async () => {
+    const sum = (recording: Recording) => pod(recording).metadata.annotations["checksum/config"];
+    const [, same] = await stand();
+    const [, other] = await stand({ ...DASHBOARDS, "more.json": {} });
+    expect(sum(same)).toBe(sum(made));
+    expect(sum(other)).not.toBe(sum(made));
+  });
+});
+
+describe("the password of Grafana", () => {
+  test("is a secret from end to end, in a Secret alone", async () => {
+    expect(await pulumi.isSecret(grafana.password)).toBe(true);
+    const { stringData } = made.one(SECRET).inputs;
+    expect(JSON.stringify(stringData)).toContain(SECRET_SIGNATURE);
+    for (const { type, inputs } of made.resources) {
+      if (type !== SECRET) expect(JSON.stringify(inputs)).not.toContain("s3cret");
+    }
+  });
+
+  test("is read from the file that the Secret is mounted as", () => {
+    const { name } = made.one(SECRET).inputs.metadata;
+    const volume = pod().spec.volumes.find(({ secret }: { secret?: object }) => secret !== undefined);
+    expect(volume.secret.secretName).toBe(name);
+    const { mountPath } = container().volumeMounts.find(
+      (mount: { name: string }) => mount.name === volume.name,
+    );
+    expect(environment().GF_SECURITY_ADMIN_PASSWORD).toBe(`$__file{${mountPath}/password}`);
+  });
+});
+
+describe("what Grafana is provisioned with", () => {
+  test("is Prometheus, with the interval of its scrapes, and the trace store", () => {
+    const { datasources } = provisioned("datasources/datasources.yaml");
+    expect(datasources).toEqual([
+      expect.objectContaining({
+        type: "prometheus",
+        isDefault: true,
+        url: `http://prometheus.observability.svc.cluster.local:${PROMETHEUS.port}`,
+        jsonData: expect.objectContaining({ timeInterval: "15s" }),
+      }),
+      expect.objectContaining({
+        type: "jaeger",
+        url: `http://jaeger.observability.svc.cluster.local:${TRACE_STORE.queryPort}`,
+      }),
+    ]);
+  });
+
+  test("is every data source that a dashboard names by its id", () => {
+    const { datasources } = provisioned("datasources/datasources.yaml");
+    const known = datasources.map(({ uid }: { uid: string }) => uid);
+    const named = [...JSON.stringify(DASHBOARDS).matchAll(/"uid":"([a-z]+)"/g)].map(([, uid]) => uid);
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((uid) => !known.includes(uid))).toEqual([]);
+  });
+
+  test("is every dashboard, from the directory that is looked in, and one of them is shown first", () => {
+    const { providers } = provisioned("dashboards/providers.yaml");
+    const directory = providers[0].options.path;
+    for (const [file, dashboard] of Object.entries(DASHBOARDS)) {
+      expect(JSON.parse(files()[`${directory}/${file}`]!)).toEqual(dashboard);
+    }
+    expect(Object.keys(files())).toContain(environment().GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH);
+  });
+
+  test("fits into ConfigMaps, of which each takes 1 MiB", () => {
+    for (const { inputs } of made.all(CONFIG_MAP)) {
+      expect(Buffer.byteLength(JSON.stringify(inputs))).toBeLessThan(2 ** 20 / 2);
+    }
+  });
+
+  test("leaves after Grafana itself, and all of it before the namespace", () => {
+    const deployment = made.one(DEPLOYMENT);
+    for (const needed of [...made.all(CONFIG_MAP), made.one(SECRET)]) {
+      expect(made.leavesBefore(deployment, needed)).toBe(true);
+      expect(made.leavesBefore(needed, made.one("kubernetes:core/v1:Namespace"))).toBe(true);
+    }
+  });
+});

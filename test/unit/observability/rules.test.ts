@@ -1,0 +1,124 @@
+// The rules as data: what follows from the configuration, and where names come from. promtool runs them in test/observability.
+import { readdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { load } from "js-yaml";
+import { METRICS } from "../../../agent/telemetry/metrics";
+import { alertGroups, renderRules, type RulesArgs } from "../../../components/observability/rules";
+import * as names from "../../../components/observability/rules/names";
+import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+
+const ARGS: RulesArgs = {
+  clouds: [
+    { name: "aws", region: "us-east-1" },
+    { name: "gcp", region: "us-central1" },
+  ],
+  home: "gcp",
+  networkMode: "direct",
+  intervalSeconds: 30,
+  refreshSeconds: 300,
+  svidTtlSeconds: 3600,
+  caTtlSeconds: 604_800,
+  scrapeTokenSeconds: 86_400,
+};
+
+const COMPONENTS = path.resolve(__dirname, "../../../components/observability");
+
+const alerts = (args: Partial<RulesArgs> = {}) => Object.values(alertGroups({ ...ARGS, ...args })).flat();
+const exprs = (name: string, args: Partial<RulesArgs> = {}) =>
+  alerts(args)
+    .filter(({ alert }) => alert === name)
+    .map(({ expr }) => expr);
+
+describe("thresholds follow the configuration", () => {
+  test("a bundle may be as old as the refresh hint, but two fetches are always allowed", () => {
+    expect(exprs("FederatedBundleUnconfirmed", { refreshSeconds: 600 })[0]).toContain("> 600 ");
+    expect(exprs("FederatedBundleUnconfirmed", { refreshSeconds: 60 })[0]).toContain("> 120 ");
+  });
+
+  test("the next CA is due at half of the life of the last, at most 30 days before its end", () => {
+    const week = 604_800;
+    expect(exprs("CaNearExpiry", { caTtlSeconds: week })).toEqual([
+      expect.stringMatching(new RegExp(`< ${week / 3}$`)),
+      expect.stringMatching(new RegExp(`< ${week / 6}$`)),
+    ]);
+    const [warning] = exprs("CaNearExpiry", { caTtlSeconds: 365 * 86_400 });
+    expect(warning).toMatch(new RegExp(`< ${20 * 86_400}$`));
+  });
+
+  test("a token is late when a third of its life is left", () => {
+    expect(exprs("ScrapeTokenExpiring")[0]).toMatch(/< 28800$/);
+  });
+
+  test("rates are over four scrapes, and an alert waits for three, where a scrape is rare", () => {
+    expect(renderRules(ARGS)).toContain("[5m]");
+    const rare = renderRules({ ...ARGS, intervalSeconds: 300 });
+    expect(rare).toContain("[20m]");
+    expect(rare).not.toContain("[5m]");
+    expect(Math.min(...alerts({ intervalSeconds: 300 }).map(({ forSeconds }) => forSeconds))).toBe(900);
+  });
+
+  test("subnet routers are missed on a tailnet only", () => {
+    expect(exprs("SubnetRouterDown")).toEqual([]);
+    expect(exprs("SubnetRouterDown", { networkMode: "tailscale" })).toHaveLength(2);
+  });
+
+  test("a mesh of one cloud has no pair of which nothing is known", () => {
+    expect(exprs("TrustUnknown", { clouds: ARGS.clouds.slice(0, 1), home: "aws" })).toEqual([]);
+  });
+
+  test("what vanishes with a whole cloud is looked for cloud by cloud", () => {
+    for (const alert of ["CloudUnreachable", "SpireServerDown", "SpireAgentDown", "PolicyEngineDown"]) {
+      const clouds = alerts().flatMap((each) => (each.alert === alert ? [each.labels?.["cloud"]] : []));
+      expect([alert, ...clouds]).toEqual(expect.arrayContaining(["aws", "gcp"]));
+    }
+  });
+
+  test("the trace store is looked for in the home cloud", () => {
+    expect(exprs("TraceIntakeDown")[0]).toContain('cloud="gcp"');
+  });
+});
+
+test("what is rendered is YAML of groups, and the same for the same arguments", () => {
+  const { groups } = load(renderRules(ARGS)) as { groups: { name: string; rules: object[] }[] };
+  expect(groups.map(({ name }) => name)).toEqual(["mesh", ...Object.keys(alertGroups(ARGS))]);
+  expect(renderRules(ARGS)).toBe(renderRules({ ...ARGS }));
+});
+
+test("every alert tells in words what, where and what to do", () => {
+  for (const alert of alerts({ networkMode: "tailscale" })) {
+    expect(alert.alert).toMatch(/^([A-Z][a-z]+)+$/);
+    // Without the templates, of which one branch is shown.
+    expect(alert.summary.replace(/\{\{.*?\}\}/g, "").length).toBeLessThan(80);
+    expect(alert.summary).not.toMatch(/\.$/);
+    expect(alert.description).toMatch(/\.$/);
+  }
+});
+
+/** Every name of a series, from its home. */
+const NAMES = [
+  METRICS,
+  TRUST_METRICS,
+  RELAY_METRICS,
+  TOKEN_METRICS,
+  ...Object.entries(names).flatMap(([key, value]) =>
+    /METRICS$|^RECORDED$/.test(key) ? [value as object] : [],
+  ),
+].flatMap((table) => Object.values(table) as string[]);
+
+test("no two series have one name", () => {
+  expect(new Set(NAMES).size).toBe(NAMES.length);
+});
+
+test("names of series are written in their homes only", () => {
+  const files = readdirSync(COMPONENTS, { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".ts") && !file.endsWith("names.ts"),
+  );
+  expect(files).toContain(path.join("rules", "recording.ts"));
+  // `up` is a word, too.
+  const long = NAMES.filter((name) => name !== "up");
+  const written = files.flatMap((file) => {
+    const text = readFileSync(path.join(COMPONENTS, file), "utf8");
+    return long.filter((name) => new RegExp(`\\b${name}\\b`).test(text)).map((name) => `${file}: ${name}`);
+  });
+  expect(written).toEqual([]);
+});

@@ -1,0 +1,192 @@
+import { load } from "js-yaml";
+import { resolveImages } from "../../../components/images";
+import { TraceStore, type TraceStoreArgs } from "../../../components/observability/trace-store";
+import { renderTraceStoreConfig } from "../../../components/observability/trace-store-config";
+import { parseSettings } from "../../../telemetry/relay/settings";
+import { record, type Recording, valueOf } from "../../support/recorder";
+import {
+  ACCOUNT,
+  awsCluster,
+  BUNDLE,
+  CONFIG_MAP,
+  containers,
+  mounted,
+  option,
+  SERVICE,
+  SETTINGS,
+  STATEFUL_SET,
+  unknownVolumes,
+  violations,
+} from "./traces-cluster";
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- Configurations as they were parsed have no type. */
+
+const SENDERS = [
+  "spiffe://aws.example.org/observability/otel-collector",
+  "spiffe://gcp.example.org/observability/otel-collector",
+];
+const LOAD_BALANCER = {
+  outputs: { [SERVICE]: { status: { loadBalancer: { ingress: [{ hostname: "lb.example.org" }] } } } },
+};
+
+const config = (sampling: Partial<typeof SETTINGS.sampling> = {}): any =>
+  load(
+    renderTraceStoreConfig({
+      cloud: "aws",
+      region: "us-east-1",
+      traces: { ...SETTINGS, sampling: { ...SETTINGS.sampling, ...sampling } },
+    }),
+  );
+
+function stand(more: Partial<TraceStoreArgs> = {}) {
+  return record(
+    () =>
+      new TraceStore("traces", {
+        cluster: awsCluster(),
+        senders: SENDERS,
+        settings: SETTINGS,
+        images: resolveImages(),
+        bundle: BUNDLE,
+        exposure: { kind: "public" },
+        ...more,
+      }),
+    LOAD_BALANCER,
+  );
+}
+
+describe("the store's configuration", () => {
+  test("writes what comes by the relay's socket to the volume, for as long as it is kept", () => {
+    const { exporters, extensions, receivers } = config();
+    const { trace_storage: name } = exporters.jaeger_storage_exporter;
+    const { badger } = extensions.jaeger_storage.backends[name];
+    expect(badger).toMatchObject({ ephemeral: false, ttl: { spans: "72h" } });
+    expect(extensions.jaeger_query).toMatchObject({ storage: { traces: name }, enable_tracing: false });
+    expect(receivers.otlp.protocols).toEqual({ grpc: expect.objectContaining({ transport: "unix" }) });
+  });
+
+  test("sheds load before anything else", () => {
+    for (const mode of ["head", "tail"] as const) {
+      expect(config({ mode }).service.pipelines.traces.processors[0]).toBe("memory_limiter");
+    }
+  });
+
+  test("names every part that its pipeline uses, and no other", () => {
+    for (const { receivers, processors, exporters, extensions, service } of [
+      config(),
+      config({ mode: "tail" }),
+    ]) {
+      const used = service.pipelines.traces;
+      expect(Object.keys(receivers)).toEqual(used.receivers);
+      expect(Object.keys(processors)).toEqual(used.processors);
+      expect(Object.keys(exporters)).toEqual(used.exporters);
+      expect(Object.keys(extensions)).toEqual(service.extensions);
+    }
+  });
+
+  test("decides about whole traces with `tail` only: errors, slow ones, and some of the rest", () => {
+    expect(config().processors.tail_sampling).toBeUndefined();
+    const { policies } = config({ mode: "tail", percent: 5, slowerThanMs: 250 }).processors.tail_sampling;
+    expect(policies).toEqual([
+      { name: "errors", type: "status_code", status_code: { status_codes: ["ERROR"] } },
+      { name: "slow", type: "latency", latency: { threshold_ms: 250 } },
+      { name: "some", type: "probabilistic", probabilistic: { sampling_percentage: 5 } },
+    ]);
+  });
+});
+
+describe("the trace store", () => {
+  let traces: TraceStore;
+  let made: Recording;
+  beforeAll(async () => {
+    [traces, made] = await stand();
+  });
+  const template = (recording = made) => recording.one(STATEFUL_SET).inputs.spec.template;
+  const spec = (recording = made) => template(recording).spec;
+  const service = (name: string, recording = made) => recording.one(SERVICE, `traces-${name}`).inputs;
+
+  test("is restricted, with its relay, and holds no token of the cluster", () => {
+    expect(violations(spec())).toEqual([]);
+    expect(spec().automountServiceAccountToken).toBe(false);
+    expect(made.one(ACCOUNT).inputs.automountServiceAccountToken).toBe(false);
+  });
+
+  test("lets in the named collectors alone, at the only port that is published", () => {
+    const { relay } = containers(spec());
+    const settings = parseSettings(relay.args.slice(1));
+    expect(settings).toMatchObject({
+      direction: "receive",
+      peers: SENDERS,
+      listen: { host: "0.0.0.0", port: 4317 },
+    });
+    expect(config().receivers.otlp.protocols.grpc.endpoint).toBe(settings.target);
+    const published = service("intake").spec;
+    expect(published).toMatchObject({ type: "LoadBalancer", ports: [{ port: 4317, targetPort: "intake" }] });
+    expect(relay.ports).toContainEqual({ name: "intake", containerPort: 4317 });
+    for (const container of Object.values(containers(spec()))) {
+      expect(mounted(spec(), container, settings.target as string)).toHaveProperty("emptyDir");
+    }
+  });
+
+  test("is reached within its cluster by name, for what comes and for what is asked", () => {
+    const address = ({ metadata, spec }: any) =>
+      `${metadata.name}.${metadata.namespace}.svc.cluster.local:${spec.ports[0].port}`;
+    expect(traces.address).toBe(address(service("intake")));
+    expect(traces.queryUrl).toBe(`http://${address(service("query"))}`);
+    expect(service("query").spec).not.toHaveProperty("type");
+  });
+
+  test("has a host where it has a load balancer, and none where it has not", async () => {
+    expect(await valueOf(traces.host!)).toBe("lb.example.org");
+    expect(service("intake").metadata.annotations).toMatchObject({ balancer: "public" });
+    const [within, inside] = await stand({ exposure: { kind: "cluster" } });
+    expect(within.host).toBeUndefined();
+    expect(service("intake", inside).spec.type).toBe("ClusterIP");
+    const [, tunnels] = await stand({ exposure: { kind: "internal", sources: ["10.1.0.0/16"] } });
+    expect(service("intake", tunnels).metadata.annotations).toMatchObject({ balancer: "internal" });
+    expect(service("intake", tunnels).spec.loadBalancerSourceRanges).toEqual(["10.1.0.0/16"]);
+  });
+
+  test("keeps its traces on a volume that it may write, and that leaves with it", () => {
+    const { jaeger } = containers(spec());
+    const { volumeClaimTemplates: claims, ...set } = made.one(STATEFUL_SET).inputs.spec;
+    const [claim] = claims;
+    expect(claim.spec).toMatchObject({
+      storageClassName: "fast",
+      resources: { requests: { storage: "20Gi" } },
+    });
+    expect(unknownVolumes(spec(), [claim.metadata.name])).toEqual([]);
+    const { badger } = config().extensions.jaeger_storage.backends["badger"];
+    for (const directory of Object.values<string>(badger.directories)) {
+      expect(mounted(spec(), jaeger, directory)).toBe(claim.metadata.name);
+    }
+    expect(spec().securityContext.fsGroup).toBe(spec().securityContext.runAsUser);
+    expect(set).toMatchObject({
+      replicas: 1,
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete" },
+    });
+  });
+
+  test("finds its configuration, and is probed where it tells of its health", () => {
+    const { jaeger } = containers(spec());
+    const [file] = option(jaeger, "--config");
+    expect(mounted(spec(), jaeger, file!)).toMatchObject({
+      configMap: { name: made.one(CONFIG_MAP).inputs.metadata.name },
+    });
+    const port = jaeger.ports.find(({ name }: any) => name === "health").containerPort;
+    expect(config().extensions.healthcheckv2.http.endpoint).toBe(`0.0.0.0:${port}`);
+    expect(jaeger.readinessProbe.httpGet).toEqual({ path: "/status", port: "health" });
+  });
+
+  test("stands on the tailnet where the network says so", async () => {
+    const [, there] = await stand({
+      withNetwork: (pod) => ({ ...pod, metadata: { annotations: { tailnet: "yes" } } }),
+    });
+    expect(template(there).metadata.annotations).toEqual({ tailnet: "yes" });
+  });
+
+  test("leaves before its account and files, and after nobody who asks it", () => {
+    const set = made.one(STATEFUL_SET);
+    for (const type of [ACCOUNT, CONFIG_MAP]) expect(made.leavesBefore(set, made.one(type))).toBe(true);
+    expect(made.leavesBefore(made.one(SERVICE, "traces-query"), set)).toBe(true);
+  });
+});
