@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer and Go 1.26 or newer, and nothing else.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-down rehearse-run test check unit go-test policy-test interop-test engine-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test engine-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -28,7 +28,7 @@ plan: node_modules/.package-lock.json
 	@$(TS) rehearsal/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
-test: check go-test unit policy-test interop-test engine-test
+test: check go-test unit policy-test observability-test interop-test engine-test
 
 ## make check: types, lint, format
 check: node_modules/.package-lock.json
@@ -43,11 +43,16 @@ go-test:
 	cd rehearsal/spire && go vet ./... && go test ./...
 	cd rehearsal/cloud && go vet ./... && go test ./...
 	cd rehearsal/tailnet && go vet ./... && go test ./...
+	cd rehearsal/observability/collector && go vet ./...
 	cd test/interop && go vet ./...
 
 ## make policy-test: the policy's own tests, and properties of it, by a real OPA; builds it on the first run
 policy-test: node_modules/.package-lock.json
 	npx jest --selectProjects policies
+
+## make observability-test: Prometheus' configuration and rules, by its own promtool; builds it on the first run
+observability-test: node_modules/.package-lock.json
+	npx jest --selectProjects observability
 
 ## make interop-test: the agent against the SPIFFE project's own Go library, and against bytes of all kinds
 interop-test: node_modules/.package-lock.json

@@ -33,6 +33,12 @@ export default {
     { ...shared, displayName: "interop", testMatch: ["<rootDir>/test/interop/**/*.test.ts"] },
     // The policy, decided by a real OPA.
     { ...shared, displayName: "policies", testMatch: ["<rootDir>/test/policies/**/*.test.ts"] },
+    // What Prometheus is given, checked by its own promtool.
+    {
+      ...shared,
+      displayName: "observability",
+      testMatch: ["<rootDir>/test/observability/**/*.test.ts"],
+    },
     // Real API servers and SPIRE servers (real ones where there are, else the stand-in) on loopback addresses.
     { ...shared, displayName: "engine", testMatch: ["<rootDir>/test/engine/**/*.test.ts"] },
   ],

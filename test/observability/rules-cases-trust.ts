@@ -1,0 +1,188 @@
+// Of each alert on trust and identities, what must make it fire and what must not.
+import { JOBS, select, SPIRE_METRICS } from "../../components/observability/rules/names";
+import { RELAY_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
+import { ahead, caExpiry, gone, growing, relay, steady, svid, trust, up } from "./rules-mesh";
+
+export const TRUST_CASES: Cases = {
+  FederatedBundleUnconfirmed: [
+    {
+      when: "a bundle was last confirmed at minute 2, and the refresh hint is 5 minutes",
+      series: { [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: "1+60x2 121x200" },
+      minute: 14,
+      fires: [warning(AWS_TO_GCP)],
+    },
+    {
+      when: "a bundle was never confirmed",
+      series: { [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: steady(0) },
+      minute: 6,
+      fires: [warning(AWS_TO_GCP)],
+    },
+    {
+      when: "a bundle is confirmed once in four minutes",
+      series: { [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: "1x3 241x3 481x3 721x3 961x3 1201x3" },
+      minute: 20,
+    },
+  ],
+  FederatedBundleExpiring: [
+    {
+      when: "less than half of the overlap is left",
+      series: { [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(99_000) },
+      minute: 10,
+      fires: [warning(AWS_TO_GCP)],
+    },
+    {
+      when: "less than a quarter is left",
+      series: { [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(49_000) },
+      minute: 10,
+      fires: [critical(AWS_TO_GCP), warning(AWS_TO_GCP)],
+    },
+    {
+      when: "no CA is shared any more",
+      series: {
+        [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(0),
+        [trust(TRUST_METRICS.overlap, "aws", "gcp")]: steady(0),
+      },
+      minute: 10,
+      fires: [critical(AWS_TO_GCP), warning(AWS_TO_GCP)],
+    },
+    {
+      when: "a CA was missed, and more than half of the overlap is left",
+      series: { [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(101_000) },
+      minute: 10,
+    },
+  ],
+  FederatedBundleMissing: [
+    {
+      when: "the workloads have no bundle of a cloud",
+      series: all(/bundle_stored_info\{.*target="aws", source="gcp"/, gone),
+      minute: 10,
+      fires: [critical(AWS_TO_GCP)],
+    },
+    {
+      when: "a bundle was replaced by another",
+      series: {
+        ...all(/bundle_stored_info\{.*target="aws", source="gcp"/, "1x5"),
+        [select(TRUST_METRICS.stored, { cloud: "aws", target: "aws", source: "gcp", digest: "cd" })]:
+          "_x5 1x200",
+      },
+      minute: 20,
+    },
+  ],
+  TrustUnknown: [
+    {
+      when: "an exporter tells of no pair",
+      series: all(/^agentweave_trust_.*target="gcp"/, gone),
+      minute: 15,
+      fires: [warning('cloud="gcp"')],
+    },
+    {
+      when: "the exporter is down, which is another alert's matter",
+      series: {
+        ...all(/^agentweave_trust_.*target="gcp"/, gone),
+        [up("gcp", JOBS.trustExporter)]: steady(0),
+      },
+      minute: 15,
+    },
+  ],
+  CaNearExpiry: [
+    {
+      when: "less than two thirds are left of the time before which the next CA must be there",
+      series: { [caExpiry("gcp")]: ahead(200_000) },
+      minute: 10,
+      fires: [warning('cloud="gcp"')],
+    },
+    {
+      when: "less than a third is left",
+      series: { [caExpiry("gcp")]: ahead(100_000) },
+      minute: 10,
+      fires: [critical('cloud="gcp"'), warning('cloud="gcp"')],
+    },
+    { when: "the next CA is just due", series: { [caExpiry("gcp")]: ahead(300_000) }, minute: 10 },
+  ],
+  SpireServerDown: [
+    {
+      when: "the server does not answer",
+      series: { [up("gcp", JOBS.spireServer)]: UNTIL_MINUTE_5 },
+      minute: 10,
+      fires: [critical('cloud="gcp"')],
+    },
+    {
+      when: "its pod is gone",
+      series: { [up("gcp", JOBS.spireServer)]: gone },
+      minute: 10,
+      fires: [critical('cloud="gcp"')],
+    },
+    { when: "it starts again", series: { [up("gcp", JOBS.spireServer)]: "1x5 0x1 1x200" }, minute: 10 },
+    { when: "nothing of its cloud answers", series: all(/^up\{cloud="gcp"/, steady(0)), minute: 10 },
+  ],
+  SpireAgentDown: [
+    {
+      when: "one of two does not answer",
+      series: { [up("gcp", JOBS.spireAgent, "spire-agent-x")]: steady(0) },
+      minute: 10,
+      fires: [warning('cloud="gcp", instance="spire-agent-x", job="spire-agent"')],
+    },
+    {
+      when: "all are gone",
+      series: { [up("gcp", JOBS.spireAgent)]: gone },
+      minute: 10,
+      fires: [critical('cloud="gcp"')],
+    },
+    {
+      when: "a node is replaced",
+      series: { [up("gcp", JOBS.spireAgent, "spire-agent-x")]: "1x5 0x2 stale" },
+      minute: 12,
+    },
+  ],
+  AgentAttestationFailing: [
+    {
+      when: "the server refuses nodes again and again",
+      series: {
+        [select(SPIRE_METRICS.attestations, { cloud: "gcp", status: "PermissionDenied" })]: growing(1),
+      },
+      minute: 20,
+      fires: [warning('cloud="gcp"')],
+    },
+    {
+      when: "one was refused",
+      series: {
+        [select(SPIRE_METRICS.attestations, { cloud: "gcp", status: "PermissionDenied" })]: "0x5 1x200",
+      },
+      minute: 20,
+    },
+  ],
+  WorkloadWithoutIdentity: [
+    {
+      when: "an agent never got one",
+      series: { [svid("gcp", "agentweave-agent-1")]: steady(0) },
+      minute: 5,
+      fires: [critical('cloud="gcp", pod="agentweave-agent-1", role="agent"')],
+    },
+    {
+      when: "a relay never got one",
+      series: { [relay(RELAY_METRICS.svidExpiry, "gcp")]: steady(0) },
+      minute: 5,
+      fires: [critical('cloud="gcp", pod="otel-collector-0", role="otel-collector"')],
+    },
+    {
+      when: "one got it a minute late",
+      series: { [svid("gcp", "agentweave-agent-1")]: "0x1 3600x200" },
+      minute: 10,
+    },
+  ],
+  SvidRotationFailing: [
+    {
+      when: "a third of a life is not left",
+      series: { [svid("gcp")]: ahead(1100) },
+      minute: 5,
+      fires: [critical('cloud="gcp", pod="agentweave-agent-0", role="agent"')],
+    },
+    { when: "half is left", series: { [svid("gcp")]: ahead(1800) }, minute: 10 },
+    {
+      when: "there is none, which is another alert's matter",
+      series: { [svid("gcp")]: steady(0) },
+      minute: 10,
+    },
+  ],
+};

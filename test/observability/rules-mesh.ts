@@ -1,0 +1,147 @@
+// A healthy mesh as series for promtool's unit tests of rules: what Prometheus would have stored of three clouds on a tailnet.
+import { METRICS } from "../../agent/telemetry/metrics";
+import {
+  COLLECTOR_METRICS,
+  JOBS,
+  PROMETHEUS_METRICS,
+  SPIRE_METRICS,
+  select,
+} from "../../components/observability/rules/names";
+import type { RulesArgs } from "../../components/observability/rules";
+import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+
+export const ARGS: RulesArgs = {
+  clouds: [
+    { name: "aws", region: "us-east-1" },
+    { name: "gcp", region: "us-central1" },
+    { name: "azure", region: "eastus" },
+  ],
+  home: "aws",
+  networkMode: "tailscale",
+  intervalSeconds: 30,
+  refreshSeconds: 300,
+  svidTtlSeconds: 3600,
+  caTtlSeconds: 604_800,
+  scrapeTokenSeconds: 3600,
+};
+
+/** Values by series, in promtool's notation; the first is at the epoch, and one follows each minute. */
+export type SeriesTable = Readonly<Record<string, string>>;
+
+/** For how many minutes a mesh is told of. */
+export const MINUTES = 100;
+
+/** The same value all the time. */
+export const steady = (value: number) => `${value}x${MINUTES}`;
+/** A counter that grows by so much a minute. */
+export const growing = (perMinute: number) => `0+${perMinute}x${MINUTES}`;
+/** A moment that is always so many seconds ahead of the present, or behind it. */
+export const ahead = (seconds: number) => `${seconds}+60x${MINUTES}`;
+/** No sample at all. */
+export const gone = `_x${MINUTES}`;
+
+const CLOUDS = ARGS.clouds.map(({ name }) => name);
+
+export const up = (cloud: string, job: string, instance = `${job}-0`) =>
+  select(PROMETHEUS_METRICS.up, { cloud, job, instance });
+export const calls = (cloud: string, peer_cloud: string, outcome: string) =>
+  select(METRICS.calls, { cloud, role: "agent", peer: `${peer_cloud}_agent`, peer_cloud, outcome });
+export const probe = (cloud: string, peer_cloud: string) =>
+  select(METRICS.probeUp, {
+    cloud,
+    role: "agent",
+    pod: "agentweave-agent-0",
+    peer: `${peer_cloud}_agent`,
+    peer_cloud,
+  });
+export const bucket = (metric: string, labels: Readonly<Record<string, string>>, le: string) =>
+  select(`${metric}_bucket`, { ...labels, le });
+export const trust = (metric: string, target: string, source: string) =>
+  select(metric, { cloud: target, target, source });
+export const caExpiry = (cloud: string) =>
+  select(TRUST_METRICS.caExpiry, { cloud, trust_domain: `${cloud}.example.org` });
+export const decisions = (cloud: string, allow: boolean) =>
+  select(METRICS.decisions, { cloud, role: "agent", action: "ping", allow: String(allow) });
+export const svid = (cloud: string, pod = "agentweave-agent-0") =>
+  select(METRICS.svidExpiry, { cloud, role: "agent", pod });
+export const collector = (metric: string, cloud: string, labels: Readonly<Record<string, string>> = {}) =>
+  select(metric, { cloud, job: JOBS.collector, instance: "otel-collector-0", ...labels });
+export const relay = (metric: string, cloud: string, labels: Readonly<Record<string, string>> = {}) =>
+  select(metric, { cloud, role: JOBS.collector, pod: "otel-collector-0", direction: "send", ...labels });
+
+/** A histogram in which everything takes at most so long. */
+export function histogram(
+  metric: string,
+  labels: Readonly<Record<string, string>>,
+  perMinute: Readonly<Record<string, number>>,
+): SeriesTable {
+  return Object.fromEntries(
+    Object.entries(perMinute).map(([le, count]) => [bucket(metric, labels, le), growing(count)]),
+  );
+}
+
+function jobsOf(cloud: string): string[] {
+  const { traceStore, prometheus, tokenRenewer, ...everywhere } = JOBS;
+  return [
+    ...Object.values(everywhere),
+    ...(cloud === ARGS.home ? [traceStore, prometheus, tokenRenewer] : []),
+  ];
+}
+
+function ofCloud(cloud: string): SeriesTable {
+  const labels = { cloud, role: "agent", action: "ping" };
+  return {
+    ...Object.fromEntries(jobsOf(cloud).map((job) => [up(cloud, job), steady(1)])),
+    [select(METRICS.requests, { ...labels, outcome: "ok" })]: growing(60),
+    ...histogram(METRICS.requestDuration, labels, { "0.05": 57, "0.1": 60, "+Inf": 60 }),
+    [decisions(cloud, true)]: growing(60),
+    [svid(cloud)]: ahead(2400),
+    [relay(RELAY_METRICS.svidExpiry, cloud)]: ahead(2400),
+    [relay(RELAY_METRICS.open, cloud)]: steady(1),
+    [relay(RELAY_METRICS.connections, cloud, { outcome: "ok" })]: growing(1),
+    [caExpiry(cloud)]: ahead(400_000),
+    [collector(COLLECTOR_METRICS.queueSize, cloud, { exporter: "otlp" })]: steady(10),
+    [collector(COLLECTOR_METRICS.queueCapacity, cloud, { exporter: "otlp" })]: steady(1000),
+    [collector(COLLECTOR_METRICS.sendFailed, cloud, { exporter: "otlp" })]: steady(0),
+    [collector(COLLECTOR_METRICS.refused, cloud, { receiver: "otlp" })]: steady(0),
+    [select(SPIRE_METRICS.attestations, { cloud, status: "OK" })]: growing(1),
+    ...(cloud === ARGS.home ? {} : { [token(cloud)]: ahead(2400) }),
+  };
+}
+
+export const token = (cluster: string) =>
+  select(TOKEN_METRICS.expiry, { cloud: ARGS.home, job: JOBS.tokenRenewer, cluster });
+export const prometheus = (metric: string, labels: Readonly<Record<string, string>> = {}) =>
+  select(metric, { cloud: ARGS.home, job: JOBS.prometheus, instance: "prometheus-0", ...labels });
+
+function ofPair(cloud: string, peer: string): SeriesTable {
+  const labels = { cloud, role: "agent", peer: `${peer}_agent`, peer_cloud: peer };
+  return {
+    [calls(cloud, peer, "ok")]: growing(60),
+    ...histogram(METRICS.callDuration, labels, { "0.05": 30, "0.1": 60, "+Inf": 60 }),
+    [probe(cloud, peer)]: steady(1),
+    ...histogram(METRICS.probeDuration, labels, { "0.05": 1, "0.1": 2, "+Inf": 2 }),
+    [trust(TRUST_METRICS.endpointUp, cloud, peer)]: steady(1),
+    [select(TRUST_METRICS.stored, { cloud, target: cloud, source: peer, digest: "ab" })]: steady(1),
+    [trust(TRUST_METRICS.inSync, cloud, peer)]: steady(1),
+    [trust(TRUST_METRICS.confirmed, cloud, peer)]: ahead(1),
+    [trust(TRUST_METRICS.timeLeft, cloud, peer)]: steady(400_000),
+    [trust(TRUST_METRICS.overlap, cloud, peer)]: steady(200_000),
+  };
+}
+
+/** Everything as it should be. */
+export const HEALTHY: SeriesTable = {
+  ...Object.assign({}, ...CLOUDS.map(ofCloud)),
+  ...Object.assign(
+    {},
+    ...CLOUDS.flatMap((cloud) => CLOUDS.filter((peer) => peer !== cloud).map((peer) => ofPair(cloud, peer))),
+  ),
+  [prometheus(PROMETHEUS_METRICS.discoveryAnswers, { status_code: "200" })]: growing(4),
+  [prometheus(PROMETHEUS_METRICS.discoveryAnswers, { status_code: "<error>" })]: steady(0),
+  [prometheus(PROMETHEUS_METRICS.reloaded)]: steady(1),
+  [prometheus(PROMETHEUS_METRICS.ruleFailures, { rule_group: "mesh" })]: steady(0),
+  [prometheus(PROMETHEUS_METRICS.compactionFailures)]: steady(0),
+  [prometheus(PROMETHEUS_METRICS.walFailures)]: steady(0),
+  [prometheus(PROMETHEUS_METRICS.remoteFailures, { url: "https://metrics.example.org" })]: steady(0),
+};
