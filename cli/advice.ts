@@ -9,7 +9,8 @@ const RUNBOOKS = "docs/runbooks";
 const TROUBLESHOOTING = `${RUNBOOKS}/troubleshooting.md`;
 const CUT_LINK = `${RUNBOOKS}/cut-link.md`;
 
-const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
+/** A command to run against a cloud's cluster, as advice has it. */
+export const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
   `\`kubectl --context ${cloud.context} -n ${namespace} ${command}\``;
 
 /** The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts). */

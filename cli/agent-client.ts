@@ -1,11 +1,11 @@
 // A task sent to one agent as the operator: port-forward to a ready pod, mutual TLS with the agent's id checked, JSON-RPC task.send.
 import { z } from "zod";
+import { request } from "../agent/identity/request";
 import type { Identity } from "../agent/identity/source";
 import { AGENT_PORTS, selector } from "../components/well-known";
 import type { Cluster } from "./cluster";
 import { CliError, EXIT, lineOf } from "./errors";
 import type { MeshAgent, MeshCloud } from "./mesh-outputs";
-import { request } from "./request";
 
 /** A policy said no. The message has its reason. */
 export class Denied extends CliError {

@@ -1,18 +1,21 @@
 // The command line `mesh`: its commands, options and exit codes.
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { callText, meshCall, payloadOf } from "./call";
 import { type Connect, connectKubernetes } from "./cluster";
+import { wantsColour } from "./colour";
 import { CliError, EXIT, type ExitCode, lineOf } from "./errors";
+import { common, type CommonOptions, gather, names, pause } from "./options";
+import { queryPrometheus } from "./prometheus";
 import { verifyText } from "./report";
-import { findMesh, type SourceOptions } from "./source";
+import { processScreen, type Screen } from "./screen";
+import { findMesh } from "./source";
 import { meshStatus, statusText } from "./status";
+import { readFrame } from "./top";
+import { DEFAULT_INTERVAL_MS, topLive } from "./top-live";
+import { topText } from "./top-text";
+import { LAST, meshTrace } from "./trace";
+import { traceJson, traceText } from "./trace-text";
 import { verifyMesh } from "./verify";
-
-interface CommonOptions extends SourceOptions {
-  readonly json?: boolean;
-  /** Milliseconds. */
-  readonly timeout?: number;
-}
 
 interface CallFlags extends CommonOptions {
   readonly param?: string[];
@@ -21,35 +24,25 @@ interface CallFlags extends CommonOptions {
   readonly role?: string;
 }
 
+interface TraceFlags extends CommonOptions {
+  readonly service?: string;
+  readonly verbose?: boolean;
+}
+
+interface TopFlags extends CommonOptions {
+  /** Milliseconds. */
+  readonly interval?: number;
+  readonly once?: boolean;
+}
+
 /** Where the command line writes, line by line; tests put another in place. */
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
-}
-
-const seconds = (text: string): number => {
-  const value = Number(text);
-  if (!(value > 0 && value <= 3600))
-    throw new InvalidArgumentError("Write seconds, from more than 0 to 3600.");
-  return value * 1000;
-};
-const names = (text: string): string[] => {
-  const list = text.split(",").map((name) => name.trim());
-  if (list.includes("")) throw new InvalidArgumentError("Write names with commas between them.");
-  return list;
-};
-const gather = (text: string, before: string[] = []) => [...before, text];
-
-/** Options that every command has. */
-function common(command: Command, limit: string): Command {
-  return command
-    .option("--stack <name>", "take the mesh from the outputs of this Pulumi stack")
-    .option(
-      "--outputs <file>",
-      "take it from a file with `pulumi stack output --json --show-secrets`; - reads it from standard input",
-    )
-    .addOption(new Option("--timeout <seconds>", limit).argParser(seconds))
-    .option("--json", "print JSON instead of tables");
+  /** Whether `out` may have colours. Default: it may not. */
+  readonly colour?: boolean;
+  /** What can be drawn anew; missing where `out` is no terminal. */
+  readonly screen?: Screen;
 }
 
 /** The commands. Each sets the exit code by `finish`.  */
@@ -99,6 +92,47 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : callText(report));
       finish(EXIT.ok);
     });
+
+  common(mesh.command("trace"), "longest time of each question (default: 15)")
+    .description("what a call did in each cloud, as a tree of spans")
+    .argument("<trace>", `id of a trace, or ${LAST} for the newest`)
+    .option(
+      "--service <agent>",
+      `with ${LAST}: the newest that this agent had part in: <cloud> or <cloud>/<role>`,
+    )
+    .option("--verbose", "attributes of each span, too")
+    .action(async (which: string, { service, verbose, timeout, ...options }: TraceFlags) => {
+      const found = await findMesh(options, say);
+      const trace = await meshTrace(found, { which, service }, { limitMs: timeout, connect });
+      const { colour } = terminal;
+      terminal.out(
+        options.json ? JSON.stringify(traceJson(trace), undefined, 2) : traceText(trace, { verbose, colour }),
+      );
+      finish(EXIT.ok);
+    });
+
+  common(mesh.command("top"), "longest time of each question (default: 15)")
+    .description(
+      "every pair of clouds, every cloud and every alert, live; with --once it exits 1 if something is wrong",
+    )
+    .addOption(new Option("--interval <seconds>", "time between two looks (default: 5)").argParser(pause))
+    .option("--once", "look once; also when the output is no terminal, and with --json")
+    .action(async ({ interval = DEFAULT_INTERVAL_MS, once, timeout, ...options }: TopFlags) => {
+      const found = await findMesh(options, say);
+      const prometheus = queryPrometheus(found, { limitMs: timeout, connect });
+      const read = () => readFrame(found, prometheus);
+      const { colour = false, screen } = terminal;
+      try {
+        if (screen && !once && !options.json)
+          return await topLive({ screen, read, intervalMs: interval, colour });
+        const frame = await read();
+        const text = () => topText(frame, { width: screen?.size().columns, colour });
+        terminal.out(options.json ? JSON.stringify(frame, undefined, 2) : text());
+        finish(frame.ok ? EXIT.ok : EXIT.failed);
+      } finally {
+        prometheus.close();
+      }
+    });
   return mesh;
 }
 
@@ -124,7 +158,12 @@ export async function run(
 /** Runs the process's own command line and ends it, so that no connection left open keeps it alive. */
 export async function main(argv: readonly string[]): Promise<void> {
   const write = (stream: NodeJS.WriteStream) => (text: string) => void stream.write(`${text}\n`);
-  const code = await run(argv.slice(2), { out: write(process.stdout), err: write(process.stderr) });
+  const code = await run(argv.slice(2), {
+    out: write(process.stdout),
+    err: write(process.stderr),
+    colour: wantsColour(process.stdout, process.env),
+    screen: processScreen(),
+  });
   // What was written to a pipe may not have left yet.
   await Promise.all(
     [process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))),

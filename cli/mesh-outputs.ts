@@ -29,6 +29,17 @@ const networkSchema = z.object({
   global: z.string().optional(),
 });
 
+const podSchema = z.object({ namespace: z.string(), pod: z.string(), port: z.int() });
+
+const observabilitySchema = z.object({
+  /** Cloud that holds all of it. */
+  home: z.string(),
+  prometheus: podSchema,
+  /** The trace store's HTTP API. */
+  traces: podSchema,
+  grafana: z.object({ namespace: z.string(), service: z.string(), port: z.int() }),
+});
+
 const outputsSchema = z.object({
   clouds: z.record(
     z.string(),
@@ -41,6 +52,7 @@ const outputsSchema = z.object({
   ),
   agents: z.record(z.string(), agentSchema).default({}),
   network: networkSchema.optional(),
+  observability: observabilitySchema.optional(),
   kubeconfig: z.union([z.string().min(1), z.record(z.string(), z.unknown())]),
 });
 
@@ -49,6 +61,9 @@ export type MeshAgent = z.infer<typeof agentSchema>;
 
 /** How the clouds are connected. */
 export type MeshNetwork = z.infer<typeof networkSchema>;
+
+/** What shows the mesh, and where it is. */
+export type MeshObservability = z.infer<typeof observabilitySchema>;
 
 /** One cloud of the mesh, and how it is reached. */
 export interface MeshCloud {
@@ -70,6 +85,8 @@ export interface Mesh {
   readonly clouds: readonly MeshCloud[];
   /** Undefined when the outputs are of a version that did not tell. */
   readonly network?: MeshNetwork;
+  /** Undefined when nothing shows the mesh, or the outputs are of a version that did not tell. */
+  readonly observability?: MeshObservability;
 }
 
 function problemsOf(error: z.ZodError): string {
@@ -107,7 +124,7 @@ export function meshOf(outputs: unknown): Mesh {
       `These are not the outputs of this program: ${problemsOf(parsed.error)}. Take them with \`pulumi stack output --json --show-secrets\`, after a \`pulumi up\` with this version.`,
       EXIT.usage,
     );
-  const { clouds, agents, network, kubeconfig } = parsed.data;
+  const { clouds, agents, network, observability, kubeconfig } = parsed.data;
   const merged = kubeconfigOf(kubeconfig);
   return {
     clouds: Object.entries(clouds).map(([name, cloud]) => ({
@@ -120,6 +137,7 @@ export function meshOf(outputs: unknown): Mesh {
       agents: Object.values(agents).filter((agent) => agent.cloud === name),
     })),
     network,
+    observability,
   };
 }
 

@@ -1,16 +1,20 @@
-// Plain text tables.
+// Text tables.
+import { stripVTControlCharacters } from "node:util";
+
+/** Characters of a text that a terminal shows, colours left out. */
+export const shownLength = (text: string) => stripVTControlCharacters(text).length;
 
 /** Rows in columns as wide as their widest cell, two spaces apart. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+      widths[i] = Math.max(widths[i] ?? 0, shownLength(cell));
     });
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i]!))
+        .map((cell, i) => cell + " ".repeat(widths[i]! - shownLength(cell)))
         .join("  ")
         .trimEnd(),
     )
@@ -42,4 +46,10 @@ export function spanOf(seconds: number): string {
     else if (parts.length > 0) break;
   }
   return parts.length === 0 ? "0s" : sign + parts.slice(0, 2).join(" ");
+}
+
+/** Milliseconds as a reader wants them: `0.4 ms`, `41 ms`, `2.5 s`. */
+export function timeOf(milliseconds: number): string {
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${milliseconds < 10 ? milliseconds.toFixed(1).replace(/\.0$/, "") : Math.round(milliseconds)} ms`;
 }

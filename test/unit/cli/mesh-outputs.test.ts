@@ -1,5 +1,6 @@
 import { CliError } from "../../../cli/errors";
 import { agentNamed, meshOf, usualAgent } from "../../../cli/mesh-outputs";
+import { observability } from "./observed";
 
 const agent = (cloud: string, role: string) => ({
   spiffeId: `spiffe://${cloud}.example.org/region/${cloud}-r1/${role}`,
@@ -63,6 +64,18 @@ describe("A stack's outputs", () => {
     const mesh = meshOf({ ...outputs, agents, network });
     expect(mesh.network).toEqual(network);
     expect(mesh.clouds[0]!.agents[0]!.workload).toEqual(workload);
+  });
+
+  it("tell where what shows the mesh is", () => {
+    expect(meshOf({ ...outputs, observability }).observability).toEqual(observability);
+    const { message } = thrownBy(() =>
+      meshOf({ ...outputs, observability: { ...observability, prometheus: { pod: "prometheus-0" } } }),
+    );
+    expect(message).toMatch(/observability\.prometheus\.namespace.*observability\.prometheus\.port/);
+  });
+
+  it("of an older version tell of nothing that shows the mesh", () => {
+    expect(meshOf(outputs).observability).toBeUndefined();
   });
 
   it("of an older version tell no network, and have Deployments", () => {
