@@ -15,7 +15,9 @@ interface Program {
   package: string;
   /** Linker flags, which stamp the version. */
   ldflags: string;
-  /** Never the user's own: several programs that must be of one version, whatever else this machine uses them for. */
+  /** Build tags, by commas: what the program goes without. Default: none. */
+  tags?: string;
+  /** Never the user's own: programs that must be of the version that their files are written for. */
   own?: boolean;
 }
 
@@ -51,8 +53,9 @@ async function goBuild(program: Program, target: string): Promise<void> {
   const report = progress(`the build of ${program.binary} from rehearsal/${program.dir}`);
   const timer = setInterval(() => report("go build (minutes on the first run, then cached)"), 1_000);
   try {
-    const args = ["build", "-trimpath", "-ldflags", program.ldflags, "-o", target, program.package];
-    await run("go", args, {
+    const tags = program.tags === undefined ? [] : ["-tags", program.tags];
+    const flags = ["-trimpath", ...tags, "-ldflags", program.ldflags];
+    await run("go", ["build", ...flags, "-o", target, program.package], {
       cwd: path.join(__dirname, program.dir),
       env: { CGO_ENABLED: "0", GOWORK: "off" },
     });

@@ -88,7 +88,7 @@ function denied(mesh: Mesh, { from, to }: AllowedCall): Promise<CallProof> {
 }
 
 /** First cloud → every other → first cloud, each leg really called. */
-function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof> {
+export function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof> {
   const [first, ...others] = agents.map(nameOf) as [string, ...string[]];
   return attempt(`round trip ${[first, ...others, first].join(" → ")}`, async () => {
     const { hops } = await meshCall(mesh, { from: first, to: first, capability: "ping", via: others });

@@ -5,6 +5,9 @@ import type { Binaries } from "./build";
 /** What is in Tailscale's image; built for rehearsals of a tailnet alone. */
 export const TAILSCALE_PROGRAMS = ["containerboot", "tailscaled", "tailscale"] as const;
 
+/** What shows the mesh, beside the programs of this repository. */
+export const OBSERVABILITY_PROGRAMS = ["prometheus", "jaeger", "otelcol"] as const;
+
 /** How the containers of some images run; see Image in rehearsal/cloud/internal/config. */
 export interface LocalImage {
   /** Regular expression (RE2) on the container's image, whatever its registry and version. */
@@ -13,6 +16,11 @@ export interface LocalImage {
   entrypoint?: string[];
   /** Programs by their path in the container. */
   executables: Record<string, string | undefined>;
+}
+
+/** An image that starts its one program. */
+function entrypoint(path: string, program: string | undefined): Omit<LocalImage, "match"> {
+  return { entrypoint: [path], executables: { [path]: program } };
 }
 
 /** The table, with the programs of this machine. Pods of an image that has no program here are simulated. */
@@ -29,7 +37,10 @@ export function images(programs: Partial<Binaries>): LocalImage[] {
         TAILSCALE_PROGRAMS.map((name) => [`/usr/local/bin/${name}`, programs[name]]),
       ),
     },
-    // The reference agent brings its program along in a ConfigMap; the image is Node.js alone.
+    { match: "/prometheus[:@]", ...entrypoint("/bin/prometheus", programs["prometheus"]) },
+    { match: "/jaeger[:@]", ...entrypoint("/cmd/jaeger/jaeger-linux", programs["jaeger"]) },
+    { match: "/opentelemetry-collector-k8s[:@]", ...entrypoint("/otelcol-k8s", programs["otelcol"]) },
+    // The agents and the programs that show the mesh bring their code along in a ConfigMap; the image is Node.js alone.
     { match: "/node[:@]", executables: { "/usr/local/bin/node": process.execPath } },
   ];
   return table.filter(({ executables }) => Object.values(executables).some(Boolean));

@@ -11,9 +11,10 @@ import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { type CallProofs, proveCalls } from "./calls";
-import { TAILSCALE_PROGRAMS } from "./images";
+import { OBSERVABILITY_PROGRAMS, TAILSCALE_PROGRAMS } from "./images";
 import { type Leashed } from "./leash";
 import { type RehearsalNetwork, rememberNetwork } from "./network";
+import { type ObservabilityProof, proveObservability } from "./observability";
 import { knownClouds } from "./places";
 import { say } from "./progress";
 import { startTailnet, stopTailnet, tailnetStack } from "./tailnet";
@@ -106,8 +107,9 @@ async function timed<T>(times: Times, part: string, step: () => Promise<T>): Pro
 
 export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
   const tailnet = rehearsal.network?.mode === "tailscale" ? [...TAILSCALE_PROGRAMS, "tailnet"] : [];
+  const shown = configOf(rehearsal).observability ? OBSERVABILITY_PROGRAMS : [];
   return binaries(
-    [...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa", ...tailnet],
+    [...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa", ...shown, ...tailnet],
     programFolder(rehearsal),
   );
 }
@@ -140,14 +142,17 @@ export interface Report {
   /** What `mesh verify` says. */
   verified: VerifyReport;
   calls: CallProofs;
+  /** Where the mesh has what shows it. */
+  observability?: ObservabilityProof;
   /** In a rehearsal of a tailnet. */
   tailnet?: TailnetProof;
   times: Times;
 }
 
 /** True if all is as it should be. */
-export function isProven({ verified, calls, tailnet }: Report): boolean {
-  const proofs = [...calls.pings, ...calls.others, ...(tailnet?.steps ?? [])];
+export function isProven({ verified, calls, observability, tailnet }: Report): boolean {
+  const steps = [...(observability?.steps ?? []), ...(tailnet?.steps ?? [])];
+  const proofs = [...calls.pings, ...calls.others, ...steps];
   return verified.ok && proofs.every(({ failure }) => failure === undefined);
 }
 
@@ -190,7 +195,11 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
   say("proof");
   const mesh = meshOf(outputs);
   const verified = await timed(times, "verify", () => verifySettled(mesh));
-  const calls = await timed(times, "calls", () => proveCalls(mesh, configOf(rehearsal).policy.calls));
+  const config = configOf(rehearsal);
+  const calls = await timed(times, "calls", () => proveCalls(mesh, config.policy.calls));
+  const seen = mesh.observability
+    ? await timed(times, "observability", () => proveObservability(mesh, config))
+    : undefined;
   const tailnet = rehearsal.network?.mode === "tailscale";
   const overTailnet = tailnet
     ? await timed(times, "tailnet", () =>
@@ -209,6 +218,7 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
     changes,
     verified,
     calls,
+    observability: seen,
     tailnet: overTailnet,
     times,
   };

@@ -5,7 +5,7 @@ import { columns } from "../cli/table";
 import { isStandIn } from "./build";
 import type { CallProof, CallProofs } from "./calls";
 import type { Report } from "./rehearsal";
-import type { TailnetProof } from "./tailnet-proof";
+import type { Step } from "./steps";
 
 /** Who pings whom: a row for each caller. */
 function pingMatrix({ pings }: CallProofs): string {
@@ -40,15 +40,15 @@ function callsText(calls: CallProofs): string[] {
   return [pingMatrix(calls), "", ...failed, ...calls.others.map(proofText)];
 }
 
-/** What became of the tailnet's trials, with the time that each took. */
-function tailnetText({ steps }: TailnetProof): string[] {
+/** What became of steps, with the time that each took. */
+function stepsText(title: string, { steps }: { steps: readonly Step[] }): string[] {
   const rows = steps.map(({ what, found, failure, seconds }) => [
     failure === undefined ? "ok" : "FAILED",
     `${seconds.toFixed(1)} s`,
     what,
     failure ?? found ?? "",
   ]);
-  return [columns([["", "after", "over the tailnet", ""], ...rows]), ""];
+  return [columns([["", "after", title, ""], ...rows]), ""];
 }
 
 export function reportText(report: Report): string {
@@ -67,7 +67,8 @@ export function reportText(report: Report): string {
     "",
     ...callsText(calls),
     "",
-    ...(report.tailnet ? tailnetText(report.tailnet) : []),
+    ...(report.observability ? stepsText("the mesh is seen", report.observability) : []),
+    ...(report.tailnet ? stepsText("over the tailnet", report.tailnet) : []),
     counts.length === 0
       ? `nothing changed: ${same} resources are as they should be`
       : `${counts.join(", ")}, ${same} unchanged`,

@@ -4,50 +4,14 @@ import { type Mesh, type MeshAgent, type MeshCloud, usualAgent } from "../cli/me
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { NAMESPACES, TAILNET } from "../components/well-known";
-import { callAny, type CallProof, failoverCase, nameOf, ping } from "./calls";
-import { say } from "./progress";
+import { callAny, failoverCase, nameOf, ping } from "./calls";
+import { step, type Step, until } from "./steps";
 import { TAILNET_DOMAIN } from "./tailnet";
 import { agentProcesses, dialFrom, routerOf, type TailnetTrial } from "./tailnet-devices";
 import { setLink } from "./world";
 
-const POLL_MS = 200;
-/** Longest time of each step; an agent's own limits are shorter. */
-const LIMIT_MS = 120_000;
-
-/** One thing that was tried, and how long it took. */
-export interface Step extends Pick<CallProof, "what" | "found" | "failure"> {
-  readonly seconds: number;
-}
-
 export interface TailnetProof {
   readonly steps: readonly Step[];
-}
-
-async function step(what: string, work: () => Promise<string>): Promise<Step> {
-  const began = Date.now();
-  const seconds = () => (Date.now() - began) / 1000;
-  try {
-    const found = await work();
-    return { what, found, seconds: seconds() };
-  } catch (error) {
-    return { what, failure: (error as Error).message, seconds: seconds() };
-  } finally {
-    say(`  ${what} (${seconds().toFixed(1)} s)`);
-  }
-}
-
-/** Waits until `look` finds something; what it throws or does not find is the failure in the end. */
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const limit = Date.now() + LIMIT_MS;
-  for (let last = "no"; ; await new Promise((resolve) => setTimeout(resolve, POLL_MS))) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = (error as Error).message;
-    }
-    if (Date.now() > limit) throw new Error(`${what}: not within ${LIMIT_MS / 1000} s (${last})`);
-  }
 }
 
 const globalName = `${TAILNET.global}.${TAILNET_DOMAIN}`;

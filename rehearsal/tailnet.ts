@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dump, load } from "js-yaml";
-import { AGENT_PORTS, agentName, TAILNET, usualRole } from "../components/well-known";
+import { AGENT_PORTS, agentName, TAILNET, usualRole, TRACE_STORE } from "../components/well-known";
 import type { MeshConfig } from "../infra/config";
 import { NAMESPACE } from "../infra/config/namespace";
 import { runningPid } from "./identity";
@@ -26,7 +26,7 @@ interface TailnetConfig {
   domain: string;
   authKey: string;
   routes: string[];
-  agentPort: number;
+  ports: readonly number[];
   globals: { name: string; nodes: string[] }[];
 }
 
@@ -83,7 +83,7 @@ function writeConfig(root: string, mesh: MeshConfig | undefined): void {
       mesh?.clouds.flatMap((cloud) =>
         cloud.provider === "existing" ? [cloud.podCidr, cloud.serviceCidr] : [],
       ) ?? [],
-    agentPort: AGENT_PORTS.mtls,
+    ports: [AGENT_PORTS.mtls, TRACE_STORE.intakePort],
     globals: [
       {
         name: TAILNET.global,

@@ -1,6 +1,7 @@
 // Kubernetes objects: planned with the API server's own dry run, applied with server-side apply, awaited until they work.
 import { isDeepStrictEqual } from "node:util";
 import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
+import { bulkhead } from "cockatiel";
 import { progress } from "../progress";
 import type { Handler, Made } from "./handler";
 import { waitsFor } from "./readiness";
@@ -9,6 +10,8 @@ import type { Properties, ResourceState } from "./state";
 const FIELD_MANAGER = "agentweave-rehearsal";
 const WAIT_LIMIT_MS = 300_000;
 const POLL_MS = 200;
+/** Calls of a cluster that are made side by side: each has a connection of its own, and hundreds would time out in their handshakes. */
+const SIDE_BY_SIDE = 8;
 
 type Live = KubernetesObject & { status?: Properties };
 type Header = KubernetesObject & { metadata: { name: string; namespace?: string } };
@@ -73,13 +76,15 @@ export async function kubernetesHandler(kubeconfig: string): Promise<Handler> {
   const context = config.getCurrentContext();
   const api: KubernetesObjectApi = k8s.KubernetesObjectApi.makeApiClient(config);
 
+  const gate = bulkhead(SIDE_BY_SIDE, Number.MAX_SAFE_INTEGER);
+
   const describe = (object: Header) =>
     `${object.kind} ${object.metadata.namespace ? `${object.metadata.namespace}/` : ""}${object.metadata.name}`;
 
   /** Runs a call; a failure names the cluster and the object. `undefined` for an object that is not there. */
   async function call<T>(what: string, object: Header, run: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await run();
+      return await gate.execute(run);
     } catch (error) {
       if ((error as ApiFailure).code === 404 && what !== "apply") return undefined;
       throw Object.assign(new Error(`${context}: ${what} ${describe(object)}: ${words(error)}`), {

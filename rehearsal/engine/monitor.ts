@@ -1,5 +1,5 @@
 // The embedded runner: Pulumi's mock monitor with real steps behind it. It serves the rehearsal alone, where there is no
-// `pulumi`; it knows Kubernetes objects, dynamic resources and components, and is not a second Pulumi.
+// `pulumi`; it knows Kubernetes objects, dynamic resources, passwords and components, and is not a second Pulumi.
 import { type RegisterResourceRequest, RegisterResourceResponse } from "@pulumi/pulumi/proto/resource_pb";
 import { getProject, getStack } from "@pulumi/pulumi/metadata";
 import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
@@ -8,8 +8,9 @@ import { say } from "../progress";
 import { dynamicHandler } from "./dynamic";
 import type { Handler, Operation } from "./handler";
 import { kubernetesHandler } from "./kubernetes";
+import { passwordHandler, RANDOM_PASSWORD } from "./random";
 import type { Properties, ResourceState, State } from "./state";
-import { hasUnknown, markSecrets, plain } from "./values";
+import { hasUnknown, isSecret, markSecrets, plain } from "./values";
 
 type Callback = (error: Error | null, response?: unknown) => void;
 
@@ -166,7 +167,7 @@ export class Engine extends MockMonitor {
           this.state.delete(old.urn);
           return;
         }
-        const keys = Object.keys(old.outputs).filter((key) => plain(old.outputs[key]) !== old.outputs[key]);
+        const keys = Object.keys(old.outputs).filter((key) => isSecret(old.outputs[key]));
         const inputs = now.inputs ? markSecrets(now.inputs, old.inputs, []) : old.inputs;
         this.state.set({ ...old, id: now.id, inputs, outputs: markSecrets(now.outputs, old.inputs, keys) });
       }),
@@ -203,6 +204,7 @@ export class Engine extends MockMonitor {
 
   private async handlerOf(resource: { type: string; provider: string; urn: string }): Promise<Handler> {
     if (resource.type.startsWith("pulumi-nodejs:dynamic")) return dynamicHandler;
+    if (resource.type === RANDOM_PASSWORD) return passwordHandler;
     if (!resource.type.startsWith("kubernetes:")) {
       throw new Error(
         `the embedded runner cannot make ${resource.type}: clouds need the Pulumi CLI (${resource.urn})`,

@@ -1,5 +1,6 @@
-// The embedded runner's state: one JSON file, readable by its owner alone, rewritten whole after every step.
+// The embedded runner's state: one JSON file, readable by its owner alone, rewritten whole after every step that changes it.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 
 /** Property bag as it travels between the SDK and the engine: plain JSON, with secrets and unknowns as marked values. */
 export type Properties = Record<string, unknown>;
@@ -39,6 +40,8 @@ export class State {
   }
 
   set(resource: ResourceState): void {
+    // Most steps change nothing, and the file has megabytes: the programs of the mesh are in it.
+    if (isDeepStrictEqual(this.resources.get(resource.urn), resource)) return;
     this.resources.set(resource.urn, resource);
     this.save();
   }

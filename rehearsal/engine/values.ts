@@ -8,7 +8,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function isSecret(value: unknown): value is { value: unknown } {
+/** True if the value itself is marked as a secret. */
+export function isSecret(value: unknown): value is { value: unknown } {
   return isObject(value) && value[specialSigKey] === specialSecretSig;
 }
 

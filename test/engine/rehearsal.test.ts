@@ -1,9 +1,8 @@
 // The whole rehearsal from end to end, on API servers and SPIRE servers of its own: what `make rehearse` does, and more.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { dump } from "js-yaml";
 import { execInPod } from "../../components/trust/exec";
-import { NAMESPACES } from "../../components/well-known";
+import { NAMESPACES, OPA } from "../../components/well-known";
 import { CliError } from "../../cli/errors";
 import { meshCall } from "../../cli/call";
 import { memberOf } from "../../cli/member";
@@ -15,43 +14,10 @@ import { verifyMesh } from "../../cli/verify";
 import { isRunning, stopStarted } from "../../rehearsal/clouds";
 import { scale } from "../../rehearsal/scale";
 import { down, engineOf, preview, type Rehearsal, rehearse, type Report } from "../../rehearsal/rehearsal";
+import { observabilityTests } from "./observability-suite";
+import { PROJECT, writeStack } from "./stack";
 
-const PROJECT = path.resolve(__dirname, "../..");
 const MINUTES = 60_000;
-/** As in the tutorial: an orchestrator in one cloud, workers in the others. */
-const ROLES: Record<string, string[]> = {
-  aws: ["agent", "orchestrator"],
-  gcp: ["agent", "worker"],
-  azure: ["agent", "worker"],
-  onprem: ["agent"],
-};
-
-/** A stack of clouds of these names, each with address ranges of its own. */
-function writeStack({ config, root }: Rehearsal, names: string[]): void {
-  const clouds = Object.fromEntries(
-    names.map((name) => {
-      const second = 60 + 2 * ["aws", "gcp", "azure", "onprem"].indexOf(name);
-      return [
-        name,
-        {
-          provider: "existing",
-          kubeconfig: path.join(root, name, "kubeconfig"),
-          region: `region-of-${name}`,
-          roles: ROLES[name],
-          podCidr: `10.${second}.0.0/16`,
-          serviceCidr: `10.${second + 1}.0.0/16`,
-        },
-      ];
-    }),
-  );
-  const entries = {
-    "pulumi:disable-default-providers": ["kubernetes"],
-    "agentweave-mesh:clouds": clouds,
-    "agentweave-mesh:network": { mode: "direct" },
-    "agentweave-mesh:agents": { replicas: 1 },
-  };
-  writeFileSync(config, dump({ config: entries }));
-}
 
 /** Pid and start time of a cloud's SPIRE server. */
 function serverProcess({ root }: Rehearsal, cloud: string): string {
@@ -59,7 +25,7 @@ function serverProcess({ root }: Rehearsal, cloud: string): string {
 }
 
 /** Everything proven, between all of so many clouds. */
-function expectProven({ verified, calls }: Report, clouds: number): void {
+function expectProven({ verified, calls, observability }: Report, clouds: number): void {
   const checks = [...verified.clouds, ...verified.pairs].flatMap((each): readonly object[] => each.checks);
   expect(checks.filter((check) => (check as { status: string }).status !== "ok")).toEqual([]);
   expect(verified.pairs).toHaveLength(clouds * (clouds - 1));
@@ -68,7 +34,8 @@ function expectProven({ verified, calls }: Report, clouds: number): void {
     expect(stored).toBe(served);
   }
   expect(calls.pings).toHaveLength(clouds * clouds);
-  expect([...calls.pings, ...calls.others].filter(({ failure }) => failure !== undefined)).toEqual([]);
+  const proofs = [...calls.pings, ...calls.others, ...observability!.steps];
+  expect(proofs.filter(({ failure }) => failure !== undefined)).toEqual([]);
 }
 
 /** The mesh as the command line finds it. */
@@ -95,7 +62,7 @@ function troubles(report: VerifyReport): Record<string, string> {
   );
 }
 
-/** Who may reach OPA by the cluster's policies; undefined stands for everybody. */
+/** Who may reach OPA's API by the cluster's policies; undefined stands for everybody. */
 async function opaAdmits(kubeconfig: string): Promise<unknown[]> {
   const k8s = await import("@kubernetes/client-node");
   const config = new k8s.KubeConfig();
@@ -103,7 +70,10 @@ async function opaAdmits(kubeconfig: string): Promise<unknown[]> {
   const { items } = await config
     .makeApiClient(k8s.NetworkingV1Api)
     .listNamespacedNetworkPolicy({ namespace: NAMESPACES.opa });
-  return items.flatMap(({ spec }) => spec?.ingress ?? []).flatMap(({ _from }) => _from ?? [undefined]);
+  return items
+    .flatMap(({ spec }) => spec?.ingress ?? [])
+    .filter(({ ports }) => ports?.some(({ port }) => port === OPA.port))
+    .flatMap(({ _from }) => _from ?? [undefined]);
 }
 
 /** Names of what the mesh left in a cluster: its namespaces, and its objects outside of namespaces. */
@@ -196,6 +166,13 @@ describe("the rehearsal", () => {
     MINUTES,
   );
 
+  observabilityTests({
+    mesh: () => meshOn(rehearsal),
+    outputs: () => path.join(rehearsal.root, "outputs.json"),
+    report: () => report!,
+    again: () => rehearse(rehearsal),
+  });
+
   test(
     "is told by the command line that OPA is down, and then nothing is allowed",
     async () => {
@@ -283,7 +260,11 @@ describe("the rehearsal", () => {
       const report = await rehearse(rehearsal);
       expect(report.started).toEqual(["onprem"]);
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
-      expect(report.changes).toMatchObject({ update: 3 * 6 + 2 * 3, replace: 0, delete: 0 });
+      const calls = 3 * 6 + 2 * 3;
+      // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
+      // Prometheus' configuration and pod, and the token renewer's configuration, rights and pod.
+      const seen = 3 * 3 + 3 + 2 + 2 + 3;
+      expect(report.changes).toMatchObject({ update: calls + seen, replace: 0, delete: 0 });
       expectProven(report, 4);
       expect(["aws", "gcp", "azure"].map((cloud) => serverProcess(rehearsal, cloud))).toEqual(before);
     },

@@ -8,24 +8,17 @@ import {
   readlinkSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { dump } from "js-yaml";
 import { isRunning } from "../../rehearsal/clouds";
 import { run } from "../../rehearsal/processes";
 import type { Report } from "../../rehearsal/rehearsal";
 import { tailnetRuns } from "../../rehearsal/tailnet";
 import { whyNoWorld, worldRuns } from "../../rehearsal/world";
+import { PROJECT, writeStack } from "./stack";
 
-const PROJECT = path.resolve(__dirname, "../..");
 const MINUTES = 60_000;
-const ROLES: Record<string, string[]> = {
-  aws: ["agent", "orchestrator"],
-  gcp: ["agent", "worker"],
-  azure: ["agent", "worker"],
-};
-const CLOUDS = Object.keys(ROLES);
+const CLOUDS = ["aws", "gcp", "azure"];
 
 /** `.rehearsal`, and a stack beside it: taking a rehearsal down takes what is in its folder. */
 function makePlace(): { root: string; config: string } {
@@ -33,24 +26,7 @@ function makePlace(): { root: string; config: string } {
   const place = mkdtempSync(path.join(PROJECT, ".rehearsal", "test-"));
   const root = path.join(place, "rehearsal");
   const config = path.join(place, "Pulumi.rehearsal.yaml");
-  const clouds = CLOUDS.map((name, index) => [
-    name,
-    {
-      provider: "existing",
-      kubeconfig: path.join(root, name, "kubeconfig"),
-      region: `region-of-${name}`,
-      roles: ROLES[name],
-      podCidr: `10.${60 + 2 * index}.0.0/16`,
-      serviceCidr: `10.${61 + 2 * index}.0.0/16`,
-    },
-  ]);
-  const entries = {
-    "pulumi:disable-default-providers": ["kubernetes"],
-    "agentweave-mesh:clouds": Object.fromEntries(clouds),
-    "agentweave-mesh:network": { mode: "direct" },
-    "agentweave-mesh:agents": { replicas: 1 },
-  };
-  writeFileSync(config, dump({ config: entries }));
+  writeStack({ root, config }, CLOUDS);
   return { root, config };
 }
 
@@ -104,6 +80,11 @@ if (why) process.stdout.write(`the rehearsal of a tailnet is skipped: ${why}\n`)
     },
     15 * MINUTES,
   );
+
+  test("is seen over the tailnet: all targets, all rules, a round trip as one trace, all dashboards", () => {
+    const { steps } = report().observability!;
+    expect(steps.filter(({ failure }) => failure !== undefined)).toEqual([]);
+  });
 
   test("has seen a link cut and mended, and a router lost, with nothing restarted by hand", () => {
     const { steps } = report().tailnet!;

@@ -11,6 +11,7 @@ import (
 
 	"agentweave-mesh/rehearsal/cloud/internal/config"
 	"agentweave-mesh/rehearsal/cloud/internal/controlplane"
+	"agentweave-mesh/rehearsal/cloud/internal/egress"
 	"agentweave-mesh/rehearsal/cloud/internal/kubelet"
 	"agentweave-mesh/rehearsal/cloud/internal/network"
 	"agentweave-mesh/rehearsal/cloud/internal/services"
@@ -38,6 +39,9 @@ func start(ctx context.Context, c *config.Config) (*cloud, error) {
 	var err error
 	if all.network, err = join(c); err != nil {
 		return all, err
+	}
+	if err := egress.Serve(running, c, config.EgressSocket); err != nil {
+		return all, &controlplane.Failure{What: "egress", Err: err}
 	}
 	if all.controlPlane, err = controlplane.Start(ctx, c, stages, reporter{}); err != nil {
 		return all, err

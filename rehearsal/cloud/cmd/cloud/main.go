@@ -154,7 +154,7 @@ func leash() (context.Context, context.CancelFunc) {
 
 func pidFile(dir string) string { return filepath.Join(dir, "cloud.pid") }
 
-// takeOver makes the state directory this process's own, and ends what a killed predecessor has left.
+// takeOver makes the state directory this process's own and its working directory, and ends what a killed predecessor has left.
 func takeOver(dir string) error {
 	if pid := process.Running(pidFile(dir)); pid != 0 && pid != os.Getpid() {
 		return &controlplane.Failure{What: "cloud", Err: fmt.Errorf("it already runs, as process %d", pid)}
@@ -165,5 +165,5 @@ func takeOver(dir string) error {
 		}
 	}
 	process.KillLeft(filepath.Join(dir, "run", "*.pid"), filepath.Join(dir, "pods", "*", "*.pid"))
-	return errors.Join(os.Chmod(dir, 0o700), os.RemoveAll(filepath.Join(dir, "pods")), process.WriteIdentity(pidFile(dir), os.Getpid()))
+	return errors.Join(os.Chdir(dir), os.Chmod(dir, 0o700), os.RemoveAll(filepath.Join(dir, "pods")), process.WriteIdentity(pidFile(dir), os.Getpid()))
 }

@@ -1,8 +1,9 @@
 package config
 
 import (
-	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
 )
 
 // How the cloud's own /24 of addresses is divided, by the last octet: infrastructure below FirstPod, then pods
@@ -31,10 +32,13 @@ func (c *Config) Local(octet int) string {
 	return netip.AddrFrom4(bytes).String()
 }
 
-// APIServer returns the URL of the cloud's API server.
-func (c *Config) APIServer() string {
-	return fmt.Sprintf("https://%s:%d", c.Address, APIServerPort)
+// APIServerAddress returns address and port of the cloud's API server.
+func (c *Config) APIServerAddress() string {
+	return net.JoinHostPort(c.Address, strconv.Itoa(APIServerPort))
 }
+
+// APIServer returns its URL.
+func (c *Config) APIServer() string { return "https://" + c.APIServerAddress() }
 
 // PodIP returns the address under which the API knows the pod that listens on Local(octet). It is in the last /24 of
 // the pod range (nodes get theirs from the start), because Kubernetes refuses loopback addresses in EndpointSlices.

@@ -15,6 +15,10 @@ import (
 	"agentweave-mesh/rehearsal/cloud/internal/network"
 )
 
+// EgressSocket is where the API server asks for connections to kubelets and pods, relative to the cloud's directory, in which the
+// supervisor and the API server both work: a unix socket's path must not be longer than some 100 bytes.
+const EgressSocket = "run/egress.sock"
+
 // Config is the whole of cloud.json. Unknown keys are refused.
 type Config struct {
 	// Name of the cloud, for example "aws"; the kubeconfig's context is "<name>-cluster".

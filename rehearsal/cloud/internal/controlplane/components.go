@@ -1,9 +1,11 @@
 package controlplane
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -47,8 +49,25 @@ func apiServer(c *config.Config, pki PKI) component {
 		"--kubelet-client-certificate=" + pki.Cert("kubelet-client"), "--kubelet-client-key=" + pki.Key("kubelet-client"),
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + pki.Key("service-account"), "--service-account-signing-key-file=" + pki.Key("service-account"),
-		"--service-cluster-ip-range=" + c.ServiceCIDR, "--profiling=false",
+		"--service-cluster-ip-range=" + c.ServiceCIDR, "--profiling=false", "--egress-selector-config-file=" + egressFile(c),
 	}, []int{config.APIServerPort}}
+}
+
+func egressFile(c *config.Config) string { return filepath.Join(c.Dir, "egress.json") }
+
+// writeEgress tells the API server by which way it reaches kubelets and pods.
+func writeEgress(c *config.Config) error {
+	type object = map[string]any
+	text, err := json.Marshal(object{
+		"apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration",
+		"egressSelections": []object{{"name": "cluster", "connection": object{
+			"proxyProtocol": "HTTPConnect", "transport": object{"uds": object{"udsName": config.EgressSocket}},
+		}}},
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(egressFile(c), text, 0o600)
 }
 
 func controllerManager(c *config.Config, pki PKI) component {

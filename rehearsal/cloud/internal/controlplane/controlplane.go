@@ -78,6 +78,9 @@ func Start(ctx context.Context, c *config.Config, stages string, report Reporter
 	if err := writeKubeconfig(c, cp.PKI, "admin", Kubeconfig(c)); err != nil {
 		return cp, err
 	}
+	if err := writeEgress(c); err != nil {
+		return cp, err
+	}
 	if cp.Client, err = kubernetes.NewForConfig(cp.PKI.RestConfig(c)); err != nil {
 		return cp, err
 	}

@@ -40,11 +40,11 @@ func TestASidecarServesBeforeAndAfterThePodsContainers(t *testing.T) {
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 
-	p := prepared(t, v1.Container{Command: []string{"/bin/tool", "-c", "touch main; trap 'sleep 0.3; ls > last; exit' TERM; while :; do sleep 0.05; done"}})
+	p := prepared(t, v1.Container{Command: []string{"/bin/tool", "-c", "trap 'sleep 0.3; ls > last; exit' TERM; touch main; while :; do sleep 0.05; done"}})
 	always := v1.ContainerRestartPolicyAlways
 	p.inits = append(p.inits, newContainer(p, v1.Container{
 		Name: "side", Image: "registry.example/tool:1", RestartPolicy: &always,
-		Command: []string{"/bin/tool", "-c", "touch side; trap 'rm side; exit' TERM; while :; do sleep 0.05; done"},
+		Command: []string{"/bin/tool", "-c", "trap 'rm side; exit' TERM; touch side; while :; do sleep 0.05; done"},
 		StartupProbe: &v1.Probe{FailureThreshold: 60, ProbeHandler: v1.ProbeHandler{
 			TCPSocket: &v1.TCPSocketAction{Host: "127.0.0.1", Port: intstr.FromInt(port)},
 		}},

@@ -19,11 +19,12 @@ import (
 //   - After a scheme, where no relative path can be written, it is found through the working directory of whoever reads it
 //     (unix:///run/x.sock → unix:///proc/self/cwd/run/x.sock), for the same reason; without /proc, it is the full path.
 //   - 0.0.0.0 becomes the pod's own address, because all pods share the network of this machine.
-//   - https://kubernetes.default.svc becomes the API server's address, and the name of any other Service,
+//   - kubernetes.default.svc, of https, becomes the API server's address and port, and the name of any other Service,
 //     <service>.<namespace>.svc or with .cluster.local, the Service's address: those names exist in clusters only.
 //
 // Where pods have networks of their own and containers roots of their own, only the last one is needed.
 type translation struct {
+	// apiServer is the API server's address and port.
 	root, address, apiServer string
 	// service is the address of a Service; empty when it has none.
 	service func(namespace, name string) string
@@ -34,7 +35,7 @@ type translation struct {
 }
 
 var (
-	apiServerName = regexp.MustCompile(`https://kubernetes\.default\.svc(\.cluster\.local)?(:443)?\b`)
+	apiServerName = regexp.MustCompile(`(^|[^\w.-])kubernetes\.default\.svc(\.cluster\.local)?(:443)?\b`)
 	anyAddress    = regexp.MustCompile(`(^|[^0-9.])0\.0\.0\.0\b`)
 	// Names are matched as a whole, so that svc.example.org and a pod's own name below a Service stay what they are.
 	hostName    = regexp.MustCompile(`[\w.-]+\.svc[\w.-]*`)
@@ -61,7 +62,7 @@ func (t translation) forSandbox(hostNetwork bool) translation {
 }
 
 func (t translation) text(text string) string {
-	text = apiServerName.ReplaceAllString(text, t.apiServer)
+	text = apiServerName.ReplaceAllString(text, "${1}"+t.apiServer)
 	text = hostName.ReplaceAllStringFunc(text, t.host)
 	if !t.ownNetwork {
 		text = anyAddress.ReplaceAllString(text, "${1}"+t.address)

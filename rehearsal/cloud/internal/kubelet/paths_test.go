@@ -9,7 +9,7 @@ import (
 // on is a pod's place on this machine. Its cloud has two Services and no address for more.
 func on(root string) translation {
 	services := map[string]string{"spire/spire-server": "127.0.11.200", "opa/opa": "127.0.11.201"}
-	return translation{root: root, address: "127.0.11.20", apiServer: "https://127.0.11.1:6443", service: func(namespace, name string) string {
+	return translation{root: root, address: "127.0.11.20", apiServer: "127.0.11.1:6443", service: func(namespace, name string) string {
 		return services[namespace+"/"+name]
 	}}
 }
@@ -37,6 +37,8 @@ func TestMountPathsBecomeRelativeAtPathBoundariesOnly(t *testing.T) {
 		"server: https://kubernetes.default.svc\n": "server: https://127.0.11.1:6443\n",
 		"https://kubernetes.default.svc:443/api":   "https://127.0.11.1:6443/api",
 		"https://kubernetes.default.svcs.example":  "https://kubernetes.default.svcs.example",
+		"replacement: kubernetes.default.svc\n":    "replacement: 127.0.11.1:6443\n",
+		"not-kubernetes.default.svc":               "not-kubernetes.default.svc",
 		`bind_address = "0.0.0.0"`:                 `bind_address = "127.0.11.20"`,
 		"0.0.0.0:8081,0.0.0.0:8443,10.0.0.0":       "127.0.11.20:8081,127.0.11.20:8443,10.0.0.0",
 		"10.0.0.0/16 is not 0.0.0.0/0 in a text":   "10.0.0.0/16 is not 127.0.11.20/0 in a text",

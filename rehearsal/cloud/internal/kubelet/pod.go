@@ -63,7 +63,7 @@ func newPod(k *Kubelet, object *v1.Pod, octet int) *pod {
 		changed: make(chan struct{}, 1), outdated: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	p.root = filepath.Join(k.pods(), p.key())
-	place := translation{root: p.root, address: p.address, apiServer: k.config.APIServer(), service: k.service}
+	place := translation{root: p.root, address: p.address, apiServer: k.config.APIServerAddress(), service: k.service}
 	if runtime.GOOS == "linux" {
 		place.root = "/proc/self/cwd"
 	}

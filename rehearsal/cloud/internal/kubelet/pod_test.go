@@ -42,7 +42,7 @@ func prepared(t *testing.T, spec v1.Container, volumes ...v1.VolumeSource) *pod 
 		ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "c"},
 		Data:       map[string]string{"text": "listen on 0.0.0.0, ask opa.opa.svc"},
 		BinaryData: map[string][]byte{"binary": []byte("\x1f\x8b 0.0.0.0 /mounted/a")},
-	})
+	}, secret("one"))
 	k, err := New(c, client, informers.NewSharedInformerFactory(client, 0), func(string, string) string { return "127.93.8.200" }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +87,36 @@ func TestTextsOfAConfigMapAreTranslatedAndItsBinaryDataIsNot(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(p.root, "mounted/a", file)); err != nil || string(got) != want {
 			t.Errorf("%s is %q (%v), want %q", file, got, err, want)
 		}
+	}
+}
+
+// secret has a key `token`.
+func secret(name string) *v1.Secret {
+	return &v1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: name}, Data: map[string][]byte{"token": []byte("of " + name)}}
+}
+
+func TestAnOptionalSecretOfAProjectedVolumeIsShownOnceItIsThere(t *testing.T) {
+	optional := true
+	projected := &v1.ProjectedVolumeSource{}
+	for _, name := range []string{"one", "two"} {
+		projected.Sources = append(projected.Sources, v1.VolumeProjection{Secret: &v1.SecretProjection{
+			LocalObjectReference: v1.LocalObjectReference{Name: name}, Optional: &optional,
+			Items: []v1.KeyToPath{{Key: "token", Path: "clusters/" + name + "/token"}},
+		}})
+	}
+	p := prepared(t, v1.Container{}, v1.VolumeSource{Projected: projected}, v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{Medium: v1.StorageMediumMemory}})
+	shown := func(name string) string {
+		text, _ := os.ReadFile(filepath.Join(p.root, "mounted/a/clusters", name, "token"))
+		return string(text)
+	}
+	if shown("one") != "of one" || shown("two") != "" {
+		t.Fatalf("at first %q and %q", shown("one"), shown("two"))
+	}
+	if _, err := p.kubelet.client.CoreV1().Secrets("n").Create(t.Context(), secret("two"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.materialize(t.Context()); err != nil || shown("two") != "of two" {
+		t.Errorf("then %q, %v", shown("two"), err)
 	}
 }
 

@@ -2,10 +2,11 @@ package services
 
 import (
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"time"
+
+	"agentweave-mesh/rehearsal/cloud/internal/stream"
 )
 
 // forward listens on one port of a Service's address and passes connections on to its backends in turn. Connections
@@ -59,25 +60,11 @@ func (f *forward) accept() {
 }
 
 func (f *forward) pass(client *net.TCPConn) {
-	defer client.Close()
 	backend, err := net.DialTimeout("tcp", f.backend(), 5*time.Second)
 	if err != nil {
 		_ = client.SetLinger(0) // the caller sees a reset, not an orderly end
+		client.Close()
 		return
 	}
-	server := backend.(*net.TCPConn)
-	defer server.Close()
-	var both sync.WaitGroup
-	both.Go(func() { pipe(server, client) })
-	both.Go(func() { pipe(client, server) })
-	both.Wait()
-}
-
-func pipe(to, from *net.TCPConn) {
-	if _, err := io.Copy(to, from); err != nil {
-		// One side is gone without an orderly end: the other is to know at once.
-		from.Close()
-		to.Close()
-	}
-	_ = to.CloseWrite()
+	stream.Join(client, backend.(*net.TCPConn))
 }

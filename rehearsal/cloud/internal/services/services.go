@@ -45,7 +45,7 @@ type Controller struct {
 func New(ctx context.Context, c *config.Config, client kubernetes.Interface, factory informers.SharedInformerFactory) (*Controller, error) {
 	s := &Controller{
 		client: client, localOf: c.LocalOfPodIP, addresses: newAddresses(c),
-		ranged: c.World != nil, apiServer: net.JoinHostPort(c.Address, strconv.Itoa(config.APIServerPort)),
+		ranged: c.World != nil, apiServer: c.APIServerAddress(),
 		services: factory.Core().V1().Services().Lister(), slices: factory.Discovery().V1().EndpointSlices().Lister(),
 		wake: make(chan struct{}, 1), forwards: map[string]*forward{},
 	}

@@ -23,8 +23,8 @@ type Config struct {
 	AuthKey string `json:"authKey"`
 	// Routes are the ranges that subnet routers may announce: what a real tailnet's policy lists in autoApprovers.
 	Routes []netip.Prefix `json:"routes"`
-	// AgentPort is the one port that nodes may reach of each other, over TCP.
-	AgentPort uint16 `json:"agentPort"`
+	// Ports are those that nodes may reach of each other, over TCP.
+	Ports []uint16 `json:"ports"`
 	// Globals are names that lead to whichever of some nodes is up.
 	Globals []Global `json:"globals,omitempty"`
 }
@@ -65,8 +65,8 @@ func (c *Config) check() error {
 	if c.Port == 0 || c.Port == 65535 {
 		refuse("port %d: want one that has a next one", c.Port)
 	}
-	if c.Domain == "" || c.AuthKey == "" || c.AgentPort == 0 {
-		refuse("domain, authKey and agentPort must not be empty")
+	if c.Domain == "" || c.AuthKey == "" || len(c.Ports) == 0 {
+		refuse("domain, authKey and ports must not be empty")
 	}
 	return errors.Join(problems...)
 }

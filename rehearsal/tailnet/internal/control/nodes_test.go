@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -13,7 +14,7 @@ var (
 	pods     = netip.MustParsePrefix("10.120.0.0/16")
 	stranger = netip.MustParsePrefix("192.168.0.0/16")
 	config   = &Config{
-		Domain: "mesh.test", AgentPort: 8443, Routes: []netip.Prefix{pods},
+		Domain: "mesh.test", Ports: []uint16{8443, 4317}, Routes: []netip.Prefix{pods},
 		Globals: []Global{{Name: "global", Nodes: []string{"aws-agent", "gcp-agent"}}},
 	}
 )
@@ -120,7 +121,7 @@ func TestTheCommonNameLeadsToANodeThatIsOnlineAndNotTheOneThatAsks(t *testing.T)
 	}
 }
 
-func TestOnlyAgentsReachAgentsAndOnlyAtTheirPort(t *testing.T) {
+func TestNodesReachNodesThatAreNoRoutersAtTheirPortsAlone(t *testing.T) {
 	all := newNodes(config)
 	agent, router := registered(1, "aws-agent"), registered(2, "aws-router-0", pods)
 	all.join(agent)
@@ -129,8 +130,12 @@ func TestOnlyAgentsReachAgentsAndOnlyAtTheirPort(t *testing.T) {
 	if len(rules) != 1 || !slices.Equal(rules[0].SrcIPs, []string{"100.64.0.1"}) || !slices.Equal(rules[0].IPProto, []int{6}) {
 		t.Fatalf("at the agent: %+v", rules)
 	}
-	if to := rules[0].DstPorts; len(to) != 1 || to[0].IP != "100.64.0.1" || to[0].Ports != (tailcfg.PortRange{First: 8443, Last: 8443}) {
-		t.Errorf("at the agent, to %+v", rules[0].DstPorts)
+	var want []tailcfg.NetPortRange
+	for _, port := range config.Ports {
+		want = append(want, tailcfg.NetPortRange{IP: "100.64.0.1", Ports: tailcfg.PortRange{First: port, Last: port}})
+	}
+	if to := rules[0].DstPorts; !reflect.DeepEqual(to, want) {
+		t.Errorf("at the agent, to %+v", to)
 	}
 	if rules := all.view().filter(router); rules == nil || len(rules) > 0 {
 		t.Errorf("at the router: %#v; nil would leave what was allowed before", rules)

@@ -93,26 +93,26 @@ func (v view) globals(asking key.NodePublic) []tailcfg.DNSRecord {
 	return records
 }
 
-// filter is what may come in at a node: the agents' port, over TCP, from nodes that are no routers, at nodes that are none.
+// filter is what may come in at a node: the configured ports, over TCP, from nodes that are no routers, at nodes that are none.
 func (v view) filter(self *tailcfg.Node) []tailcfg.FilterRule {
 	m := v.find(self.Key)
-	var agents []string
+	var others []string
 	for _, other := range v.members {
 		if len(other.Routes) == 0 {
-			agents = append(agents, other.Address.String())
+			others = append(others, other.Address.String())
 		}
 	}
-	if m == nil || len(m.Routes) > 0 || len(agents) == 0 {
+	if m == nil || len(m.Routes) > 0 || len(others) == 0 {
 		return []tailcfg.FilterRule{}
 	}
-	return []tailcfg.FilterRule{{
-		SrcIPs:  agents,
-		IPProto: []int{6},
-		DstPorts: []tailcfg.NetPortRange{{
+	rule := tailcfg.FilterRule{SrcIPs: others, IPProto: []int{6}}
+	for _, port := range v.config.Ports {
+		rule.DstPorts = append(rule.DstPorts, tailcfg.NetPortRange{
 			IP:    m.Address.String(),
-			Ports: tailcfg.PortRange{First: v.config.AgentPort, Last: v.config.AgentPort},
-		}},
-	}}
+			Ports: tailcfg.PortRange{First: port, Last: port},
+		})
+	}
+	return []tailcfg.FilterRule{rule}
 }
 
 func (s *Server) serveStatus(w http.ResponseWriter) {
