@@ -24,6 +24,8 @@ export interface CallRequest {
   readonly via?: readonly string[];
   /** Role of those named by their cloud alone. Default: `agent` where there is one, else the cloud's first. */
   readonly role?: string;
+  /** Whether agents open new connections for it, which its trace then shows. Default: they use those that they have. */
+  readonly fresh?: boolean;
 }
 
 export interface CallOptions {
@@ -89,19 +91,20 @@ interface Plan {
 }
 
 /** What to ask the first agent for: the capability itself, a call, or a relay. */
-function planOf(mesh: Mesh, { from, to, capability, payload, via = [], role }: CallRequest): Plan {
+function planOf(mesh: Mesh, request: CallRequest): Plan {
+  const { from, to, capability, payload, via = [], role, fresh } = request;
   const nameOf = (text: string) => {
     const { cloud, agent } = agentNamed(mesh, text, role);
     return registryName(cloud.name, agent.role);
   };
-  const params = payload === undefined ? {} : { params: payload };
+  const more = { ...(payload === undefined ? {} : { params: payload }), ...(fresh ? { fresh } : {}) };
   const unknownAnswer = (): never => {
     throw new CliError("The agent's answer does not name who was called: is it this version's agent?");
   };
   if (via.length > 0) {
     const names = [...via, to].map(nameOf);
     return {
-      task: { task_type: "relay", payload: { via: names, capability, ...params } },
+      task: { task_type: "relay", payload: { via: names, capability, ...more } },
       read: (result) => relayed.safeParse(result).data ?? unknownAnswer(),
     };
   }
@@ -111,7 +114,7 @@ function planOf(mesh: Mesh, { from, to, capability, payload, via = [], role }: C
       read: (result, own) => ({ hops: [own], result }),
     };
   return {
-    task: { task_type: "call_remote", payload: { target_agent: nameOf(to), capability, ...params } },
+    task: { task_type: "call_remote", payload: { target_agent: nameOf(to), capability, ...more } },
     read: (answer, own) => {
       const { agent, caller, target, milliseconds, result } =
         called.safeParse(answer).data ?? unknownAnswer();

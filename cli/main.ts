@@ -22,6 +22,7 @@ interface CallFlags extends CommonOptions {
   readonly payload?: string;
   readonly via?: string[];
   readonly role?: string;
+  readonly fresh?: boolean;
 }
 
 interface TraceFlags extends CommonOptions {
@@ -80,14 +81,15 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
     .option("--param <name=value>", "part of the payload, JSON or text; may be given more than once", gather)
     .option("--payload <json>", "the whole payload")
     .option("--via <agents>", "agents to pass on the way, with commas between them", names)
+    .option("--fresh", "have agents open new connections, whose making is then in the trace")
     .option(
       "--role <role>",
       "role of agents named by their cloud alone (default: agent, else the cloud's first)",
     )
     .action(async (from: string, to: string, capability: string, options: CallFlags) => {
-      const { via, role, timeout } = options;
+      const { via, role, fresh, timeout } = options;
       const payload = payloadOf(options.param, options.payload);
-      const request = { from, to, capability, payload, via, role };
+      const request = { from, to, capability, payload, via, role, fresh };
       const report = await meshCall(await findMesh(options, say), request, { limitMs: timeout, connect });
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : callText(report));
       finish(EXIT.ok);

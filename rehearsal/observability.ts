@@ -109,7 +109,7 @@ async function allRules(mesh: Mesh): Promise<string> {
 const nodesBelow = (nodes: readonly SpanNode[]): SpanNode[] =>
   nodes.flatMap((node) => [node, ...nodesBelow(node.children)]);
 
-/** The newest trace is that of a round trip since `began`: one root, no parent missing, through all clouds and back. */
+/** The newest trace is that of a round trip since `began`: one root, no parent missing, through all clouds and back, each leg by a connection of its own. */
 async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const trace = await meshTrace(mesh, { which: "last" });
   if (trace.spans[0]!.start < began) throw new Error("nothing of it has arrived");
@@ -122,6 +122,11 @@ async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const way = [first, ...others, first].join(" → ");
   const ways = cloudPaths(roots).map((clouds) => clouds.join(" → "));
   if (ways.join() !== way) throw new Error(`it went ${ways.join(" and ")}`);
+  for (const part of ["network.dial", "mtls.handshake"]) {
+    const count = nodes.filter(({ span }) => span.name === part).length;
+    if (count !== mesh.clouds.length)
+      throw new Error(`${count} of ${mesh.clouds.length} legs have a ${part}`);
+  }
   return `${nodes.length} spans of trace ${trace.traceId}`;
 }
 

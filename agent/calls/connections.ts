@@ -73,6 +73,13 @@ export class Connections {
     return this.#generation;
   }
 
+  /** Connections that are new with every request, and end with it. */
+  fresh(): Pick<Connections, "agent"> {
+    const agent = new Generation(this.args);
+    agent.end();
+    return { agent };
+  }
+
   /** Later calls get new connections. */
   renew(): void {
     this.#generation.end();

@@ -23,7 +23,7 @@ const text = (method: string, id: string, params: unknown) =>
  * the signal is aborted.
  */
 export async function sendTask(
-  connections: Connections,
+  connections: Pick<Connections, "agent">,
   { address }: Endpoint,
   task: TaskRequest,
   signal: AbortSignal,

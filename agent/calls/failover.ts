@@ -16,6 +16,8 @@ export interface Failover {
   readonly retry: AgentConfig["transport"]["retry"];
   /** Circuit breakers are neither asked nor told. */
   readonly probe: boolean;
+  /** Whether each try opens a connection of its own. */
+  readonly fresh: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -40,6 +42,7 @@ export async function callInOrder({
   peers,
   retry,
   probe,
+  fresh,
   signal,
 }: Failover): Promise<CallResult> {
   const started = performance.now();
@@ -59,7 +62,9 @@ export async function callInOrder({
         attempts.push({ address, spiffe_id, error, milliseconds: performance.now() - begun });
       };
       try {
-        const { agent, answer } = await (probe ? peer.probe(task, signal) : peer.attempt(task, signal));
+        const { agent, answer } = await (probe
+          ? peer.probe(task, signal)
+          : peer.attempt(task, signal, fresh));
         if (answer.kind === "task") {
           record();
           return { agent, address, attempts, milliseconds: performance.now() - started, task: answer.task };

@@ -25,12 +25,12 @@ export interface EndpointState {
 export interface Calls {
   /**
    * Sends a task and waits for its end. With `probe` each endpoint is tried once, whatever its circuit breaker says, which learns nothing of it: the
-   * question is whether there is a way. Throws CallFailed, or the signal's reason once it is aborted.
+   * question is whether there is a way. With `fresh`, as with `probe`, connections are opened anew. Throws CallFailed, or the signal's reason once it is aborted.
    */
   call(
     target: Target,
     task: { readonly task_type: string; readonly payload?: unknown },
-    options?: { readonly signal?: AbortSignal; readonly probe?: boolean },
+    options?: { readonly signal?: AbortSignal; readonly probe?: boolean; readonly fresh?: boolean },
   ): Promise<CallResult>;
   /** Every endpoint of the registry, and those reached by address lately. */
   endpoints(): readonly EndpointState[];
@@ -66,7 +66,7 @@ export function createCalls({ identity, config, telemetry }: CallsArgs): Calls {
   };
 
   return {
-    async call(target, { task_type, payload }, { signal, probe = false } = {}) {
+    async call(target, { task_type, payload }, { signal, probe = false, fresh = false } = {}) {
       const name = "name" in target ? target.name : target.spiffeId;
       // A name or address that is wrong is told before anything is tried.
       endpointsOf(target);
@@ -77,6 +77,7 @@ export function createCalls({ identity, config, telemetry }: CallsArgs): Calls {
         peers: () => endpointsOf(target).map((endpoint) => peers.at(endpoint)),
         retry: probe ? { ...retry, max_attempts: 1 } : retry,
         probe,
+        fresh,
         signal,
       });
     },

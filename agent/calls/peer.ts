@@ -84,13 +84,14 @@ export class Peer {
 
   /**
    * One try. Resolves with whatever the peer made of the task.
+   * @param fresh whether it has to open a connection of its own.
    * @throws CircuitOpen when nothing was sent, Abandoned when `signal` was aborted, else the endpoint's fault.
    */
-  async attempt(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+  async attempt(task: TaskRequest, signal?: AbortSignal, fresh = false): Promise<Exchange> {
     try {
       // The breaker itself would make this call wait for the trial's end.
       if (this.breaker === "half-open") throw new BrokenCircuitError();
-      return await this.#breaker.execute(() => this.#traced(task, signal));
+      return await this.#breaker.execute(() => this.#traced(task, signal, fresh));
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) throw error;
       this.telemetry.metrics.call(this.labels, "circuit_open");
@@ -98,12 +99,15 @@ export class Peer {
     }
   }
 
-  /** One try that the circuit breaker has no part in. Throws as `attempt`, CircuitOpen excepted. */
+  /**
+   * One try that the circuit breaker has no part in, by a connection of its own: one that is kept says nothing of whether another could be had. Throws
+   * as `attempt`, CircuitOpen excepted.
+   */
   probe(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
-    return this.#traced(task, signal);
+    return this.#traced(task, signal, true);
   }
 
-  #traced(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+  #traced(task: TaskRequest, signal: AbortSignal | undefined, fresh: boolean): Promise<Exchange> {
     const { spiffeId, address } = this.endpoint;
     const attributes = {
       "rpc.system": "jsonrpc",
@@ -117,22 +121,24 @@ export class Peer {
       `call_agent(${this.labels.peer})`,
       { kind: SpanKind.CLIENT, attributes },
       async (span) => {
-        const result = await this.#measured(task, signal);
+        const result = await this.#measured(task, signal, fresh);
         span.setAttribute("agentweave.outcome", outcomeOf(result.answer));
         return result;
       },
     );
   }
 
-  async #measured(task: TaskRequest, signal?: AbortSignal): Promise<Exchange> {
+  async #measured(task: TaskRequest, signal: AbortSignal | undefined, fresh: boolean): Promise<Exchange> {
     const { metrics } = this.telemetry;
+    const connections = fresh ? this.connections.fresh() : this.connections;
     const started = performance.now();
     try {
       const result = await withTimeout(this.transport.timeout_seconds, signal, (limited) =>
-        sendTask(this.connections, this.endpoint, task, limited),
+        sendTask(connections, this.endpoint, task, limited),
       );
       const milliseconds = performance.now() - started;
-      this.#learn(result.answer, milliseconds);
+      // The way to a peer is measured without the making of a connection, which most calls do without.
+      if (!fresh) this.#learn(result.answer, milliseconds);
       metrics.call(this.labels, outcomeOf(result.answer), milliseconds / 1000);
       return result;
     } catch (error) {

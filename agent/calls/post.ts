@@ -33,7 +33,7 @@ async function read(response: IncomingMessage): Promise<string> {
 }
 
 function send(
-  connections: Connections,
+  connections: Pick<Connections, "agent">,
   address: string,
   body: string,
   signal: AbortSignal,
@@ -69,7 +69,7 @@ function send(
  * @throws Error when there is no connection, the wrong identity, no whole answer, or `signal` is aborted.
  */
 export async function post(
-  connections: Connections,
+  connections: Pick<Connections, "agent">,
   address: string,
   body: string,
   signal: AbortSignal,

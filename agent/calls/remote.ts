@@ -16,9 +16,9 @@ export async function runRemote(
   target: Target,
   capability: string,
   params: unknown,
-  signal: AbortSignal,
+  options: { readonly signal: AbortSignal; readonly fresh?: boolean | undefined },
 ): Promise<RemoteResult> {
-  const call = await calls.call(target, { task_type: capability, payload: params }, { signal });
+  const call = await calls.call(target, { task_type: capability, payload: params }, options);
   const { state, error, result } = call.task;
   if (state !== "completed") {
     throw new Error(`${capability} ${state} at ${call.agent}${error ? `: ${error}` : ""}`);

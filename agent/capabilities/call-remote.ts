@@ -11,6 +11,8 @@ const payloadSchema = z
     target_address: z.string().optional(),
     capability: z.string().min(1),
     params: z.unknown().optional(),
+    // Whether the call opens a connection of its own.
+    fresh: z.boolean().optional(),
   })
   .refine(({ target_agent, target_address }) => isId(target_agent) === (target_address !== undefined), {
     error: "a SPIFFE id needs an address, and a name of the registry has its own",
@@ -27,7 +29,7 @@ function targetOf({ target_agent, target_address }: z.infer<typeof payloadSchema
     : { spiffeId: target_agent, address: target_address };
 }
 
-/** `{target_agent, target_address?, capability, params?}` → `{agent, caller, target, attempts, milliseconds, result}`. */
+/** `{target_agent, target_address?, capability, params?, fresh?}` → `{agent, caller, target, attempts, milliseconds, result}`. */
 export const callRemote: Capability = {
   name: "call_remote",
   description:
@@ -40,7 +42,8 @@ export const callRemote: Capability = {
 
   async run(payload, { calls, caller, identity, signal }) {
     const asked = parsePayload(payloadSchema, payload);
-    const { call, result } = await runRemote(calls, targetOf(asked), asked.capability, asked.params, signal);
+    const { capability, params, fresh } = asked;
+    const { call, result } = await runRemote(calls, targetOf(asked), capability, params, { signal, fresh });
     return {
       agent: identity.spiffeId,
       caller,

@@ -23,6 +23,8 @@ const payloadSchema = z.strictObject({
     .min(1)
     .refine((name) => name !== "relay", "a relay ends with another capability"),
   params: z.unknown().optional(),
+  // Whether each leg opens a connection of its own.
+  fresh: z.boolean().optional(),
 });
 
 const hopSchema = z.object({
@@ -53,7 +55,7 @@ function hopsAfter(answer: unknown, agent: string, caller: string): z.infer<type
   return data;
 }
 
-/** `{via, capability, params?}` → `{hops, result}`: this agent's hop first, then every other in the order of the calls. */
+/** `{via, capability, params?, fresh?}` → `{hops, result}`: this agent's hop first, then every other in the order of the calls. */
 export const relay: Capability = {
   name: "relay",
   description: "Calls a capability through a chain of agents, each of which calls the next",
@@ -64,7 +66,8 @@ export const relay: Capability = {
   },
 
   async run(payload, { calls, caller, config, identity, signal }) {
-    const { via, capability, params } = parsePayload(payloadSchema, payload);
+    const { via, capability, params, fresh } = parsePayload(payloadSchema, payload);
+    const options = { signal, fresh };
     const [next, ...rest] = via as [Stop, ...Stop[]];
     const self = identity.spiffeId;
     const started = performance.now();
@@ -77,12 +80,17 @@ export const relay: Capability = {
     });
     try {
       if (rest.length > 0) {
-        const remainder = { via: rest, capability, ...(params === undefined ? {} : { params }) };
-        const { call, result } = await runRemote(calls, targetOf(next), "relay", remainder, signal);
+        const remainder = {
+          via: rest,
+          capability,
+          ...(params === undefined ? {} : { params }),
+          ...(fresh === undefined ? {} : { fresh }),
+        };
+        const { call, result } = await runRemote(calls, targetOf(next), "relay", remainder, options);
         const answer = hopsAfter(result, call.agent, self);
         return { hops: [own(), ...answer.hops], result: answer.result };
       }
-      const { call, result } = await runRemote(calls, targetOf(next), capability, params, signal);
+      const { call, result } = await runRemote(calls, targetOf(next), capability, params, options);
       const endpoint =
         typeof next === "string"
           ? calls.resolve(next).find(({ spiffeId }) => spiffeId === call.agent)

@@ -40,6 +40,20 @@ describe("a call", () => {
     expect(there.connections()).toBe(1);
   });
 
+  test("opens a connection of its own where it is asked to, and leaves it to nobody", async () => {
+    const there = await peer("gcp");
+    const { calls, spans, telemetry } = callsTo([there]);
+    const fresh = () => calls.call({ name: "agent" }, { task_type: "ping" }, { fresh: true });
+    await ping(calls);
+    await fresh();
+    await fresh();
+    expect(there.connections()).toBe(3);
+    await ping(calls);
+    expect(there.connections()).toBe(3);
+    await telemetry.close();
+    expect(spans.filter(({ name }) => name === "mtls.handshake")).toHaveLength(3);
+  });
+
   test("goes to an identity at an address that the registry does not have", async () => {
     const there = await peer("azure");
     const { calls } = callsTo([]);

@@ -57,13 +57,13 @@ function probing(
   return { ...world, calls, identity, stop, result, up };
 }
 
-test("pings a peer again and again over one connection, and tells how long it took", async () => {
+test("pings a peer again and again, each time by a connection of its own, and tells how long it took", async () => {
   const there = await peer("gcp");
   const { result, up } = probing([there]);
   expect(await result()).toBeGreaterThan(0);
   await result();
   expect(there.asked.map(({ params }) => params["task_type"])).toEqual(["ping", "ping"]);
-  expect(there.connections()).toBe(1);
+  expect(there.connections()).toBe(2);
   expect(await up()).toBe("1");
 });
 

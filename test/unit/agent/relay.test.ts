@@ -206,6 +206,16 @@ describe("relay", () => {
     expect(new Set(spans.map(({ resource }) => resource.attributes["service.name"])).size).toBe(3);
   });
 
+  test("opens new connections at every leg where it is asked to", async () => {
+    const handshakes = () => spans.filter(({ name }) => name === "mtls.handshake");
+    await send("relay", roundTrip());
+    await send("relay", { ...roundTrip(), fresh: true });
+    await send("relay", roundTrip());
+    await stop();
+    // Three legs: for the first time, and because it was asked for.
+    expect(handshakes()).toHaveLength(6);
+  });
+
   test("names the hop that denied it, and calls nobody behind it", async () => {
     only(({ input }) => input["action"] === "relay" && input["resource_spiffe_id"] === idOf("azure"));
     const { state, error } = await send("relay", roundTrip());

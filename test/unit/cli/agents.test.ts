@@ -92,6 +92,17 @@ describe("The command line and real agents", () => {
     ]);
   });
 
+  it("take the wish for new connections along", async () => {
+    for (const request of [
+      { from: "aws", to: "gcp" },
+      { from: "aws", to: "aws", via: ["gcp", "azure"] },
+    ]) {
+      const asked = { ...request, capability: "ping", fresh: true };
+      const { result } = await meshCall(world.mesh(), asked, { connect: world.connect });
+      expect(result).toMatchObject({ pong: true });
+    }
+  });
+
   it("hand on the policy's reason, whichever cloud's policy refuses", async () => {
     policies["gcp"]!.answer({ result: { allow: false, reason: "gcp says no", policy_id: "x" } });
     await expect(call("aws", "gcp", "echo")).rejects.toMatchObject({
