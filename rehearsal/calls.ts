@@ -91,7 +91,13 @@ function denied(mesh: Mesh, { from, to }: AllowedCall): Promise<CallProof> {
 export function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof> {
   const [first, ...others] = agents.map(nameOf) as [string, ...string[]];
   return attempt(`round trip ${[first, ...others, first].join(" → ")}`, async () => {
-    const { hops } = await meshCall(mesh, { from: first, to: first, capability: "ping", via: others, fresh: true });
+    const { hops } = await meshCall(mesh, {
+      from: first,
+      to: first,
+      capability: "ping",
+      via: others,
+      fresh: true,
+    });
     const passed = hops.map(({ agent }) => agent);
     const meant = [...agents, agents[0]!].map(({ spiffeId }) => spiffeId);
     if (passed.join() !== meant.join()) return { failure: `it passed ${passed.join(", ")}`, hops };

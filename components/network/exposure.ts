@@ -20,6 +20,16 @@ export const EXPOSED_SERVICE_OPTIONS = {
   deleteBeforeReplace: true,
 };
 
+/**
+ * Annotations of a Service that has to be there before the pods behind it: Pulumi waits for its load balancer's address where it has one, and never for
+ * a pod (annotations of Pulumi's Kubernetes provider).
+ */
+export function beforeItsPods({ kind }: Exposure): Readonly<Record<string, string>> {
+  return kind === "cluster"
+    ? { "pulumi.com/skipAwait": "true" }
+    : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" };
+}
+
 /** The annotations and the part of the spec that give a Service of `cluster` this exposure. Made with `EXPOSED_SERVICE_OPTIONS`. */
 export function exposedService(
   cluster: Cluster,

@@ -7,7 +7,8 @@ import { checksum } from "../kubernetes/checksum";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import { ownVolume } from "../kubernetes/volume";
+import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { labels, NAMESPACES, selector, TRACE_STORE } from "../well-known";
 import type { WithNetwork } from "./collector";
 import type { TracesSettings } from "./settings";
@@ -86,18 +87,7 @@ export class TraceStore extends pulumi.ComponentResource {
           podManagementPolicy: "Parallel",
           selector: { matchLabels },
           template: withNetwork(template),
-          // `pulumi destroy` leaves no disk behind that costs money.
-          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
-          volumeClaimTemplates: [
-            {
-              metadata: { name: TRACES_VOLUME, labels: metadata.labels },
-              spec: {
-                accessModes: ["ReadWriteOnce"],
-                storageClassName: cluster.storageClassName,
-                resources: { requests: { storage: settings.storageSize } },
-              },
-            },
-          ],
+          ...ownVolume(cluster, TRACES_VOLUME, settings.storageSize, metadata.labels),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, account, configMap] },
@@ -124,9 +114,7 @@ export class TraceStore extends pulumi.ComponentResource {
           annotations: {
             ...annotations,
             // Collectors wait for the address alone, not for the pod behind it.
-            ...(exposure.kind === "cluster"
-              ? { "pulumi.com/skipAwait": "true" }
-              : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" }),
+            ...beforeItsPods(exposure),
           },
         },
         spec: {

@@ -8,6 +8,7 @@ import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { ownVolume } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -95,19 +96,13 @@ export class SpireServer extends pulumi.ComponentResource {
             size: sizes?.server,
             configChecksum: checksum(files),
           }),
-          // Volume and CA leave with the server, so that `pulumi destroy` leaves no disk behind that costs money and
-          // holds keys. Peers then need a new first bundle, which the trust layer gives them.
-          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
-          volumeClaimTemplates: [
-            {
-              metadata: { name: DATA_VOLUME, labels: metadata.labels },
-              spec: {
-                accessModes: ["ReadWriteOnce"],
-                storageClassName: cluster.storageClassName,
-                resources: { requests: { storage: sizes?.storageSize ?? DEFAULT_SIZES.storageSize } },
-              },
-            },
-          ],
+          // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
+          ...ownVolume(
+            cluster,
+            DATA_VOLUME,
+            sizes?.storageSize ?? DEFAULT_SIZES.storageSize,
+            metadata.labels,
+          ),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, ...access, config] },

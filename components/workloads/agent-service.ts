@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { AGENT_PORTS, agentObjectName, NAMESPACES, selector } from "../well-known";
 import { agentLabels } from "./agent-pod";
 
@@ -35,9 +35,7 @@ export class AgentService extends pulumi.ComponentResource {
           annotations: {
             ...annotations,
             // Pulumi would wait for a pod behind the Service, and no pod can be configured before all Services are there.
-            ...(exposure.kind === "cluster"
-              ? { "pulumi.com/skipAwait": "true" }
-              : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" }),
+            ...beforeItsPods(exposure),
           },
         },
         spec: {

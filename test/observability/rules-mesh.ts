@@ -9,21 +9,9 @@ import {
 } from "../../components/observability/rules/names";
 import type { RulesArgs } from "../../components/observability/rules";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import { RULES_ARGS } from "../support/rules";
 
-export const ARGS: RulesArgs = {
-  clouds: [
-    { name: "aws", region: "us-east-1" },
-    { name: "gcp", region: "us-central1" },
-    { name: "azure", region: "eastus" },
-  ],
-  home: "aws",
-  networkMode: "tailscale",
-  intervalSeconds: 30,
-  refreshSeconds: 300,
-  svidTtlSeconds: 3600,
-  caTtlSeconds: 604_800,
-  scrapeTokenSeconds: 3600,
-};
+export const ARGS: RulesArgs = { ...RULES_ARGS, scrapeTokenSeconds: 3600 };
 
 /** Values by series, in promtool's notation; the first is at the epoch, and one follows each minute. */
 export type SeriesTable = Readonly<Record<string, string>>;

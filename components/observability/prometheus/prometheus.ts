@@ -5,6 +5,7 @@ import type { Cluster } from "../../clouds/cluster";
 import type { Images } from "../../images";
 import { checksum } from "../../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { ownVolume } from "../../kubernetes/volume";
 import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
 import type { MetricsSettings, RemoteWrite } from "../settings";
 import { renderPrometheusConfig, type ScrapeReach } from "./config";
@@ -105,18 +106,7 @@ export class Prometheus extends pulumi.ComponentResource {
               }),
             ),
           ),
-          // The samples leave with Prometheus, so that `pulumi destroy` leaves no disk behind that costs money.
-          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" },
-          volumeClaimTemplates: [
-            {
-              metadata: { name: DATA_VOLUME, labels: metadata.labels },
-              spec: {
-                accessModes: ["ReadWriteOnce"],
-                storageClassName: home.storageClassName,
-                resources: { requests: { storage: settings.storageSize } },
-              },
-            },
-          ],
+          ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, config, ...secrets] },

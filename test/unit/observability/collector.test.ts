@@ -7,7 +7,7 @@ import { parseSettings } from "../../../telemetry/relay/settings";
 import { record, type Recording } from "../../support/recorder";
 import {
   ACCOUNT,
-  awsCluster,
+  exposedCluster,
   BUDGET,
   BUNDLE,
   CONFIG_MAP,
@@ -42,7 +42,7 @@ function stand(more: Partial<CollectorArgs> = {}) {
   return record(
     () =>
       new Collector("aws-collector", {
-        cluster: awsCluster(),
+        cluster: exposedCluster(),
         intake: INTAKE,
         settings: SETTINGS,
         images: resolveImages(),

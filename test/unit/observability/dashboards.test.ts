@@ -2,22 +2,10 @@
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { dashboardQueries, dashboards } from "../../../components/observability/dashboards";
 import * as names from "../../../components/observability/rules/names";
-import type { RulesArgs } from "../../../components/observability/rules";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import { RULES_ARGS } from "../../support/rules";
 
-const ARGS: RulesArgs = {
-  clouds: [
-    { name: "aws", region: "us-east-1" },
-    { name: "gcp", region: "us-central1" },
-  ],
-  home: "aws",
-  networkMode: "tailscale",
-  intervalSeconds: 30,
-  refreshSeconds: 300,
-  svidTtlSeconds: 3600,
-  caTtlSeconds: 604_800,
-  scrapeTokenSeconds: 86_400,
-};
+const ARGS = RULES_ARGS;
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Grafana's JSON has as many shapes as there are panels.
 type Json = any;

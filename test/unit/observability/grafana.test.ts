@@ -1,11 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { load } from "js-yaml";
-import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { dashboards } from "../../../components/observability/dashboards";
 import { Grafana } from "../../../components/observability/grafana";
 import { PROMETHEUS, TRACE_STORE } from "../../../components/well-known";
+import { awsCluster } from "../../support/cluster";
+import { RULES_ARGS } from "../../support/rules";
 import { record, type Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
@@ -17,34 +18,13 @@ const PASSWORD = "random:index/randomPassword:RandomPassword";
 /** How a secret looks in the inputs of a resource. */
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
-const DASHBOARDS = dashboards({
-  clouds: [{ name: "aws", region: "us-east-1" }],
-  home: "aws",
-  networkMode: "direct",
-  intervalSeconds: 15,
-  refreshSeconds: 300,
-  svidTtlSeconds: 3600,
-  caTtlSeconds: 604_800,
-  scrapeTokenSeconds: 86_400,
-});
+const DASHBOARDS = dashboards({ ...RULES_ARGS, intervalSeconds: 15 });
 
 function stand(files: Readonly<Record<string, object>> = DASHBOARDS) {
   return record(
     () => {
-      const kubernetes = new k8s.Provider("aws", { kubeconfig: "{}" });
-      const cluster: Cluster = {
-        name: "aws",
-        region: "us-east-1",
-        clusterName: "agentweave-aws",
-        context: "aws-cluster",
-        kubeconfig: pulumi.secret("{}"),
-        kubernetes,
-        podCidr: "10.110.0.0/16",
-        serviceCidr: "10.111.0.0/16",
-        sourceCidrs: ["10.0.0.0/16"],
-        loadBalancerAnnotations: {},
-      };
-      const namespace = new k8s.core.v1.Namespace("observability", {}, { provider: kubernetes });
+      const cluster = awsCluster();
+      const namespace = new k8s.core.v1.Namespace("observability", {}, { provider: cluster.kubernetes });
       return new Grafana(
         "grafana",
         {

@@ -6,19 +6,13 @@ import { METRICS } from "../../../agent/telemetry/metrics";
 import { alertGroups, renderRules, type RulesArgs } from "../../../components/observability/rules";
 import * as names from "../../../components/observability/rules/names";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import { RULES_ARGS } from "../../support/rules";
 
 const ARGS: RulesArgs = {
-  clouds: [
-    { name: "aws", region: "us-east-1" },
-    { name: "gcp", region: "us-central1" },
-  ],
+  ...RULES_ARGS,
+  clouds: RULES_ARGS.clouds.slice(0, 2),
   home: "gcp",
   networkMode: "direct",
-  intervalSeconds: 30,
-  refreshSeconds: 300,
-  svidTtlSeconds: 3600,
-  caTtlSeconds: 604_800,
-  scrapeTokenSeconds: 86_400,
 };
 
 const COMPONENTS = path.resolve(__dirname, "../../../components/observability");

@@ -6,7 +6,7 @@ import { parseSettings } from "../../../telemetry/relay/settings";
 import { record, type Recording, valueOf } from "../../support/recorder";
 import {
   ACCOUNT,
-  awsCluster,
+  exposedCluster,
   BUNDLE,
   CONFIG_MAP,
   containers,
@@ -42,7 +42,7 @@ function stand(more: Partial<TraceStoreArgs> = {}) {
   return record(
     () =>
       new TraceStore("traces", {
-        cluster: awsCluster(),
+        cluster: exposedCluster(),
         senders: SENDERS,
         settings: SETTINGS,
         images: resolveImages(),

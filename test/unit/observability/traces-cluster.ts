@@ -1,8 +1,6 @@
 // A cluster for tests of what handles traces, and how their pods are looked at.
-import * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../../../components/clouds/cluster";
 import type { TracesSettings } from "../../../components/observability/settings";
+import { awsCluster } from "../../support/cluster";
 import { restrictedViolations } from "../spire/pod-security";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- Pods as they were registered have no type. */
@@ -23,22 +21,12 @@ export const SETTINGS: TracesSettings = {
 };
 
 /** To be made within a run of a program. */
-export function awsCluster(): Cluster {
-  return {
-    name: "aws",
-    region: "us-east-1",
-    clusterName: "agentweave-aws",
-    context: "aws-cluster",
-    kubeconfig: pulumi.secret("{}"),
-    kubernetes: new k8s.Provider("aws", { kubeconfig: "{}" }),
-    podCidr: "10.110.0.0/16",
-    serviceCidr: "10.111.0.0/16",
-    sourceCidrs: ["10.0.0.0/16"],
+export const exposedCluster = () =>
+  awsCluster({
     storageClassName: "fast",
     loadBalancerAnnotations: { balancer: "public" },
     internalLoadBalancerAnnotations: { balancer: "internal" },
-  };
-}
+  });
 
 /** Both containers of a pod that speak, by name. */
 export function containers(spec: any): Record<string, any> {

@@ -1,10 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { TrustExporter, type TrustExporterArgs } from "../../../components/observability/trust-exporter";
 import { parseConfig } from "../../../telemetry/program";
 import { trustExporterConfig } from "../../../telemetry/trust-exporter/config";
+import { awsCluster } from "../../support/cluster";
 import { record, type Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
@@ -16,20 +15,8 @@ const NAMESPACE = "kubernetes:core/v1:Namespace";
 function stand(more: Partial<TrustExporterArgs> = {}, preview = false) {
   return record(
     () => {
-      const kubernetes = new k8s.Provider("aws", { kubeconfig: "{}" });
-      const cluster: Cluster = {
-        name: "aws",
-        region: "us-east-1",
-        clusterName: "agentweave-aws",
-        context: "aws-cluster",
-        kubeconfig: pulumi.secret("{}"),
-        kubernetes,
-        podCidr: "10.110.0.0/16",
-        serviceCidr: "10.111.0.0/16",
-        sourceCidrs: ["10.0.0.0/16"],
-        loadBalancerAnnotations: {},
-      };
-      const gcp = new k8s.core.v1.Namespace("needed", {}, { provider: kubernetes });
+      const cluster = awsCluster();
+      const gcp = new k8s.core.v1.Namespace("needed", {}, { provider: cluster.kubernetes });
       return new TrustExporter(
         "aws-trust-exporter",
         {

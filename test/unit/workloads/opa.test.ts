@@ -1,11 +1,9 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { Opa, type OpaArgs } from "../../../components/workloads/opa";
 import type { PolicyMember } from "../../../components/workloads/policy-data";
+import { awsCluster } from "../../support/cluster";
 import { record, type Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
@@ -23,19 +21,7 @@ const MEMBERS: PolicyMember[] = [
 
 function stand(more: Partial<OpaArgs> = {}) {
   return record(() => {
-    const kubernetes = new k8s.Provider("aws", { kubeconfig: "{}" });
-    const cluster: Cluster = {
-      name: "aws",
-      region: "us-east-1",
-      clusterName: "agentweave-aws",
-      context: "aws-cluster",
-      kubeconfig: pulumi.secret("{}"),
-      kubernetes,
-      podCidr: "10.110.0.0/16",
-      serviceCidr: "10.111.0.0/16",
-      sourceCidrs: ["10.0.0.0/16"],
-      loadBalancerAnnotations: {},
-    };
+    const cluster = awsCluster();
     const topology = { members: MEMBERS, calls: [], relays: [] };
     const observability = { home: true, scrapedBy: "pods" } as const;
     const flows = { mode: "direct", peerRanges: [], observability } as const;
