@@ -12,7 +12,7 @@ import { RegistrationEntry } from "../components/trust/resources";
 import { nodeAliasSpiffeId, serverSpiffeId } from "../components/well-known";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
-import { durationSeconds } from "./config/duration";
+import { lifetimesOf } from "./config/lifetimes";
 
 /** A cloud of the mesh as far as it stands. */
 export interface MeshCloud {
@@ -142,7 +142,6 @@ export class AgentMesh extends pulumi.ComponentResource {
         : [];
 
     if (config.observability !== undefined) {
-      const { caTtl, svidTtl, refreshHint } = config.trust;
       this.observability = new Observability(
         "observability",
         {
@@ -155,11 +154,7 @@ export class AgentMesh extends pulumi.ComponentResource {
             };
           }),
           settings: config.observability,
-          trust: {
-            caTtlSeconds: durationSeconds(caTtl),
-            svidTtlSeconds: durationSeconds(svidTtl),
-            refreshSeconds: durationSeconds(refreshHint),
-          },
+          trust: lifetimesOf(config.trust),
           network: this.network,
           networkSettings: config.network,
           images,

@@ -8,10 +8,9 @@ import { meshTrace } from "../cli/trace";
 import { cloudPaths, type SpanNode, spanTree } from "../cli/trace-tree";
 import { type DashboardQuery, dashboardQueries } from "../components/observability/dashboards";
 import { JOBS } from "../components/observability/rules/names";
-import type { RulesArgs } from "../components/observability/rules";
-import { SCRAPE_TOKEN_SECONDS } from "../components/observability/scrape-token";
+import { rulesArgs } from "../components/observability/rules-args";
 import type { MeshConfig } from "../infra/config";
-import { durationSeconds } from "../infra/config/duration";
+import { lifetimesOf } from "../infra/config/lifetimes";
 import { nameOf, roundTrip } from "./calls";
 import { step, type Step, until } from "./steps";
 
@@ -27,19 +26,13 @@ const AT_HOME: readonly string[] = [JOBS.prometheus, JOBS.traceStore, JOBS.token
 const ON_TAILNET: readonly string[] = [JOBS.subnetRouter];
 
 /** What the program makes rules and dashboards from. */
-function rulesArgs({ clouds, observability, network, trust }: MeshConfig): RulesArgs {
-  const { home, metrics } = observability!;
-  return {
-    clouds: clouds.map(({ name, region }) => ({ name, region })),
-    home,
+const shownBy = ({ clouds, observability, network, trust }: MeshConfig) =>
+  rulesArgs({
+    clouds,
+    settings: observability!,
     networkMode: network.mode,
-    intervalSeconds: metrics.intervalSeconds,
-    refreshSeconds: durationSeconds(trust.refreshHint),
-    svidTtlSeconds: durationSeconds(trust.svidTtl),
-    caTtlSeconds: durationSeconds(trust.caTtl),
-    scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
-  };
-}
+    trust: lifetimesOf(trust),
+  });
 
 /** `<cloud>: <job>` of all that there must be a target of. */
 function expectedTargets(mesh: Mesh, mode: MeshConfig["network"]["mode"]): string[] {
@@ -132,7 +125,7 @@ async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
 
 /** What every query of every dashboard gives, with the home cloud and its agents chosen, but for what this mesh cannot have. */
 async function allDashboards(mesh: Mesh, config: MeshConfig): Promise<string> {
-  const args = rulesArgs(config);
+  const args = shownBy(config);
   const prometheus = queryPrometheus(mesh);
   const hasTailnet = config.network.mode === "tailscale";
   const { role } = mesh.clouds.find(({ name }) => name === args.home)!.agents[0]!;

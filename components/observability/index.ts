@@ -22,8 +22,8 @@ import { dashboards } from "./dashboards";
 import { Grafana } from "./grafana";
 import { ObservabilityNamespace } from "./namespace";
 import { Metrics, type ScrapedCloud, scrapedNamespaces } from "./prometheus";
-import { renderRules, type RulesArgs } from "./rules";
-import { SCRAPE_TOKEN_SECONDS } from "./scrape-token";
+import { renderRules } from "./rules";
+import { rulesArgs, type TrustLifetimes } from "./rules-args";
 import type { ObservabilitySettings } from "./settings";
 import { TraceStore } from "./trace-store";
 import { TrustExporter } from "./trust-exporter";
@@ -45,13 +45,6 @@ export interface ObservedCloud {
   readonly bundleEndpointUrl: pulumi.Input<string>;
   /** What must be there before Prometheus is given rights in the cluster's namespaces: those who make them. */
   readonly namespaces: readonly pulumi.Resource[];
-}
-
-/** Lifetimes that alerts follow from, in seconds. */
-export interface TrustLifetimes {
-  readonly caTtlSeconds: number;
-  readonly svidTtlSeconds: number;
-  readonly refreshSeconds: number;
 }
 
 /** What `Observability` needs. */
@@ -131,14 +124,12 @@ export class Observability extends pulumi.ComponentResource {
       );
     }
 
-    const shown: RulesArgs = {
-      clouds: clouds.map(({ cluster: { name, region } }) => ({ name, region })),
-      home: settings.home,
+    const shown = rulesArgs({
+      clouds: clouds.map(({ cluster }) => cluster),
+      settings,
       networkMode: networkSettings.mode,
-      intervalSeconds: settings.metrics.intervalSeconds,
-      scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
-      ...trust,
-    };
+      trust,
+    });
     new Metrics(
       `${settings.home}-metrics`,
       {

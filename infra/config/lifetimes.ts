@@ -1,4 +1,5 @@
 // How the lifetimes of identities must go together.
+import type { TrustLifetimes } from "../../components/observability/rules-args";
 import type { Draft } from "./clouds/spec";
 import { durationSeconds, formatDuration } from "./duration";
 import type { Problem } from "./problem";
@@ -20,6 +21,15 @@ const CA_TTL_PER_REFRESH_HINT = 24;
 /** SPIRE refreshes no more often (SPIRE, pkg/common/bundleutil, MinimumRefreshHint), and warns from a day up. */
 const SHORTEST_REFRESH_HINT = MINUTE;
 const LONGEST_REFRESH_HINT = DAY - MINUTE;
+
+/** The lifetimes in seconds. */
+export function lifetimesOf({ caTtl, svidTtl, refreshHint }: ConfigEntry["trust"]): TrustLifetimes {
+  return {
+    caTtlSeconds: durationSeconds(caTtl),
+    svidTtlSeconds: durationSeconds(svidTtl),
+    refreshSeconds: durationSeconds(refreshHint),
+  };
+}
 
 /** Mistakes in how caTtl, svidTtl and refreshHint go together. */
 export function lifetimeProblems({ caTtl, svidTtl, refreshHint }: Draft<ConfigEntry["trust"]>): Problem[] {
