@@ -40,7 +40,7 @@ export const OBSERVABILITY_CASES: Cases = {
       when: "the store does not answer",
       series: { [up("aws", JOBS.traceStore)]: UNTIL_MINUTE_5 },
       minute: 12,
-      fires: [warning('cloud="aws"')],
+      fires: [warning('cloud="aws", seen_by="prometheus"')],
     },
     {
       when: "a relay does not get through",
@@ -49,7 +49,7 @@ export const OBSERVABILITY_CASES: Cases = {
         [relay(RELAY_METRICS.connections, "gcp", { outcome: "unreachable" })]: growing(4),
       },
       minute: 12,
-      fires: [warning('cloud="gcp"')],
+      fires: [warning('cloud="gcp", seen_by="collectors"')],
     },
     {
       when: "a relay was refused once and has a connection",
