@@ -1,5 +1,6 @@
 // What `mesh top` shows: what is wrong first, then every pair of clouds and every cloud. Pure.
 import { CALL_LIMITS } from "../components/observability/rules/alerts-calls";
+import { TRUST_LIMITS } from "../components/observability/rules/alerts-trust";
 import { SEVERITIES } from "../components/observability/rules/names";
 import { type Colour, fitted, type Paint, painter } from "./colour";
 import { columns, spanOf, timeOf } from "./table";
@@ -28,9 +29,6 @@ const shown = ({ text, bad }: Cell, paint: Paint) => (bad === 0 ? text : paint(C
 const UNKNOWN = "?";
 const worst = (cells: readonly Cell[]) => Math.max(0, ...cells.map(({ bad }) => bad));
 
-/** Shares of the overlap that is left, at which the alerts begin (components/observability/rules/alerts-trust.ts). */
-const TRUST_LOW = { warning: 0.5, critical: 0.25 };
-
 const share = (value: number) => `${Number((value * 100).toPrecision(2))}%`;
 const rate = (value: number) => String(Number(value.toPrecision(2)));
 const time = (date: Date) => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -45,7 +43,7 @@ function reachability({ reachable }: TopPair): Cell {
 
 function trust({ trustSeconds, trustLeft = 1 }: TopPair): Cell {
   if (trustSeconds === undefined) return cell(UNKNOWN, 1);
-  const bad = trustLeft < TRUST_LOW.critical ? 2 : trustLeft < TRUST_LOW.warning ? 1 : 0;
+  const bad = trustLeft < TRUST_LIMITS.critical ? 2 : trustLeft < TRUST_LIMITS.warning ? 1 : 0;
   return cell(spanOf(trustSeconds), bad);
 }
 

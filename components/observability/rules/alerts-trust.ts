@@ -13,6 +13,9 @@ import {
   trustPair,
 } from "./rule";
 
+/** Shares of the overlap that is left, below which somebody has to know: of two CAs, the time in which a fetch still mends what was missed. */
+export const TRUST_LIMITS = { warning: 0.5, critical: 0.25 } as const;
+
 const DAY = 24 * 60 * MINUTE;
 const { cloud, role, pod } = LABELS;
 
@@ -89,8 +92,8 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
       description: `For longer than ${promDuration(unconfirmedSeconds)}, ${pair} was not found to be the one that {{ $labels.${LABELS.peerCloud} }} serves: its bundle endpoint cannot be reached, proves nothing, or serves a CA that was not fetched yet.`,
       runbook,
     },
-    expiring(0.5, SEVERITIES.ticket, "less than half"),
-    expiring(0.25, SEVERITIES.page, "less than a quarter"),
+    expiring(TRUST_LIMITS.warning, SEVERITIES.ticket, "less than half"),
+    expiring(TRUST_LIMITS.critical, SEVERITIES.page, "less than a quarter"),
     {
       alert: "FederatedBundleMissing",
       expr: `${RECORDED.trustEndpoint} unless ${trustPair(TRUST_METRICS.stored)}`,

@@ -90,7 +90,7 @@ export const RECORDED = {
 /**
  * SPIRE's own metrics: hashicorp/go-metrics joins the service's name and the keys with `_`, adds the label `host`, and adds no suffix
  * (SPIRE, doc/telemetry/telemetry.md and pkg/common/telemetry). Counters of calls have the gRPC code of their end as label `status`, `OK` when they went well. SPIRE
- * writes the dots of a label's value as `_`. The rehearsal's stand-ins have `serverUptime` and `workloadConnections`
+ * writes the dots of a label's value as `_`. The rehearsal's stand-ins have `serverUptime`, `agentUptime` and `workloadConnections`
  * alone of these.
  */
 export const SPIRE_METRICS = {
