@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { dump } from "js-yaml";
-import { alertGroups, renderRules, runbookOf } from "../../components/observability/rules";
+import { alertGroups, RECORDING_GROUP, renderRules, runbookOf } from "../../components/observability/rules";
 import { promtool } from "../support/promtool";
 import type { Cases } from "./rules-case";
 import { CALL_CASES } from "./rules-cases-calls";
@@ -13,7 +13,8 @@ import { ARGS, HEALTHY, type SeriesTable, steady, trust } from "./rules-mesh";
 import { RECORDED_VALUES } from "./rules-values";
 
 const ROOT = path.resolve(__dirname, "../..");
-const ALERTS = Object.values(alertGroups(ARGS)).flat();
+const GROUPS = alertGroups(ARGS);
+const ALERTS = Object.values(GROUPS).flat();
 const NAMES = [...new Set(ALERTS.map(({ alert }) => alert))];
 
 const CASES: Cases = { ...TRUST_CASES, ...CALL_CASES, ...OBSERVABILITY_CASES };
@@ -33,6 +34,8 @@ async function promtoolTest(tests: readonly PromtoolTest[]) {
   const file = {
     rule_files: ["rules.yml"],
     evaluation_interval: "1m",
+    // Else promtool goes by chance, and an alert may see what was recorded a minute ago. A group that is not named would go first.
+    group_eval_order: [RECORDING_GROUP, ...Object.keys(GROUPS)],
     // Numbers may differ in the last bit.
     fuzzy_compare: true,
     tests: tests.map(({ name, series, minute, queries = [], alerts = [] }) => ({

@@ -8,6 +8,9 @@ import { type Alert, promDuration, type RulesArgs } from "./rule";
 
 export type { RulesArgs } from "./rule";
 
+/** The group of what is recorded, which the alerts read. */
+export const RECORDING_GROUP = "mesh";
+
 /** Every alert, by the group that it is evaluated in. */
 export function alertGroups(args: RulesArgs): Readonly<Record<string, readonly Alert[]>> {
   return {
@@ -28,7 +31,7 @@ export function runbookOf({ runbook, alert }: Pick<Alert, "runbook" | "alert">):
 /** The rules as YAML (https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/). */
 export function renderRules(args: RulesArgs): string {
   const groups = [
-    { name: "mesh", rules: recordingRules(args) },
+    { name: RECORDING_GROUP, rules: recordingRules(args) },
     ...Object.entries(alertGroups(args)).map(([name, alerts]) => ({ name, rules: alerts.map(render) })),
   ];
   return dump({ groups }, { noRefs: true, lineWidth: -1 });
