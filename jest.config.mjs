@@ -1,7 +1,9 @@
 const shared = {
   testEnvironment: "node",
+  setupFilesAfterEnv: ["<rootDir>/test/support/stacks.ts"],
   // Types are checked by `npm run check`; here each file is only turned into CommonJS, which is what jest runs.
   transform: {
+    "/node_modules/.+\\.m?js$": "<rootDir>/test/support/esbuild.mjs",
     "^.+\\.(ts|js|mjs)$": [
       "ts-jest",
       {
@@ -24,8 +26,8 @@ const shared = {
 
 /** @type {import("jest").Config} */
 export default {
-  // The first test of a file may have to turn whole libraries into CommonJS.
-  testTimeout: 30_000,
+  // The first test of a file loads whole libraries, on machines that have other work as well.
+  testTimeout: 60_000,
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
