@@ -1,4 +1,4 @@
-// What an answer to task.send means for the caller: a task, a denial, a refusal, or nothing of use.
+// What an answer to task.send means for the caller: a task, a denial, a rejection, or nothing of use.
 import { z } from "zod";
 import type { Task } from "../tasks";
 
@@ -10,10 +10,10 @@ export interface TaskRequest {
   readonly payload?: unknown;
 }
 
-/** An answer that settles the call: asking another endpoint would change nothing. */
+/** An answer that settles the call: asking another endpoint would change nothing. `rejected` is a request that the peer understands to be wrong. */
 export type Answer =
   | { readonly kind: "task"; readonly task: Task }
-  | { readonly kind: "denied" | "refused"; readonly message: string };
+  | { readonly kind: "denied" | "rejected"; readonly message: string };
 
 /** An answer that another endpoint may better. */
 export class BadAnswer extends Error {}
@@ -57,7 +57,7 @@ export function parseAnswer(status: number, text: string, id: string): Answer {
     if (status >= 500 || code === INTERNAL || code === OVERLOADED) {
       throw new BadAnswer(`HTTP ${status}: ${message} (${code})`);
     }
-    return { kind: "refused", message: `${message} (${code})` };
+    return { kind: "rejected", message: `${message} (${code})` };
   }
   if (status !== 200) throw new BadAnswer(`HTTP ${status}`);
   return { kind: "task", task: answer.result as unknown as Task };

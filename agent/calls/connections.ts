@@ -2,6 +2,7 @@
 import { Agent } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Tracer } from "@opentelemetry/api";
+import { PeerRefused } from "../identity/chain";
 import type { IdentitySource } from "../identity/source";
 import { parseAddress } from "./address";
 import { connect, proofOf } from "./connect";
@@ -38,7 +39,7 @@ class Generation extends Agent {
     try {
       const { endpoint, tracer, proxy } = this.args;
       const identity = this.args.identity.current();
-      if (!identity) throw new Error("this agent has no identity (any more)");
+      if (!identity) throw new PeerRefused("this agent has no identity (any more)");
       return connect(parseAddress(endpoint.address), endpoint.spiffeId, identity, tracer, proxy);
     } catch (error) {
       callback?.(error as Error, undefined as unknown as Duplex);

@@ -19,8 +19,8 @@ const text = (method: string, id: string, params: unknown) =>
 
 /**
  * Sends a task and waits for its end.
- * @throws Error for whatever is the endpoint's fault (no connection, wrong identity, HTTP 5xx, no JSON-RPC), and when
- * the signal is aborted.
+ * @throws PeerRefused when an identity is not accepted, Error for whatever else is the endpoint's fault (no connection, HTTP 5xx, no JSON-RPC), and when the
+ * signal is aborted.
  */
 export async function sendTask(
   connections: Pick<Connections, "agent">,

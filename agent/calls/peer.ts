@@ -1,5 +1,5 @@
 // One endpoint as calls see it: its connections, its circuit breaker, and how far away it is.
-import { SpanKind } from "@opentelemetry/api";
+import { type Span, SpanKind } from "@opentelemetry/api";
 import {
   BrokenCircuitError,
   circuitBreaker,
@@ -9,6 +9,7 @@ import {
   handleWhen,
 } from "cockatiel";
 import type { AgentConfig } from "../config";
+import { PeerRefused } from "../identity/chain";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
 import type { CallOutcome, PeerLabels } from "../telemetry/metrics";
@@ -38,6 +39,12 @@ const NEWEST = 0.2;
 function outcomeOf(answer: Answer): CallOutcome {
   if (answer.kind !== "task") return answer.kind;
   return answer.task.state === "completed" ? "ok" : "task_failed";
+}
+
+function outcomeOfFailure(error: unknown): CallOutcome {
+  if (error instanceof Abandoned) return "abandoned";
+  if (error instanceof TimedOut) return "timeout";
+  return error instanceof PeerRefused ? "refused" : "error";
 }
 
 /** Connections, breaker and latency of one endpoint. */
@@ -120,16 +127,20 @@ export class Peer {
       this.telemetry.tracer,
       `call_agent(${this.labels.peer})`,
       { kind: SpanKind.CLIENT, attributes },
-      async (span) => {
-        const result = await this.#measured(task, signal, fresh);
-        span.setAttribute("agentweave.outcome", outcomeOf(result.answer));
-        return result;
-      },
+      (span) => this.#measured(task, signal, fresh, span),
     );
   }
 
-  async #measured(task: TaskRequest, signal: AbortSignal | undefined, fresh: boolean): Promise<Exchange> {
-    const { metrics } = this.telemetry;
+  async #measured(
+    task: TaskRequest,
+    signal: AbortSignal | undefined,
+    fresh: boolean,
+    span: Span,
+  ): Promise<Exchange> {
+    const ended = (outcome: CallOutcome, seconds?: number) => {
+      this.telemetry.metrics.call(this.labels, outcome, seconds);
+      span.setAttribute("agentweave.outcome", outcome);
+    };
     const connections = fresh ? this.connections.fresh() : this.connections;
     const started = performance.now();
     try {
@@ -139,12 +150,10 @@ export class Peer {
       const milliseconds = performance.now() - started;
       // The way to a peer is measured without the making of a connection, which most calls do without.
       if (!fresh) this.#learn(result.answer, milliseconds);
-      metrics.call(this.labels, outcomeOf(result.answer), milliseconds / 1000);
+      ended(outcomeOf(result.answer), milliseconds / 1000);
       return result;
     } catch (error) {
-      const outcome =
-        error instanceof Abandoned ? "abandoned" : error instanceof TimedOut ? "timeout" : "error";
-      metrics.call(this.labels, outcome);
+      ended(outcomeOfFailure(error));
       // The peer may be at it already, and cannot see that its caller's own task was cancelled.
       if (error instanceof Abandoned) void cancelTask(this.connections, this.endpoint, task);
       throw error;

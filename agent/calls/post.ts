@@ -1,10 +1,12 @@
 // One HTTP request to an agent's `/rpc` over kept connections, and the text of its answer.
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { request } from "node:https";
+import type { TLSSocket } from "node:tls";
 import { outgoingTrace } from "../telemetry/tracing";
 import { parseAddress } from "./address";
 import { hopAwaited, proofOf } from "./connect";
 import type { Connections } from "./connections";
+import { refusalIn } from "./refusal";
 import { HopAwaited } from "./timeout";
 
 // A task carries its payload and result, and each hop of a relay adds to it; a request may have 1 MiB.
@@ -20,6 +22,25 @@ export interface HttpAnswer {
 
 /** The peer closed a kept connection just when it was used again: nothing is known to be wrong with the peer. */
 class StaleConnection extends Error {}
+
+/** What ended a request to which there was no answer. */
+function failureOf(
+  { socket, reusedSocket }: ClientRequest,
+  error: NodeJS.ErrnoException,
+  aborted: boolean,
+): Error {
+  const hop = aborted ? hopAwaited(socket) : undefined;
+  if (hop !== undefined) return new HopAwaited(hop);
+  if (aborted) return error;
+  if (reusedSocket) return new StaleConnection(error.message);
+  // Who does not believe this agent shows it so, for want of an alert; so does who breaks down.
+  if (error.code === "ECONNRESET" && proofOf(socket))
+    return new Error(
+      `${error.message}: it gave no answer; if it does not trust this agent, its log says so`,
+      { cause: error },
+    );
+  return refusalIn(error, socket as TLSSocket | null);
+}
 
 async function read(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -55,18 +76,14 @@ function send(
       signal,
     });
     sent.once("response", resolve);
-    sent.once("error", (error) => {
-      const hop = signal.aborted ? hopAwaited(sent.socket) : undefined;
-      if (hop !== undefined) reject(new HopAwaited(hop));
-      else reject(sent.reusedSocket && !signal.aborted ? new StaleConnection(error.message) : error);
-    });
+    sent.once("error", (error) => reject(failureOf(sent, error, signal.aborted)));
     sent.end(body);
   });
 }
 
 /**
  * Posts a JSON-RPC request. It must be harmless to repeat: when a kept connection turns out to be closed, it is sent again.
- * @throws Error when there is no connection, the wrong identity, no whole answer, or `signal` is aborted.
+ * @throws PeerRefused when an identity is not accepted, Error when there is no connection, no whole answer, or `signal` is aborted.
  */
 export async function post(
   connections: Pick<Connections, "agent">,

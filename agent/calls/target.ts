@@ -45,7 +45,7 @@ export class CallFailed extends Error {
   constructor(
     message: string,
     readonly attempts: readonly Attempt[],
-    readonly answer?: "denied" | "refused",
+    readonly answer?: "denied" | "rejected",
   ) {
     super(message);
   }

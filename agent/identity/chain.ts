@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import type { Identity } from "./source";
 import { parseSpiffeId } from "./spiffe-id";
 
-/** A peer that is not to be talked to. The message says why. */
+/** A peer that is not to be talked to: one of the two ends does not accept the identity of the other, or has none. The message says why. */
 export class PeerRefused extends Error {
   override readonly name = "PeerRefused";
 }

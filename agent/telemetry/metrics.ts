@@ -38,9 +38,26 @@ export interface PeerLabels {
   readonly peer_cloud: string;
 }
 
-/** How a try at a peer ended. `task_failed` ran there; the peer is well. */
+/** How a try at a peer ended. */
 export type CallOutcome =
-  "ok" | "task_failed" | "denied" | "refused" | "error" | "timeout" | "circuit_open" | "abandoned";
+  /** The task ran there to its end. */
+  | "ok"
+  /** The task failed there, or was cancelled; the peer is well. */
+  | "task_failed"
+  /** The peer's policy said no. */
+  | "denied"
+  /** The request was wrong in the peer's eyes: it does not offer the task, or not with this payload. */
+  | "rejected"
+  /** One of the two does not accept the identity of the other, or has none: whatever is at that address is no peer now. */
+  | "refused"
+  /** Nothing to connect to, a connection that was cut, or an answer of no use. A peer that closes the connection over this agent's identity without a TLS alert is among these. */
+  | "error"
+  /** No answer in time. */
+  | "timeout"
+  /** Nothing was sent, since the last tries failed. */
+  | "circuit_open"
+  /** The caller went away. */
+  | "abandoned";
 
 const PEER = ["peer", "peer_cloud"] as const;
 const CIRCUIT = { closed: 0, "half-open": 1, open: 2 } as const;

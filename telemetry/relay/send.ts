@@ -3,6 +3,7 @@ import * as net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { trace } from "@opentelemetry/api";
 import { connect, hopAwaited, proofOf } from "../../agent/calls/connect";
+import { refusalIn } from "../../agent/calls/refusal";
 import { PeerRefused } from "../../agent/identity/chain";
 import type { Identity } from "../../agent/identity/source";
 import type { Running } from "../program";
@@ -17,13 +18,6 @@ const DIAL_MS = 10_000;
 /** A collector has one connection; more come and go only when it starts anew. */
 const MAX_CONNECTIONS = 16;
 
-/** OpenSSL's words, and those of Node for certificates: about who the peer is, not about the way to it. */
-const ABOUT_IDENTITY = /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
-
-function outcomeOf(error: NodeJS.ErrnoException): Outcome {
-  return error instanceof PeerRefused || ABOUT_IDENTITY.test(error.code ?? "") ? "refused" : "unreachable";
-}
-
 /** Starts to listen. Rejects when the socket cannot be had. */
 export async function startSender(
   settings: Pick<SendSettings, "listen" | "target" | "proxy">,
@@ -37,7 +31,7 @@ export async function startSender(
   const tracer = trace.getTracer("relay");
 
   const fails = (error: Error) => {
-    const outcome = outcomeOf(error);
+    const outcome: Outcome = error instanceof PeerRefused ? "refused" : "unreachable";
     metrics.connection(outcome);
     log.warn({ peer, target: `${target.host}:${target.port}`, outcome, cause: error.message }, "not relayed");
   };
@@ -63,7 +57,7 @@ export async function startSender(
       secure.destroy(new Error(`${hopAwaited(secure) ?? "the peer"} took longer than ${DIAL_MS / 1000} s`));
     }, DIAL_MS);
     dialling.add(secure);
-    secure.on("error", (error) => (cause = error));
+    secure.on("error", (error) => (cause = refusalIn(error, secure)));
     secure.once("secureConnect", () => {
       const proof = proofOf(secure);
       if (!proof) return;

@@ -160,9 +160,13 @@ describe("the agent as a client of a go-spiffe server", () => {
     expect(peer.callers()).toEqual([]);
   });
 
-  test("fails at a server that expects someone else", async () => {
+  test("fails at a server that expects someone else, whose alert it understands", async () => {
     const peer = await server(await world.mint(IDS.worker), "-only", IDS.neighbour);
-    expect(await callRemote(IDS.worker, peer.address)).toMatchObject({ state: "failed" });
+    const { state, error } = await callRemote(IDS.worker, peer.address);
+    expect(state).toBe("failed");
+    expect(error).toContain(
+      "does not accept this end's certificate, or has none (TLS alert bad_certificate)",
+    );
     expect((await peer.refused())["refused"]).toContain(`unexpected ID "${IDS.agent}"`);
     expect(peer.callers()).toEqual([]);
   });

@@ -106,7 +106,7 @@ describe("the next endpoint is called", () => {
 });
 
 describe("no other endpoint is called", () => {
-  test.each<[string, Respond, "denied" | "refused", RegExp]>([
+  test.each<[string, Respond, "denied" | "rejected", RegExp]>([
     [
       "denied the call",
       reply((id) => failure(id, -32000, "Not authorized: no")),
@@ -116,8 +116,8 @@ describe("no other endpoint is called", () => {
     [
       "does not offer the task",
       reply((id) => failure(id, -32602)),
-      "refused",
-      /refused ping: words \(-32602\)/,
+      "rejected",
+      /rejected ping: words \(-32602\)/,
     ],
   ])("when the first %s", async (_, respond, answer, message) => {
     const [first, second] = [await peer("gcp", respond), await peer("azure")];

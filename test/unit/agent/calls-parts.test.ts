@@ -142,8 +142,11 @@ describe("an answer to task.send", () => {
     expect(parseAnswer(status, error(-32000), "t")).toEqual({ kind: "denied", message: "words" });
   });
 
-  test.each([-32700, -32600, -32601, -32602, -32001])("is a refusal for error %d", (code) => {
-    expect(parseAnswer(200, error(code, null), "t")).toEqual({ kind: "refused", message: `words (${code})` });
+  test.each([-32700, -32600, -32601, -32602, -32001])("is a rejection for error %d", (code) => {
+    expect(parseAnswer(200, error(code, null), "t")).toEqual({
+      kind: "rejected",
+      message: `words (${code})`,
+    });
   });
 
   test.each([
@@ -165,7 +168,7 @@ describe("an answer to task.send", () => {
     fc.assert(
       fc.property(fc.integer({ min: 100, max: 599 }), fc.oneof(fc.string(), fc.json()), (status, text) => {
         try {
-          expect(parseAnswer(status, text, "t").kind).toMatch(/^(task|denied|refused)$/);
+          expect(parseAnswer(status, text, "t").kind).toMatch(/^(task|denied|rejected)$/);
         } catch (failure) {
           expect(failure).toBeInstanceOf(BadAnswer);
         }

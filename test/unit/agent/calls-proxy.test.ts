@@ -13,6 +13,7 @@ import {
   forward,
   idOf,
   nobody,
+  outcomes,
   peer,
   ping,
   reply,
@@ -114,10 +115,11 @@ describe("a call to a name of the tailnet", () => {
   test("is refused by the caller when the proxy connects it to somebody else", async () => {
     const there = await peer("gcp", well, { as: "spiffe://gcp.example.org/region/gcp-r/worker" });
     const other = await peer("azure");
-    const { calls } = callsTo([named(there)], over());
+    const { calls, telemetry } = callsTo([named(there)], over());
     expect((await failed(ping(calls))).message).toMatch(/worker answered instead of .*agent/);
     hosts[`${GCP}:8443`] = portOf(other);
     expect((await failed(ping(calls))).message).toMatch(/certificate/);
+    expect(await outcomes(telemetry)).toEqual({ refused: 2 });
     expect([...there.asked, ...other.asked]).toEqual([]);
     await gone(proxy.clients);
   });
@@ -181,8 +183,9 @@ describe("what went wrong on the way names the hop", () => {
   ])("when %s, and leaves no connection behind", async (_, misbehave, words) => {
     proxy.misbehave = misbehave;
     const endpoint = { ...nobody("gcp"), address: `https://${GCP}:8443` };
-    const { calls } = callsTo([endpoint], { ...over(), timeout_seconds: 0.3 });
+    const { calls, telemetry } = callsTo([endpoint], { ...over(), timeout_seconds: 0.3 });
     expect((await failed(ping(calls))).message).toMatch(words);
+    expect(await outcomes(telemetry)).not.toHaveProperty("refused");
     await gone(proxy.clients);
     expect(proxy.clients.size).toBe(0);
   });

@@ -7,13 +7,14 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import { type Calls, CallFailed, createCalls, type Target } from "../../../agent/calls";
-import { createTelemetry } from "../../../agent/telemetry";
+import { createTelemetry, type Telemetry } from "../../../agent/telemetry";
+import { METRICS } from "../../../agent/telemetry/metrics";
 import { manualIdentity } from "../../support/agent/identity";
 import { identityIn, pemOf, trustDomain } from "../../support/agent/pki";
 import { testConfig } from "../../support/agent/run";
 
 export const aws = trustDomain("aws.example.org");
-const gcp = trustDomain("gcp.example.org");
+export const gcp = trustDomain("gcp.example.org");
 export const azure = trustDomain("azure.example.org");
 const domains = { aws, gcp, azure };
 export const idOf = (cloud: keyof typeof domains) => `spiffe://${cloud}.example.org/region/${cloud}-r/agent`;
@@ -60,14 +61,14 @@ export async function closeAll(): Promise<void> {
 export async function peer(
   cloud: keyof typeof domains,
   respond: Respond = well,
-  { as = idOf(cloud), leaf = {} } = {},
+  { as = idOf(cloud), leaf = {}, trusts = [aws, gcp, azure] } = {},
 ) {
   const asked: Asked[] = [];
   const sockets = new Set<Duplex>();
   let connections = 0;
   const server = https.createServer({
     ...pemOf(domains[cloud].leaf(as, leaf)),
-    ca: [aws.root, gcp.root, azure.root],
+    ca: trusts.map(({ root }) => root),
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: "TLSv1.3",
@@ -166,6 +167,13 @@ export const failed = (call: Promise<unknown>): Promise<CallFailed> =>
     () => Promise.reject(new Error("the call was answered")),
     (error: CallFailed) => (error instanceof CallFailed ? error : Promise.reject(error)),
   );
+
+/** How many tries ended by each outcome, whoever the peer was. */
+export async function outcomes({ metrics }: Pick<Telemetry, "metrics">): Promise<Record<string, number>> {
+  const series = new RegExp(`^${METRICS.calls}{.*outcome="(.*?)".*} (.*)$`, "gm");
+  const found = [...(await metrics.text()).matchAll(series)];
+  return Object.fromEntries(found.map(([, outcome, count]) => [outcome, Number(count)]));
+}
 
 /** The clock that breakers go by. */
 export function forward(milliseconds: number): void {

@@ -78,7 +78,7 @@ test("is not traced, and tells the peer so", async () => {
 
 test.each([
   ["denies", -32000],
-  ["refuses", -32602],
+  ["rejects", -32602],
 ])("takes a peer that %s the ping for one that can be reached", async (_, code) => {
   const there = await peer(
     "gcp",

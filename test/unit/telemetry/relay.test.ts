@@ -112,6 +112,21 @@ describe("while something is down", () => {
     await greeted({ sending: up });
   });
 
+  test("the collector's end counts what speaks no TLS as unreachable, not as refused", async () => {
+    const server = net.createServer(
+      (socket) => void socket.on("error", () => undefined).end("HTTP/1.1 400\r\n"),
+    );
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as net.AddressInfo;
+    const sending = await sender({ host: "127.0.0.1", port }, manualIdentity(collectorIdentity()));
+    try {
+      expect(await closed(sending.connect())).toBe("");
+      expect(await sending.counted()).toEqual({ ...NOTHING, unreachable: 1 });
+    } finally {
+      server.close();
+    }
+  });
+
   test("the store's end counts the store as unreachable, not the collector as refused", async () => {
     const socketPath = path.join(directory(), "store.sock");
     const receiving = await receiver(socketPath, manualIdentity(storeIdentity()));
