@@ -16,6 +16,10 @@ export const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
 /** The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts). */
 export const clusterAway = /Kubernetes API cannot be reached/;
 
+// The Kubernetes API says that the pod of a SPIRE server does not exist, and perhaps why (components/trust/no-pod.ts).
+const noServerPod = new RegExp(`there is no pod ${NAMESPACES.spireServer}/${SPIRE_SERVER.pod}`);
+const scaledToZero = /is scaled to 0/;
+
 // The stored bundle does not vouch for what answers: OpenSSL's words, ours (agent/identity/verify.ts), Go's.
 const notVouchedFor =
   /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|not issued by a root|could not verify leaf|no bundle of trust domain/i;
@@ -29,11 +33,20 @@ export const hungUp = /socket hang up|ECONNRESET/;
 
 const otherId = /answered instead of|unexpected (peer )?ID/;
 
+/** What to run next when a SPIRE server failed with these words. */
+function serverCommand(words: string): string {
+  if (!noServerPod.test(words)) return `logs ${SPIRE_SERVER.pod}`;
+  return scaledToZero.test(words)
+    ? `scale statefulset ${SPIRE_SERVER.name} --replicas=1`
+    : "get statefulset,pods,pvc,events";
+}
+
 /** The next step when a cloud's Kubernetes API or SPIRE server failed. */
 export function serverAdvice(cloud: MeshCloud, error: unknown): string {
-  if (clusterAway.test(lineOf(error)))
+  const words = lineOf(error);
+  if (clusterAway.test(words))
     return `Check the API server, VPN and kubeconfig: \`kubectl --context ${cloud.context} get ns\`. If the cloud is gone: ${RUNBOOKS}/losing-a-cloud.md`;
-  return `${kubectl(cloud, NAMESPACES.spireServer, `logs ${SPIRE_SERVER.pod}`)}; ${TROUBLESHOOTING}`;
+  return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
 /** The next step when the endpoint of `source` could not be fetched from with what `target` stores. */
@@ -49,7 +62,7 @@ export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unkn
 /** The next step when `target` itself could not fetch from `source`. */
 export function fetchAdvice(target: MeshCloud, source: MeshCloud, error: unknown): string {
   const words = lineOf(error);
-  if (clusterAway.test(words)) return serverAdvice(target, error);
+  if (clusterAway.test(words) || noServerPod.test(words)) return serverAdvice(target, error);
   if (/code = NotFound|no federation relationship|not found/.test(words))
     return `${target.name} has no relationship with ${source.name}: \`pulumi up --refresh\` makes it anew`;
   const { trustDomain, bundleEndpoint: bundleEndpointUrl } = source;
@@ -81,8 +94,8 @@ export function pingAdvice(
       : `The policy in ${decider.name} refuses what every member may do: \`pulumi up\` puts it back; ${kubectl(decider, NAMESPACES.opa, `logs deployment/${OPA.name}`)} has the decision`;
   }
   const words = lineOf(error);
-  if (clusterAway.test(words)) return serverAdvice(cloud, error);
-  if (/x509 mint/.test(words)) return serverAdvice(cloud, error);
+  if ([clusterAway, noServerPod, /x509 mint/].some((each) => each.test(words)))
+    return serverAdvice(cloud, error);
   if (remote && unreachable.test(words)) {
     const [source, peer] = remote;
     return `Check that ${peer.address} can be reached from ${cloud.name}'s cluster (load balancer, firewall, DNS), and ${source.name}'s agent: ${agentAdvice(source, peer)}`;

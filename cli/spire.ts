@@ -9,6 +9,7 @@ export const SERVER_PLACE = {
   namespace: NAMESPACES.spireServer,
   pod: SPIRE_SERVER.pod,
   container: SPIRE_SERVER.container,
+  statefulSet: SPIRE_SERVER.name,
 } as const;
 
 /** Longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */

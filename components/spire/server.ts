@@ -90,6 +90,8 @@ export class SpireServer extends pulumi.ComponentResource {
         spec: {
           replicas: 1,
           serviceName: SPIRE_SERVER.name,
+          // One in order would wait for ever for a pod that does not get ready, as with a wrong image, instead of replacing it by the next version.
+          podManagementPolicy: "Parallel",
           selector: { matchLabels: selector(SPIRE_SERVER.name) },
           template: serverPod({
             image: images.spireServer,
@@ -105,7 +107,12 @@ export class SpireServer extends pulumi.ComponentResource {
           ),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, ...access, config] },
+      {
+        ...self,
+        dependsOn: [...self.dependsOn, ...access, config],
+        // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
+        ignoreChanges: ["spec.podManagementPolicy"],
+      },
     );
 
     const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });

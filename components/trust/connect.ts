@@ -1,6 +1,7 @@
 // How the providers reach a SPIRE server.
 import { SPIRE_SERVER } from "../well-known";
 import { execInPod, type ServerPod } from "./exec";
+import { factsOf, fault, wordsOf } from "./fault";
 import type { Patience } from "./retry";
 import { spireServer, type SpireServer } from "./spire-server";
 
@@ -19,9 +20,10 @@ const commandLimitMs = 60_000;
 /** Reaches the server with `exec` through the Kubernetes API. */
 export const connectByExec: Connect = (server, kubeconfig, patience) => {
   const command = (args: string[]) => [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket];
+  const pod = { ...server, statefulSet: SPIRE_SERVER.name };
   return spireServer(
     server.cloud,
-    (args, stdin) => execInPod(server, kubeconfig, command(args), stdin, commandLimitMs),
+    (args, stdin) => execInPod(pod, kubeconfig, command(args), stdin, commandLimitMs),
     patience,
   );
 };
@@ -31,6 +33,22 @@ export const readPatience: Patience = { limitMs: 20_000 };
 
 /** Patience of a deletion: a server that restarts comes back within it. */
 export const deletePatience: Patience = { limitMs: 30_000 };
+
+/**
+ * Waits for a deletion on a server. There is nothing left to delete once the server is gone, since its database leaves with it. One that only has no
+ * pod still holds what is to be deleted, and would trust it again when it comes back: an error that says both ways on.
+ */
+export async function unlessGone(deletion: Promise<void>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    const { serverGone, podMissing } = factsOf(error);
+    if (serverGone) return;
+    if (!podMissing) throw error;
+    const end = `A server that shall not come back: delete its StatefulSet ${SPIRE_SERVER.name}, and its volume with it.`;
+    throw fault(`${wordsOf(error)}. Its volume still holds what is to be deleted. ${end}`, factsOf(error));
+  }
+}
 
 /** Reads under way, by server and kind. A plain object, because Pulumi's serialization empties a Map of its methods. */
 const underWay: Record<string, Promise<unknown> | undefined> = {};

@@ -1,6 +1,7 @@
 // Runs a command in a container through the Kubernetes API, authenticated by the cluster's own credentials.
 import { Readable, Writable } from "node:stream";
 import { fault, wordsOf } from "./fault";
+import { explainNoPod } from "./no-pod";
 
 /** Where a SPIRE server runs. */
 export interface ServerPod {
@@ -9,6 +10,12 @@ export interface ServerPod {
   namespace: string;
   pod: string;
   container: string;
+}
+
+/** A server's pod, and what makes it. */
+export interface ExecTarget extends ServerPod {
+  /** Name of the pod's StatefulSet. A pod that does not exist is then told apart: gone with its StatefulSet, or only away. */
+  statefulSet?: string;
 }
 
 /** What a command left behind when it ended. */
@@ -68,7 +75,7 @@ export async function loadKubeConfig(cloud: string, kubeconfig: string) {
 }
 
 /** Turns a refused connection into an error that says how the pod is, which the WebSocket handshake's bare HTTP code does not. */
-async function explain(server: ServerPod, kubeconfig: string, words: string): Promise<Error> {
+async function explain(server: ExecTarget, kubeconfig: string, words: string): Promise<Error> {
   const where = `pod ${server.namespace}/${server.pod}`;
   const httpCode = Number(/Unexpected server response: (\d+)/.exec(words)?.[1] ?? 0);
   if (httpCode === 401 || httpCode === 403) {
@@ -85,8 +92,8 @@ async function explain(server: ServerPod, kubeconfig: string, words: string): Pr
       { transient: passing.test(words) },
     );
   }
+  const { k8s, config } = await loadKubeConfig(server.cloud, kubeconfig);
   try {
-    const { k8s, config } = await loadKubeConfig(server.cloud, kubeconfig);
     const api = config.makeApiClient(k8s.CoreV1Api);
     const pod = await api.readNamespacedPod({ name: server.pod, namespace: server.namespace });
     const container = pod.status?.containerStatuses?.find(({ name }) => name === server.container);
@@ -99,12 +106,8 @@ async function explain(server: ServerPod, kubeconfig: string, words: string): Pr
       transient: true,
     });
   } catch (error) {
-    if ((error as { code?: unknown }).code === 404) {
-      return fault(
-        `${server.cloud}: there is no ${where}. Check that the SPIRE server's StatefulSet is there.`,
-        { transient: true, podMissing: true },
-      );
-    }
+    if ((error as { code?: unknown }).code === 404)
+      return explainNoPod(server, config.makeApiClient(k8s.AppsV1Api));
     return fault(`${server.cloud}: exec in ${where} failed (HTTP ${httpCode}).`, { transient: true });
   }
 }
@@ -114,7 +117,7 @@ async function explain(server: ServerPod, kubeconfig: string, words: string): Pr
  * Throws when it could not be run to its end: no pod, no API server, refused, or `limitMs` (milliseconds) over.
  */
 export async function execInPod(
-  server: ServerPod,
+  server: ExecTarget,
   kubeconfig: string,
   command: string[],
   stdin: string | undefined,

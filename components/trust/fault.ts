@@ -4,8 +4,10 @@
 export interface FaultFacts {
   /** Waiting may help: the server starts, the load balancer is being made. */
   transient?: boolean;
-  /** The Kubernetes API itself said that the pod does not exist. */
+  /** The Kubernetes API itself said that the pod does not exist. Its volume may: see `serverGone`. */
   podMissing?: boolean;
+  /** It said that the server's StatefulSet does not exist either. The server's database leaves with that. */
+  serverGone?: boolean;
   /** gRPC status code in SPIRE's answer, for example 5 (not found) or 6 (already exists). */
   code?: number;
   /** A bundle that must not be handed on. */

@@ -1,6 +1,14 @@
 // Provider of FederationRelationship: one ordered pair of servers, of which `target` trusts `source`.
 import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "./bundle";
-import { type Connect, connectByExec, deletePatience, readPatience, type Server, shareRead } from "./connect";
+import {
+  type Connect,
+  connectByExec,
+  deletePatience,
+  readPatience,
+  type Server,
+  shareRead,
+  unlessGone,
+} from "./connect";
 import { factsOf, wordsOf } from "./fault";
 import { type Endpoint, explainFetchFailure, federate } from "./federate";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";
@@ -21,7 +29,7 @@ export interface RelationshipInputs {
  * How the stored bundle stands to the one the source serves:
  * - `current`: the same X.509 authorities;
  * - `unverified`: they differ, or the source could not be asked, and no fetch from the endpoint was possible just now; the target goes on polling;
- * - `stale`: they differ, and the target can no longer authenticate the endpoint: it must be given the bundle anew;
+ * - `stale`: they differ, and the target can no longer authenticate the endpoint, or the source is gone with its CA: it must be given the bundle anew;
  * - `missing`: the target holds no bundle of the source.
  */
 export type BundleState = "current" | "unverified" | "stale" | "missing";
@@ -62,15 +70,20 @@ function inputsOf(state: RelationshipState): RelationshipInputs {
   };
 }
 
-/** What the source serves now; undefined if it cannot be handed on or if the source's pod does not exist: neither says that the relationship is gone. */
-async function servedNow(state: RelationshipState, source: SpireServer): Promise<Bundle | undefined> {
+/** What the source serves now; undefined if it cannot be handed on or if the source has no pod just now; `lost` if the source is gone, and its CA with it. */
+async function servedNow(
+  state: RelationshipState,
+  source: SpireServer,
+): Promise<Bundle | "lost" | undefined> {
   try {
     const document = await shareRead(state.source, state.sourceKubeconfig, "bundle show", () =>
       source.bundleShow(),
     );
     return parseSpiffeBundle(document, state.source.trustDomain, new Date());
   } catch (error) {
-    if (factsOf(error).podMissing || factsOf(error).refused) return undefined;
+    const { serverGone, podMissing, refused } = factsOf(error);
+    if (serverGone) return "lost";
+    if (podMissing || refused) return undefined;
     throw error;
   }
 }
@@ -79,10 +92,11 @@ async function servedNow(state: RelationshipState, source: SpireServer): Promise
 async function standing(
   target: SpireServer,
   stored: Bundle,
-  served: Bundle | undefined,
+  served: Bundle | "lost" | undefined,
   endpoint: Endpoint,
 ): Promise<{ bundleState: BundleState; stored: Bundle }> {
   if (!served) return { bundleState: "unverified", stored };
+  if (served === "lost") return { bundleState: "stale", stored };
   const comparison = compareBundles(stored, served);
   if (comparison === "same") return { bundleState: "current", stored };
   try {
@@ -204,20 +218,17 @@ export function makeFederationRelationshipProvider(
           inputs,
         };
       } catch (error) {
-        if (factsOf(error).podMissing) return { id: "", props: state };
+        if (factsOf(error).serverGone) return { id: "", props: state };
         throw error;
       }
     },
 
     // The relationship first, so that no poll brings the bundle back; then the bundle, and with it its name in every entry.
-    delete: async (_id, state) => {
-      const target = connect(state.target, state.targetKubeconfig, deletePatience);
-      try {
-        await target.federationDelete(state.source.trustDomain);
-        await target.bundleDelete(state.source.trustDomain);
-      } catch (error) {
-        if (!factsOf(error).podMissing) throw error;
-      }
+    delete: (_id, { target, targetKubeconfig, source }) => {
+      const server = connect(target, targetKubeconfig, deletePatience);
+      return unlessGone(
+        server.federationDelete(source.trustDomain).then(() => server.bundleDelete(source.trustDomain)),
+      );
     },
   };
 }

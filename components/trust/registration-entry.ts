@@ -1,5 +1,13 @@
 // Provider of RegistrationEntry: which workloads get which SPIFFE id from a server, and whose bundles they receive.
-import { type Connect, connectByExec, deletePatience, readPatience, type Server, shareRead } from "./connect";
+import {
+  type Connect,
+  connectByExec,
+  deletePatience,
+  readPatience,
+  type Server,
+  shareRead,
+  unlessGone,
+} from "./connect";
 import { factsOf, fault, wordsOf } from "./fault";
 import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "./properties";
 import { type ApiEntry, type EntryInput, GRPC, type SpireServer } from "./spire-server";
@@ -165,18 +173,13 @@ export function makeRegistrationEntryProvider(connect: Connect): Provider<EntryI
         const inputs = { target, kubeconfig, timeoutSeconds, ...contentOf(found) };
         return { id, props: { ...inputs, entryId: id }, inputs };
       } catch (error) {
-        if (factsOf(error).podMissing) return { id: "", props: state };
+        if (factsOf(error).serverGone) return { id: "", props: state };
         throw error;
       }
     },
 
-    delete: async (id, state) => {
-      try {
-        await connect(state.target, state.kubeconfig, deletePatience).entryDelete(id);
-      } catch (error) {
-        if (!factsOf(error).podMissing) throw error;
-      }
-    },
+    delete: (id, state) =>
+      unlessGone(connect(state.target, state.kubeconfig, deletePatience).entryDelete(id)),
   };
 }
 

@@ -69,7 +69,7 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
     // Only the way to the server can have changed: what is known of its bundle stays until the next refresh.
     update: async (_id, olds, news) => ({ outs: { ...olds, ...news } }),
 
-    // Gone only if the Kubernetes API itself says that the server's pod does not exist; a server that cannot be reached is an error.
+    // Gone only if the Kubernetes API itself says that the server's StatefulSet does not exist; a server that cannot be reached is an error.
     read: async (id, state) => {
       if (!state) throw new Error("a TrustBundle cannot be imported; let the program make it");
       const { target, kubeconfig, timeoutSeconds } = state;
@@ -77,7 +77,7 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
       try {
         return { id, props: await readBundle(inputs, connect, readPatience), inputs };
       } catch (error) {
-        if (factsOf(error).podMissing) return { id: "", props: state };
+        if (factsOf(error).serverGone) return { id: "", props: state };
         throw error;
       }
     },

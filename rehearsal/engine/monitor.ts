@@ -10,7 +10,7 @@ import type { Handler, Operation } from "./handler";
 import { kubernetesHandler } from "./kubernetes";
 import { passwordHandler, RANDOM_PASSWORD } from "./random";
 import type { Properties, ResourceState, State } from "./state";
-import { hasUnknown, isSecret, markSecrets, plain } from "./values";
+import { hasUnknown, ignoringChanges, isSecret, markSecrets, plain } from "./values";
 
 type Callback = (error: Error | null, response?: unknown) => void;
 
@@ -83,8 +83,9 @@ export class Engine extends MockMonitor {
     urn: string,
     req: RegisterResourceRequest,
   ): Promise<{ id: string; outputs: Properties }> {
-    const marked = (req.getObject()?.toJavaScript() ?? {}) as Properties;
     const old = this.state.get(urn);
+    const given = (req.getObject()?.toJavaScript() ?? {}) as Properties;
+    const marked = old ? ignoringChanges(given, old.inputs, req.getIgnorechangesList()) : given;
     const base = {
       urn,
       type: req.getType(),

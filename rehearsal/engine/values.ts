@@ -44,3 +44,21 @@ export function markSecrets(outputs: Properties, inputs: Properties, also: strin
     ),
   );
 }
+
+/**
+ * `inputs` with the values of before at the paths (names with dots between) whose changes are ignored, as in Pulumi's engine: what was not there
+ * before is not there now.
+ */
+export function ignoringChanges(inputs: Properties, before: Properties, paths: string[]): Properties {
+  const kept = structuredClone(inputs);
+  for (const path of paths) {
+    const keys = path.split(".");
+    const last = keys.pop()!;
+    const holder = (root: unknown) => keys.reduce((at, key) => (isObject(at) ? at[key] : undefined), root);
+    const [from, to] = [holder(before), holder(kept)];
+    if (!isObject(to)) continue;
+    if (isObject(from) && last in from) to[last] = from[last];
+    else delete to[last];
+  }
+  return kept;
+}

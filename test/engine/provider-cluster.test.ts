@@ -2,7 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1StatefulSet } from "@kubernetes/client-node";
+import { ownVolume } from "../../components/kubernetes/volume";
 import type { Server } from "../../components/trust/connect";
 import { federationRelationshipProvider as relationships } from "../../components/trust/federation-relationship";
 import { registrationEntryProvider as entries } from "../../components/trust/registration-entry";
@@ -23,6 +24,7 @@ let cloud: StartedCloud;
 let kubeconfig: string;
 let k8s: typeof import("@kubernetes/client-node");
 let core: import("@kubernetes/client-node").CoreV1Api;
+let apps: import("@kubernetes/client-node").AppsV1Api;
 
 const target = (namespace: string, trustDomain: string): Server => ({
   cloud: namespace,
@@ -57,28 +59,39 @@ plugins {
 }
 `;
 
-const pod: V1Pod = {
-  metadata: { name: SPIRE_SERVER.pod, labels: { app: "spire-server" } },
+const app = { app: "spire-server" };
+const DATA = "data";
+const statefulSet: V1StatefulSet = {
+  metadata: { name: SPIRE_SERVER.name },
   spec: {
-    terminationGracePeriodSeconds: 1,
-    containers: [
-      {
-        name: SPIRE_SERVER.container,
-        image: "registry.example.org/spire-server:1.15.3",
-        command: [SPIRE_SERVER.binary, "run"],
-        args: ["-config", "/run/spire/config/server.conf"],
-        volumeMounts: [
-          { name: "config", mountPath: "/run/spire/config" },
-          { name: "data", mountPath: "/run/spire/data" },
-          { name: "socket", mountPath: path.posix.dirname(SPIRE_SERVER.socket) },
+    replicas: 1,
+    serviceName: "none",
+    podManagementPolicy: "Parallel",
+    selector: { matchLabels: app },
+    ...ownVolume({}, DATA, "1Gi", app),
+    template: {
+      metadata: { labels: app },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: SPIRE_SERVER.container,
+            image: "registry.example.org/spire-server:1.15.3",
+            command: [SPIRE_SERVER.binary, "run"],
+            args: ["-config", "/run/spire/config/server.conf"],
+            volumeMounts: [
+              { name: "config", mountPath: "/run/spire/config" },
+              { name: DATA, mountPath: "/run/spire/data" },
+              { name: "socket", mountPath: path.posix.dirname(SPIRE_SERVER.socket) },
+            ],
+          },
+        ],
+        volumes: [
+          { name: "config", configMap: { name: "server" } },
+          { name: "socket", emptyDir: {} },
         ],
       },
-    ],
-    volumes: [
-      { name: "config", configMap: { name: "server" } },
-      { name: "data", emptyDir: {} },
-      { name: "socket", emptyDir: {} },
-    ],
+    },
   },
 };
 
@@ -88,15 +101,11 @@ async function makeServer(namespace: string, trustDomain: string): Promise<strin
     namespace,
     body: { metadata: { name: "server" }, data: { "server.conf": conf(trustDomain) } },
   });
-  // The API server refuses pods until the controller has made the namespace's service account.
-  await until(`the service account of ${namespace}`, () =>
-    core.readNamespacedServiceAccount({ namespace, name: "default" }).catch(() => undefined),
-  );
-  await core.createNamespacedPod({ namespace, body: pod });
+  await apps.createNamespacedStatefulSet({ namespace, body: statefulSet });
   const port = SPIRE_PORTS.bundleEndpoint;
   const spec = {
     type: "LoadBalancer",
-    selector: { app: "spire-server" },
+    selector: app,
     ports: [{ port, targetPort: port }],
   };
   await core.createNamespacedService({ namespace, body: { metadata: { name: "federation" }, spec } });
@@ -107,22 +116,36 @@ async function makeServer(namespace: string, trustDomain: string): Promise<strin
   return `https://${ip}:${port}`;
 }
 
-async function deletePod(namespace: string): Promise<void> {
-  const uid = (await core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod })).metadata?.uid;
-  await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
-  await until(`the end of the pod in ${namespace}`, () =>
-    core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod }).then(
-      (found) => (found.metadata?.uid === uid ? undefined : true),
-      () => true,
-    ),
+const uidOfPod = (namespace: string) =>
+  core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod }).then(
+    ({ metadata }) => metadata?.uid,
+    () => "none",
+  );
+
+/** Has something end the pod, and waits until it is gone. */
+async function endPod(namespace: string, end: () => Promise<unknown>): Promise<void> {
+  const uid = await uidOfPod(namespace);
+  await end();
+  await until(`the end of the pod in ${namespace}`, async () =>
+    (await uidOfPod(namespace)) === uid ? undefined : true,
   );
 }
 
-/** Deletes the pod, and with it the volume of its database, and makes it anew. */
-async function loseDatabase(namespace: string): Promise<void> {
-  await deletePod(namespace);
-  await core.createNamespacedPod({ namespace, body: pod });
+/** As the runbook does it: the claim goes with the pod, and the StatefulSet makes both anew. */
+function loseDatabase(namespace: string): Promise<void> {
+  return endPod(namespace, async () => {
+    const name = `${DATA}-${SPIRE_SERVER.pod}`;
+    await core.deleteNamespacedPersistentVolumeClaim({ namespace, name });
+    await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
+  });
 }
+
+const scale = (namespace: string, replicas: number) =>
+  apps.replaceNamespacedStatefulSetScale({
+    namespace,
+    name: SPIRE_SERVER.name,
+    body: { metadata: { namespace, name: SPIRE_SERVER.name }, spec: { replicas } },
+  });
 
 const endpoints: Record<string, string> = {};
 const bundle = () => ({ target: target("aws", AWS), kubeconfig, timeoutSeconds: 30 });
@@ -133,6 +156,17 @@ const relationship = () => ({
   sourceKubeconfig: kubeconfig,
   bundleEndpointUrl: endpoints["aws"]!,
   endpointSpiffeId: serverSpiffeId(AWS),
+  timeoutSeconds: 30,
+});
+
+const entry = () => ({
+  target: target("gcp", GCP),
+  kubeconfig,
+  spiffeId: `spiffe://${GCP}/agent/planner`,
+  parentId: serverSpiffeId(GCP),
+  selectors: ["k8s:ns:agents"],
+  federatesWith: [AWS],
+  x509SvidTtlSeconds: 0,
   timeoutSeconds: 30,
 });
 
@@ -153,6 +187,7 @@ beforeAll(async () => {
   const client = new k8s.KubeConfig();
   client.loadFromString(kubeconfig);
   core = client.makeApiClient(k8s.CoreV1Api);
+  apps = client.makeApiClient(k8s.AppsV1Api);
 }, 15 * MINUTES);
 
 afterAll(async () => {
@@ -200,23 +235,13 @@ describe("Through a real API server", () => {
 
   it("it is made anew, with its entry, after the target lost its database, even while its pod is only starting", async () => {
     const { id, outs } = await relationships.create(relationship());
-    const entry = {
-      target: target("gcp", GCP),
-      kubeconfig,
-      spiffeId: `spiffe://${GCP}/agent/planner`,
-      parentId: serverSpiffeId(GCP),
-      selectors: ["k8s:ns:agents"],
-      federatesWith: [AWS],
-      x509SvidTtlSeconds: 0,
-      timeoutSeconds: 30,
-    };
-    const made = await entries.create(entry);
+    const made = await entries.create(entry());
     await loseDatabase("gcp");
     expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
     expect((await relationships.read(id, outs)).id).toBe(id);
     expect((await entries.read(made.id, made.outs)).id).toBe("");
-    const again = await entries.create(entry);
-    expect(await entries.read(again.id, again.outs)).toMatchObject({ id: again.id, inputs: entry });
+    const again = await entries.create(entry());
+    expect(await entries.read(again.id, again.outs)).toMatchObject({ id: again.id, inputs: entry() });
   });
 
   it("it survives a target killed in mid-create", async () => {
@@ -230,14 +255,39 @@ describe("Through a real API server", () => {
   });
 
   it(
-    "a pod that does not exist means gone; to delete from it succeeds",
+    "a server that is scaled to 0 has lost nothing: to read and to delete are errors until it is back",
     async () => {
       const { id, outs } = await relationships.create(relationship());
-      await deletePod("gcp");
-      const reading = await relationships.read(id, outs);
-      expect(reading.id).toBe("");
-      const gone = { ...outs, target: { ...outs.target, namespace: "nowhere" } };
-      await relationships.delete(id, gone);
+      const { id: entryId, outs: entryOuts } = await entries.create(entry());
+      await endPod("gcp", () => scale("gcp", 0));
+      const scaled =
+        /^gcp: there is no pod gcp\/spire-server-0: StatefulSet gcp\/spire-server is scaled to 0\. /;
+      const kept = new RegExp(`${scaled.source}.*Its volume still holds what is to be deleted`);
+      await Promise.all([
+        expect(relationships.read(id, outs)).rejects.toThrow(scaled),
+        expect(relationships.delete(id, outs)).rejects.toThrow(kept),
+        expect(entries.read(entryId, entryOuts)).rejects.toThrow(scaled),
+        expect(entries.delete(entryId, entryOuts)).rejects.toThrow(kept),
+      ]);
+      await scale("gcp", 1);
+      expect((await relationships.create(relationship())).outs.storedDigest).toBe(outs.storedDigest);
+      expect((await relationships.read(id, outs)).id).toBe(id);
+      expect((await entries.read(entryId, entryOuts)).id).toBe(entryId);
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    "a server whose StatefulSet or namespace does not exist is gone; to delete from it succeeds",
+    async () => {
+      const { id, outs } = await relationships.create(relationship());
+      await endPod("gcp", () =>
+        apps.deleteNamespacedStatefulSet({ namespace: "gcp", name: SPIRE_SERVER.name }),
+      );
+      const nowhere = { ...outs, target: { ...outs.target, namespace: "nowhere" } };
+      const read = async (state: typeof outs) => (await relationships.read(id, state)).id;
+      expect(await Promise.all([read(outs), read(nowhere)])).toEqual(["", ""]);
+      await Promise.all([relationships.delete(id, outs), relationships.delete(id, nowhere)]);
     },
     2 * MINUTES,
   );

@@ -1,6 +1,7 @@
 // The providers against real SPIRE server processes on loopback, with a local process in place of exec through the Kubernetes API.
 import { parseSpiffeBundle } from "../../components/trust/bundle";
 import type { Connect, Server } from "../../components/trust/connect";
+import { fault, type FaultFacts } from "../../components/trust/fault";
 import {
   makeFederationRelationshipProvider,
   type RelationshipInputs,
@@ -456,5 +457,59 @@ describe("A RegistrationEntry", () => {
     await entries.delete(id, outs);
     expect((await entries.read(id, outs)).id).toBe("");
     await entries.delete(id, outs);
+  });
+});
+
+describe("A server without a pod", () => {
+  const inputs = { target: server("gcp", GCP), kubeconfig: "gcp's", timeoutSeconds: 5 };
+
+  /** Makes all three on gcp's server, and then lets every command there fail with these facts. */
+  const withoutPod = async (facts: FaultFacts) => {
+    const made = [
+      [bundles, await bundles.create(inputs)],
+      [relationships, await relationships.create(relationship())],
+      [entries, await entries.create(entry())],
+    ] as const;
+    before = (cloud) => {
+      if (cloud === "gcp")
+        throw fault("gcp: there is no pod spire/spire-server-0", { podMissing: true, ...facts });
+    };
+    // Each kind of state goes to the provider that made it, which the types of a list cannot say.
+    return made.map(([provider, { id, outs }]) => ({
+      read: () => provider.read(id, outs as never),
+      remove: () => provider.delete(id, outs as never),
+    }));
+  };
+
+  it("is an error to read from, and to delete from all that its volume keeps, while its StatefulSet is there", async () => {
+    const [bundle, ...others] = await withoutPod({});
+    for (const { read } of [bundle!, ...others])
+      await expect(read()).rejects.toThrow(/^gcp: there is no pod/);
+    for (const { remove } of others)
+      await expect(remove()).rejects.toThrow(
+        /^gcp: there is no pod .*\. Its volume still holds what is to be deleted\. A server that shall not come back: delete its StatefulSet spire-server, and its volume with it\.$/,
+      );
+    // It was right to keep them: they are there when the pod is.
+    before = () => undefined;
+    for (const { read } of others) expect((await read()).id).not.toBe("");
+  });
+
+  it("has nothing any more, and nothing to delete, when its StatefulSet is gone too", async () => {
+    const made = await withoutPod({ serverGone: true });
+    for (const { read } of made) expect((await read()).id).toBe("");
+    for (const { remove } of made) await remove();
+  });
+
+  it.each([
+    ["unverified", "while its StatefulSet is there", {}],
+    ["stale", "when its CA is gone with its StatefulSet", { serverGone: true }],
+  ])("leaves a relationship %s in which it is the source, %s", async (bundleState, _when, facts) => {
+    const { id, outs } = await relationships.create(relationship());
+    before = (cloud) => {
+      if (cloud === "aws")
+        throw fault("aws: there is no pod spire/spire-server-0", { podMissing: true, ...facts });
+    };
+    const read = await relationships.read(id, outs);
+    expect(read).toMatchObject({ id, props: { bundleState, storedDigest: outs.storedDigest } });
   });
 });

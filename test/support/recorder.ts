@@ -12,6 +12,8 @@ export interface Registered {
   /** URN and ID of the provider, joined by `::`; empty for the default provider. */
   readonly provider: string;
   readonly dependencies: readonly string[];
+  /** Paths of properties that are given once, when the resource is made. */
+  readonly ignoreChanges: readonly string[];
 }
 
 export interface Fakes {
@@ -87,6 +89,7 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
           parent: req.getParent(),
           provider: req.getProvider(),
           dependencies: req.getDependenciesList(),
+          ignoreChanges: req.getIgnorechangesList(),
         });
       }
       callback(error, response);

@@ -93,6 +93,15 @@ func (s *Service) memberID(p *types.SPIFFEID, what string) (spiffeid.ID, error) 
 	return id, s.isMember(id, what)
 }
 
+// checkWorkloadID checks an id that a workload of the server's own trust domain may have.
+func (s *Service) checkWorkloadID(p *types.SPIFFEID) error {
+	id, err := s.memberID(p, "workload in")
+	if err != nil {
+		return err
+	}
+	return s.isWorkload(id)
+}
+
 func (s *Service) isMember(id spiffeid.ID, what string) error {
 	switch {
 	case !id.MemberOf(s.TrustDomain):

@@ -26,10 +26,19 @@ type entries struct {
 }
 
 func (s *entries) ListEntries(_ context.Context, request *entryv1.ListEntriesRequest) (*entryv1.ListEntriesResponse, error) {
-	if err := checkFilter(request.Filter); err != nil {
+	if err := checkFilter(request.Filter, "by_spiffe_id"); err != nil {
 		return nil, err
 	}
-	return &entryv1.ListEntriesResponse{Entries: sorted(s.Store.Read().Entries)}, nil
+	all := sorted(s.Store.Read().Entries)
+	wanted := request.Filter.GetBySpiffeId()
+	if wanted == nil {
+		return &entryv1.ListEntriesResponse{Entries: all}, nil
+	}
+	if err := s.checkWorkloadID(wanted); err != nil {
+		return nil, invalid("malformed SPIFFE ID filter: %v", err)
+	}
+	found := slices.DeleteFunc(all, func(e *types.Entry) bool { return !proto.Equal(e.SpiffeId, wanted) })
+	return &entryv1.ListEntriesResponse{Entries: found}, nil
 }
 
 func (s *entries) CountEntries(_ context.Context, request *entryv1.CountEntriesRequest) (*entryv1.CountEntriesResponse, error) {
@@ -39,10 +48,11 @@ func (s *entries) CountEntries(_ context.Context, request *entryv1.CountEntriesR
 	return &entryv1.CountEntriesResponse{Count: int32(len(s.Store.Read().Entries))}, nil
 }
 
-// checkFilter refuses every filter but downstream=false, which SPIRE's command line always sends and which chooses nothing.
-func checkFilter(f proto.Message) (err error) {
+// checkFilter refuses every filter but the known ones and downstream=false, which SPIRE's command line always sends and which chooses nothing.
+func checkFilter(f proto.Message, known ...protoreflect.Name) (err error) {
 	f.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.Name() != "by_downstream" || proto.Size(value.Message().Interface()) > 0 {
+		downstream := field.Name() == "by_downstream" && proto.Size(value.Message().Interface()) == 0
+		if !downstream && !slices.Contains(known, field.Name()) {
 			err = status.Errorf(codes.Unimplemented, "the stand-in has no filter %s of entries", field.Name())
 		}
 		return err == nil
@@ -182,11 +192,7 @@ func (s *entries) normalise(e *types.Entry) error {
 	if _, err := s.memberID(e.ParentId, "member of"); err != nil {
 		return fmt.Errorf("invalid parent ID: %w", err)
 	}
-	id, err := s.memberID(e.SpiffeId, "workload in")
-	if err == nil {
-		err = s.isWorkload(id)
-	}
-	if err != nil {
+	if err := s.checkWorkloadID(e.SpiffeId); err != nil {
 		return fmt.Errorf("invalid spiffe ID: %w", err)
 	}
 	for i, name := range e.FederatesWith {

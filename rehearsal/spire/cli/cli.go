@@ -65,7 +65,7 @@ var commands = map[string]command{
 	"bundle delete":                {"Deletes federated bundle data", []string{"id", "mode"}, "id is required", bundleDelete},
 	"entry create":                 {"Creates registration entries", []string{"data"}, noFlags, entryCreate},
 	"entry update":                 {"Updates registration entries", []string{"data"}, noFlags, entryUpdate},
-	"entry show":                   {"Displays configured registration entries", []string{"entryID"}, "", entryShow},
+	"entry show":                   {"Displays configured registration entries", []string{"entryID", "spiffeID"}, "", entryShow},
 	"entry count":                  {"Count registration entries", nil, "", entryCount},
 	"entry delete":                 {"Deletes registration entries", []string{"entryID"}, "an entry ID is required", entryDelete},
 	"federation create":            {"Creates a dynamic federation relationship with a foreign trust domain", []string{"data"}, noFlags, federationCreate},

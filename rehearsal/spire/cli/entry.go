@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	entryv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/entry/v1"
@@ -46,13 +44,27 @@ func entryUpdate(c *call) (answer, error) {
 
 func entryShow(c *call) (answer, error) {
 	client := entryv1.NewEntryClient(c.conn)
-	if id := c.flag("entryID"); id != "" {
+	id, spiffeID := c.flag("entryID"), c.flag("spiffeID")
+	switch {
+	case id != "" && spiffeID != "":
+		return answer{}, errors.New("the -entryID flag can't be combined with others")
+	case id != "":
 		e, _, err := ask(c, "error fetching entry ID "+id, client.GetEntry, &entryv1.GetEntryRequest{Id: id})
-		return answer{message: &entryv1.ListEntriesResponse{Entries: []*types.Entry{e}}}, err
+		if err != nil {
+			return answer{}, err
+		}
+		return shown([]*types.Entry{e}), nil
 	}
-	reply, a, err := ask(c, "error fetching entries", client.ListEntries, &entryv1.ListEntriesRequest{})
-	slices.SortStableFunc(reply.GetEntries(), func(a, b *types.Entry) int { return strings.Compare(a.SpiffeId.Path, b.SpiffeId.Path) })
-	return a, err
+	request := &entryv1.ListEntriesRequest{}
+	if spiffeID != "" {
+		wanted, err := parseID(spiffeID)
+		if err != nil {
+			return answer{}, fmt.Errorf("error parsing SPIFFE ID %q: %w", spiffeID, err)
+		}
+		request.Filter = &entryv1.ListEntriesRequest_Filter{BySpiffeId: wanted}
+	}
+	reply, _, err := ask(c, "error fetching entries", client.ListEntries, request)
+	return shown(reply.GetEntries()), err
 }
 
 func entryCount(c *call) (answer, error) {

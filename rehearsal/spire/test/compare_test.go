@@ -77,8 +77,8 @@ var varying = []struct{ pattern, name string }{
 	{`127\.0\.41\.1:\d{2,5}`, "<endpoint>"},
 }
 
-// For a reader the stand-in prints most answers in a form of its own; only its errors are SPIRE's there.
-var ownForm = regexp.MustCompile(`^(entry|federation (create|update|show|list)|localauthority) `)
+// For a reader the stand-in prints many answers in a form of its own; only its errors are SPIRE's there.
+var ownForm = regexp.MustCompile(`^(entry (create|update|count|delete)|federation (create|update|show|list)|localauthority) `)
 
 func (s *script) normal(a answer) answer {
 	if ownForm.MatchString(a.command) && !strings.Contains(a.command, "-output json") {

@@ -131,6 +131,7 @@ func (s *script) entries() {
 	s.expect(0, "/agent", "", "entry", "show")
 	s.expect(0, `"count":2`, "", "entry", "count", "-output", "json")
 	s.expect(1, "entry not found", "", "entry", "show", "-entryID", "unknown")
+	s.shownBySpiffeID(agent)
 
 	id := entryID(s.t, created)
 	s.expect(0, "UNIQUE constraint failed", entryData(id, agent+"2", s.b.id()), create...)
@@ -142,6 +143,31 @@ func (s *script) entries() {
 	s.expect(0, `"code":5`, "", "entry", "delete", "-entryID", "unknown", "-output", "json")
 	s.expect(1, "unknown", "", "entry", "delete", "-entryID", "unknown")
 	s.expect(1, "an entry ID is required", "", "entry", "delete")
+}
+
+// shownBySpiffeID looks at the filter of `entry show`, and at its words for a reader.
+func (s *script) shownBySpiffeID(agent string) {
+	filter := func(id string, more ...string) []string {
+		return append([]string{"entry", "show", "-spiffeID", id}, more...)
+	}
+	twin := entryID(s.t, s.expect(0, `"code":0`, strings.Replace(entryData("", agent, s.b.id()), "a.example.org/node", "a.example.org/a-node", 1), "entry", "create", "-data", "-", "-output", "json"))
+	for _, text := range []string{
+		"Found 2 entries\nEntry ID                : " + twin + "\nSPIFFE ID               : " + agent + "\nParent ID               : spiffe://a.example.org/a-node\nRevision                : 0\n",
+		"X509-SVID TTL           : 600\nJWT-SVID TTL            : default\nSelector                : k8s:ns:agents\nSelector                : k8s:sa:agent\nFederatesWith           : b.example.org\n\n",
+	} {
+		s.expect(0, text, "", filter(agent)...)
+	}
+	if both := s.expect(0, `"path":"/agent"`, "", filter(agent, "-output", "json")...); strings.Contains(both, "k8s_psat") || strings.Count(both, `"spiffe_id"`) != 2 {
+		s.t.Errorf("want the 2 entries of %s alone, got\n%s", agent, both)
+	}
+	s.expect(0, `"code":0`, "", "entry", "delete", "-entryID", twin, "-output", "json")
+	s.expect(0, "Found 1 entry\n", "", filter(agent)...)
+	s.expect(0, "Found 0 entries\n", "", filter(agent+"/none")...)
+	s.expect(0, `"entries":[]`, "", filter(agent+"/none", "-output", "json")...)
+	s.expect(1, "malformed SPIFFE ID filter", "", filter(s.b.id()+"/agent")...)
+	s.expect(1, "reserved namespace", "", filter(s.a.id()+"/spire/agent/x")...)
+	s.expect(1, `error parsing SPIFFE ID "nonsense": scheme is missing or invalid`, "", filter("nonsense")...)
+	s.expect(1, "the -entryID flag can't be combined with others", "", filter(agent, "-entryID", twin)...)
 }
 
 func entryID(t *testing.T, output string) string {

@@ -54,6 +54,7 @@ describe("Minting", () => {
       namespace: "spire",
       pod: "spire-server-0",
       container: "spire-server",
+      statefulSet: "spire-server",
     });
     expect(exec.mock.calls[0]![1].join(" ")).toContain(`x509 mint -spiffeID ${id} -ttl 5m -output json`);
   });

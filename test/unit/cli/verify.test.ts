@@ -198,6 +198,23 @@ describe("mesh verify", () => {
     });
   });
 
+  describe("of a SPIRE server without a pod", () => {
+    it.each([
+      [0, "is scaled to 0", "scale statefulset spire-server --replicas=1"],
+      [1, "though there is StatefulSet spire/spire-server", "get statefulset,pods,pvc,events"],
+    ])("whose StatefulSet is to have %i says why there is none", async (replicas, cause, command) => {
+      const { report, cloudCheck, checkOf } = await verify(() => (world.cloud("aws").podless = replicas));
+      expect(report.ok).toBe(false);
+      const next = expect.stringContaining(`\`kubectl --context aws-cluster -n spire ${command}\``) as string;
+      const failed = { status: "failed", cause: expect.stringContaining(cause) as string, next };
+      expect(cloudCheck("aws", "spire-server")).toMatchObject(failed);
+      expect(cloudCheck("aws", "policy")).toMatchObject(failed);
+      expect(checkOf("aws", "gcp", "bundle")).toMatchObject(failed);
+      expect(checkOf("aws", "gcp", "ping")).toMatchObject(failed);
+      expect(cloudCheck("gcp", "spire-server").status).toBe("ok");
+    });
+  });
+
   describe("of agents", () => {
     it("tells an OPA that gives no decision from a policy that refuses", async () => {
       const { report, cloudCheck, checkOf } = await verify(() => {

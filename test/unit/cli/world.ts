@@ -1,4 +1,5 @@
 // A mesh of fake clouds for the command line: their Kubernetes API and spire-server are played, the bundle endpoints and agents are real TLS servers on loopback.
+import type { AppsV1Api } from "@kubernetes/client-node";
 import { once } from "node:events";
 import https from "node:https";
 import net, { type AddressInfo } from "node:net";
@@ -9,6 +10,7 @@ import { pemOf } from "../../../cli/pem";
 import { verifyPeer } from "../../../agent/identity/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
+import { explainNoPod } from "../../../components/trust/no-pod";
 import {
   agentObjectName,
   agentSpiffeId,
@@ -57,6 +59,8 @@ export class FakeCloud {
   /** What `spire-server x509 mint` and `healthcheck` say instead of succeeding. */
   mintFails?: string;
   unhealthy?: string;
+  /** There is no pod of its SPIRE server, whose StatefulSet is to have this many replicas. */
+  podless?: number;
   /** Clouds that its agent does not reach, with the words in which it says why. */
   readonly cutFrom = new Map<string, string>();
   /** What `spire-server bundle show` says instead of succeeding. */
@@ -198,9 +202,18 @@ export class FakeCloud {
     throw new Error(`the fake knows no spire-server ${args.join(" ")}`);
   }
 
+  /** The Kubernetes API of StatefulSets. */
+  private get apps(): AppsV1Api {
+    const readNamespacedStatefulSet = async () => ({ spec: { replicas: this.podless } });
+    return { readNamespacedStatefulSet } as unknown as AppsV1Api;
+  }
+
   readonly cluster: Cluster = {
     version: async () => this.answer("v1.34.2"),
-    exec: async (_place, command) => this.answer(() => this.spire(command.slice(1))),
+    exec: async (place, command) => {
+      if (this.podless !== undefined) throw await explainNoPod({ cloud: this.name, ...place }, this.apps);
+      return this.answer(() => this.spire(command.slice(1)));
+    },
     portForward: async (_namespace, pod) => {
       const port = pod === "spire-server-0" ? this.ports.endpoint : (this.agentPort ?? this.ports.agent);
       const socket = net.connect(this.answer(port), "127.0.0.1");

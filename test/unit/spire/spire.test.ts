@@ -279,6 +279,11 @@ describe("the server", () => {
     }
   });
 
+  test("is replaced by its next version even if it never gets ready; one that was made in order stays, with its CA", () => {
+    expect(server().inputs.spec.podManagementPolicy).toBe("Parallel");
+    expect(server().ignoreChanges).toEqual(["spec.podManagementPolicy"]);
+  });
+
   test("keeps database and keys on a volume of the cluster's class, which leaves with it", () => {
     const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy } = server().inputs.spec;
     expect(volumeClaimTemplates).toHaveLength(1);

@@ -4,6 +4,8 @@ import { createServer, type Server as HttpServer, type ServerResponse } from "no
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { execInPod } from "../../../components/trust/exec";
+import { factsOf } from "../../../components/trust/fault";
+import { SPIRE_SERVER } from "../../../components/well-known";
 
 const server = { cloud: "aws", namespace: "spire", pod: "spire-server-0", container: "spire-server" };
 const STDOUT = 1;
@@ -18,13 +20,20 @@ let exec: Exec;
 /** Refuses the connection with this HTTP code when set. */
 let refuseWith: number | undefined;
 let pod: (response: ServerResponse) => void;
+/** What it answers when it is asked for the server's StatefulSet: an HTTP code, and the object. */
+let statefulSet: { code: number; body?: object };
 let asked: URL;
 let protocols: string[];
 
 const frame = (channel: number, text: string) => Buffer.concat([Buffer.from([channel]), Buffer.from(text)]);
+const answer = (response: ServerResponse, code: number, body: object = { kind: "Status", code }) =>
+  void response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
 const success = (socket: WebSocket) => socket.send(frame(STATUS, JSON.stringify({ status: "Success" })));
 const failWith = (socket: WebSocket, status: object) =>
   socket.send(frame(STATUS, JSON.stringify({ status: "Failure", ...status })));
+
+// The client is large, and turned into CommonJS when it is first loaded.
+beforeAll(() => import("@kubernetes/client-node"), 120_000);
 
 beforeEach(async () => {
   refuseWith = undefined;
@@ -33,7 +42,11 @@ beforeEach(async () => {
     noServer: true,
     handleProtocols: (offered) => protocols.find((protocol) => offered.has(protocol)) ?? false,
   });
-  http = createServer((_request, response) => pod(response)).listen(0, "127.0.0.1");
+  statefulSet = { code: 500 };
+  http = createServer(({ url }, response) => {
+    if (url !== "/apis/apps/v1/namespaces/spire/statefulsets/spire-server") return pod(response);
+    answer(response, statefulSet.code, statefulSet.body);
+  }).listen(0, "127.0.0.1");
   http.on("upgrade", (request, stream, head) => {
     asked = new URL(request.url ?? "", "http://api");
     if (refuseWith)
@@ -146,17 +159,66 @@ describe("exec in a pod", () => {
     });
   });
 
-  it("says that the pod does not exist, if the API server says so", async () => {
-    refuseWith = 404;
-    pod = (response) =>
-      response
-        .writeHead(404, { "content-type": "application/json" })
-        .end(JSON.stringify({ kind: "Status", code: 404 }));
-    await expect(run()).rejects.toMatchObject({
-      message:
-        "aws: there is no pod spire/spire-server-0. Check that the SPIRE server's StatefulSet is there.",
-      podMissing: true,
-      transient: true,
+  describe("in a pod that does not exist, by the API server's word", () => {
+    const set = (replicas?: number) => ({
+      code: 200,
+      body: {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        spec: { ...(replicas === undefined ? {} : { replicas }) },
+      },
+    });
+    const fail = async (place: Parameters<typeof execInPod>[0]) => {
+      refuseWith = 404;
+      pod = (response) => answer(response, 404);
+      const thrown = await execInPod(place, kubeconfig(), ["spire-server"], undefined, 5000).catch(
+        (error: unknown) => error,
+      );
+      return { message: (thrown as Error).message, facts: { ...factsOf(thrown) } };
+    };
+    const away = { transient: true, podMissing: true };
+    const spireServer = { ...server, statefulSet: SPIRE_SERVER.name };
+
+    it("says no more of a pod whose StatefulSet is not known", async () => {
+      statefulSet = { code: 404 };
+      expect(await fail(server)).toEqual({
+        message: "aws: there is no pod spire/spire-server-0.",
+        facts: away,
+      });
+    });
+
+    it("says that the server is gone when there is no StatefulSet either", async () => {
+      statefulSet = { code: 404 };
+      expect(await fail(spireServer)).toEqual({
+        message: "aws: there is no pod spire/spire-server-0, nor StatefulSet spire/spire-server.",
+        facts: { ...away, serverGone: true },
+      });
+    });
+
+    it("says how to start a server that is scaled to 0, which is not gone", async () => {
+      statefulSet = set(0);
+      expect(await fail(spireServer)).toEqual({
+        message:
+          "aws: there is no pod spire/spire-server-0: StatefulSet spire/spire-server is scaled to 0. `kubectl -n spire scale statefulset spire-server --replicas=1` starts it again.",
+        facts: away,
+      });
+    });
+
+    it.each([1, undefined])("says where to look when %s replicas are asked for", async (replicas) => {
+      statefulSet = set(replicas);
+      expect(await fail(spireServer)).toEqual({
+        message:
+          "aws: there is no pod spire/spire-server-0, though there is StatefulSet spire/spire-server. Wait for it, or see why with `kubectl -n spire get statefulset,pods,pvc,events`.",
+        facts: away,
+      });
+    });
+
+    it.each([401, 403, 500])("takes no answer (HTTP %i) for gone", async (code) => {
+      statefulSet = { code };
+      expect(await fail(spireServer)).toEqual({
+        message: `aws: there is no pod spire/spire-server-0, and the Kubernetes API does not tell whether there is StatefulSet spire/spire-server (HTTP ${code}). Check that the kubeconfig's user may get statefulsets there.`,
+        facts: away,
+      });
     });
   });
 
