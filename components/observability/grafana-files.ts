@@ -1,8 +1,9 @@
 // The files that Grafana is provisioned with (https://grafana.com/docs/grafana/latest/administration/provisioning/): pure functions.
 import { dump } from "js-yaml";
 import { DATASOURCES } from "./dashboards/datasources";
+import { DASHBOARDS } from "./dashboards/links";
 
-/** Where the pod has what it is provisioned with. Grafana reads all of it when it starts. */
+/** Where the pod has what it is provisioned with. Grafana reads all of it when it starts, and dashboards also when they have changed. */
 export const GRAFANA_PATHS = {
   /** Directories of the image, with nothing in them there. */
   datasources: "/etc/grafana/provisioning/datasources",
@@ -18,7 +19,7 @@ export const GRAFANA_PATHS = {
 export const PASSWORD_KEY = "password";
 
 /** File of the dashboard that is shown first. */
-export const HOME_DASHBOARD = "agentweave-mesh.json";
+export const HOME_DASHBOARD = `${DASHBOARDS.mesh}.json`;
 
 /** Names of the files in the ConfigMap `grafana`. */
 export const PROVISIONING_FILES = { datasources: "datasources.yaml", providers: "providers.yaml" } as const;

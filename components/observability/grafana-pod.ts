@@ -20,7 +20,7 @@ export interface GrafanaPodArgs {
   readonly image: string;
   /** Default: `OBSERVABILITY_SIZES.grafana`. */
   readonly size?: ContainerSize;
-  /** Digest of all that is provisioned; a new one rolls the pod. */
+  /** Digest of the provisioning; a new one rolls the pod. Dashboards have no part in it: Grafana looks for changed ones every few seconds. */
   readonly checksum: string;
 }
 

@@ -81,7 +81,7 @@ export class Grafana extends pulumi.ComponentResource {
           template: grafanaPod({
             image: images.grafana,
             size: settings.dashboards.resources,
-            checksum: checksum([provisioning, files]),
+            checksum: checksum(provisioning),
           }),
         },
       },

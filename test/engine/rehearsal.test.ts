@@ -243,8 +243,8 @@ describe("the rehearsal", () => {
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
       const calls = 3 * 6 + 2 * 3;
       // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
-      // Prometheus' configuration and pod, and the token renewer's configuration, rights and pod.
-      const seen = 3 * 3 + 3 + 2 + 2 + 3;
+      // Prometheus' configuration and pod, the token renewer's configuration, rights and pod, and Grafana's dashboards.
+      const seen = 3 * 3 + 3 + 2 + 2 + 3 + 1;
       expect(report.changes).toMatchObject({ update: calls + seen, replace: 0, delete: 0 });
       expectProven(report, 4);
       expect(["aws", "gcp", "azure"].map((cloud) => serverProcess(rehearsal, cloud))).toEqual(before);

@@ -1,8 +1,9 @@
 // Dashboard "An agent": the pods of one role in one cloud.
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { agentName } from "../../well-known";
-import { LABELS, NODE_METRICS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
-import { JOBS } from "../rules/names";
+import { JOBS, LABELS, NODE_METRICS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
+import type { RulesArgs } from "../rules/rule";
+import { clicked, DASHBOARDS, toCloud, toTraces, variable, VARIABLES } from "./links";
 import type { Dashboard } from "./spec";
 
 const { cloud, peerCloud, role, pod, job } = LABELS;
@@ -13,15 +14,23 @@ const rate = (metric: string) => `rate(${of(metric)}[$__rate_interval])`;
 const quantile = (q: number, metric: string, by: string) =>
   `histogram_quantile(${q}, sum by (${by}, le) (${rate(`${metric}_bucket`)}))`;
 
-export const AGENT_DASHBOARD: Dashboard = {
-  uid: "agentweave-agent",
+/** From a series of a peer: to its cloud, and to the traces of the calls to it. */
+const PEER_LINKS = [
+  toTraces(variable(VARIABLES.cloud), variable(VARIABLES.role), `call_agent(${clicked("peer")})`),
+  toCloud(clicked(peerCloud)),
+];
+/** Share of an identity's life below which it is late: SPIRE renews at half. There is an alert then. */
+export const LATE = 1 / 3;
+
+export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
+  uid: DASHBOARDS.agent,
   title: "An agent",
   description:
     "The pods of one role in one cloud: what they answer, whom they call, their identity and their process.",
   variables: [
-    { name: "cloud", label: "Cloud", label_values: { series: METRICS.svidExpiry, label: cloud } },
+    { name: VARIABLES.cloud, label: "Cloud", label_values: { series: METRICS.svidExpiry, label: cloud } },
     {
-      name: "role",
+      name: VARIABLES.role,
       label: "Role",
       label_values: { series: select(METRICS.svidExpiry, { [cloud]: "$cloud" }), label: role },
     },
@@ -40,9 +49,10 @@ export const AGENT_DASHBOARD: Dashboard = {
         {
           kind: "numbers",
           title: "Identity",
-          description: "Time until the first identity of these pods ends. SPIRE renews at half of the life.",
+          description:
+            "Time until the first identity of these pods ends. SPIRE renews at half of the life; below a third it is late.",
           unit: "s",
-          limits: { bad: "below", critical: 60 },
+          limits: { bad: "below", critical: Math.round(svidTtlSeconds * LATE) },
           queries: [{ expr: `min(${of(METRICS.svidExpiry)}) - time()`, legend: "left" }],
         },
         {
@@ -102,21 +112,28 @@ export const AGENT_DASHBOARD: Dashboard = {
           description: "Each try at an endpoint counts, probes too.",
           unit: "reqps",
           queries: [
-            { expr: `sum by (peer, outcome) (${rate(METRICS.calls)})`, legend: "{{peer}} {{outcome}}" },
+            {
+              expr: `sum by (peer, ${peerCloud}, outcome) (${rate(METRICS.calls)})`,
+              legend: "{{peer}} {{outcome}}",
+            },
           ],
+          links: PEER_LINKS,
         },
         {
           kind: "lines",
           title: "Time until a peer answered (p95)",
           description: "The peer's work is in it.",
           unit: "s",
-          queries: [{ expr: quantile(0.95, METRICS.callDuration, "peer"), legend: "{{peer}}" }],
+          queries: [{ expr: quantile(0.95, METRICS.callDuration, `peer, ${peerCloud}`), legend: "{{peer}}" }],
+          links: PEER_LINKS,
         },
         {
-          kind: "lines",
+          kind: "states",
           title: "Circuit by peer",
-          description: "0 is closed, as it should be; 2 is open: the peer is not tried.",
+          description: "Closed, as it should be; half open: the peer is tried again; open: it is not tried.",
           unit: "short",
+          limits: { bad: "above", warning: 1, critical: 2 },
+          links: PEER_LINKS,
           words: { "0": "closed", "1": "half open", "2": "open" },
           queries: [
             { expr: `max by (peer, ${peerCloud}) (${of(METRICS.circuitState)})`, legend: "{{peer}}" },
@@ -132,16 +149,21 @@ export const AGENT_DASHBOARD: Dashboard = {
           title: "Identity: share of life left",
           description: "Falls to a half, where SPIRE renews.",
           unit: "percentunit",
-          limits: { bad: "below", critical: 1 / 3 },
+          limits: { bad: "below", critical: LATE },
           queries: [{ expr: of(RECORDED.svidLeft), legend: `{{${pod}}}` }],
         },
         {
           kind: "lines",
           title: "Identities received",
-          description: "Renewals in the range that is shown.",
+          description:
+            "Renewals since each pod started, two in the life of an identity. A line that stays flat for longer is not renewed.",
           unit: "short",
           queries: [{ expr: `sum by (${pod}) (${of(METRICS.svidRotations)})`, legend: `{{${pod}}}` }],
         },
+      ],
+    },
+    {
+      panels: [
         {
           kind: "lines",
           title: "Memory",
@@ -151,14 +173,17 @@ export const AGENT_DASHBOARD: Dashboard = {
         },
         {
           kind: "lines",
-          title: "CPU, and delay of the event loop",
-          description:
-            "CPU in cores; the delay (99th percentile, in seconds) is what everything waits for when one task takes long.",
+          title: "CPU",
+          description: "In cores.",
           unit: "short",
-          queries: [
-            { expr: `rate(${NODE_METRICS.cpu}{${AGENTS}}[$__rate_interval])`, legend: `CPU {{${pod}}}` },
-            { expr: `${NODE_METRICS.eventLoopLag}{${AGENTS}}`, legend: `delay {{${pod}}}` },
-          ],
+          queries: [{ expr: `rate(${NODE_METRICS.cpu}{${AGENTS}}[$__rate_interval])`, legend: `{{${pod}}}` }],
+        },
+        {
+          kind: "lines",
+          title: "Delay of the event loop (p99)",
+          description: "What everything in the process waits for when one task takes long.",
+          unit: "s",
+          queries: [{ expr: `${NODE_METRICS.eventLoopLag}{${AGENTS}}`, legend: `{{${pod}}}` }],
         },
       ],
     },
@@ -168,10 +193,10 @@ export const AGENT_DASHBOARD: Dashboard = {
         {
           kind: "traces",
           title: "Latest traces",
-          description: "Traces of the last hour that this agent took part in.",
+          description: "Of those that this agent took part in, in the time that is shown.",
           service: agentName("$cloud", "$role"),
         },
       ],
     },
   ],
-};
+});

@@ -11,23 +11,56 @@ import {
   RECORDED,
   TAILSCALE_METRICS,
 } from "../rules/names";
+import { LATE } from "./agent";
+import { clicked, DASHBOARDS, TO_MESH, toAgent, toCloud, toTraces, variable, VARIABLES } from "./links";
 import type { Dashboard } from "./spec";
 
 const { cloud, peerCloud, role, job, pod } = LABELS;
 const HERE = `${cloud}="$cloud"`;
+const CHOSEN = variable(VARIABLES.cloud);
+const { alerts, up } = PROMETHEUS_METRICS;
+/** From a series of a role. */
+const AGENT_LINKS = [toAgent(CHOSEN), toTraces(CHOSEN, clicked(role))];
+/** From a series of another cloud. */
+const PEER_LINKS = [toCloud(clicked(peerCloud))];
 const rate = (metric: string, matchers = "") => `rate(${metric}{${HERE}${matchers}}[$__rate_interval])`;
 const quantile = (q: number, metric: string, by = "", matchers = "") =>
   `histogram_quantile(${q}, sum by (${by}le) (${rate(`${metric}_bucket`, matchers)}))`;
 
 export const CLOUD_DASHBOARD: Dashboard = {
-  uid: "agentweave-cloud",
+  uid: DASHBOARDS.cloud,
   title: "A cloud",
   description:
     "One cloud: what its agents do, what its policy decides, and whether what carries them is well.",
-  variables: [
-    { name: "cloud", label: "Cloud", label_values: { series: PROMETHEUS_METRICS.up, label: cloud } },
-  ],
+  variables: [{ name: VARIABLES.cloud, label: "Cloud", label_values: { series: up, label: cloud } }],
   rows: [
+    {
+      panels: [
+        {
+          kind: "numbers",
+          title: "Alerts",
+          description: "Alerts of this cloud that are firing. Those of the whole mesh have no cloud.",
+          unit: "short",
+          limits: { bad: "above", warning: 1 },
+          queries: [
+            { expr: `count(${alerts}{alertstate="firing", ${HERE}}) or vector(0)`, legend: "firing" },
+          ],
+          links: [TO_MESH],
+        },
+        {
+          kind: "numbers",
+          title: "Agents",
+          description:
+            "Pods of each role that answer Prometheus. A click leads to the role, and to its traces.",
+          unit: "short",
+          limits: { bad: "below", critical: 1 },
+          queries: [
+            { expr: `sum by (${role}) (${up}{${HERE}, ${job}="${JOBS.agent}"})`, legend: `{{${role}}}` },
+          ],
+          links: AGENT_LINKS,
+        },
+      ],
+    },
     {
       panels: [
         {
@@ -54,6 +87,7 @@ export const CLOUD_DASHBOARD: Dashboard = {
               legend: `{{${role}}} {{outcome}}`,
             },
           ],
+          links: AGENT_LINKS,
         },
         {
           kind: "lines",
@@ -70,7 +104,7 @@ export const CLOUD_DASHBOARD: Dashboard = {
           title: "Identities: share of life left",
           description: "Saw teeth from 1 down to a half, where SPIRE renews. Below a third it is late.",
           unit: "percentunit",
-          limits: { bad: "below", critical: 1 / 3 },
+          limits: { bad: "below", critical: LATE },
           queries: [{ expr: `${RECORDED.svidLeft}{${HERE}}`, legend: `{{${pod}}}` }],
         },
       ],
@@ -89,6 +123,7 @@ export const CLOUD_DASHBOARD: Dashboard = {
               legend: `{{${peerCloud}}} {{outcome}}`,
             },
           ],
+          links: PEER_LINKS,
         },
         {
           kind: "lines",
@@ -98,12 +133,17 @@ export const CLOUD_DASHBOARD: Dashboard = {
           queries: [
             { expr: quantile(0.95, METRICS.callDuration, `${peerCloud}, `), legend: `{{${peerCloud}}}` },
           ],
+          links: PEER_LINKS,
         },
         {
-          kind: "lines",
+          kind: "states",
           title: "Reachable",
-          description: "Share of this cloud's probing agents that got an answer at their last probe.",
+          description:
+            "Whether this cloud's probing agents got an answer at their last probe: all, some, or none.",
           unit: "percentunit",
+          limits: { bad: "below", warning: 1, critical: 0.01 },
+          words: { "0": "no", "1": "yes" },
+          links: PEER_LINKS,
           queries: [{ expr: `${RECORDED.pairReachable}{${HERE}}`, legend: `{{${peerCloud}}}` }],
         },
       ],

@@ -1,18 +1,19 @@
 // The dashboards of the mesh, and every query that they make.
 import { rateWindow, type RulesArgs } from "../rules/rule";
-import { AGENT_DASHBOARD } from "./agent";
+import { agentDashboard } from "./agent";
 import { CLOUD_DASHBOARD } from "./cloud";
+import type { GrafanaDashboard } from "./grafana";
 import { meshDashboard } from "./mesh";
 import { renderDashboard } from "./render";
 import type { Dashboard, Needs } from "./spec";
 import { spireDashboard } from "./spire";
 
 function specs(args: RulesArgs): Dashboard[] {
-  return [meshDashboard(args), CLOUD_DASHBOARD, AGENT_DASHBOARD, spireDashboard(args)];
+  return [meshDashboard(args), CLOUD_DASHBOARD, agentDashboard(args), spireDashboard(args)];
 }
 
 /** Grafana's JSON of every dashboard, by the name of its file. */
-export function dashboards(args: RulesArgs): Readonly<Record<string, object>> {
+export function dashboards(args: RulesArgs): Readonly<Record<string, GrafanaDashboard>> {
   return Object.fromEntries(specs(args).map((spec) => [`${spec.uid}.json`, renderDashboard(spec)]));
 }
 

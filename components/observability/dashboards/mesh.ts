@@ -1,41 +1,45 @@
 // Dashboard "Mesh at a glance": every pair of clouds, and what is wrong.
+import { METRICS } from "../../../agent/telemetry/metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
-import { bundleLimits } from "../rules/alerts-trust";
+import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import { LABELS, PROMETHEUS_METRICS, RECORDED, SEVERITIES } from "../rules/names";
 import type { RulesArgs } from "../rules/rule";
+import { clicked, COLUMN, DASHBOARDS, inRow, TO_TRUST, toAgent, toCloud, toTraces } from "./links";
 import type { Dashboard, Limits, Matrix } from "./spec";
+import { timeLeftLimits } from "./spire";
+import { FROM } from "./tables";
 
-const { cloud, peerCloud } = LABELS;
+const { cloud, peerCloud, role } = LABELS;
 const PAIR = `{{${cloud}}} → {{${peerCloud}}}`;
-const { alerts } = PROMETHEUS_METRICS;
+const { alerts, alertsSince } = PROMETHEUS_METRICS;
+const CLOUDS_OF_PAIR = [toCloud(), toCloud(clicked(peerCloud))];
 
 const firing = (severity: string) =>
   `count(${alerts}{alertstate="firing", severity="${severity}"}) or vector(0)`;
-/** A query of one pair each, as a table of all. */
-const matrix = (
-  title: string,
-  description: string,
-  expr: string,
-  unit: string,
-  limits: Limits,
-  words?: Readonly<Record<string, string>>,
-): Matrix => ({
-  kind: "matrix",
-  title,
-  description,
-  unit,
-  limits,
-  words,
-  queries: [{ expr, legend: PAIR }],
-});
+/** Since when each alert is pending or firing, in milliseconds. */
+const SINCE = `${alertsSince} * ignoring (alertstate) group_right () ${alerts}{alertstate=~"pending|firing"} * 1000`;
 
 export function meshDashboard(args: RulesArgs): Dashboard {
-  const { unconfirmedSeconds, overlapSeconds } = bundleLimits(args);
+  const { unconfirmedSeconds } = bundleLimits(args);
+  const clouds = args.clouds.map(({ name }) => name).sort();
+  /** A query of one pair each, as a table of all. */
+  const matrix = (
+    panel: Omit<Matrix, "kind" | "clouds" | "queries"> & { expr: string; limits: Limits },
+  ): Matrix => {
+    const { expr, links = [], ...more } = panel;
+    return {
+      kind: "matrix",
+      ...more,
+      clouds,
+      links: [...links, toCloud(inRow(FROM)), toCloud(COLUMN)],
+      queries: [{ expr, legend: PAIR }],
+    };
+  };
   return {
-    uid: "agentweave-mesh",
+    uid: DASHBOARDS.mesh,
     title: "Mesh at a glance",
     description:
-      "Every ordered pair of clouds, alerts, and the clouds side by side. In a table of pairs a row is the cloud that calls, or trusts.",
+      "Every ordered pair of clouds, alerts, and the clouds side by side. In a table of pairs a row is the cloud that calls, or trusts; – is a pair of which nothing is known.",
     variables: [],
     rows: [
       {
@@ -84,53 +88,62 @@ export function meshDashboard(args: RulesArgs): Dashboard {
       {
         title: "Pairs of clouds",
         panels: [
-          matrix(
-            "Reachable",
-            "Whether the agents of the row's cloud got an answer from those of the column's at their last probe.",
-            RECORDED.pairReachable,
-            "percentunit",
-            { bad: "below", warning: 1, critical: 0.01 },
-            { "0": "no", "1": "yes" },
-          ),
-          matrix(
-            "Latency (p95)",
-            "95th percentile of the time that a probe takes: a whole call without work.",
-            RECORDED.pairProbeP95,
-            "s",
-            { bad: "above", warning: CALL_LIMITS.probeSeconds / 2, critical: CALL_LIMITS.probeSeconds },
-          ),
-          matrix(
-            "Errors",
-            "Share of the tries that met no agent, or another than was meant.",
-            RECORDED.pairErrors,
-            "percentunit",
-            { bad: "above", warning: CALL_LIMITS.errors / 10, critical: CALL_LIMITS.errors },
-          ),
+          matrix({
+            title: "Reachable",
+            description:
+              "Whether the agents of the row's cloud got an answer from those of the column's at their last probe.",
+            expr: RECORDED.pairReachable,
+            unit: "percentunit",
+            limits: { bad: "below", warning: 1, critical: 0.01 },
+            words: { "0": "no", "1": "yes" },
+          }),
+          matrix({
+            title: "Latency (p95)",
+            description: "95th percentile of the time that a probe takes: a whole call without work.",
+            expr: RECORDED.pairProbeP95,
+            unit: "s",
+            limits: {
+              bad: "above",
+              warning: CALL_LIMITS.probeSeconds / 2,
+              critical: CALL_LIMITS.probeSeconds,
+            },
+          }),
+          matrix({
+            title: "Errors",
+            description: "Share of the tries that met no agent, or another than was meant.",
+            expr: RECORDED.pairErrors,
+            unit: "percentunit",
+            limits: { bad: "above", warning: CALL_LIMITS.errors / 10, critical: CALL_LIMITS.errors },
+          }),
         ],
       },
       {
         panels: [
-          matrix(
-            "Denials",
-            "Share of the tries that the policy of the column's cloud denied.",
-            RECORDED.pairDenials,
-            "percentunit",
-            { bad: "above", warning: CALL_LIMITS.denials, critical: 0.5 },
-          ),
-          matrix(
-            "Trust: time left",
-            "For how long the row's cloud could go on without a fetch before it loses the column's. While fetches work it never falls below the overlap of two CAs.",
-            RECORDED.trustLeftSeconds,
-            "s",
-            { bad: "below", warning: overlapSeconds / 2, critical: overlapSeconds / 4 },
-          ),
-          matrix(
-            "Trust: last confirmed",
-            "Time since the bundle that the row's cloud has of the column's was found to be the one that is served.",
-            RECORDED.trustUnconfirmed,
-            "s",
-            { bad: "above", warning: unconfirmedSeconds, critical: 10 * unconfirmedSeconds },
-          ),
+          matrix({
+            title: "Denials",
+            description: "Share of the tries that the policy of the column's cloud denied.",
+            expr: RECORDED.pairDenials,
+            unit: "percentunit",
+            limits: { bad: "above", warning: CALL_LIMITS.denials, critical: 0.5 },
+          }),
+          matrix({
+            title: "Trust: time left",
+            description:
+              "For how long the row's cloud could go on without a fetch before it loses the column's. While fetches work it never falls below the overlap of two CAs.",
+            expr: RECORDED.trustLeftSeconds,
+            unit: "s",
+            limits: timeLeftLimits(args),
+            links: [TO_TRUST],
+          }),
+          matrix({
+            title: "Trust: last confirmed",
+            description:
+              "Time since the bundle that the row's cloud has of the column's was found to be the one that is served.",
+            expr: RECORDED.trustUnconfirmed,
+            unit: "s",
+            limits: { bad: "above", warning: unconfirmedSeconds, critical: 10 * unconfirmedSeconds },
+            links: [TO_TRUST],
+          }),
         ],
       },
       {
@@ -141,10 +154,17 @@ export function meshDashboard(args: RulesArgs): Dashboard {
             title: "Pending and firing",
             description:
               "What each alert means and what to do is in docs/runbooks/alerts.md of the repository.",
-            queries: [
-              { expr: `${alerts}{alertstate=~"pending|firing"}`, legend: "{{alertname}}", needs: "alert" },
+            queries: [{ expr: SINCE, legend: "{{alertname}}", needs: "alert" }],
+            none: "No alert is pending or firing.",
+            columns: [
+              { label: "severity", colours: { [SEVERITIES.page]: "red", [SEVERITIES.ticket]: "orange" } },
+              { label: "alertname" },
+              { label: "alertstate", colours: { firing: "red", pending: "orange" } },
+              { label: cloud, links: [toCloud(inRow(cloud))] },
+              { label: peerCloud, links: [toCloud(inRow(peerCloud))] },
+              { label: LABELS.job },
+              { label: LABELS.instance },
             ],
-            columns: ["severity", "alertname", "alertstate", cloud, peerCloud, LABELS.job, LABELS.instance],
           },
         ],
       },
@@ -153,10 +173,17 @@ export function meshDashboard(args: RulesArgs): Dashboard {
         panels: [
           {
             kind: "lines",
-            title: "Calls by pair",
-            description: "Tries at agents of another cloud, probes among them.",
+            title: "Calls by caller and cloud",
+            description:
+              "Tries at agents of each cloud, probes among them. A click leads to the caller, and to its traces.",
             unit: "reqps",
-            queries: [{ expr: RECORDED.pairCalls, legend: PAIR }],
+            queries: [
+              {
+                expr: `sum by (${cloud}, ${role}, ${peerCloud}) (rate(${METRICS.calls}{${peerCloud}!=""}[$__rate_interval]))`,
+                legend: `{{${cloud}}}/{{${role}}} → {{${peerCloud}}}`,
+              },
+            ],
+            links: [toAgent(), toTraces(clicked(cloud), clicked(role)), toCloud(clicked(peerCloud))],
           },
           {
             kind: "lines",
@@ -164,15 +191,16 @@ export function meshDashboard(args: RulesArgs): Dashboard {
             description: "Half of the probes take longer.",
             unit: "s",
             limits: { bad: "above", critical: CALL_LIMITS.probeSeconds },
+            links: CLOUDS_OF_PAIR,
             queries: [{ expr: RECORDED.pairProbeP50, legend: PAIR }],
           },
           {
             kind: "lines",
             title: "Overlap left by pair",
-            description:
-              "What is left of the overlap of the trusted cloud's CAs; below 50 % is a warning, below 25 % is critical.",
+            description: `What is left of the overlap of the trusted cloud's CAs; below ${TRUST_LIMITS.warning * 100} % is a warning, below ${TRUST_LIMITS.critical * 100} % is critical.`,
             unit: "percentunit",
-            limits: { bad: "below", warning: 0.5, critical: 0.25 },
+            limits: { bad: "below", ...TRUST_LIMITS },
+            links: [TO_TRUST, ...CLOUDS_OF_PAIR],
             queries: [{ expr: RECORDED.trustLeft, legend: PAIR }],
           },
         ],

@@ -1,17 +1,16 @@
 // The panels of dashboards as Grafana's JSON (https://grafana.com/docs/grafana/latest/panels-visualizations/visualizations/).
-import { LABELS } from "../rules/names";
-import { DATASOURCES } from "./datasources";
-import type { Limits, Lines, Matrix, Numbers, Panel, Query, Rows, Traces } from "./spec";
-
-/** The Prometheus that is chosen at the top of a dashboard. */
-export const PROMETHEUS = { type: DATASOURCES.prometheus.type, uid: "${datasource}" } as const;
-const TRACES = { type: DATASOURCES.traces.type, uid: DATASOURCES.traces.uid } as const;
+import type { GrafanaPanel, StateTimelinePanel, StatPanel, TimeSeriesPanel } from "./grafana";
+import { fields, missing, shown, targets } from "./parts";
+import type { Lines, Numbers, Panel, States } from "./spec";
+import { matrix, table, traces } from "./tables";
 
 /** Renders a panel, without its number and place. */
-export function panelJson(panel: Panel): object {
+export function panelJson(panel: Panel): GrafanaPanel {
   switch (panel.kind) {
     case "lines":
       return lines(panel);
+    case "states":
+      return states(panel);
     case "numbers":
       return numbers(panel);
     case "matrix":
@@ -23,131 +22,90 @@ export function panelJson(panel: Panel): object {
   }
 }
 
-const titled = ({ title, description }: Panel) => ({ title, description });
-
-function targets(queries: readonly Query[], instant: boolean): object[] {
-  return queries.map(({ expr, legend }, i) => ({
-    refId: String.fromCharCode("A".charCodeAt(0) + i),
-    datasource: PROMETHEUS,
-    editorMode: "code",
-    expr,
-    legendFormat: legend,
-    ...(instant ? { instant: true, range: false, format: "table" } : { instant: false, range: true }),
-  }));
-}
-
-function fields({ unit, limits, words }: Lines | Numbers | Matrix, more: object) {
-  const mappings = Object.entries(words ?? {}).map(([value, text], index) => ({
-    type: "value",
-    options: { [value]: { text, index } },
-  }));
-  return {
-    defaults: { unit, mappings, thresholds: { mode: "absolute", steps: steps(limits) }, ...more },
-    overrides: [],
-  };
-}
-
-function steps(limits: Limits | undefined): { color: string; value: number | null }[] {
-  const [good, soon, bad] = ["green", "orange", "red"];
-  const { warning, critical } = limits ?? {};
-  const step = (color: string, value: number | undefined) => (value === undefined ? [] : [{ color, value }]);
-  if (limits?.bad !== "below")
-    return [{ color: good!, value: null }, ...step(soon!, warning), ...step(bad!, critical)];
-  // Bad from the bottom up to the first limit, then worth a look up to the second.
-  if (critical === undefined) return [{ color: soon!, value: null }, ...step(good!, warning)];
-  if (warning === undefined) return [{ color: bad!, value: null }, ...step(good!, critical)];
-  return [{ color: bad!, value: null }, ...step(soon!, critical), ...step(good!, warning)];
-}
-
-function lines(panel: Lines): object {
-  const custom = {
-    lineWidth: 1,
-    fillOpacity: 8,
-    showPoints: "never",
-    thresholdsStyle: { mode: panel.limits === undefined ? "off" : "line" },
-  };
+function lines(panel: Lines): TimeSeriesPanel {
+  // The worst is first: of many series the legend shows a few.
+  const fallsIsBad = panel.limits?.bad === "below";
   return {
     type: "timeseries",
-    ...titled(panel),
-    datasource: PROMETHEUS,
-    targets: targets(panel.queries, false),
-    fieldConfig: fields(panel, { min: 0, color: { mode: "palette-classic" }, custom }),
+    ...shown(panel),
+    targets: targets(panel.queries, "range"),
+    fieldConfig: {
+      defaults: {
+        ...fields(panel),
+        links: panel.links,
+        color: { mode: "palette-classic" },
+        custom: {
+          lineWidth: 1,
+          fillOpacity: 8,
+          showPoints: "never",
+          // From 0, but what falls below it is seen.
+          axisSoftMin: 0,
+          thresholdsStyle: { mode: panel.limits === undefined ? "off" : "line" },
+        },
+      },
+      overrides: [],
+    },
     options: {
-      legend: { showLegend: true, displayMode: "list", placement: "bottom", calcs: [] },
-      tooltip: { mode: "multi", sort: "desc" },
+      legend: {
+        showLegend: true,
+        displayMode: "table",
+        placement: "bottom",
+        calcs: ["lastNotNull", fallsIsBad ? "min" : "max"],
+        sortBy: "Last *",
+        sortDesc: !fallsIsBad,
+      },
+      tooltip: { mode: "multi", sort: fallsIsBad ? "asc" : "desc" },
     },
   };
 }
 
-function numbers(panel: Numbers): object {
+function states(panel: States): StateTimelinePanel {
+  return {
+    type: "state-timeline",
+    ...shown(panel),
+    targets: targets(panel.queries, "range"),
+    fieldConfig: {
+      defaults: {
+        ...fields(panel),
+        links: panel.links,
+        color: { mode: "thresholds" },
+        custom: { lineWidth: 0, fillOpacity: 70 },
+      },
+      overrides: [],
+    },
+    options: {
+      mergeValues: true,
+      showValue: "never",
+      rowHeight: 0.8,
+      legend: { showLegend: true, displayMode: "list", placement: "bottom", calcs: [] },
+      tooltip: { mode: "single", sort: "none" },
+    },
+  };
+}
+
+function numbers(panel: Numbers): StatPanel {
   return {
     type: "stat",
-    ...titled(panel),
-    datasource: PROMETHEUS,
-    targets: targets(panel.queries, false),
-    fieldConfig: fields(panel, { color: { mode: "thresholds" }, noValue: "–" }),
+    ...shown(panel),
+    targets: targets(panel.queries, "instant"),
+    fieldConfig: {
+      defaults: {
+        ...fields(panel, missing("no data", "orange")),
+        links: panel.links,
+        color: { mode: "thresholds" },
+        noValue: "no data",
+      },
+      overrides: [],
+    },
     options: {
       reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
       colorMode: "value",
-      graphMode: "area",
+      graphMode: "none",
       justifyMode: "auto",
-      textMode: panel.queries.length > 1 ? "value_and_name" : "auto",
+      textMode: "auto",
       orientation: "auto",
       wideLayout: true,
       showPercentChange: false,
     },
-  };
-}
-
-function matrix(panel: Matrix): object {
-  return {
-    type: "table",
-    ...titled(panel),
-    datasource: PROMETHEUS,
-    targets: targets(panel.queries, true),
-    transformations: [
-      {
-        id: "groupingToMatrix",
-        options: {
-          rowField: LABELS.cloud,
-          columnField: LABELS.peerCloud,
-          valueField: "Value",
-          emptyValue: "null",
-        },
-      },
-    ],
-    fieldConfig: fields(panel, {
-      color: { mode: "thresholds" },
-      noValue: "–",
-      custom: { align: "center", cellOptions: { type: "color-background", mode: "basic" } },
-    }),
-    options: { showHeader: true, cellHeight: "sm" },
-  };
-}
-
-function table(panel: Rows): object {
-  const indexByName = Object.fromEntries(panel.columns.map((column, i) => [column, i]));
-  return {
-    type: "table",
-    ...titled(panel),
-    datasource: PROMETHEUS,
-    targets: targets(panel.queries, true),
-    transformations: [
-      { id: "filterFieldsByName", options: { include: { names: [...panel.columns] } } },
-      { id: "organize", options: { indexByName, excludeByName: {}, renameByName: {} } },
-    ],
-    fieldConfig: { defaults: { custom: { align: "auto" }, noValue: "none" }, overrides: [] },
-    options: { showHeader: true, cellHeight: "sm" },
-  };
-}
-
-function traces(panel: Traces): object {
-  return {
-    type: "table",
-    ...titled(panel),
-    datasource: TRACES,
-    targets: [{ refId: "A", datasource: TRACES, queryType: "search", service: panel.service, limit: 20 }],
-    fieldConfig: { defaults: { custom: { align: "auto" }, noValue: "none" }, overrides: [] },
-    options: { showHeader: true, cellHeight: "sm" },
   };
 }

@@ -1,4 +1,5 @@
 // What a dashboard is made of, as this program writes it down: without layout, and without what Grafana asks for by default.
+import type { Link } from "./grafana";
 
 /** Where a query can have series at all, when that is not everywhere. */
 export type Needs =
@@ -24,7 +25,7 @@ export interface Limits {
   readonly critical?: number;
 }
 
-interface Titled {
+export interface Titled {
   readonly title: string;
   /** One or two sentences for who does not know the metric. */
   readonly description: string;
@@ -37,6 +38,8 @@ interface Measured extends Titled {
   readonly limits?: Limits;
   /** Words for values. */
   readonly words?: Readonly<Record<string, string>>;
+  /** Where a click on a series, or on a cell, leads. */
+  readonly links?: readonly Link[];
 }
 
 /** Lines over time. */
@@ -44,7 +47,13 @@ export interface Lines extends Measured {
   readonly kind: "lines";
 }
 
-/** One number for each series. */
+/** What few values were when: a bar of colours for each series. */
+export interface States extends Measured {
+  readonly kind: "states";
+  readonly limits: Limits;
+}
+
+/** One number for each series, at the end of the time range: one that is told no more is gone, not as it last was. */
 export interface Numbers extends Measured {
   readonly kind: "numbers";
 }
@@ -52,22 +61,34 @@ export interface Numbers extends Measured {
 /** One number for each pair of clouds: a row for `cloud`, a column for `peer_cloud`. One query. */
 export interface Matrix extends Measured {
   readonly kind: "matrix";
+  /** The columns, in their order. */
+  readonly clouds: readonly string[];
 }
 
-/** A line for each series, with these labels as columns. One query. */
+/** A label of series as a column. */
+export interface Column {
+  readonly label: string;
+  /** Colours of values. */
+  readonly colours?: Readonly<Record<string, "red" | "orange">>;
+  readonly links?: readonly Link[];
+}
+
+/** A line for each series, in the order of the first column. The value of the one query is when it began, in milliseconds: the last column. */
 export interface Rows extends Titled {
   readonly kind: "rows";
   readonly queries: readonly [Query];
-  readonly columns: readonly string[];
+  readonly columns: readonly Column[];
+  /** What is shown when there is none. */
+  readonly none: string;
 }
 
-/** The latest traces of a service. */
+/** The latest traces of a service, in the time range. */
 export interface Traces extends Titled {
   readonly kind: "traces";
   readonly service: string;
 }
 
-export type Panel = Lines | Numbers | Matrix | Rows | Traces;
+export type Panel = Lines | States | Numbers | Matrix | Rows | Traces;
 
 /** Panels side by side, of the same width. */
 export interface Row {
@@ -86,10 +107,12 @@ export interface Variable {
 
 /** A dashboard. */
 export interface Dashboard {
-  /** Fixed, so that links to it last; also the name of its file. */
+  /** One of `DASHBOARDS`; also the name of its file. */
   readonly uid: string;
   readonly title: string;
   readonly description: string;
+  /** How far back is shown at first. Default: `1h`. */
+  readonly since?: string;
   readonly variables: readonly Variable[];
   readonly rows: readonly Row[];
 }

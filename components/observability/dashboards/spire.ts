@@ -2,22 +2,38 @@
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import { JOBS, LABELS, RECORDED, SPIRE_METRICS } from "../rules/names";
-import { bundleLimits } from "../rules/alerts-trust";
+import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import type { RulesArgs } from "../rules/rule";
-import type { Dashboard, Query } from "./spec";
+import { clicked, DASHBOARDS, toCloud } from "./links";
+import type { Dashboard, Limits, Query } from "./spec";
 
 const { cloud, peerCloud, job } = LABELS;
 const TRUSTS = `{{${cloud}}} trusts {{${peerCloud}}}`;
+/** From a series of a cloud, and from one of a pair. */
+const CLOUD_LINKS = [toCloud()];
+const PAIR_LINKS = [toCloud(), toCloud(clicked(peerCloud))];
 const rate = (metric: string) => `rate(${metric}[$__rate_interval])`;
 /** A query to what SPIRE itself tells. */
 const ofSpire = (expr: string, legend: string): Query => ({ expr, legend, needs: "spire" });
 
-export function spireDashboard(args: RulesArgs): Dashboard {
-  const { unconfirmedSeconds, overlapSeconds, caSeconds } = bundleLimits(args);
+/** Of the time that is left of a bundle, in seconds: as its alerts have them. */
+export function timeLeftLimits(args: RulesArgs): Limits {
+  const { overlapSeconds } = bundleLimits(args);
   return {
-    uid: "agentweave-spire",
+    bad: "below",
+    warning: overlapSeconds * TRUST_LIMITS.warning,
+    critical: overlapSeconds * TRUST_LIMITS.critical,
+  };
+}
+
+export function spireDashboard(args: RulesArgs): Dashboard {
+  const { unconfirmedSeconds, caSeconds } = bundleLimits(args);
+  return {
+    uid: DASHBOARDS.spire,
     title: "SPIRE",
     description: "Servers, bundles and identities. The last two rows are SPIRE's own metrics.",
+    // What is renewed within hours shows little in one.
+    since: "6h",
     variables: [],
     rows: [
       {
@@ -29,8 +45,12 @@ export function spireDashboard(args: RulesArgs): Dashboard {
             unit: "percentunit",
             limits: { bad: "below", critical: 1 },
             queries: [
-              { expr: `${RECORDED.targetsUp}{${job}="${JOBS.spireServer}"}`, legend: `{{${cloud}}}` },
+              {
+                expr: `${RECORDED.targetsUp}{${job}="${JOBS.spireServer}"}`,
+                legend: `{{${cloud}}}`,
+              },
             ],
+            links: CLOUD_LINKS,
           },
           {
             kind: "numbers",
@@ -38,7 +58,13 @@ export function spireDashboard(args: RulesArgs): Dashboard {
             description: "Share of the targets that answer Prometheus.",
             unit: "percentunit",
             limits: { bad: "below", warning: 1, critical: 0.5 },
-            queries: [{ expr: `${RECORDED.targetsUp}{${job}="${JOBS.spireAgent}"}`, legend: `{{${cloud}}}` }],
+            queries: [
+              {
+                expr: `${RECORDED.targetsUp}{${job}="${JOBS.spireAgent}"}`,
+                legend: `{{${cloud}}}`,
+              },
+            ],
+            links: CLOUD_LINKS,
           },
           {
             kind: "numbers",
@@ -50,6 +76,7 @@ export function spireDashboard(args: RulesArgs): Dashboard {
             queries: [
               { expr: `max by (${cloud}) (${TRUST_METRICS.caExpiry}) - time()`, legend: `{{${cloud}}}` },
             ],
+            links: CLOUD_LINKS,
           },
         ],
       },
@@ -62,8 +89,9 @@ export function spireDashboard(args: RulesArgs): Dashboard {
             description:
               "For how long a cloud could go on without a fetch. It steps up when a new CA is fetched.",
             unit: "s",
-            limits: { bad: "below", warning: overlapSeconds / 2, critical: overlapSeconds / 4 },
+            limits: timeLeftLimits(args),
             queries: [{ expr: RECORDED.trustLeftSeconds, legend: TRUSTS }],
+            links: PAIR_LINKS,
           },
           {
             kind: "lines",
@@ -72,27 +100,32 @@ export function spireDashboard(args: RulesArgs): Dashboard {
             unit: "s",
             limits: { bad: "above", warning: unconfirmedSeconds },
             queries: [{ expr: RECORDED.trustUnconfirmed, legend: TRUSTS }],
+            links: PAIR_LINKS,
           },
           {
-            kind: "lines",
+            kind: "states",
             title: "In sync",
             description:
-              "1 while the stored bundle is the one that is served. A dip at a rotation is as it should be.",
+              "Whether the stored bundle is the one that is served. Behind for a moment at a rotation is as it should be.",
             unit: "short",
+            limits: { bad: "below", warning: 1 },
             words: { "0": "behind", "1": "in sync" },
             queries: [{ expr: RECORDED.trustInSync, legend: TRUSTS }],
+            links: PAIR_LINKS,
           },
         ],
       },
       {
         panels: [
           {
-            kind: "lines",
+            kind: "states",
             title: "Endpoint proves who it is",
-            description: "1 when the last check found an endpoint that the stored bundle vouches for.",
+            description: "Whether the last check found an endpoint that the stored bundle vouches for.",
             unit: "short",
+            limits: { bad: "below", critical: 1 },
             words: { "0": "no", "1": "yes" },
             queries: [{ expr: RECORDED.trustEndpoint, legend: TRUSTS }],
+            links: PAIR_LINKS,
           },
           {
             kind: "lines",

@@ -154,6 +154,8 @@ export const PROMETHEUS_METRICS = {
   up: "up",
   /** Gauge of each alert, {alertname, alertstate}: `pending` or `firing`. */
   alerts: "ALERTS",
+  /** Gauge of each alert that is pending or firing, {alertname}: since when, in seconds since 1970. */
+  alertsSince: "ALERTS_FOR_STATE",
   /** Counter, {status_code}: answers of the API servers that targets are found by; `<error>` where none came. Not told by cluster. */
   discoveryAnswers: "prometheus_sd_kubernetes_http_request_total",
   /** Counter, {rule_group}: rules that could not be evaluated. */

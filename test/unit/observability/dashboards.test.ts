@@ -11,6 +11,7 @@ const ARGS = RULES_ARGS;
 type Json = any;
 const FILES = Object.entries(dashboards(ARGS)) as [string, Json][];
 const QUERIES = dashboardQueries(ARGS, { cloud: "aws", role: "agent" });
+const DASHBOARDS = Object.fromEntries(FILES.map(([, json]) => [json.uid as string, json]));
 const UNITS = ["short", "percentunit", "s", "ms", "reqps", "ops", "cps", "bytes", "Bps"];
 
 /** Of SPIRE's metrics, those that the rehearsal's stand-ins have, too. */
@@ -33,16 +34,37 @@ const LABEL_NAMES = new Set([
   ...["action", "allow", "outcome", "peer", "le", "source", "handler", "path", "status", "trust_domain_id"],
   ...["alertname", "alertstate", "severity"],
 ]);
-const WORDS = /^(sum|avg|max|min|count|by|rate|histogram_quantile|time|vector|or|bool|label_replace)$/;
+const WORDS =
+  /^(sum|avg|max|min|count|rate|histogram_quantile|time|vector|or|bool|label_replace|group_right)$/;
+/** Grafana's own variables: of ranges, and of what was clicked. */
+const BUILT_IN = ["__rate_interval", "__url_time_range", "__from", "__to", "__field", "__data"];
 
 /** Identifiers of an expression outside of strings and ranges: series and labels. */
 function identifiers(expr: string): { series: string[]; labels: string[] } {
   const bare = expr.replace(/"[^"]*"/g, '""').replace(/\[[^\]]*\]/g, "");
-  const labels = [...bare.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list]) => list!.split(", "));
+  const labels = [...bare.matchAll(/\b(?:by|ignoring) \(([^)]+)\)/g)].flatMap(([, list]) =>
+    list!.split(", "),
+  );
   const matched = [...bare.matchAll(/([a-z_]+)(=~|!~|!=|=)""/g)].map(([, label]) => label!);
-  const rest = bare.replace(/\bby \([^)]*\)/g, "").replace(/\{[^}]*\}/g, "");
+  const rest = bare.replace(/\b(?:by|ignoring) \([^)]*\)/g, "").replace(/\{[^}]*\}/g, "");
   const series = (rest.match(/[a-zA-Z_][a-zA-Z0-9_:]*/g) ?? []).filter((word) => !WORDS.test(word));
   return { series, labels: [...labels, ...matched] };
+}
+
+/** All links of a panel: of its fields, and of single columns. */
+const linksOf = ({ fieldConfig: { defaults, overrides } }: Json): { title: string; url: string }[] => [
+  ...(defaults.links ?? []),
+  ...overrides.flatMap(({ properties }: Json) =>
+    properties.flatMap(({ id, value }: Json) => (id === "links" ? value : [])),
+  ),
+];
+/** Labels that the series of a query keep; undefined when it has all that its metric has. */
+const keptBy = (expr: string) =>
+  /^(?:histogram_quantile\([^,]*, )?\w+ by \(([^)]*)\)/.exec(expr)?.[1]?.split(", ");
+/** What is searched for by a link to the trace store, or undefined for another link. */
+function searched(url: string): Json {
+  const { pathname, searchParams } = new URL(url, "http://grafana");
+  return pathname === "/explore" ? JSON.parse(searchParams.get("panes")!).traces : undefined;
 }
 
 describe.each(FILES)("%s", (file, dashboard) => {
@@ -94,6 +116,72 @@ describe.each(FILES)("%s", (file, dashboard) => {
       return Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`);
     });
     expect(new Set(cells).size).toBe(cells.length);
+    const widths = new Map<number, number>();
+    for (const { gridPos } of panels) widths.set(gridPos.y, (widths.get(gridPos.y) ?? 0) + gridPos.w);
+    expect(new Set(widths.values())).toEqual(new Set([24]));
+  });
+
+  test("has numbers of the end of the time range, so that one that is told no more is not shown as it was", () => {
+    for (const { type, targets } of shown.filter(({ datasource }) => datasource.type === "prometheus")) {
+      const instant = type === "stat" || type === "table";
+      for (const target of targets) expect(target).toMatchObject({ instant, range: !instant });
+    }
+  });
+
+  test("gives what is missing no colour of a value", () => {
+    const coloured = shown.filter(
+      ({ type, fieldConfig }) =>
+        type !== "state-timeline" && fieldConfig.defaults.color?.mode === "thresholds",
+    );
+    for (const { type, fieldConfig } of coloured) {
+      const { match, result } = fieldConfig.defaults.mappings.at(-1).options;
+      expect(match).toBe("null+nan");
+      expect(result.color).toBe(type === "stat" ? "orange" : "transparent");
+    }
+    // Names of clouds would have the colour of the lowest values.
+    for (const { fieldConfig } of coloured.filter(({ type }) => type === "table")) {
+      expect(fieldConfig.overrides).toContainEqual(
+        expect.objectContaining({
+          matcher: { id: "byName", options: "from" },
+          properties: expect.arrayContaining([{ id: "custom.cellOptions", value: { type: "auto" } }]),
+        }),
+      );
+    }
+  });
+
+  test("shows values below 0, and ends the legend with the best", () => {
+    for (const { fieldConfig, options } of shown.filter(({ type }) => type === "timeseries")) {
+      const { min, thresholds, custom } = fieldConfig.defaults;
+      expect([min, custom.axisSoftMin]).toEqual([undefined, 0]);
+      const badBelow = thresholds.steps[0].color !== "green";
+      expect(options.legend).toMatchObject({
+        calcs: ["lastNotNull", badBelow ? "min" : "max"],
+        sortDesc: !badBelow,
+      });
+    }
+  });
+
+  test("has links that lead to a dashboard there is, choose what it lets choose, and take labels that are kept", () => {
+    for (const panel of shown) {
+      for (const { title, url } of linksOf(panel)) {
+        const text = title + decodeURIComponent(url);
+        const labels = [...text.matchAll(/\$\{__field\.labels\.(\w+)\}/g)].map(([, label]) => label!);
+        for (const { expr } of panel.targets) {
+          const kept = keptBy(expr);
+          expect(labels.filter((label) => kept !== undefined && !kept.includes(label))).toEqual([]);
+        }
+        // Grafana knows its variables by these very characters.
+        expect(url).not.toContain(encodeURIComponent("${"));
+        const { pathname, searchParams } = new URL(url, "http://grafana");
+        if (searched(url) !== undefined) continue;
+        const uid = pathname.replace("/d/", "");
+        expect(Object.keys(DASHBOARDS)).toContain(uid);
+        const variables = DASHBOARDS[uid].templating.list.map(({ name }: Json) => `var-${name}`);
+        const chosen = [...searchParams.keys()].filter((key) => key.startsWith("var-"));
+        expect(chosen.sort()).toEqual(variables.filter((name: string) => name !== "var-datasource").sort());
+        expect(url).toContain("${__url_time_range}&${datasource:queryparam}");
+      }
+    }
   });
 
   test("has queries with letters and legends, over rates that follow the scrape interval", () => {
@@ -111,7 +199,7 @@ describe.each(FILES)("%s", (file, dashboard) => {
   test("names only labels in legends that its queries keep", () => {
     for (const { targets } of shown) {
       for (const { expr, legendFormat = "" } of targets) {
-        const by = /^(?:histogram_quantile\([^,]*, )?\w+ by \(([^)]*)\)/.exec(expr)?.[1]?.split(", ");
+        const by = keptBy(expr);
         const legend = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
         expect(legend.filter((label) => by !== undefined && !by.includes(label!))).toEqual([]);
       }
@@ -119,11 +207,7 @@ describe.each(FILES)("%s", (file, dashboard) => {
   });
 
   test("uses no variable that it does not have", () => {
-    const known = [
-      "datasource",
-      "__rate_interval",
-      ...dashboard.templating.list.map(({ name }: Json) => name),
-    ];
+    const known = [...BUILT_IN, ...dashboard.templating.list.map(({ name }: Json) => name)];
     const used = [...JSON.stringify([panels, dashboard.templating]).matchAll(/\$\{?(\w+)/g)].map(
       ([, name]) => name,
     );
@@ -164,9 +248,58 @@ test("queries have the variables put in, and most need nothing special", () => {
 test("links between dashboards keep what was chosen, and one leads to the traces", () => {
   for (const [, { links }] of FILES) {
     expect(links[0]).toMatchObject({ type: "dashboards", tags: ["agentweave-mesh"], includeVars: true });
-    const { panes } = Object.fromEntries(new URL(links[1].url, "http://grafana").searchParams) as {
-      panes: string;
+    expect(searched(links[1].url)).toMatchObject({ datasource: "jaeger" });
+  }
+});
+
+test("a click leads from the mesh to a cloud, to an agent, and to its traces in the time that is shown", () => {
+  const ways = (file: string) => {
+    const links = DASHBOARDS[file].panels.flatMap((panel: Json) => (panel.fieldConfig ? linksOf(panel) : []));
+    const urls: string[] = links.map(({ url }: { url: string }) => url);
+    return {
+      to: new Set(urls.map((url) => new URL(url, "http://grafana").pathname)),
+      traces: urls.map(searched).filter((search) => search !== undefined),
     };
-    expect(JSON.parse(panes).traces).toMatchObject({ datasource: "jaeger" });
+  };
+  const [mesh, cloud, agent, spire] = ["mesh", "cloud", "agent", "spire"].map((name) =>
+    ways(`agentweave-${name}`),
+  );
+  expect(mesh!.to).toEqual(
+    new Set(["/d/agentweave-cloud", "/d/agentweave-spire", "/d/agentweave-agent", "/explore"]),
+  );
+  expect(cloud!.to).toEqual(
+    new Set(["/d/agentweave-mesh", "/d/agentweave-agent", "/d/agentweave-cloud", "/explore"]),
+  );
+  expect(agent!.to).toEqual(new Set(["/d/agentweave-cloud", "/explore"]));
+  expect(spire!.to).toEqual(new Set(["/d/agentweave-cloud"]));
+  const range = { from: "${__from}", to: "${__to}" };
+  const search = (query: object) =>
+    expect.objectContaining({ queries: [expect.objectContaining(query)], range });
+  expect(mesh!.traces).toEqual([search({ service: "${__field.labels.cloud}-${__field.labels.role}" })]);
+  expect(cloud!.traces).toContainEqual(search({ service: "${cloud}-${__field.labels.role}" }));
+  expect(agent!.traces).toContainEqual(
+    search({ service: "${cloud}-${role}", operation: "call_agent(${__field.labels.peer})" }),
+  );
+});
+
+test("the same mesh gives the same bytes", () => {
+  expect(JSON.stringify(dashboards(ARGS))).toBe(JSON.stringify(dashboards(ARGS)));
+});
+
+test("tables of pairs have their columns in one order, whatever Prometheus' is", () => {
+  const { clouds } = ARGS;
+  const reversed = dashboards({ ...ARGS, clouds: [...clouds].reverse() });
+  expect(reversed["agentweave-mesh.json"]).toEqual(dashboards(ARGS)["agentweave-mesh.json"]);
+  const tables = DASHBOARDS["agentweave-mesh"].panels.filter(({ transformations }: Json) =>
+    transformations?.some(({ id }: Json) => id === "groupingToMatrix"),
+  );
+  expect(tables).toHaveLength(6);
+  for (const { transformations } of tables) {
+    expect(transformations.map(({ options }: Json) => options.indexByName)).toContainEqual({
+      from: 0,
+      aws: 1,
+      azure: 2,
+      gcp: 3,
+    });
   }
 });

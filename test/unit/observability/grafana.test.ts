@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { version as schemaVersion } from "@grafana/schema/package.json";
 import { load } from "js-yaml";
 import { resolveImages } from "../../../components/images";
 import { dashboards } from "../../../components/observability/dashboards";
@@ -20,7 +21,7 @@ const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
 const DASHBOARDS = dashboards({ ...RULES_ARGS, intervalSeconds: 15 });
 
-function stand(files: Readonly<Record<string, object>> = DASHBOARDS) {
+function stand(files: Readonly<Record<string, object>> = DASHBOARDS, intervalSeconds = 15) {
   return record(
     () => {
       const cluster = awsCluster();
@@ -34,7 +35,7 @@ function stand(files: Readonly<Record<string, object>> = DASHBOARDS) {
             dashboards: {},
             metrics: {
               scrape: { home: "pods", others: "apiServer" },
-              intervalSeconds: 15,
+              intervalSeconds,
               retention: "15d",
               storageSize: "50Gi",
               remoteWrite: [],
@@ -81,6 +82,11 @@ const provisioned = (name: string) =>
   load(files()[`/etc/grafana/provisioning/${name}`]!) as any;
 
 describe("the pod of Grafana", () => {
+  test("is of the version whose schema the dashboards are typed with", () => {
+    expect(container().image).toMatch(/:\d+\.\d+\.\d+$/);
+    expect(container().image.split(":").at(-1)).toBe(schemaVersion);
+  });
+
   test("is restricted, writes only where it must, and holds no token of the cluster", () => {
     expect(restrictedViolations(pod().spec)).toEqual([]);
     expect(container().securityContext.readOnlyRootFilesystem).toBe(true);
@@ -116,12 +122,15 @@ describe("the pod of Grafana", () => {
     });
   });
 
-  test("is replaced when a dashboard changes, and only then", async () => {
+  test("is replaced when its provisioning changes, and looks itself for dashboards that do", async () => {
     const sum = (recording: Recording) => pod(recording).metadata.annotations["checksum/config"];
-    const [, same] = await stand();
-    const [, other] = await stand({ ...DASHBOARDS, "more.json": {} });
-    expect(sum(same)).toBe(sum(made));
-    expect(sum(other)).not.toBe(sum(made));
+    const [, more] = await stand({ ...DASHBOARDS, "more.json": {} });
+    const [, slower] = await stand(DASHBOARDS, 60);
+    expect(sum(more)).toBe(sum(made));
+    expect(sum(slower)).not.toBe(sum(made));
+    // Kubernetes brings changed files to a directory alone.
+    const mounts = container().volumeMounts.filter(({ name }: { name: string }) => name === "dashboards");
+    expect(mounts).toEqual([{ name: "dashboards", mountPath: "/etc/agentweave/dashboards", readOnly: true }]);
   });
 });
 
