@@ -170,6 +170,16 @@ export const TRUST_EXPORTER = { name: "trust-exporter", statusPort: 9464 } as co
 /** Grafana, in the home cloud. */
 export const GRAFANA = { name: "grafana", port: 3000 } as const;
 
+/** Names of container ports with metrics in the clear at `/metrics`, by which Prometheus finds them: each of one container in a pod, and 15 characters at most. */
+export const METRICS_PORT_NAMES = {
+  /** Of what the pod is there for. */
+  main: "metrics",
+  opa: "diagnostics",
+  relay: "relay-metrics",
+  /** containerboot answers health checks there, too. */
+  tailnet: "tailnet-health",
+} as const;
+
 /** Name of the SPIFFE CSI driver, as pods write it in `volumes[].csi.driver`. */
 export const CSI_DRIVER = "csi.spiffe.io";
 

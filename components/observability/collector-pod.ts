@@ -1,7 +1,7 @@
 // The pod of an OpenTelemetry collector: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { COLLECTOR, labels, scrapeAnnotations, selector } from "../well-known";
+import { COLLECTOR, labels, METRICS_PORT_NAMES, scrapeAnnotations, selector } from "../well-known";
 import { COLLECTOR_PATHS } from "./collector-config";
 import { PROGRAM_UID } from "./program";
 import { RELAY_VOLUMES, RUN_MOUNT, sender, type SenderArgs } from "./relay";
@@ -58,7 +58,7 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
           ports: [
             { name: "otlp-http", containerPort: COLLECTOR.otlpHttpPort },
             { name: "health", containerPort: COLLECTOR.healthPort },
-            { name: "metrics", containerPort: COLLECTOR.metricsPort },
+            { name: METRICS_PORT_NAMES.main, containerPort: COLLECTOR.metricsPort },
           ],
           startupProbe: { ...health, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: { ...health, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },

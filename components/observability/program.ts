@@ -2,7 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { AGENT, CSI_DRIVER, SPIRE_AGENT } from "../well-known";
+import { AGENT, CSI_DRIVER, METRICS_PORT_NAMES, SPIRE_AGENT } from "../well-known";
 import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with them, one in namespace `observability` of each cluster. */
@@ -38,13 +38,15 @@ export interface ProgramContainerArgs {
   readonly args: readonly string[];
   /** Port of `/live`, `/ready` and `/metrics`. */
   readonly statusPort: number;
+  /** Name of that port. Default: that of what the pod is there for. */
+  readonly statusPortName?: string;
   readonly ports?: readonly k8s.types.input.core.v1.ContainerPort[];
   readonly mounts?: readonly k8s.types.input.core.v1.VolumeMount[];
   readonly env?: readonly k8s.types.input.core.v1.EnvVar[];
   readonly size?: ContainerSize;
 }
 
-/** A container that runs one of the programs. Its metrics port is called `metrics`. */
+/** A container that runs one of the programs. */
 export function programContainer(args: ProgramContainerArgs): k8s.types.input.core.v1.Container {
   const probe = (path: string) => ({ httpGet: { path, port: args.statusPort } });
   return {
@@ -56,7 +58,10 @@ export function programContainer(args: ProgramContainerArgs): k8s.types.input.co
       { name: "NODE_OPTIONS", value: heapOption(args.size, OBSERVABILITY_SIZES.program) },
       ...(args.env ?? []),
     ],
-    ports: [{ name: "metrics", containerPort: args.statusPort }, ...(args.ports ?? [])],
+    ports: [
+      { name: args.statusPortName ?? METRICS_PORT_NAMES.main, containerPort: args.statusPort },
+      ...(args.ports ?? []),
+    ],
     startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
     livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
     readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },

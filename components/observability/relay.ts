@@ -1,6 +1,6 @@
 // The relay as a sidecar: it makes the mutual TLS between a collector and the trace store, to both of which it is a unix socket.
 import type * as k8s from "@pulumi/kubernetes";
-import { RELAY, TRACE_STORE } from "../well-known";
+import { METRICS_PORT_NAMES, RELAY, TRACE_STORE } from "../well-known";
 import { PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "./program";
 
 /** Where the pod's containers share the socket. */
@@ -77,6 +77,7 @@ function sidecar(
       image,
       args: ["relay", ...args, ...place],
       statusPort,
+      statusPortName: METRICS_PORT_NAMES.relay,
       ports,
       mounts: [RUN_MOUNT, WORKLOAD_API.mount],
       env: [{ name: "SPIFFE_ENDPOINT_SOCKET", value: WORKLOAD_API.endpoint }],

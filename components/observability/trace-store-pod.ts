@@ -1,7 +1,7 @@
 // The pod of the trace store: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { labels, scrapeAnnotations, TRACE_STORE } from "../well-known";
+import { labels, METRICS_PORT_NAMES, scrapeAnnotations, TRACE_STORE } from "../well-known";
 import { PROGRAM_UID } from "./program";
 import { receiver, type ReceiverArgs, RELAY_VOLUMES, RUN_MOUNT } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";
@@ -54,7 +54,7 @@ export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.
           ports: [
             { name: "query", containerPort: TRACE_STORE.queryPort },
             { name: "health", containerPort: TRACE_STORE.healthPort },
-            { name: "metrics", containerPort: TRACE_STORE.metricsPort },
+            { name: METRICS_PORT_NAMES.main, containerPort: TRACE_STORE.metricsPort },
           ],
           // After a kill the store reads its log anew: two minutes until liveness counts.
           startupProbe: { ...health, periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },

@@ -1,7 +1,14 @@
 // The pod of the SPIRE agent: a pure function. It needs the host's process ids and a directory of the host, hence the
 // Pod Security Standard `privileged` of its namespace, and nothing more of the host.
 import type * as k8s from "@pulumi/kubernetes";
-import { labels, scrapeAnnotations, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import {
+  labels,
+  METRICS_PORT_NAMES,
+  scrapeAnnotations,
+  SPIRE_AGENT,
+  SPIRE_PORTS,
+  SPIRE_SERVER,
+} from "../well-known";
 import { AGENT_PATHS } from "./paths";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { DEFAULT_SIZES } from "./sizes";
@@ -58,7 +65,7 @@ export function agentPod({
           ],
           ports: [
             { name: "health", containerPort: SPIRE_PORTS.health },
-            { name: "metrics", containerPort: SPIRE_PORTS.metrics },
+            { name: METRICS_PORT_NAMES.main, containerPort: SPIRE_PORTS.metrics },
           ],
           // Two minutes to reach the server and attest the node.
           startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },

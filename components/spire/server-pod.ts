@@ -1,6 +1,6 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { labels, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { labels, METRICS_PORT_NAMES, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { DEFAULT_SIZES } from "./sizes";
@@ -62,7 +62,7 @@ export function serverPod({
             { name: "api", containerPort: SPIRE_PORTS.api },
             { name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint },
             { name: "health", containerPort: SPIRE_PORTS.health },
-            { name: "metrics", containerPort: SPIRE_PORTS.metrics },
+            { name: METRICS_PORT_NAMES.main, containerPort: SPIRE_PORTS.metrics },
           ],
           // A first start makes keys and migrates the database: two minutes until liveness counts.
           startupProbe: { ...probe("/live"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },

@@ -9,6 +9,7 @@ import {
   agentObjectName,
   CSI_DRIVER,
   labels,
+  METRICS_PORT_NAMES,
   scrapeAnnotations,
   selector,
 } from "../well-known";
@@ -96,7 +97,7 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
           ports: [
             { name: "mtls", containerPort: AGENT_PORTS.mtls },
             { name: "health", containerPort: AGENT_PORTS.health },
-            { name: "metrics", containerPort: AGENT_PORTS.metrics },
+            { name: METRICS_PORT_NAMES.main, containerPort: AGENT_PORTS.metrics },
           ],
           startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },

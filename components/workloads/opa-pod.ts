@@ -1,7 +1,7 @@
 // The pod of OPA: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { labels, OPA, scrapeAnnotations, selector } from "../well-known";
+import { labels, METRICS_PORT_NAMES, OPA, scrapeAnnotations, selector } from "../well-known";
 
 /** Path of the program in OPA's image (its Dockerfile). */
 export const OPA_BINARY = "/opa";
@@ -92,7 +92,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
           args: opaArgs(),
           ports: [
             { name: "api", containerPort: OPA.port },
-            { name: "diagnostics", containerPort: OPA.diagnosticsPort },
+            { name: METRICS_PORT_NAMES.opa, containerPort: OPA.diagnosticsPort },
           ],
           startupProbe: { ...health, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: { ...health, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },

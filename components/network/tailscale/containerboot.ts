@@ -1,7 +1,7 @@
 // What the containers that run containerboot have in common: environment, probes, and where they keep what
 // (https://pkg.go.dev/tailscale.com/cmd/containerboot).
 import type * as k8s from "@pulumi/kubernetes";
-import { TAILNET } from "../../well-known";
+import { METRICS_PORT_NAMES, TAILNET } from "../../well-known";
 import type { TailscaleSettings } from "../mode";
 import { advertisedTags, type DeviceKind } from "./keys";
 
@@ -64,7 +64,7 @@ export function deviceEnv(args: DeviceEnv): k8s.types.input.core.v1.EnvVar[] {
 }
 
 /** Port of health checks and metrics. */
-export const HEALTH_PORT = { name: "tailnet-health", containerPort: TAILNET.healthPort } as const;
+export const HEALTH_PORT = { name: METRICS_PORT_NAMES.tailnet, containerPort: TAILNET.healthPort } as const;
 
 /**
  * Probes of a device: it is healthy when it has an address on the tailnet. containerboot gives up by itself, and starts over, when it has

@@ -1,20 +1,12 @@
 // The pod of Prometheus: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
-import { labels, PROMETHEUS, scrapeAnnotations } from "../../well-known";
+import { labels, METRICS_PORT_NAMES, PROMETHEUS, scrapeAnnotations } from "../../well-known";
 import { OBSERVABILITY_SIZES } from "../sizes";
-import {
-  CLUSTER_FILES,
-  clusterFile,
-  clusterSecret,
-  CONFIG_DIR,
-  CONFIG_FILE,
-  remoteWriteFile,
-  remoteWriteKey,
-  RULES_FILE,
-} from "./files";
+import { CONFIG_DIR, CONFIG_FILE, clusterDir, remoteWriteFile, remoteWriteKey, RULES_FILE } from "./files";
+import { configFiles, otherCluster, ownCluster } from "./volume";
 
-/** ConfigMap with configuration and rules. */
+/** ConfigMap with configuration, rules, and the authorities of the other clouds' API servers. */
 export const PROMETHEUS_CONFIG_MAP = PROMETHEUS.name;
 
 /** Secret with the tokens for outside systems. */
@@ -27,31 +19,26 @@ const DATA_DIR = "/prometheus";
 /** User and group of the image (its Dockerfile, `nobody`). */
 const UID = 65534;
 
-/** Seconds for which a token of the own cluster is good; the kubelet renews it. */
-const TOKEN_SECONDS = 3600;
-
 /** What `prometheusPod` needs. */
 export interface PrometheusPodArgs {
   readonly image: string;
   readonly size?: ContainerSize;
   /** The cloud that the pod runs in. */
   readonly home: string;
-  /** The other clouds: each has a Secret with its files. */
+  /** The other clouds: each has a Secret with a token for it. */
   readonly others: readonly string[];
   /** Which of the outside systems want a token, by their place in the list. */
   readonly remoteTokens: readonly number[];
-  /** Digest of configuration and rules; a new one rolls the pod. Tokens and authorities are read again without that. */
-  readonly configChecksum: string;
 }
 
 /** Template of the pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
 export function prometheusPod(args: PrometheusPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
-  const { image, size, home, others, remoteTokens, configChecksum } = args;
-  const probe = (path: string) => ({ httpGet: { path, port: "metrics" } });
+  const { image, size, home, others, remoteTokens } = args;
+  const probe = (path: string) => ({ httpGet: { path, port: METRICS_PORT_NAMES.main } });
   return {
     metadata: {
       labels: labels(PROMETHEUS.name, "metrics"),
-      annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(PROMETHEUS.port) },
+      annotations: scrapeAnnotations(PROMETHEUS.port),
     },
     spec: {
       serviceAccountName: PROMETHEUS.name,
@@ -68,10 +55,12 @@ export function prometheusPod(args: PrometheusPodArgs): k8s.types.input.core.v1.
           image,
           args: [
             `--config.file=${CONFIG_DIR}/${CONFIG_FILE}`,
+            // Without a restart, after which it is away while it reads its log. A configuration that it refuses leaves the one before in use.
+            "--config.auto-reload",
             `--storage.tsdb.path=${DATA_DIR}`,
             `--web.listen-address=0.0.0.0:${PROMETHEUS.port}`,
           ],
-          ports: [{ name: "metrics", containerPort: PROMETHEUS.port }],
+          ports: [{ name: METRICS_PORT_NAMES.main, containerPort: PROMETHEUS.port }],
           // It is healthy while it reads its log after a start, which can take minutes, and ready after that.
           startupProbe: { ...probe("/-/healthy"), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 60 },
           livenessProbe: {
@@ -94,13 +83,8 @@ export function prometheusPod(args: PrometheusPodArgs): k8s.types.input.core.v1.
           name: "config",
           projected: {
             sources: [
-              {
-                configMap: {
-                  name: PROMETHEUS_CONFIG_MAP,
-                  items: [CONFIG_FILE, RULES_FILE].map((file) => ({ key: file, path: file })),
-                },
-              },
-              ...ownCluster(home),
+              configFiles(PROMETHEUS_CONFIG_MAP, [CONFIG_FILE, RULES_FILE], others),
+              ...ownCluster(clusterDir(home)),
               ...others.map(otherCluster),
               ...(remoteTokens.length === 0 ? [] : [remoteWrite(remoteTokens)]),
             ],
@@ -112,20 +96,6 @@ export function prometheusPod(args: PrometheusPodArgs): k8s.types.input.core.v1.
 }
 
 type Source = k8s.types.input.core.v1.VolumeProjection;
-
-function ownCluster(cloud: string): Source[] {
-  const { ca, token } = CLUSTER_FILES;
-  return [
-    // Kubernetes puts this ConfigMap into every namespace.
-    { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: clusterFile(cloud, ca) }] } },
-    { serviceAccountToken: { path: clusterFile(cloud, token), expirationSeconds: TOKEN_SECONDS } },
-  ];
-}
-
-function otherCluster(cloud: string): Source {
-  const items = Object.values(CLUSTER_FILES).map((file) => ({ key: file, path: clusterFile(cloud, file) }));
-  return { secret: { name: clusterSecret(cloud), items } };
-}
 
 function remoteWrite(tokens: readonly number[]): Source {
   const items = tokens.map((i) => ({ key: remoteWriteKey(i), path: remoteWriteFile(i) }));

@@ -1,11 +1,7 @@
 // Which ports of which pods Prometheus reads, and what their series are labelled with: a pure function.
-import { HEALTH_PORT as TAILNET_PORT } from "../../network/tailscale/containerboot";
-import { AGENT } from "../../well-known";
+import { AGENT, METRICS_PORT_NAMES } from "../../well-known";
 import { LABELS } from "../rules/names";
 import type { ScrapedCluster } from "./config";
-
-/** Names of container ports with metrics in the clear at `/metrics`; OPA's is `diagnostics`. */
-export const METRICS_PORTS = ["metrics", "diagnostics", TAILNET_PORT.name] as const;
 
 /** Label `job` of the tailnet's devices beside agents and others: they are not what the pod is there for. */
 export const TAILNET_DEVICE_JOB = "tailnet-device";
@@ -52,14 +48,14 @@ const where = (from: readonly string[], regex: string, to: string, replacement: 
 });
 
 /** The steps for a cluster's targets, and for the samples of each. */
-export function relabelling(cluster: Pick<ScrapedCluster, "cloud" | "region" | "server" | "reach">): {
+export function relabelling(cluster: Pick<ScrapedCluster, "cloud" | "region" | "api" | "reach">): {
   readonly relabel_configs: readonly Step[];
   readonly metric_relabel_configs: readonly Step[];
 } {
   return {
     relabel_configs: [
       keep(META.phase, ["Running"]),
-      keep(META.portName, METRICS_PORTS),
+      keep(META.portName, Object.values(METRICS_PORT_NAMES)),
       set(LABELS.cloud, cluster.cloud),
       set(LABELS.region, cluster.region),
       copy(META.pod, LABELS.pod),
@@ -67,10 +63,10 @@ export function relabelling(cluster: Pick<ScrapedCluster, "cloud" | "region" | "
       copy(META.container, LABELS.container),
       copy(META.name, LABELS.job),
       where([META.role], ".+", LABELS.job, AGENT.component),
-      where([META.portName, META.init], `${TAILNET_PORT.name};true`, LABELS.job, TAILNET_DEVICE_JOB),
+      where([META.portName, META.init], `${METRICS_PORT_NAMES.tailnet};true`, LABELS.job, TAILNET_DEVICE_JOB),
       copy(LABELS.job, LABELS.role),
       where([META.role], "(.+)", LABELS.role, "$1"),
-      ...(cluster.reach.kind === "apiServer" ? throughApiServer(cluster.server) : []),
+      ...(cluster.reach.kind === "apiServer" ? throughApiServer(cluster.api.server) : []),
     ],
     // What a target says of these itself: Prometheus knows better, and moves it aside under this name.
     metric_relabel_configs: [

@@ -1,0 +1,77 @@
+import { NETWORK_MODES } from "../../components/network/mode";
+import { METRICS_PORT_NAMES } from "../../components/well-known";
+import { planOf, type Planned } from "../../rehearsal/plan/plan";
+
+interface Port {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: string;
+}
+interface Pod {
+  /** Name of the resource. */
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ports: readonly Port[];
+}
+
+const podOf = ({ name, inputs }: Planned): Pod => {
+  const { metadata, spec } = inputs.spec.template;
+  const containers = [...(spec.initContainers ?? []), ...spec.containers] as { ports?: Port[] }[];
+  return {
+    name,
+    annotations: metadata.annotations ?? {},
+    ports: containers.flatMap(({ ports = [] }) => ports),
+  };
+};
+
+/** Those that are there more than once. */
+const repeated = (values: readonly unknown[]) =>
+  values.filter((value, index) => values.indexOf(value) !== index);
+
+/** Whether Kubernetes takes it for the name of a port: IANA_SVC_NAME (RFC 6335, section 5.1), in small letters. */
+const isPortName = (name = "") =>
+  name.length <= 15 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && /[a-z]/.test(name);
+
+describe.each(NETWORK_MODES)("in mode %s, the ports of each pod", (mode) => {
+  let pods: readonly Pod[];
+  beforeAll(async () => {
+    const plan = await planOf("dev", mode);
+    pods = plan.filter(({ inputs }) => inputs.spec?.template?.spec?.containers).map(podOf);
+  });
+
+  /** What is amiss, by pod: nothing is the aim. */
+  const amiss = (find: (pod: Pod) => readonly unknown[]) =>
+    pods.flatMap((pod) => {
+      const found = find(pod);
+      return found.length > 0 ? [{ pod: pod.name, found }] : [];
+    });
+
+  test("are looked at in all of its pods, those of relays and sidecars among them", () => {
+    const names = new Set(pods.flatMap(({ ports }) => ports.map(({ name }) => name)));
+    expect(names).toContain(METRICS_PORT_NAMES.relay);
+    expect(names.has(METRICS_PORT_NAMES.tailnet)).toBe(mode === "tailscale");
+    expect(pods.filter(({ ports }) => ports.length === 0).map(({ name }) => name)).toEqual([]);
+  });
+
+  test("have names that Kubernetes takes, each a name of its own", () => {
+    expect(amiss(({ ports }) => ports.filter(({ name }) => !isPortName(name)))).toEqual([]);
+    expect(amiss(({ ports }) => repeated(ports.map(({ name }) => name)))).toEqual([]);
+  });
+
+  test("have numbers of their own, since its containers share one address", () => {
+    const numberOf = ({ containerPort, protocol = "TCP" }: Port) => `${containerPort}/${protocol}`;
+    expect(amiss(({ ports }) => repeated(ports.map(numberOf)))).toEqual([]);
+  });
+
+  test("are found by Prometheus where the pod says that it has metrics", () => {
+    const found: readonly (string | undefined)[] = Object.values(METRICS_PORT_NAMES);
+    const told = ({ annotations }: Pod) => annotations["prometheus.io/port"];
+    expect(pods.filter(told).length).toBeGreaterThan(20);
+    expect(
+      amiss((pod) => {
+        const port = pod.ports.find(({ containerPort }) => String(containerPort) === told(pod));
+        return told(pod) === undefined || found.includes(port?.name) ? [] : [told(pod)];
+      }),
+    ).toEqual([]);
+  });
+});
