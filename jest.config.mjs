@@ -28,6 +28,8 @@ const shared = {
 export default {
   // The first test of a file loads whole libraries, on machines that have other work as well.
   testTimeout: 60_000,
+  // By default one processor is left to others, which on two halves the speed.
+  maxWorkers: "100%",
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },

@@ -16,13 +16,6 @@ export interface ObjectName {
   name: string;
 }
 
-/** Contents of the Secret, by its keys. */
-export interface ClusterFiles {
-  token: string;
-  /** PEM. */
-  "ca.crt": string;
-}
-
 /** Longest time for one answer. */
 const answerLimitMs = 30_000;
 
@@ -62,19 +55,6 @@ async function asked<T>(cloud: string, what: string, ask: () => Promise<T>): Pro
 /** HTTP code of an error of `asked`, when there was an answer. */
 const httpCodeOf = (error: unknown) => (error as { httpCode?: number }).httpCode;
 
-/** Certificate authorities by which the API server is known, PEM. */
-export async function authoritiesOf({ cloud, kubeconfig }: Access): Promise<string> {
-  const { config } = await loadKubeConfig(cloud, kubeconfig);
-  const data = config.getCurrentCluster()?.caData;
-  if (!data) {
-    throw fault(
-      `${cloud}: its kubeconfig has no certificate-authority-data, by which Prometheus could tell the API server from another.`,
-      {},
-    );
-  }
-  return Buffer.from(data, "base64").toString("utf8");
-}
-
 /** A new token of an account, bound to nothing else, for that API server's own audience. The API server may shorten its life. */
 export async function mintToken(access: Access, account: ObjectName, seconds: number): Promise<string> {
   const { k8s, config } = await loadKubeConfig(access.cloud, access.kubeconfig);
@@ -109,12 +89,12 @@ export async function isTokenGood(access: Access, account: ObjectName, token: st
   return true;
 }
 
-/** Writes a Secret, whether or not there is one. */
-export async function writeSecret(access: Access, secret: ObjectName, files: ClusterFiles): Promise<void> {
+/** Writes a Secret with a token, whether or not there is one. */
+export async function writeSecret(access: Access, secret: ObjectName, token: string): Promise<void> {
   const { k8s, config } = await loadKubeConfig(access.cloud, access.kubeconfig);
   const api = config.makeApiClient(k8s.CoreV1Api);
   const metadata = { ...secret, labels: labels(PROMETHEUS.name, "metrics") };
-  const body = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", stringData: { ...files } };
+  const body = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", stringData: { token } };
   const what = `write Secret ${secret.namespace}/${secret.name}`;
   try {
     await asked(access.cloud, what, () => api.replaceNamespacedSecret({ ...secret, body }));
@@ -124,15 +104,14 @@ export async function writeSecret(access: Access, secret: ObjectName, files: Clu
   }
 }
 
-/** What a Secret holds; undefined if there is none. A key that it lacks is empty. */
-export async function readSecret(access: Access, secret: ObjectName): Promise<ClusterFiles | undefined> {
+/** The token that a Secret holds; undefined if there is none. */
+export async function readSecret(access: Access, secret: ObjectName): Promise<string | undefined> {
   const { k8s, config } = await loadKubeConfig(access.cloud, access.kubeconfig);
   try {
     const { data } = await asked(access.cloud, `read Secret ${secret.namespace}/${secret.name}`, () =>
       config.makeApiClient(k8s.CoreV1Api).readNamespacedSecret({ ...secret }),
     );
-    const text = (key: string) => Buffer.from(data?.[key] ?? "", "base64").toString("utf8");
-    return { token: text("token"), "ca.crt": text("ca.crt") };
+    return Buffer.from(data?.["token"] ?? "", "base64").toString("utf8") || undefined;
   } catch (error) {
     if (httpCodeOf(error) === 404) return undefined;
     throw error;

@@ -1,11 +1,10 @@
-// Provider of ScrapeToken: brings a token of one cloud's cluster, and the authorities of its API server, into a Secret of another's. Neither passes through the
-// engine, so that neither is ever in the state.
+// Provider of ScrapeToken: brings a token of one cloud's cluster into a Secret of another's. It does not pass through the engine, so that it is never in
+// the state.
 import { deletePatience, readPatience } from "../trust/connect";
 import { changed, checker, type Provider } from "../trust/properties";
 import { type Patience, retry } from "../trust/retry";
 import {
   type Access,
-  authoritiesOf,
   deleteSecret,
   isTokenGood,
   mintToken,
@@ -52,22 +51,18 @@ const home = (inputs: ScrapeTokenInputs): Access => ({
   kubeconfig: inputs.homeKubeconfig,
 });
 
-/** Makes a token and writes it, with the authorities, into the Secret. */
+/** Makes a token and writes it into the Secret. */
 async function bring(inputs: ScrapeTokenInputs, patience: Patience): Promise<void> {
   const { account, secret, lifetimeSeconds } = inputs;
   await retry(`a token for Prometheus`, patience, async () => {
-    const ca = await authoritiesOf(remote(inputs));
-    const token = await mintToken(remote(inputs), account, lifetimeSeconds);
-    await writeSecret(home(inputs), secret, { token, "ca.crt": ca });
+    await writeSecret(home(inputs), secret, await mintToken(remote(inputs), account, lifetimeSeconds));
   });
 }
 
-/** Whether the Secret is there, with the authorities of today and a token that the API server takes. */
+/** Whether the Secret is there, with a token that the API server takes. */
 async function isInPlace(inputs: ScrapeTokenInputs): Promise<boolean> {
-  const files = await readSecret(home(inputs), inputs.secret);
-  if (!files || files.token === "") return false;
-  if (files["ca.crt"] !== (await authoritiesOf(remote(inputs)))) return false;
-  return isTokenGood(remote(inputs), inputs.account, files.token);
+  const token = await readSecret(home(inputs), inputs.secret);
+  return token !== undefined && isTokenGood(remote(inputs), inputs.account, token);
 }
 
 const patient = ({ timeoutSeconds }: ScrapeTokenInputs): Patience => ({ limitMs: timeoutSeconds * 1000 });

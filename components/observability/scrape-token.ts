@@ -21,8 +21,8 @@ export const SCRAPE_TOKEN_SECONDS = 86_400;
 const TIMEOUT_SECONDS = 120;
 
 /**
- * That Prometheus is let into another cloud's cluster: a Secret of the home cluster (`clusterSecret`) has a token of the account there and the authorities of the
- * API server. The first token is made with the cluster's kubeconfig; from then on the token renewer looks after it. A refresh that finds no Secret, or a token that is refused,
+ * That Prometheus is let into another cloud's cluster: a Secret of the home cluster (`clusterSecret`) has a token of the account there. The
+ * first one is made with the cluster's kubeconfig; from then on the token renewer looks after it, and after the Secret. A refresh that finds no Secret, or a token that is refused,
  * has it made again. Must depend on the account and its rights there, and on the namespace in the home cluster.
  */
 export class ScrapeToken extends pulumi.dynamic.Resource {

@@ -9,6 +9,7 @@ import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
 import { networkSettingsProblems } from "./network";
 import { observabilityProblems } from "./observability";
+import { observabilityAccessProblems } from "./observability-access";
 import { observabilityNetworkProblems } from "./observability-network";
 import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
@@ -49,7 +50,12 @@ export function check(
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
-    ...(kubeconfigs === "made later" ? [] : kubeconfigProblems(clouds, projectDir)),
+    ...(kubeconfigs === "made later"
+      ? []
+      : [
+          ...kubeconfigProblems(clouds, projectDir),
+          ...observabilityAccessProblems(clouds, projectDir, observability ?? {}),
+        ]),
   ];
 }
 

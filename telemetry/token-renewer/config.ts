@@ -20,8 +20,15 @@ export const tokenRenewerConfig = z.strictObject({
   account: name,
   /** For how long a token is asked to be good. */
   lifetimeSeconds: z.int().min(600),
-  /** The other clouds, each with its API server. */
-  clusters: z.array(z.strictObject({ cloud: name, server: url })),
+  /** The other clouds, each with its API server, the name in its certificate where that is not the URL's, and the HTTP proxy on the way, where there is one. */
+  clusters: z.array(
+    z.strictObject({
+      cloud: name,
+      server: url,
+      tlsServerName: name.optional(),
+      proxyUrl: z.url({ protocol: /^http$/ }).optional(),
+    }),
+  ),
 });
 
 /** A configuration. */

@@ -20,11 +20,13 @@ export interface TokenRenewer extends Running {
 /**
  * Starts the renewals. It is ready when it has a good token for each cluster.
  * @param dir directory of the configuration, of `clusters/<cloud>/` and of the own account's files.
+ * @param lookAgainMs see `RenewalArgs`.
  */
 export async function startTokenRenewer(
   config: TokenRenewerConfig,
   dir: string,
   log: Logger,
+  lookAgainMs?: number,
 ): Promise<TokenRenewer> {
   const { status, server, clusters, namespace, account, lifetimeSeconds } = config;
   const file = (name: string) => path.join(dir, name);
@@ -49,6 +51,7 @@ export async function startTokenRenewer(
         namespace,
         account,
         lifetimeSeconds,
+        lookAgainMs,
         log,
         onOutcome: (outcome) => metrics.renewed(cluster.cloud, outcome),
       }),

@@ -1,24 +1,28 @@
-// The token for one cluster: known from its file, renewed with itself at half of its life, and written back to where the file comes from.
+// The token for one cluster: known from its file, renewed with itself at half of its life, and written back to where the file comes from, whether or
+// not that is still there.
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { ExponentialBackoff } from "cockatiel";
 import type { Logger } from "pino";
 import { withTimeout } from "../../agent/calls/timeout";
 import { CLUSTER_FILES, clusterSecret } from "../../components/observability/prometheus/files";
-import { type Access, patchSecret, requestToken } from "./kubernetes";
+import { type Access, requestToken, writeSecret } from "./kubernetes";
+import type { TokenRenewerConfig } from "./config";
 import { parseToken, renewalTime, type Token } from "./token";
 
 /** What a renewal needs. */
 export interface RenewalArgs {
   /** The cloud that the token is for, and its API server. */
-  readonly cluster: { readonly cloud: string; readonly server: string };
-  /** Paths of the files that the Secret becomes. */
+  readonly cluster: TokenRenewerConfig["clusters"][number];
+  /** Paths of its authorities, and of what the Secret becomes. */
   readonly files: Readonly<Record<keyof typeof CLUSTER_FILES, string>>;
   /** How the home cloud's API server is asked. */
   readonly home: () => Access;
   readonly namespace: string;
   readonly account: string;
   readonly lifetimeSeconds: number;
+  /** After so long the file is looked at again: somebody else may have written a token, or deleted the Secret. Default: a minute. */
+  readonly lookAgainMs?: number | undefined;
   readonly log: Logger;
   /** Told how each try came out. */
   readonly onOutcome: (outcome: "ok" | "failed") => void;
@@ -26,15 +30,18 @@ export interface RenewalArgs {
 
 /** Longest time for one answer of an API server. */
 const LIMIT_SECONDS = 20;
-/** After this long the file is looked at again: somebody else may have written a token. */
-const LOOK_AGAIN_MS = 5 * 60_000;
+const LOOK_AGAIN_MS = 60_000;
+/** For this long after a Secret was written its file may be missing: the kubelet brings it within a minute or two. */
+const FILE_FOLLOWS_MS = 5 * 60_000;
 /** Pauses between tries that fail double, at random, from the first to the second. */
 const PAUSE_MS = { first: 1000, longest: 5 * 60_000 } as const;
 
 /** Looks after the token of one cluster. */
 export class Renewal {
-  /** The newest of its own making: the file follows when the kubelet gets to it, a minute or two later. */
-  private made: Token | undefined;
+  /** The newest that was in the file, or is of its own making: the file follows later, and may go when somebody deletes the Secret. */
+  private newest: Token | undefined;
+  /** When the Secret was last written, in milliseconds since 1970. */
+  private written = 0;
 
   constructor(private readonly args: RenewalArgs) {}
 
@@ -42,36 +49,46 @@ export class Renewal {
     return this.args.cluster.cloud;
   }
 
-  /** The token that is the newest, of the file or of its own making. Throws an Error when the file has none. */
+  /** The newest token that is known. Throws an Error that says what is wrong with the file when none ever was. */
   current(): Token {
-    let ofFile: Token;
     try {
-      ofFile = parseToken(readFileSync(this.args.files.token, "utf8"));
+      const ofFile = this.read();
+      if (!this.newest || ofFile.issued >= this.newest.issued) this.newest = ofFile;
     } catch (error) {
-      if (this.made) return this.made;
-      throw error;
+      if (!this.newest) throw error;
     }
-    return this.made && this.made.issued > ofFile.issued ? this.made : ofFile;
+    return this.newest;
   }
 
-  /** When the token expires, in milliseconds since 1970; 0 without one. */
+  /** When the token that Prometheus has expires, or is about to have, in milliseconds since 1970; 0 without one. */
   expires(): number {
+    return this.isLost() ? 0 : this.current().expires;
+  }
+
+  private read(): Token {
+    return parseToken(readFileSync(this.args.files.token, "utf8"));
+  }
+
+  /** Whether there is no token in the file, and none is on its way there. */
+  private isLost(): boolean {
     try {
-      return this.current().expires;
+      this.read();
+      return false;
     } catch {
-      return 0;
+      return Date.now() >= this.written + FILE_FOLLOWS_MS;
     }
   }
 
   /** Renews the token for as long as the signal is not aborted; then throws. */
   async run(signal: AbortSignal): Promise<never> {
+    const { lookAgainMs = LOOK_AGAIN_MS } = this.args;
     const { first, longest } = PAUSE_MS;
     const backoff = new ExponentialBackoff({ initialDelay: first, maxDelay: longest });
     let pause = backoff.next();
     for (;;) {
       const wait = this.due() - Date.now();
       if (wait > 0) {
-        await setTimeout(Math.min(wait, LOOK_AGAIN_MS), undefined, { signal });
+        await setTimeout(Math.min(wait, lookAgainMs), undefined, { signal });
       } else if (await this.attempt(signal)) {
         pause = backoff.next();
       } else {
@@ -81,13 +98,9 @@ export class Renewal {
     }
   }
 
-  /** When the next renewal is due; at once without a token, which then says why. */
+  /** When the next renewal is due; at once without a token in the file, which then comes back or says why not. */
   private due(): number {
-    try {
-      return renewalTime(this.current());
-    } catch {
-      return 0;
-    }
+    return this.isLost() ? 0 : renewalTime(this.current());
   }
 
   /** One try; false when it failed. Throws only when the signal is aborted. */
@@ -109,11 +122,12 @@ export class Renewal {
   private async renew(signal: AbortSignal): Promise<Token> {
     const { cluster, files, home, namespace, account, lifetimeSeconds } = this.args;
     const { text: token } = this.current();
-    const access = { server: cluster.server, ca: readFileSync(files.ca, "utf8"), token };
+    const access = { ...cluster, ca: readFileSync(files.ca, "utf8"), token };
     const text = await requestToken(access, { namespace, name: account }, lifetimeSeconds, signal);
     const made = parseToken(text);
     const secret = { namespace, name: clusterSecret(cluster.cloud) };
-    await patchSecret(home(), secret, { [CLUSTER_FILES.token]: text }, signal);
-    return (this.made = made);
+    await writeSecret(home(), secret, { [CLUSTER_FILES.token]: text }, signal);
+    this.written = Date.now();
+    return (this.newest = made);
   }
 }

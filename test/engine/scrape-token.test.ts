@@ -5,14 +5,16 @@ import path from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../components/clouds/cluster";
+import { apiServerOf } from "../../components/clouds/kubeconfig-server";
 import { ScrapeAccess } from "../../components/observability/scrape-access";
+import { TokenRenewer } from "../../components/observability/prometheus/token-renewer";
 import { scrapeTokenProvider as provider } from "../../components/observability/scrape-token-provider";
 import { NAMESPACES } from "../../components/well-known";
 import { binaries } from "../../rehearsal/build";
 import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
-import { patchSecret, requestToken } from "../../telemetry/token-renewer/kubernetes";
+import { requestToken, writeSecret } from "../../telemetry/token-renewer/kubernetes";
 import { parseToken } from "../../telemetry/token-renewer/token";
-import { record } from "../support/recorder";
+import { record, type Recording } from "../support/recorder";
 
 jest.setTimeout(60_000);
 const MINUTES = 60_000;
@@ -41,21 +43,42 @@ const inputs = () => ({
   timeoutSeconds: 30,
 });
 
-/** What the component makes in a cluster of another cloud, whose pods are reached through its API server. */
-async function grant(): Promise<void> {
-  const [, made] = await record(() => {
-    const cluster = {
-      name: "gcp",
-      kubernetes: new kubernetes.Provider("gcp", { kubeconfig: "{}" }),
-      kubeconfig: pulumi.secret("{}"),
-    } as unknown as Cluster;
-    const reach = { kind: "apiServer" } as const;
-    return new ScrapeAccess("access", { cluster, home: false, reach, namespaces: [namespace] });
-  });
+const { signal } = new AbortController();
+const images = { agent: "node:22" };
+
+/** What a component registers, in clusters of these names. */
+async function stood(component: (cluster: (name: string) => Cluster) => object): Promise<Recording> {
+  const [, made] = await record(() =>
+    component((name) => {
+      const provider = new kubernetes.Provider(name, { kubeconfig: "{}" });
+      const context = config.getCurrentContext();
+      return {
+        name,
+        kubernetes: provider,
+        context,
+        kubeconfig: pulumi.secret(kubeconfig),
+      } as unknown as Cluster;
+    }),
+  );
+  return made;
+}
+
+/** Makes the objects of these types in the one cluster that there is. */
+async function create(made: Recording, types: RegExp): Promise<void> {
   const objects = k8s.KubernetesObjectApi.makeApiClient(config);
   for (const { type, inputs } of made.resources) {
-    if (type.startsWith("kubernetes:")) await objects.create(inputs);
+    if (type.startsWith("kubernetes:") && types.test(type)) await objects.create(inputs);
   }
+}
+
+/** What the component makes in a cluster of another cloud, whose pods are reached through its API server. */
+async function grant(): Promise<void> {
+  const reach = { kind: "apiServer" } as const;
+  const made = await stood(
+    (cluster) =>
+      new ScrapeAccess("access", { cluster: cluster("gcp"), home: false, reach, namespaces: [namespace] }),
+  );
+  await create(made, /./);
 }
 
 /** The API as the owner of a token has it. */
@@ -70,15 +93,15 @@ const codeOf = (answer: Promise<unknown>) =>
     () => 200,
     (error: { code?: number }) => error.code,
   );
-async function written(): Promise<{ token: string; ca: string }> {
-  const { data } = await core.readNamespacedSecret(secret);
-  const text = (key: string) => Buffer.from(data![key]!, "base64").toString();
-  return { token: text("token"), ca: text("ca.crt") };
+async function written(): Promise<Record<string, string>> {
+  const { data = {} } = await core.readNamespacedSecret(secret);
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
+  );
 }
-const access = async () => {
-  const { token, ca } = await written();
-  return { server: config.getCurrentCluster()!.server, ca, token };
-};
+const storedToken = async () => (await written())["token"]!;
+/** The API server as the programs in pods reach it. */
+const access = (token: string) => ({ ...apiServerOf(kubeconfig, config.getCurrentContext()), token });
 
 beforeAll(async () => {
   k8s = await import("@kubernetes/client-node");
@@ -110,13 +133,13 @@ afterAll(async () => {
 
 describe("a token for Prometheus", () => {
   it("is good for as long as was asked, and a refresh finds it", async () => {
-    const { issued, expires } = parseToken((await written()).token);
+    const { issued, expires } = parseToken(await storedToken());
     expect((expires - issued) / 1000).toBe(3600);
     expect((await provider.read("id", inputs())).id).toBe("id");
   });
 
   it("lets it see pods and read from them, in the mesh's namespaces alone", async () => {
-    const api = as((await written()).token);
+    const api = as(await storedToken());
     expect(await codeOf(api.listNamespacedPod({ namespace }))).toBe(200);
     expect(await codeOf(api.listNamespacedPod({ namespace: elsewhere }))).toBe(403);
     expect(await codeOf(api.listPodForAllNamespaces())).toBe(403);
@@ -127,7 +150,7 @@ describe("a token for Prometheus", () => {
   });
 
   it("lets it do nothing else: no secret, no token of another's, no command", async () => {
-    const api = as((await written()).token);
+    const api = as(await storedToken());
     const body = { spec: { audiences: [] } };
     expect(await codeOf(api.readNamespacedSecret(secret))).toBe(403);
     expect(await codeOf(api.createNamespacedServiceAccountToken({ namespace, name: "default", body }))).toBe(
@@ -138,20 +161,38 @@ describe("a token for Prometheus", () => {
     );
   });
 
-  it("renews itself, and is written down without the authorities being lost", async () => {
-    const { token: before, ca } = await written();
-    const { signal } = new AbortController();
-    const token = await requestToken(await access(), account, 7200, signal);
-    expect(parseToken(token).expires).toBeGreaterThan(parseToken(before).expires);
-    const own = await core.createNamespacedServiceAccountToken({
-      ...(await renewer()),
-      body: { spec: { audiences: [] } } as import("@kubernetes/client-node").AuthenticationV1TokenRequest,
+  it("renews itself, and is written down without what else is in the Secret being lost", async () => {
+    const before = await storedToken();
+    await core.replaceNamespacedSecret({
+      ...secret,
+      body: { metadata: secret, stringData: { token: before, other: "kept" } },
     });
-    const home = { ...(await access()), token: own.status!.token };
-    await patchSecret(home, secret, { token }, signal);
-    expect(await written()).toEqual({ token, ca });
-    const other = { namespace, name: "another" };
-    await expect(patchSecret(home, other, { token }, signal)).rejects.toThrow(/answered HTTP 403$/);
+    const token = await requestToken(access(before), account, 7200, signal);
+    expect(parseToken(token).expires).toBeGreaterThan(parseToken(before).expires);
+    await writeSecret(await asRenewer(), secret, { token }, signal);
+    expect(await written()).toEqual({ token, other: "kept" });
+  });
+
+  it("is written down anew by the renewer when somebody deleted the Secret", async () => {
+    const token = await storedToken();
+    await core.deleteNamespacedSecret(secret);
+    expect((await provider.read("id", inputs())).id).toBe("");
+    await writeSecret(await asRenewer(), secret, { token }, signal);
+    expect(await written()).toEqual({ token });
+    expect((await provider.read("id", inputs())).id).toBe("id");
+  });
+
+  it("gives the renewer no right to another Secret, to make one of any name, or to read one", async () => {
+    const renewer = await asRenewer();
+    for (const name of ["another", "prometheus-cluster-gcp-2"])
+      await expect(writeSecret(renewer, { namespace, name }, { token: "t" }, signal)).rejects.toThrow(
+        /answered HTTP 403$/,
+      );
+    const api = as(renewer.token);
+    const body = { metadata: { name: secret.name } };
+    expect(await codeOf(api.createNamespacedSecret({ namespace, body }))).toBe(403);
+    expect(await codeOf(api.readNamespacedSecret(secret))).toBe(403);
+    expect(await codeOf(api.deleteNamespacedSecret(secret))).toBe(403);
   });
 
   it("dies with its account, which a refresh sees", async () => {
@@ -167,20 +208,27 @@ describe("a token for Prometheus", () => {
   });
 });
 
-/** An account with the renewer's rights. */
-async function renewer(): Promise<{ namespace: string; name: string }> {
-  const name = "token-renewer";
-  const rbac = config.makeApiClient(k8s.RbacAuthorizationV1Api);
-  await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name } } });
-  const rules = [{ apiGroups: [""], resources: ["secrets"], resourceNames: [secret.name], verbs: ["patch"] }];
-  await rbac.createNamespacedRole({ namespace, body: { metadata: { name }, rules } });
-  await rbac.createNamespacedRoleBinding({
-    namespace,
-    body: {
-      metadata: { name },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
-      subjects: [{ kind: "ServiceAccount", name, namespace }],
-    },
-  });
-  return { namespace, name };
+let renewerToken: string | undefined;
+
+/** The API server as the renewer in a pod asks it, whose rights are those that the component gives. */
+async function asRenewer() {
+  if (renewerToken === undefined) {
+    const made = await stood(
+      (cluster) =>
+        new TokenRenewer("renewer", {
+          home: cluster("aws"),
+          others: [cluster("gcp")],
+          images,
+          bundleDigest: "",
+        }),
+    );
+    await create(made, /:(ServiceAccount|Role|RoleBinding)$/);
+    const { status } = await core.createNamespacedServiceAccountToken({
+      namespace,
+      name: "token-renewer",
+      body: { spec: { audiences: [] } } as import("@kubernetes/client-node").AuthenticationV1TokenRequest,
+    });
+    renewerToken = status!.token;
+  }
+  return access(renewerToken);
 }

@@ -14,17 +14,26 @@ jest.setTimeout(20 * 60_000);
 
 const args: PrometheusConfigArgs = {
   clusters: [
-    { cloud: "aws", region: "us-east-1", server: "https://kubernetes.default.svc", reach: { kind: "pods" } },
+    {
+      cloud: "aws",
+      region: "us-east-1",
+      api: { server: "https://kubernetes.default.svc" },
+      reach: { kind: "pods" },
+    },
     {
       cloud: "gcp",
       region: "us-central1",
-      server: "https://203.0.113.7:6443/k8s/c-1",
+      api: {
+        server: "https://203.0.113.7:6443/k8s/c-1",
+        tlsServerName: "c-1.example.org",
+        proxyUrl: "http://proxy.example.org:3128",
+      },
       reach: { kind: "apiServer" },
     },
     {
       cloud: "azure",
       region: "eastus",
-      server: "https://a.example",
+      api: { server: "https://a.example", proxyUrl: "http://proxy.example.org:3128" },
       reach: { kind: "pods", proxyUrl: "http://127.0.0.1:1055" },
     },
   ],

@@ -29,10 +29,11 @@ export const CALL_CASES: Cases = {
       fires: [warning(AWS_TO_GCP)],
     })),
     {
-      when: "what was asked fails, or is denied, or is given up",
+      when: "what was asked fails, is denied, rejected or given up",
       series: {
         [calls("aws", "gcp", "task_failed")]: growing(60),
         [calls("aws", "gcp", "denied")]: growing(60),
+        [calls("aws", "gcp", "rejected")]: growing(60),
         [calls("aws", "gcp", "abandoned")]: growing(60),
       },
       minute: 20,
@@ -56,10 +57,10 @@ export const CALL_CASES: Cases = {
     {
       when: "no probe is answered",
       series: { [probe("aws", "gcp")]: UNTIL_MINUTE_5 },
-      minute: 10,
+      minute: 14,
       fires: [warning(AWS_TO_GCP)],
     },
-    { when: "two are missed", series: { [probe("aws", "gcp")]: "1x5 0x2 1x200" }, minute: 10 },
+    { when: "some are missed", series: { [probe("aws", "gcp")]: "1x5 0x5 1x200" }, minute: 14 },
   ],
   CloudUnreachable: [
     {
@@ -81,6 +82,15 @@ export const CALL_CASES: Cases = {
       fires: [critical('cloud="gcp", seen_by="agents"')],
     },
     { when: "one other cloud reaches it", series: { [probe("aws", "gcp")]: steady(0) }, minute: 12 },
+    {
+      when: "it is away altogether",
+      series: {
+        ...all(/^up\{cloud="gcp"/, UNTIL_MINUTE_5),
+        ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+      },
+      minute: 12,
+      fires: [critical('cloud="gcp", seen_by="agents"'), critical('cloud="gcp", seen_by="prometheus"')],
+    },
     { when: "only one pod answers", series: all(/^up\{cloud="gcp", job="[^o]/, steady(0)), minute: 12 },
   ],
   PolicyEngineDown: [
@@ -88,7 +98,7 @@ export const CALL_CASES: Cases = {
       when: "OPA does not answer",
       series: { [up("gcp", JOBS.opa)]: UNTIL_MINUTE_5 },
       minute: 10,
-      fires: [critical('cloud="gcp"')],
+      fires: [critical(`cloud="gcp", job="${JOBS.opa}"`)],
     },
     {
       when: "one of two does not answer",
@@ -101,7 +111,7 @@ export const CALL_CASES: Cases = {
       when: "no router answers",
       series: { [up("gcp", JOBS.subnetRouter)]: UNTIL_MINUTE_5 },
       minute: 12,
-      fires: [warning('cloud="gcp"')],
+      fires: [warning(`cloud="gcp", job="${JOBS.subnetRouter}"`)],
     },
     {
       when: "one of two does not answer",

@@ -1,7 +1,7 @@
 // Of each alert on traces, targets and Prometheus, what must make it fire and what must not.
 import { COLLECTOR_METRICS, JOBS, PROMETHEUS_METRICS } from "../../components/observability/rules/names";
 import { RELAY_METRICS } from "../../telemetry/metrics";
-import { type Cases, UNTIL_MINUTE_5, warning } from "./rules-case";
+import { all, type Cases, UNTIL_MINUTE_5, warning } from "./rules-case";
 import { ahead, collector, growing, prometheus, relay, steady, token, up } from "./rules-mesh";
 
 export const OBSERVABILITY_CASES: Cases = {
@@ -40,7 +40,7 @@ export const OBSERVABILITY_CASES: Cases = {
       when: "the store does not answer",
       series: { [up("aws", JOBS.traceStore)]: UNTIL_MINUTE_5 },
       minute: 12,
-      fires: [warning('cloud="aws", seen_by="prometheus"')],
+      fires: [warning(`cloud="aws", job="${JOBS.traceStore}", seen_by="prometheus"`)],
     },
     {
       when: "a relay does not get through",
@@ -66,6 +66,18 @@ export const OBSERVABILITY_CASES: Cases = {
     {
       when: "a pod does not answer",
       series: { [up("gcp", JOBS.trustExporter)]: steady(0) },
+      minute: 15,
+      fires: [warning('cloud="gcp", instance="trust-exporter-0", job="trust-exporter"')],
+    },
+    {
+      when: "one of two that do the same does not answer",
+      series: { [up("gcp", JOBS.opa, "opa-1")]: steady(0) },
+      minute: 15,
+      fires: [warning('cloud="gcp", instance="opa-1", job="opa"')],
+    },
+    {
+      when: "nothing of another cloud answers",
+      series: { [up("gcp", JOBS.trustExporter)]: steady(0), ...all(/^up\{cloud="azure"/, steady(0)) },
       minute: 15,
       fires: [warning('cloud="gcp", instance="trust-exporter-0", job="trust-exporter"')],
     },

@@ -19,6 +19,15 @@ export const TRUST_CASES: Cases = {
       fires: [warning(AWS_TO_GCP)],
     },
     {
+      when: "the server of another cloud is down",
+      series: {
+        [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: steady(0),
+        [up("azure", JOBS.spireServer)]: steady(0),
+      },
+      minute: 14,
+      fires: [warning(AWS_TO_GCP)],
+    },
+    {
       when: "a bundle is confirmed once in four minutes",
       series: { [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: "1x3 241x3 481x3 721x3 961x3 1201x3" },
       minute: 20,
@@ -105,13 +114,13 @@ export const TRUST_CASES: Cases = {
       when: "the server does not answer",
       series: { [up("gcp", JOBS.spireServer)]: UNTIL_MINUTE_5 },
       minute: 10,
-      fires: [critical('cloud="gcp"')],
+      fires: [critical(`cloud="gcp", job="${JOBS.spireServer}"`)],
     },
     {
       when: "its pod is gone",
       series: { [up("gcp", JOBS.spireServer)]: gone },
       minute: 10,
-      fires: [critical('cloud="gcp"')],
+      fires: [critical(`cloud="gcp", job="${JOBS.spireServer}"`)],
     },
     { when: "it starts again", series: { [up("gcp", JOBS.spireServer)]: "1x5 0x1 1x200" }, minute: 10 },
     { when: "nothing of its cloud answers", series: all(/^up\{cloud="gcp"/, steady(0)), minute: 10 },
@@ -127,7 +136,7 @@ export const TRUST_CASES: Cases = {
       when: "all are gone",
       series: { [up("gcp", JOBS.spireAgent)]: gone },
       minute: 10,
-      fires: [critical('cloud="gcp"')],
+      fires: [critical(`cloud="gcp", job="${JOBS.spireAgent}"`)],
     },
     {
       when: "a node is replaced",
@@ -156,18 +165,18 @@ export const TRUST_CASES: Cases = {
     {
       when: "an agent never got one",
       series: { [svid("gcp", "agentweave-agent-1")]: steady(0) },
-      minute: 5,
+      minute: 10,
       fires: [critical('cloud="gcp", pod="agentweave-agent-1", role="agent"')],
     },
     {
       when: "a relay never got one",
       series: { [relay(RELAY_METRICS.svidExpiry, "gcp")]: steady(0) },
-      minute: 5,
+      minute: 10,
       fires: [critical('cloud="gcp", pod="otel-collector-0", role="otel-collector"')],
     },
     {
-      when: "one got it a minute late",
-      series: { [svid("gcp", "agentweave-agent-1")]: "0x1 3600x200" },
+      when: "one got it some minutes late",
+      series: { [svid("gcp", "agentweave-agent-1")]: "0x4 3600x200" },
       minute: 10,
     },
   ],

@@ -6,6 +6,7 @@ import { alertGroups, RECORDING_GROUP, renderRules, runbookOf } from "../../comp
 import { promtool } from "../support/promtool";
 import type { Cases } from "./rules-case";
 import { CALL_CASES } from "./rules-cases-calls";
+import { CAUSE_MINUTES, CAUSES } from "./rules-cases-causes";
 import { OBSERVABILITY_CASES } from "./rules-cases-observability";
 import { TRUST_CASES } from "./rules-cases-trust";
 import { TRUST_METRICS } from "../../telemetry/metrics";
@@ -82,6 +83,27 @@ test.each(Object.entries(CASES))("%s fires when it should, and not else", async 
       series: { ...HEALTHY, ...series },
       minute,
       queries: [{ expr: firing(alert), samples: fires.map((labels) => ({ labels, value: 1 })) }],
+    })),
+  );
+});
+
+test.each(CAUSES)("what follows from it is not told when $what", async ({ what, series, fires }) => {
+  const counted = [...new Set(fires)].map((told) => {
+    const [alertname, severity, cloud] = told.split(" ");
+    const labels = `{alertname="${alertname}", cloud="${cloud}", severity="${severity}"}`;
+    return { labels, value: fires.filter((each) => each === told).length };
+  });
+  await promtoolTest(
+    CAUSE_MINUTES.map((minute) => ({
+      name: `${what}, minute ${minute}`,
+      series: { ...HEALTHY, ...series },
+      minute,
+      queries: [
+        {
+          expr: 'count by (alertname, cloud, severity) (ALERTS{alertstate="firing"})',
+          samples: counted,
+        },
+      ],
     })),
   );
 });

@@ -31,6 +31,8 @@ export interface CertificateOptions {
   uri?: string | string[];
   /** IPv4 address SAN. Default: none. */
   ip?: string;
+  /** DNS name SAN. Default: none. */
+  dns?: string;
   /** Default: the start of 2020. */
   notBefore?: Date;
   /** Default: a week from now. */
@@ -56,6 +58,7 @@ const extension = (id: string, value: Buffer, ...critical: Buffer[]) =>
 export function issue({
   uri,
   ip,
+  dns,
   notBefore = new Date("2020-01-01T00:00:00Z"),
   notAfter = new Date(Date.now() + 7 * 86_400_000),
   ca = true,
@@ -68,6 +71,7 @@ export function issue({
   const name = sequence(tlv(0x31, sequence(oid("55040a"), tlv(0x0c, Buffer.from("SPIFFE"))))); // O=SPIFFE
   const names = [
     ...[uri ?? []].flat().map((each) => tlv(0x86, Buffer.from(each))),
+    ...(dns === undefined ? [] : [tlv(0x82, Buffer.from(dns))]),
     ...(ip === undefined ? [] : [tlv(0x87, Buffer.from(ip.split(".").map(Number)))]),
   ];
   const body = sequence(

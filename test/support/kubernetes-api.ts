@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import type { TLSSocket } from "node:tls";
 import { pemOf } from "./agent/pki";
 import { issue } from "./certificate";
 
@@ -16,6 +17,8 @@ export interface Asked {
   readonly path: string;
   readonly token: string;
   readonly type: string;
+  /** Name that the caller asked for at the handshake; none for an address. */
+  readonly name: string | undefined;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Bodies have as many shapes as there are requests.
   readonly body: any;
 }
@@ -64,8 +67,9 @@ export class KubernetesApi {
     });
   }
 
-  static async start(): Promise<KubernetesApi> {
-    const { cert, key } = pemOf(issue({ ip: "127.0.0.1" }));
+  /** @param identity what its certificate is for. Default: the address that it listens at. */
+  static async start(identity: Parameters<typeof issue>[0] = { ip: "127.0.0.1" }): Promise<KubernetesApi> {
+    const { cert, key } = pemOf(issue(identity));
     const server = createServer({ cert, key });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -118,6 +122,7 @@ export class KubernetesApi {
       path,
       token: (request.headers.authorization ?? "").replace(/^Bearer /, ""),
       type: request.headers["content-type"] ?? "",
+      name: (request.socket as TLSSocket).servername || undefined,
       body: body === "" ? undefined : JSON.parse(body),
     };
     this.asked.push(asked);
@@ -128,7 +133,7 @@ export class KubernetesApi {
     for (const wake of this.waiting.splice(0)) wake();
   }
 
-  private answer({ method, path, token, body }: Asked): Answer {
+  private answer({ method, path, token, type, body }: Asked): Answer {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) return { code: refusal };
     if (token !== OPERATOR && !this.tokens.has(token)) return { code: 401 };
@@ -136,7 +141,11 @@ export class KubernetesApi {
     if (method === "POST" && ACCOUNT.test(path)) return this.mint(body);
     if (method === "GET" && PODS.test(path)) return { code: 200, body: { kind: "PodList", items: [] } };
     const secret = SECRET.exec(path);
-    return secret ? this.change(method, secret[1] ?? body.metadata.name, body) : { code: 404 };
+    if (!secret) return { code: 404 };
+    const name = secret[1] ?? body.metadata.name;
+    // A server-side apply makes what is not there.
+    if (type === "application/apply-patch+yaml" && !this.secrets.has(name)) this.secrets.set(name, {});
+    return this.change(method, name, body);
   }
 
   private mint(body: Asked["body"]): Answer {

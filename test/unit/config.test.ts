@@ -17,7 +17,9 @@ beforeAll(() => {
   const kubeconfig = {
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:6443" } }],
+    clusters: [
+      { name: "c", cluster: { server: "https://127.0.0.1:6443", "certificate-authority-data": "Q0E=" } },
+    ],
     users: [{ name: "u", user: { token: "hidden" } }],
     contexts: ["on-cluster", "other"].map((name) => ({ name, context: { cluster: "c", user: "u" } })),
   };

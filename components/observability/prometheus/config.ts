@@ -1,5 +1,6 @@
 // The text of prometheus.yml, by a pure function: one job of discovery for each cluster of the mesh.
 import { dump } from "js-yaml";
+import type { ApiServer } from "../../clouds/kubeconfig-server";
 import { NAMESPACES } from "../../well-known";
 import type { MetricsSettings } from "../settings";
 import { CLUSTER_FILES, clusterFile, remoteWriteFile, RULES_FILE } from "./files";
@@ -20,8 +21,8 @@ export type ScrapeReach =
 export interface ScrapedCluster {
   readonly cloud: string;
   readonly region: string;
-  /** URL of its API server. */
-  readonly server: string;
+  /** Its API server, by the file `CLUSTER_FILES.ca`. */
+  readonly api: Omit<ApiServer, "ca">;
   readonly reach: ScrapeReach;
 }
 
@@ -88,11 +89,16 @@ function alertmanager(url: string) {
 }
 
 function scrapeConfig(cluster: ScrapedCluster, namespaces: readonly string[]) {
-  const { cloud, server, reach } = cluster;
+  const { cloud, reach } = cluster;
+  const { server, tlsServerName, proxyUrl } = cluster.api;
   // Read again at each request, so that a new token needs no restart.
   const access = {
     authorization: { credentials_file: clusterFile(cloud, CLUSTER_FILES.token) },
-    tls_config: { ca_file: clusterFile(cloud, CLUSTER_FILES.ca) },
+    tls_config: {
+      ca_file: clusterFile(cloud, CLUSTER_FILES.ca),
+      ...(tlsServerName !== undefined && { server_name: tlsServerName }),
+    },
+    ...(proxyUrl !== undefined && { proxy_url: proxyUrl }),
   };
   return {
     job_name: cloud,

@@ -2,16 +2,23 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../clouds/cluster";
+import type { ApiServer } from "../../clouds/kubeconfig-server";
 import type { Images } from "../../images";
-import { checksum } from "../../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { ownVolume } from "../../kubernetes/volume";
-import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
+import {
+  KUBERNETES_API,
+  labels,
+  METRICS_PORT_NAMES,
+  NAMESPACES,
+  PROMETHEUS,
+  selector,
+} from "../../well-known";
 import type { MetricsSettings, RemoteWrite } from "../settings";
-import { renderPrometheusConfig, type ScrapeReach } from "./config";
-import { CONFIG_FILE, remoteWriteKey, RULES_FILE } from "./files";
+import { reachableApiServer } from "./api-server";
+import { renderPrometheusConfig, type ScrapedCluster, type ScrapeReach } from "./config";
+import { authorities, CONFIG_FILE, remoteWriteKey, RULES_FILE } from "./files";
 import { DATA_VOLUME, PROMETHEUS_CONFIG_MAP, prometheusPod, REMOTE_WRITE_SECRET } from "./pod";
-import { serverOf } from "./server-url";
 
 /** A cloud that Prometheus reads. */
 export interface ScrapedCloud {
@@ -56,12 +63,17 @@ export class Prometheus extends pulumi.ComponentResource {
       labels: labels(PROMETHEUS.name, "metrics"),
     };
 
-    const files = pulumi
-      .all([clouds.map(scrapedCluster), args.rules] as const)
-      .apply(([clusters, rules]) => ({
-        [CONFIG_FILE]: renderPrometheusConfig({ clusters, namespaces, settings }),
-        [RULES_FILE]: rules,
-      }));
+    const others = clouds.filter((cloud) => !cloud.home).map(({ cluster }) => cluster);
+    const servers = Object.fromEntries(others.map((cluster) => [cluster.name, reachableApiServer(cluster)]));
+    const files = pulumi.all([pulumi.output(servers), args.rules] as const).apply(([servers, rules]) => ({
+      [CONFIG_FILE]: renderPrometheusConfig({
+        clusters: clouds.map((cloud) => scrapedCluster(cloud, servers)),
+        namespaces,
+        settings,
+      }),
+      [RULES_FILE]: rules,
+      ...authorities(servers),
+    }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       { metadata: { ...metadata, name: PROMETHEUS_CONFIG_MAP }, data: files },
@@ -94,17 +106,14 @@ export class Prometheus extends pulumi.ComponentResource {
           // One in order would wait for ever for a pod that does not get ready, instead of replacing it by the next version.
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector(PROMETHEUS.name) },
-          template: files.apply((text) =>
-            withNetwork(
-              prometheusPod({
-                image: images.prometheus,
-                size: settings.resources,
-                home: home.name,
-                others: clouds.filter((cloud) => !cloud.home).map(({ cluster }) => cluster.name),
-                remoteTokens,
-                configChecksum: checksum(text),
-              }),
-            ),
+          template: withNetwork(
+            prometheusPod({
+              image: images.prometheus,
+              size: settings.resources,
+              home: home.name,
+              others: others.map(({ name }) => name),
+              remoteTokens,
+            }),
           ),
           ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
@@ -118,7 +127,7 @@ export class Prometheus extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: selector(PROMETHEUS.name),
-          ports: [{ name: "http", port: PROMETHEUS.port, targetPort: "metrics" }],
+          ports: [{ name: "http", port: PROMETHEUS.port, targetPort: METRICS_PORT_NAMES.main }],
         },
       },
       { ...self, dependsOn: [...self.dependsOn, server] },
@@ -133,14 +142,13 @@ function homeOf(clouds: readonly ScrapedCloud[]): Cluster {
   return homes[0]!.cluster;
 }
 
-/** What prometheus.yml says of a cloud. */
-function scrapedCluster({ cluster, home, reach }: ScrapedCloud) {
-  return {
-    cloud: cluster.name,
-    region: cluster.region,
-    server: home ? KUBERNETES_API : serverOf(cluster),
-    reach,
-  };
+/** What prometheus.yml says of a cloud. `servers` are the API servers of all but the home, by cloud. */
+function scrapedCluster(
+  { cluster, reach }: ScrapedCloud,
+  servers: Readonly<Record<string, ApiServer>>,
+): ScrapedCluster {
+  const { name: cloud, region } = cluster;
+  return { cloud, region, api: servers[cloud] ?? { server: KUBERNETES_API }, reach };
 }
 
 /** The tokens for outside systems, by their place in the list. */

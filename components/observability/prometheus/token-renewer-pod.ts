@@ -1,6 +1,7 @@
 // The pod of the token renewer and its configuration: pure functions. The pod is hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import type { Cluster } from "../../clouds/cluster";
+import type { ApiServer } from "../../clouds/kubeconfig-server";
 import { nonRoot } from "../../kubernetes/container";
 import type { TokenRenewerConfig } from "../../../telemetry/token-renewer/config";
 import {
@@ -13,7 +14,8 @@ import {
 } from "../../well-known";
 import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer } from "../program";
 import { SCRAPE_TOKEN_SECONDS } from "../scrape-token";
-import { CLUSTER_FILES, clusterFile, clusterSecret, HOME_DIR } from "./files";
+import { HOME_DIR } from "./files";
+import { configFiles, otherCluster, ownCluster } from "./volume";
 
 /** Where its files are mounted, in one directory. */
 const CONFIG_DIR = "/etc/token-renewer";
@@ -21,13 +23,10 @@ const CONFIG_DIR = "/etc/token-renewer";
 /** The file with its configuration; also the key of the ConfigMap. */
 export const TOKEN_RENEWER_FILE = "config.json";
 
-/** Seconds for which the token of the own account is good; the kubelet renews it. */
-const TOKEN_SECONDS = 3600;
-
-/** Configuration of the renewer in `home`. */
+/** Configuration of the renewer in `home`. `servers` are the API servers of the other clouds, whose authorities are files of their own. */
 export function tokenRenewerConfig(
   home: Pick<Cluster, "name" | "region">,
-  clusters: TokenRenewerConfig["clusters"],
+  servers: Readonly<Record<string, ApiServer>>,
 ): TokenRenewerConfig {
   return {
     cloud: home.name,
@@ -37,7 +36,12 @@ export function tokenRenewerConfig(
     namespace: NAMESPACES.observability,
     account: PROMETHEUS.name,
     lifetimeSeconds: SCRAPE_TOKEN_SECONDS,
-    clusters,
+    clusters: Object.entries(servers).map(([cloud, { server, tlsServerName, proxyUrl }]) => ({
+      cloud,
+      server,
+      tlsServerName,
+      proxyUrl,
+    })),
   };
 }
 
@@ -47,13 +51,6 @@ export function tokenRenewerPod(
   others: readonly string[],
   configChecksum: string,
 ): k8s.types.input.core.v1.PodTemplateSpec {
-  const { ca, token } = CLUSTER_FILES;
-  const secretOf = (cloud: string) => ({
-    secret: {
-      name: clusterSecret(cloud),
-      items: [ca, token].map((key) => ({ key, path: clusterFile(cloud, key) })),
-    },
-  });
   return {
     metadata: {
       labels: labels(TOKEN_RENEWER.name, "metrics"),
@@ -81,21 +78,9 @@ export function tokenRenewerPod(
           name: "config",
           projected: {
             sources: [
-              {
-                configMap: {
-                  name: TOKEN_RENEWER.name,
-                  items: [{ key: TOKEN_RENEWER_FILE, path: TOKEN_RENEWER_FILE }],
-                },
-              },
-              // Kubernetes puts this ConfigMap into every namespace.
-              {
-                configMap: {
-                  name: "kube-root-ca.crt",
-                  items: [{ key: "ca.crt", path: `${HOME_DIR}/${ca}` }],
-                },
-              },
-              { serviceAccountToken: { path: `${HOME_DIR}/${token}`, expirationSeconds: TOKEN_SECONDS } },
-              ...others.map(secretOf),
+              configFiles(TOKEN_RENEWER.name, [TOKEN_RENEWER_FILE], others),
+              ...ownCluster(HOME_DIR),
+              ...others.map(otherCluster),
             ],
           },
         },

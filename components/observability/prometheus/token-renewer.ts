@@ -6,8 +6,8 @@ import type { Images } from "../../images";
 import { checksum } from "../../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { labels, NAMESPACES, selector, TOKEN_RENEWER } from "../../well-known";
-import { clusterSecret } from "./files";
-import { serverOf } from "./server-url";
+import { reachableApiServer } from "./api-server";
+import { authorities, clusterSecret } from "./files";
 import { TOKEN_RENEWER_FILE, tokenRenewerConfig, tokenRenewerPod } from "./token-renewer-pod";
 
 /** What `TokenRenewer` needs. */
@@ -36,7 +36,8 @@ export class TokenRenewer extends pulumi.ComponentResource {
       { metadata, automountServiceAccountToken: false },
       self,
     );
-    // It reads the Secrets as files, and writes them alone.
+    // It reads the Secrets as files, and writes them alone. A new one it may make only by a name of these: the name is in the path of a server-side apply,
+    // and in that of no other way to create.
     const role = new k8s.rbac.v1.Role(
       `${name}-role`,
       {
@@ -46,7 +47,7 @@ export class TokenRenewer extends pulumi.ComponentResource {
             apiGroups: [""],
             resources: ["secrets"],
             resourceNames: others.map((cluster) => clusterSecret(cluster.name)),
-            verbs: ["patch"],
+            verbs: ["patch", "create"],
           },
         ],
       },
@@ -61,13 +62,16 @@ export class TokenRenewer extends pulumi.ComponentResource {
       },
       { ...self, dependsOn: [...self.dependsOn, role, account] },
     );
-    const clusters = pulumi.all(
-      others.map((cluster) => ({ cloud: cluster.name, server: serverOf(cluster) })),
+    const servers = pulumi.output(
+      Object.fromEntries(others.map((cluster) => [cluster.name, reachableApiServer(cluster)])),
     );
-    const text = clusters.apply((clusters) => JSON.stringify(tokenRenewerConfig(home, clusters)));
+    const text = servers.apply((servers) => JSON.stringify(tokenRenewerConfig(home, servers)));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
-      { metadata, data: { [TOKEN_RENEWER_FILE]: text } },
+      {
+        metadata,
+        data: servers.apply((servers) => ({ [TOKEN_RENEWER_FILE]: text, ...authorities(servers) })),
+      },
       self,
     );
     new k8s.apps.v1.Deployment(

@@ -3,8 +3,10 @@ import { METRICS } from "../../../agent/telemetry/metrics";
 import { JOBS, LABELS, RECORDED, SEVERITIES } from "./names";
 import {
   type Alert,
+  asPeer,
   atLeastThreeScrapes,
   cloudSilent,
+  firing,
   jobSilent,
   MINUTE,
   rateWindow,
@@ -22,7 +24,7 @@ export const CALL_LIMITS = {
   probeSeconds: 1,
 } as const;
 
-const { cloud, peerCloud } = LABELS;
+const { cloud, peerCloud, job } = LABELS;
 const RUNBOOK = "calls";
 const LINK = `{{ $labels.${cloud} }} → {{ $labels.${peerCloud} }}`;
 const CALLERS = `agents of {{ $labels.${cloud} }} to agents of {{ $labels.${peerCloud} }}`;
@@ -31,12 +33,16 @@ const CALLERS = `agents of {{ $labels.${cloud} }} to agents of {{ $labels.${peer
 export function callAlerts(args: RulesArgs): Alert[] {
   const window = rateWindow(args);
   const forSeconds = atLeastThreeScrapes(10 * MINUTE, args);
+  const policyDown = firing(["PolicyEngineDown"]);
+  // Pairs with a cloud that no other reaches: neither way works. Agents without OPA refuse everybody.
+  const cutOff = firing(["CloudUnreachable"], { seen_by: "agents" });
+  const unlessCutOff = `unless on (${peerCloud}) ${asPeer(`(${cutOff} or ${policyDown})`)} unless on (${cloud}) ${cutOff}`;
   const denied = `sum by (${cloud}) (increase(${METRICS.decisions}{allow="false"}[${window}]))`;
 
   return [
     {
       alert: "DenialRateHigh",
-      expr: `${RECORDED.cloudDenials} > ${CALL_LIMITS.denials} and on (${cloud}) ${denied} > ${CALL_LIMITS.deniedAtLeast}`,
+      expr: `${RECORDED.cloudDenials} > ${CALL_LIMITS.denials} and on (${cloud}) ${denied} > ${CALL_LIMITS.deniedAtLeast} unless on (${cloud}) ${policyDown}`,
       forSeconds,
       severity: SEVERITIES.ticket,
       summary: `The policy of {{ $labels.${cloud} }} denies {{ $value | humanizePercentage }} of what it is asked`,
@@ -45,7 +51,7 @@ export function callAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "CrossCloudErrorsHigh",
-      expr: `${RECORDED.pairErrors} > ${CALL_LIMITS.errors}`,
+      expr: `${RECORDED.pairErrors} > ${CALL_LIMITS.errors} unless on (${cloud}, ${peerCloud}) ${firing(["LinkCut"])} ${unlessCutOff}`,
       forSeconds,
       severity: SEVERITIES.ticket,
       summary: `${LINK}: {{ $value | humanizePercentage }} of the calls fail`,
@@ -63,8 +69,8 @@ export function callAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "LinkCut",
-      expr: `${RECORDED.pairReachable} == 0`,
-      forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
+      expr: `${RECORDED.pairReachable} == 0 ${unlessCutOff}`,
+      forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.ticket,
       summary: `${LINK}: no probe is answered`,
       description: `No probe of ${CALLERS} was answered the last time it was made. Calls to a role go on to the next cloud that has it; trust goes on for a third of the life of a CA.`,
@@ -91,7 +97,8 @@ export function cloudAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "CloudUnreachable",
-      expr: `max(${RECORDED.pairReachable}{${cloud}!="${name}", ${peerCloud}="${name}"}) == 0`,
+      // Agents without OPA refuse everybody.
+      expr: `max(${RECORDED.pairReachable}{${cloud}!="${name}", ${peerCloud}="${name}"}) == 0 unless on () ${firing(["PolicyEngineDown"], { [cloud]: name })}`,
       forSeconds,
       severity: SEVERITIES.page,
       labels: { [cloud]: name, seen_by: "agents" },
@@ -104,7 +111,7 @@ export function cloudAlerts(args: RulesArgs): Alert[] {
       expr: jobSilent(name, JOBS.opa),
       forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
       severity: SEVERITIES.page,
-      labels: { [cloud]: name },
+      labels: { [cloud]: name, [job]: JOBS.opa },
       summary: `No OPA of ${name} answers`,
       description: `Agents there deny every call while nobody decides.`,
       runbook: RUNBOOK,
@@ -116,7 +123,7 @@ export function cloudAlerts(args: RulesArgs): Alert[] {
             expr: jobSilent(name, JOBS.subnetRouter),
             forSeconds,
             severity: SEVERITIES.ticket,
-            labels: { [cloud]: name },
+            labels: { [cloud]: name, [job]: JOBS.subnetRouter },
             summary: `No subnet router of ${name} answers`,
             description: `Nothing on the tailnet reaches the addresses of ${name}'s pods and Services. Agents have devices of their own and go on.`,
             runbook: RUNBOOK,

@@ -4,6 +4,7 @@ import { COLLECTOR_METRICS, JOBS, LABELS, PROMETHEUS_METRICS, SEVERITIES } from 
 import {
   type Alert,
   atLeastThreeScrapes,
+  firing,
   jobSilent,
   MINUTE,
   oneOf,
@@ -23,6 +24,7 @@ export function traceAlerts(args: RulesArgs): Alert[] {
   const lost = [COLLECTOR_METRICS.enqueueFailed, COLLECTOR_METRICS.sendFailed, COLLECTOR_METRICS.refused]
     .map((metric) => `sum by (${of}) (rate(${metric}[${window}])) > 0`)
     .join(" or ");
+  const unlessStoreDown = `unless on () ${firing(["TraceIntakeDown"], { seen_by: "prometheus" })}`;
   const sending = (metric: string, outcome = "") => `${metric}{direction="send"${outcome}}`;
 
   return [
@@ -37,7 +39,7 @@ export function traceAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "CollectorQueueFilling",
-      expr: `max by (${of}) (${COLLECTOR_METRICS.queueSize} / ${COLLECTOR_METRICS.queueCapacity}) > 0.8`,
+      expr: `max by (${of}) (${COLLECTOR_METRICS.queueSize} / ${COLLECTOR_METRICS.queueCapacity}) > 0.8 ${unlessStoreDown} unless on (${cloud}) ${firing(["TraceIntakeDown"])}`,
       forSeconds: atLeastThreeScrapes(5 * MINUTE, args),
       severity: SEVERITIES.ticket,
       summary: `The queue of ${TARGET} is {{ $value | humanizePercentage }} full`,
@@ -49,15 +51,15 @@ export function traceAlerts(args: RulesArgs): Alert[] {
       expr: jobSilent(home, JOBS.traceStore),
       forSeconds: atLeastThreeScrapes(5 * MINUTE, args),
       severity: SEVERITIES.ticket,
-      labels: { [cloud]: home, seen_by: "prometheus" },
+      labels: { [cloud]: home, [job]: JOBS.traceStore, seen_by: "prometheus" },
       summary: `The trace store in ${home} does not answer`,
       description: `Spans wait in the collectors' queues until these are full. Calls are not touched.`,
       runbook: RUNBOOK,
     },
     {
       alert: "TraceIntakeDown",
-      expr: `max by (${cloud}) (${sending(RELAY_METRICS.open)}) == 0 and on (${cloud}) sum by (${cloud}) (rate(${sending(RELAY_METRICS.connections, ', outcome!="ok"')}[${window}])) > 0`,
-      forSeconds: atLeastThreeScrapes(5 * MINUTE, args),
+      expr: `max by (${cloud}) (${sending(RELAY_METRICS.open)}) == 0 and on (${cloud}) sum by (${cloud}) (rate(${sending(RELAY_METRICS.connections, ', outcome!="ok"')}[${window}])) > 0 ${unlessStoreDown}`,
+      forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.ticket,
       labels: { seen_by: "collectors" },
       summary: `{{ $labels.${cloud} }} cannot hand its traces to ${home}`,
@@ -73,11 +75,13 @@ export function prometheusAlerts(args: RulesArgs): Alert[] {
   const soon = atLeastThreeScrapes(5 * MINUTE, args);
   const late = atLeastThreeScrapes(10 * MINUTE, args);
   const elsewhere = [JOBS.spireServer, JOBS.spireAgent, JOBS.prometheus];
+  // Alerts on a whole job of a cloud, which is their label.
+  const ofJob = ["PolicyEngineDown", "SubnetRouterDown", "TraceIntakeDown"];
 
   return [
     {
       alert: "TargetDown",
-      expr: `${PROMETHEUS_METRICS.up}{${job}!~"${oneOf(elsewhere)}"} == 0`,
+      expr: `${PROMETHEUS_METRICS.up}{${job}!~"${oneOf(elsewhere)}"} == 0 unless on (${cloud}) ${firing(["CloudUnreachable"], { seen_by: "prometheus" })} unless on (${cloud}, ${job}) ${firing(ofJob)}`,
       forSeconds: late,
       severity: SEVERITIES.ticket,
       summary: `${TARGET} does not answer`,

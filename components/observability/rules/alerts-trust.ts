@@ -4,7 +4,9 @@ import { RELAY_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
 import {
   type Alert,
+  asPeer,
   atLeastThreeScrapes,
+  firing,
   jobSilent,
   MINUTE,
   promDuration,
@@ -17,7 +19,7 @@ import {
 export const TRUST_LIMITS = { warning: 0.5, critical: 0.25 } as const;
 
 const DAY = 24 * 60 * MINUTE;
-const { cloud, role, pod } = LABELS;
+const { cloud, role, pod, job } = LABELS;
 
 /** From when on bundles are worth an alert, in seconds. */
 export interface BundleLimits {
@@ -52,6 +54,8 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
   const pair = `the bundle that {{ $labels.${cloud} }} has of {{ $labels.${LABELS.peerCloud} }}`;
   const trusts = `{{ $labels.${cloud} }} trusts {{ $labels.${LABELS.peerCloud} }}`;
   const { unconfirmedSeconds, publishedSeconds, caSeconds } = bundleLimits(args);
+  // Nobody fetches from a server that is down, or from a cloud that is cut off.
+  const serverAway = `(${firing(["SpireServerDown"])} or ${firing(["CloudUnreachable"], { seen_by: "agents" })})`;
 
   const expiring = (share: number, severity: Alert["severity"], words: string): Alert => ({
     alert: "FederatedBundleExpiring",
@@ -71,7 +75,7 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
     description: `The SPIRE server of {{ $labels.${cloud} }} should have published its next CA when ${promDuration(Math.round(publishedSeconds))} were left. When the last CA has expired, no identity of {{ $labels.${cloud} }} is worth anything.`,
     runbook,
   });
-  const exporter = select(PROMETHEUS_METRICS.up, { [LABELS.job]: JOBS.trustExporter });
+  const exporter = select(PROMETHEUS_METRICS.up, { [job]: JOBS.trustExporter });
   const unknown: Alert = {
     alert: "TrustUnknown",
     expr: `max by (${cloud}) (${exporter}) == 1 unless on (${cloud}) ${RECORDED.trustEndpoint}`,
@@ -85,7 +89,7 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
   return [
     {
       alert: "FederatedBundleUnconfirmed",
-      expr: `${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0`,
+      expr: `(${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0) unless on (${LABELS.peerCloud}) ${asPeer(serverAway)}`,
       forSeconds,
       severity: SEVERITIES.ticket,
       summary: `${trusts}: its bundle was not confirmed {{ if eq $value 0.0 }}yet{{ else }}for {{ $value | humanizeDuration }}{{ end }}`,
@@ -116,6 +120,9 @@ export function identityAlerts(args: RulesArgs): Alert[] {
   const workload = `{{ $labels.${pod} }} ({{ $labels.${role} }} of {{ $labels.${cloud} }})`;
   const expiry = `(${METRICS.svidExpiry} or ${RELAY_METRICS.svidExpiry})`;
   const failed = `${SPIRE_METRICS.attestations}{status!="OK"}`;
+  const noAgent = firing(["SpireAgentDown"], { severity: SEVERITIES.page });
+  // All workloads of a cloud lack what nobody there gives.
+  const unlessSpireDown = `unless on (${cloud}) ${firing(["SpireServerDown"])} unless on (${cloud}) ${noAgent}`;
 
   return [
     ...args.clouds.flatMap(({ name }): Alert[] => [
@@ -124,7 +131,7 @@ export function identityAlerts(args: RulesArgs): Alert[] {
         expr: jobSilent(name, JOBS.spireServer),
         forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
         severity: SEVERITIES.page,
-        labels: { [cloud]: name },
+        labels: { [cloud]: name, [job]: JOBS.spireServer },
         summary: `The SPIRE server of ${name} does not answer`,
         description: `Other pods of ${name} answer Prometheus. Identities there are renewed no more and end within ${promDuration(args.svidTtlSeconds)}; the other clouds cannot fetch its bundle.`,
         runbook,
@@ -134,7 +141,7 @@ export function identityAlerts(args: RulesArgs): Alert[] {
         expr: jobSilent(name, JOBS.spireAgent),
         forSeconds,
         severity: SEVERITIES.page,
-        labels: { [cloud]: name },
+        labels: { [cloud]: name, [job]: JOBS.spireAgent },
         summary: `No SPIRE agent of ${name} answers`,
         description: `Other pods of ${name} answer Prometheus. No pod that starts there gets an identity, and none is renewed.`,
         runbook,
@@ -142,8 +149,8 @@ export function identityAlerts(args: RulesArgs): Alert[] {
     ]),
     {
       alert: "SpireAgentDown",
-      expr: `${select(PROMETHEUS_METRICS.up, { [LABELS.job]: JOBS.spireAgent })} == 0`,
-      forSeconds,
+      expr: `${select(PROMETHEUS_METRICS.up, { [job]: JOBS.spireAgent })} == 0 unless on (${cloud}) ${noAgent} unless on (${cloud}) ${firing(["CloudUnreachable"], { seen_by: "prometheus" })}`,
+      forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.ticket,
       summary: `SPIRE agent {{ $labels.${LABELS.instance} }} of {{ $labels.${cloud} }} does not answer`,
       description: "Pods on its node get no identity when they start, and theirs are not renewed.",
@@ -160,8 +167,8 @@ export function identityAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "WorkloadWithoutIdentity",
-      expr: `max by (${cloud}, ${role}, ${pod}) ${expiry} == 0`,
-      forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
+      expr: `max by (${cloud}, ${role}, ${pod}) ${expiry} == 0 ${unlessSpireDown}`,
+      forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.page,
       summary: `${workload} has no identity`,
       description: "It runs, but can neither call nor be called.",
@@ -169,7 +176,7 @@ export function identityAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "SvidRotationFailing",
-      expr: `0 < ${RECORDED.svidLeft} < 1 / 3`,
+      expr: `0 < ${RECORDED.svidLeft} < 1 / 3 ${unlessSpireDown}`,
       forSeconds: atLeastThreeScrapes(2 * MINUTE, args),
       severity: SEVERITIES.page,
       summary: `The identity of ${workload} is not renewed`,

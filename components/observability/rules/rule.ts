@@ -56,12 +56,16 @@ export function rateWindow({ intervalSeconds }: Pick<RulesArgs, "intervalSeconds
   return promDuration(Math.max(5 * MINUTE, 4 * intervalSeconds));
 }
 
-/** How long something must hold before it is told: `seconds`, or three scrapes where these take longer. */
+/**
+ * How long something must hold before it is told: `seconds`, or three scrapes where these take longer. Where they take longer than three minutes all
+ * times grow alike, so that a cause is still told before what follows from it.
+ */
 export function atLeastThreeScrapes(
   seconds: number,
   { intervalSeconds }: Pick<RulesArgs, "intervalSeconds">,
 ): number {
-  return Math.max(seconds, 3 * intervalSeconds);
+  const threeScrapes = 3 * intervalSeconds;
+  return Math.max(seconds + Math.max(0, threeScrapes - 3 * MINUTE), threeScrapes);
 }
 
 /** `a|b|c` of names in which no character has a meaning in an expression. */
@@ -74,6 +78,20 @@ const targets = (cloud: string, job?: string) =>
     [LABELS.cloud]: cloud,
     ...(job === undefined ? {} : { [LABELS.job]: job }),
   });
+
+/**
+ * Those of the alerts that fire, for an `unless` in what follows from them: one cause is told once. It takes no effect before the cause is told, so
+ * that nothing is kept from everybody; what follows must therefore hold for longer before it is told.
+ */
+export function firing(alerts: readonly string[], labels: Readonly<Record<string, string>> = {}): string {
+  const matchers = select("", { alertstate: "firing", ...labels }).slice(1, -1);
+  return `${PROMETHEUS_METRICS.alerts}{alertname=~"${oneOf(alerts)}", ${matchers}}`;
+}
+
+/** A series of a cloud as one of the pairs in which it is the second, that is called or trusted. */
+export function asPeer(series: string): string {
+  return `label_replace(${series}, "${LABELS.peerCloud}", "$1", "${LABELS.cloud}", "(.+)")`;
+}
 
 /** True while no target of the cloud answers, or none is known any more. Without labels. */
 export function cloudSilent(cloud: string): string {

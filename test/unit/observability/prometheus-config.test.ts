@@ -11,13 +11,13 @@ import {
 const AWS: ScrapedCluster = {
   cloud: "aws",
   region: "us-east-1",
-  server: "https://kubernetes.default.svc",
+  api: { server: "https://kubernetes.default.svc" },
   reach: { kind: "pods" },
 };
 const GCP: ScrapedCluster = {
   cloud: "gcp",
   region: "us-central1",
-  server: "https://203.0.113.7",
+  api: { server: "https://203.0.113.7" },
   reach: { kind: "apiServer" },
 };
 
@@ -119,6 +119,24 @@ describe("prometheus.yml", () => {
     expect(job(AWS)).not.toHaveProperty("proxy_url");
   });
 
+  test("reaches an API server as its kubeconfig says: by another name, and through a proxy", () => {
+    const api = { ...GCP.api, tlsServerName: "c-1.example.org", proxyUrl: "http://proxy.example.org:3128" };
+    const way = {
+      tls_config: { ca_file: "clusters/gcp/ca.crt", server_name: "c-1.example.org" },
+      proxy_url: "http://proxy.example.org:3128",
+    };
+    const through = job({ ...GCP, api });
+    expect(through.kubernetes_sd_configs[0]).toMatchObject(way);
+    expect(through).toMatchObject(way);
+    // Pods at their own addresses have ways of their own.
+    const proxyUrl = "http://127.0.0.1:1055";
+    const direct = job({ ...GCP, api, reach: { kind: "pods", proxyUrl } });
+    expect(direct.kubernetes_sd_configs[0]).toMatchObject(way);
+    expect(direct.proxy_url).toBe(proxyUrl);
+    expect(direct).not.toHaveProperty("tls_config");
+    expect(job({ ...GCP, api, reach: { kind: "pods" } })).not.toHaveProperty("proxy_url");
+  });
+
   test("never waits for a target longer than until its next turn", () => {
     const global = (intervalSeconds: number) =>
       render({ settings: { intervalSeconds, retention: "15d", remoteWrite: [], alertmanagers: [] } }).global;
@@ -206,7 +224,7 @@ describe("a target", () => {
   });
 
   test("is each container of a pod that has metrics", () => {
-    const relay = { ...target("otel-collector", "metrics"), [`${POD}container_name`]: "relay" };
+    const relay = { ...target("otel-collector", "relay-metrics"), [`${POD}container_name`]: "relay" };
     expect(labelsOf(AWS, relay)).toMatchObject({ job: "otel-collector", container: "relay" });
   });
 
@@ -224,7 +242,9 @@ describe("a target", () => {
       instance: "agentweave-worker-0",
       cloud: "gcp",
     });
-    expect(labelsOf({ ...GCP, server: "https://hub.example.org:6443/k8s/c-1/" }, AGENT_POD)).toMatchObject({
+    expect(
+      labelsOf({ ...GCP, api: { server: "https://hub.example.org:6443/k8s/c-1/" } }, AGENT_POD),
+    ).toMatchObject({
       __address__: "hub.example.org:6443",
       __metrics_path__: expect.stringMatching(/^\/k8s\/c-1\/api\/v1\/namespaces\/agentweave\//),
     });

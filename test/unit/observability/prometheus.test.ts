@@ -31,14 +31,14 @@ const SETTINGS: MetricsSettings = {
   alertmanagers: [],
 };
 const NAMES = ["aws", "gcp", "azure"];
-const CA = Buffer.from("certificate of an authority").toString("base64");
+const CA = "certificate of an authority";
 
-function kubeconfig(cloud: string): string {
+function kubeconfig(cloud: string, more: object = {}): string {
+  const server = `https://${cloud}.api.example`;
+  const authorities = Buffer.from(CA).toString("base64");
   return JSON.stringify({
     kind: "Config",
-    clusters: [
-      { name: "c", cluster: { server: `https://${cloud}.api.example`, "certificate-authority-data": CA } },
-    ],
+    clusters: [{ name: "c", cluster: { server, "certificate-authority-data": authorities, ...more } }],
     users: [{ name: "u", user: { token: "hunter2" } }],
     contexts: [{ name: `${cloud}-cluster`, context: { cluster: "c", user: "u" } }],
     "current-context": `${cloud}-cluster`,
@@ -47,6 +47,8 @@ function kubeconfig(cloud: string): string {
 
 interface Stand {
   readonly names?: readonly string[];
+  /** What the kubeconfigs have beside server and authorities. */
+  readonly inKubeconfig?: object;
   readonly settings?: Partial<MetricsSettings>;
   readonly withNetwork?: MetricsArgs["withNetwork"];
   readonly rules?: string;
@@ -64,7 +66,7 @@ function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
         region: `region-of-${name}`,
         clusterName: `agentweave-${name}`,
         context: `${name}-cluster`,
-        kubeconfig: pulumi.secret(kubeconfig(name)),
+        kubeconfig: pulumi.secret(kubeconfig(name, more.inKubeconfig)),
         kubernetes,
         podCidr: "10.110.0.0/16",
         serviceCidr: "10.111.0.0/16",
@@ -107,6 +109,11 @@ function projected(volume: any): Record<string, string> {
   };
   return Object.fromEntries(volume.projected.sources.flatMap(files));
 }
+/** Whether a pod starts without the Secret, for each that it has a token from. */
+const tokenSources = (spec: any) =>
+  configVolume(spec).projected.sources.flatMap(({ secret }: any) =>
+    secret?.name.startsWith("prometheus-cluster-") ? [secret.optional] : [],
+  );
 const configVolume = (spec: any) => spec.volumes.find(({ name }: { name: string }) => name === "config");
 
 describe("Prometheus", () => {
@@ -126,11 +133,12 @@ describe("Prometheus", () => {
       "rules.yml": "prometheus/rules.yml",
       "clusters/aws/ca.crt": "kube-root-ca.crt/ca.crt",
       "clusters/aws/token": "token of the account",
-      "clusters/gcp/ca.crt": "prometheus-cluster-gcp/ca.crt",
+      "clusters/gcp/ca.crt": "prometheus/gcp.ca.crt",
       "clusters/gcp/token": "prometheus-cluster-gcp/token",
-      "clusters/azure/ca.crt": "prometheus-cluster-azure/ca.crt",
+      "clusters/azure/ca.crt": "prometheus/azure.ca.crt",
       "clusters/azure/token": "prometheus-cluster-azure/token",
     });
+    expect(data).toMatchObject({ "gcp.ca.crt": CA, "azure.ca.crt": CA });
     const named = [
       ...data["prometheus.yml"].matchAll(/(?:ca_file|credentials_file): (\S+)|^ {2}- (\S+\.yml)$/gm),
     ];
@@ -139,6 +147,10 @@ describe("Prometheus", () => {
     const [container] = pod().spec.containers;
     const { mountPath } = container.volumeMounts.find(({ name }: { name: string }) => name === "config");
     expect(container.args).toContain(`--config.file=${mountPath}/prometheus.yml`);
+  });
+
+  test("starts without the token for another cloud, and lacks that cloud alone", () => {
+    expect(tokenSources(pod().spec)).toEqual([true, true]);
   });
 
   test("asks its own cluster from within, and each other one where its kubeconfig has it", () => {
@@ -181,13 +193,14 @@ describe("Prometheus", () => {
     );
   });
 
-  test("is replaced when configuration or rules change, and only then", async () => {
-    const checksum = (recording: Recording) => pod(recording).metadata.annotations["checksum/config"];
-    const [, same] = await stand();
-    const [, other] = await stand({ rules: "groups: [] # more" });
-    const [, slower] = await stand({ settings: { intervalSeconds: 60 } });
-    expect(checksum(same)).toBe(checksum(made));
-    expect(new Set([made, other, slower].map(checksum)).size).toBe(3);
+  test("takes a change of configuration or rules without a restart", async () => {
+    expect(pod().spec.containers[0].args).toContain("--config.auto-reload");
+    const [, other] = await stand({ rules: "groups: [] # more", settings: { intervalSeconds: 60 } });
+    expect(configMap("prometheus", other).inputs.data).not.toEqual(configMap("prometheus").inputs.data);
+    expect(pod(other)).toEqual(pod());
+    // What is mounted by a subPath stays as it was when the pod started.
+    const [container] = pod().spec.containers;
+    for (const mount of container.volumeMounts) expect(mount).not.toHaveProperty("subPath");
   });
 
   test("has the tokens for outside systems in a Secret alone", async () => {
@@ -292,13 +305,13 @@ describe("what lets Prometheus in", () => {
     }
   });
 
-  test("has no secret in plain state: no kubeconfig, no token, no authority", () => {
+  test("has no secret in plain state: no kubeconfig, no token", () => {
     const text = JSON.stringify(made.resources.filter(({ type }) => !type.startsWith("pulumi:providers")));
     const plain = JSON.stringify(made.resources, (_key, value: unknown) =>
       pulumi.runtime.isRpcSecret(value) ? "a secret" : value,
     );
     expect(text).toContain("hunter2");
-    for (const secret of ["hunter2", CA]) expect(plain).not.toContain(secret);
+    expect(plain).not.toContain("hunter2");
   });
 
   test("leaves after Prometheus: tokens first, then the accounts, then the namespaces", () => {
@@ -337,11 +350,37 @@ describe("the token renewer", () => {
       "config.json": "token-renewer/config.json",
       "home/ca.crt": "kube-root-ca.crt/ca.crt",
       "home/token": "token of the account",
-      "clusters/gcp/ca.crt": "prometheus-cluster-gcp/ca.crt",
+      "clusters/gcp/ca.crt": "token-renewer/gcp.ca.crt",
       "clusters/gcp/token": "prometheus-cluster-gcp/token",
-      "clusters/azure/ca.crt": "prometheus-cluster-azure/ca.crt",
+      "clusters/azure/ca.crt": "token-renewer/azure.ca.crt",
       "clusters/azure/token": "prometheus-cluster-azure/token",
     });
+    expect(configMap("token-renewer").inputs.data).toMatchObject({ "gcp.ca.crt": CA, "azure.ca.crt": CA });
+  });
+
+  test("starts without a token, too, and tells that there is none", () => {
+    expect(tokenSources(template().spec)).toEqual([true, true]);
+  });
+
+  test("is told, as Prometheus is, by which name and through which proxy a kubeconfig reaches its API server", async () => {
+    const proxyUrl = "http://proxy.example.org:3128";
+    const [, recording] = await stand({
+      inKubeconfig: { "tls-server-name": "api.internal", "proxy-url": proxyUrl },
+    });
+    const config = tokenRenewerConfig.parse(
+      JSON.parse(configMap("token-renewer", recording).inputs.data["config.json"]),
+    );
+    expect(config.clusters[0]).toEqual({
+      cloud: "gcp",
+      server: "https://gcp.api.example",
+      tlsServerName: "api.internal",
+      proxyUrl,
+    });
+    const { scrape_configs } = load(configMap("prometheus", recording).inputs.data["prometheus.yml"]) as any;
+    const [home, gcp] = scrape_configs.map((job: any) => job.kubernetes_sd_configs[0]);
+    expect(gcp).toMatchObject({ tls_config: { server_name: "api.internal" }, proxy_url: proxyUrl });
+    expect(home.tls_config).not.toHaveProperty("server_name");
+    expect(home).not.toHaveProperty("proxy_url");
   });
 
   test("is told what the program understands", () => {
@@ -365,7 +404,7 @@ describe("the token renewer", () => {
         apiGroups: [""],
         resources: ["secrets"],
         resourceNames: ["prometheus-cluster-gcp", "prometheus-cluster-azure"],
-        verbs: ["patch"],
+        verbs: ["patch", "create"],
       },
     ]);
     expect(made.all(TOKEN).map(({ inputs }) => inputs.secret.name)).toEqual(

@@ -5,6 +5,7 @@ import { load } from "js-yaml";
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { alertGroups, renderRules, type RulesArgs } from "../../../components/observability/rules";
 import * as names from "../../../components/observability/rules/names";
+import type { Alert } from "../../../components/observability/rules/rule";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 
@@ -22,6 +23,23 @@ const exprs = (name: string, args: Partial<RulesArgs> = {}) =>
   alerts(args)
     .filter(({ alert }) => alert === name)
     .map(({ expr }) => expr);
+
+/** Their conditions begin long after their causes': fetches are missed, identities age, queues fill. */
+const LATE_BY_THEMSELVES = ["FederatedBundleUnconfirmed", "SvidRotationFailing", "CollectorQueueFilling"];
+
+/** The alerts that make another silent while they fire. */
+function causesOf({ expr }: Alert, all: readonly Alert[]): readonly Alert[] {
+  return [...expr.matchAll(/ALERTS\{alertname=~"([^"]*)", alertstate="firing"(.*?)\}/g)].flatMap(
+    ([, names, matchers]) =>
+      all.filter(
+        ({ alert, severity, labels }) =>
+          names!.split("|").includes(alert) &&
+          [...matchers!.matchAll(/, (\w+)="(.*?)"/g)].every(
+            ([, label, value]) => ({ severity, ...labels })[label as "severity"] === value,
+          ),
+      ),
+  );
+}
 
 describe("thresholds follow the configuration", () => {
   test("a bundle may be as old as the refresh hint, but two fetches are always allowed", () => {
@@ -49,6 +67,30 @@ describe("thresholds follow the configuration", () => {
     expect(rare).toContain("[20m]");
     expect(rare).not.toContain("[5m]");
     expect(Math.min(...alerts({ intervalSeconds: 300 }).map(({ forSeconds }) => forSeconds))).toBe(900);
+  });
+
+  test.each([15, 30, 120, 300])(
+    "what follows from a cause is told later than the cause, with %d s between two scrapes",
+    (intervalSeconds) => {
+      const all = alerts({ networkMode: "tailscale", intervalSeconds });
+      const early = all.flatMap((effect) =>
+        LATE_BY_THEMSELVES.includes(effect.alert)
+          ? []
+          : causesOf(effect, all)
+              .filter((cause) => cause.forSeconds >= effect.forSeconds)
+              .map((cause) => `${effect.alert} after ${cause.alert}`),
+      );
+      expect(early).toEqual([]);
+    },
+  );
+
+  test("every cause for which something is silent is an alert that there is", () => {
+    const all = alerts({ networkMode: "tailscale" });
+    const silent = all.filter(({ expr }) => expr.includes("ALERTS{"));
+    expect(silent.map(({ alert }) => alert)).toEqual(expect.arrayContaining(["TargetDown", "LinkCut"]));
+    for (const { expr } of silent)
+      for (const [, names] of expr.matchAll(/ALERTS\{alertname=~"([^"]*)"/g))
+        expect(all.map(({ alert }) => alert)).toEqual(expect.arrayContaining(names!.split("|")));
   });
 
   test("subnet routers are missed on a tailnet only", () => {

@@ -10,6 +10,8 @@ const SECRET = "prometheus-cluster-gcp";
 let gcp: KubernetesApi;
 let aws: KubernetesApi;
 
+// It is large, and the provider loads it with its first request.
+beforeAll(() => import("@kubernetes/client-node"), 5 * 60_000);
 beforeEach(async () => {
   gcp = await KubernetesApi.start();
   aws = await KubernetesApi.start();
@@ -47,11 +49,11 @@ async function failure(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("a token for Prometheus", () => {
-  test("is made in one cloud and written down in the other, with the authorities of its API server", async () => {
+  test("is made in one cloud and written down in the other", async () => {
     const { id } = await provider.create(inputs());
     expect(id).toBe("aws/observability/prometheus-cluster-gcp");
     expect(gcp.tokens).toContain(token());
-    expect(aws.secret(SECRET, "ca.crt")).toBe(gcp.ca);
+    expect(Object.keys(aws.secrets.get(SECRET)!)).toEqual(["token"]);
     expect(made().map(({ body }) => body)).toEqual([
       {
         apiVersion: "authentication.k8s.io/v1",
@@ -110,13 +112,6 @@ describe("a token for Prometheus", () => {
     expect(await failure(provider.create(inputs({ kubeconfig })))).toMatch(/^gcp: .*cannot be reached/);
     expect(gcp.asked).toEqual([]);
   });
-
-  test("needs the authorities of the API server", async () => {
-    const kubeconfig = gcp.kubeconfig({ "insecure-skip-tls-verify": true });
-    expect(await failure(provider.create(inputs({ kubeconfig })))).toMatch(
-      /^gcp: its kubeconfig has no certificate-authority-data/,
-    );
-  });
 });
 
 describe("a refresh", () => {
@@ -148,11 +143,6 @@ describe("a refresh", () => {
 
   test("finds it gone when it is empty", async () => {
     aws.secrets.set(SECRET, {});
-    expect((await refresh()).id).toBe("");
-  });
-
-  test("finds it gone when the API server has other authorities", async () => {
-    aws.secrets.set(SECRET, { ...aws.secrets.get(SECRET), "ca.crt": Buffer.from(aws.ca).toString("base64") });
     expect((await refresh()).id).toBe("");
   });
 

@@ -7,6 +7,7 @@ import type { TokenRenewerConfig } from "../../../telemetry/token-renewer/config
 import { parseToken, renewalTime } from "../../../telemetry/token-renewer/token";
 import { programLog } from "../../../telemetry/log";
 import { TOKEN_METRICS } from "../../../telemetry/metrics";
+import { connectProxy } from "../../support/agent/connect-proxy";
 import { accountToken, KubernetesApi } from "../../support/kubernetes-api";
 
 const SECRET = "prometheus-cluster-gcp";
@@ -37,7 +38,7 @@ beforeEach(async () => {
   logged = [];
   renewer = undefined;
   aws.tokens.add(HOME_TOKEN);
-  aws.secrets.set(SECRET, { token: "b2xk", "ca.crt": "Y2E=" });
+  aws.secrets.set(SECRET, { token: "b2xk", other: "a2VwdA==" });
   write("home/token", HOME_TOKEN);
   write("home/ca.crt", aws.ca);
   write("clusters/gcp/ca.crt", gcp.ca);
@@ -59,10 +60,11 @@ const config = (): TokenRenewerConfig => ({
   lifetimeSeconds: 86_400,
   clusters: [{ cloud: "gcp", server: gcp.url }],
 });
-async function start(): Promise<TokenRenewer> {
+async function start(way: Partial<TokenRenewerConfig["clusters"][number]> = {}): Promise<TokenRenewer> {
   const place = { cloud: "aws", region: "us-east-1", program: "token-renewer" };
   const log = programLog(place, { write: (line) => void logged.push(line) });
-  return (renewer = await startTokenRenewer(config(), dir, log));
+  const clusters = config().clusters.map((cluster) => ({ ...cluster, ...way }));
+  return (renewer = await startTokenRenewer({ ...config(), clusters }, dir, log, 50));
 }
 const page = (name: string) => fetch(`http://127.0.0.1:${renewer!.port}${name}`);
 /** The token that the Secret has, when it is one of its own making. */
@@ -71,6 +73,11 @@ const written = () => {
   return token !== undefined && gcp.tokens.has(token) ? token : undefined;
 };
 const requests = (api: KubernetesApi, method: string) => api.asked.filter((asked) => asked.method === method);
+
+/** Waits until so many renewals came out so. */
+async function renewed(count = 1, outcome = "ok"): Promise<void> {
+  while ((await metric(`${TOKEN_METRICS.renewals}{cluster="gcp",outcome="${outcome}"}`)) < count);
+}
 
 /** Value of a series of `/metrics`. */
 async function metric(series: string): Promise<number> {
@@ -99,7 +106,7 @@ describe("the token renewer", () => {
     ]);
     expect(aws.secrets.get(SECRET)).toEqual({
       token: Buffer.from(token).toString("base64"),
-      "ca.crt": "Y2E=",
+      other: "a2VwdA==",
     });
   });
 
@@ -177,6 +184,96 @@ describe("the token renewer", () => {
     await aws.until(written);
     expect(gcp.asked.length).toBe(1);
     expect(logged.join("")).toMatch(/certificate/);
+  });
+
+  test("makes a Secret that somebody deleted again, with a new token", async () => {
+    haveToken(youngToken());
+    await start();
+    expect(await metric(`${TOKEN_METRICS.expiry}{cluster="gcp"}`)).toBeGreaterThan(now());
+    // As the kubelet does.
+    aws.secrets.delete(SECRET);
+    rmSync(path.join(dir, "clusters/gcp/token"));
+    expect((await page("/ready")).status).toBe(503);
+    expect(await metric(`${TOKEN_METRICS.expiry}{cluster="gcp"}`)).toBe(0);
+    const token = await aws.until(written);
+    expect(requests(aws, "PATCH").at(-1)).toMatchObject({
+      path: `/api/v1/namespaces/observability/secrets/${SECRET}`,
+      token: HOME_TOKEN,
+      type: "application/apply-patch+yaml",
+      body: { kind: "Secret", metadata: { namespace: "observability", name: SECRET }, type: "Opaque" },
+    });
+    // Until the kubelet has brought the file, it is not missed, and no more tokens are made.
+    await renewed();
+    expect((await page("/ready")).status).toBe(200);
+    expect(await metric(`${TOKEN_METRICS.expiry}{cluster="gcp"}`)).toBe(parseToken(token).expires / 1000);
+    expect(requests(gcp, "POST").length).toBe(1);
+  });
+
+  test("gives a Secret its token again when somebody took it out, or put something else there", async () => {
+    haveToken(youngToken());
+    await start();
+    expect((await page("/ready")).status).toBe(200);
+    write("clusters/gcp/token", "hunter2");
+    aws.secrets.set(SECRET, { token: "aHVudGVyMg==", other: "a2VwdA==" });
+    await aws.until(written);
+    expect(aws.secret(SECRET, "other")).toBe("kept");
+  });
+
+  test("tells that there is no token while the Secret can neither be found nor made", async () => {
+    haveToken(youngToken());
+    await start();
+    expect((await page("/ready")).status).toBe(200);
+    rmSync(path.join(dir, "clusters/gcp/token"));
+    aws.secrets.delete(SECRET);
+    aws.forbidden = /secrets/;
+    await gcp.until(() => (requests(gcp, "POST").length > 0 ? true : undefined));
+    await aws.until(() => (requests(aws, "PATCH").length > 0 ? true : undefined));
+    expect((await page("/ready")).status).toBe(503);
+    expect(await metric(`${TOKEN_METRICS.expiry}{cluster="gcp"}`)).toBe(0);
+  });
+
+  test("knows an API server by another name, when it is told one", async () => {
+    const named = await KubernetesApi.start({ dns: "api.internal" });
+    try {
+      const old = oldToken();
+      named.tokens.add(old);
+      write("clusters/gcp/token", old);
+      write("clusters/gcp/ca.crt", named.ca);
+      await start({ server: named.url, tlsServerName: "api.internal" });
+      await renewed();
+      expect(requests(named, "POST")[0]!.name).toBe("api.internal");
+      await renewer!.close();
+      // By the address alone it would be nobody that the certificate names.
+      await start({ server: named.url });
+      await renewed(1, "failed");
+      expect(requests(named, "POST").length).toBe(1);
+    } finally {
+      await named.stop();
+    }
+  });
+
+  test("goes through the proxy that it is told, which is not told anything", async () => {
+    const { host, port } = new URL(gcp.url);
+    const proxy = await connectProxy({ [host]: Number(port) });
+    try {
+      haveToken(oldToken());
+      await start({ proxyUrl: proxy.url });
+      await aws.until(written);
+      // The home cloud's own API server is nearer than that.
+      expect(proxy.asked).toEqual([host]);
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test("says which proxy does not answer", async () => {
+    const proxy = await connectProxy({});
+    await proxy.close();
+    haveToken(oldToken());
+    await start({ proxyUrl: proxy.url });
+    await renewed(1, "failed");
+    expect(logged.join("")).toContain(`the proxy ${proxy.url} does not answer: connect ECONNREFUSED`);
+    expect(gcp.asked).toEqual([]);
   });
 
   test("asks nobody anything as long as a token is young", async () => {

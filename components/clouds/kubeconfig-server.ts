@@ -1,0 +1,85 @@
+// What somebody else than Pulumi needs to reach a cluster's API server, out of its kubeconfig: pure functions.
+import { parseKubeconfig, partsOf } from "./kubeconfig";
+
+/** An API server. Nothing of it is a secret. */
+export interface ApiServer {
+  /** URL, with `https://`. */
+  readonly server: string;
+  /** Certificate authorities that its certificate is checked by, PEM. */
+  readonly ca: string;
+  /** Name in its certificate. Default: the host of the URL. */
+  readonly tlsServerName?: string;
+  /** URL of the HTTP proxy on the way to it, with `http://`. Default: none. */
+  readonly proxyUrl?: string;
+}
+
+/** Keys of a cluster (kubernetes.io, "kubeconfig (v1)"). */
+const KEYS = {
+  server: "server",
+  ca: "certificate-authority-data",
+  tlsServerName: "tls-server-name",
+  proxyUrl: "proxy-url",
+} as const;
+
+/** Only the machine itself. */
+const LOOPBACK = /^(localhost|127\.[0-9.]+|\[::1\])$/;
+
+const textOf = (cluster: Record<string, unknown>, key: string): string | undefined => {
+  const value = cluster[key];
+  return typeof value === "string" && value !== "" ? value : undefined;
+};
+
+/**
+ * Why the API server of a context can be reached by nobody else, each with what to write instead; empty when it can be. It quotes nothing of
+ * the kubeconfig. Throws as `partsOf` does.
+ */
+export function apiServerProblems(kubeconfig: string, context: string): readonly string[] {
+  const { cluster } = partsOf(parseKubeconfig(kubeconfig), context);
+  const proxy = textOf(cluster, KEYS.proxyUrl);
+  return [
+    ...(protocolOf(textOf(cluster, KEYS.server)) === "https:"
+      ? []
+      : [`its ${KEYS.server} is no https:// URL, and a token goes there by TLS alone; write one`]),
+    ...(textOf(cluster, KEYS.ca) === undefined
+      ? [`it has no ${KEYS.ca}, by which the API server is told from another; write it`]
+      : []),
+    ...(proxy === undefined ? [] : proxyProblems(proxy)),
+  ];
+}
+
+const protocolOf = (url: string | undefined) =>
+  url !== undefined && URL.canParse(url) ? new URL(url).protocol : undefined;
+
+function proxyProblems(url: string): string[] {
+  if (protocolOf(url) !== "http:")
+    return [`its ${KEYS.proxyUrl} is no http:// URL, and no other proxy is understood; write one`];
+  const { hostname, username, password } = new URL(url);
+  return [
+    ...(LOOPBACK.test(hostname)
+      ? [
+          `its ${KEYS.proxyUrl} is on the machine that runs Pulumi, where nobody else reaches it; write one that both reach`,
+        ]
+      : []),
+    ...(username === "" && password === ""
+      ? []
+      : [
+          `its ${KEYS.proxyUrl} has a user or a password, which would be written down in the clear; write one that asks for none`,
+        ]),
+  ];
+}
+
+/** The API server of a context. Throws an Error with all that `apiServerProblems` finds, or as `partsOf` does. */
+export function apiServerOf(kubeconfig: string, context: string): ApiServer {
+  const problems = apiServerProblems(kubeconfig, context);
+  if (problems.length > 0)
+    throw new Error(`the kubeconfig of ${context} cannot be used: ${problems.join("; ")}`);
+  const { cluster } = partsOf(parseKubeconfig(kubeconfig), context);
+  const tlsServerName = textOf(cluster, KEYS.tlsServerName);
+  const proxyUrl = textOf(cluster, KEYS.proxyUrl);
+  return {
+    server: textOf(cluster, KEYS.server)!,
+    ca: Buffer.from(textOf(cluster, KEYS.ca)!, "base64").toString("utf8"),
+    ...(tlsServerName !== undefined && { tlsServerName }),
+    ...(proxyUrl !== undefined && { proxyUrl }),
+  };
+}

@@ -1,0 +1,134 @@
+// What goes wrong at once when one thing does, and all that may then be told of it: the cause, and nothing that follows from it.
+import { COLLECTOR_METRICS, JOBS } from "../../components/observability/rules/names";
+import { RELAY_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import { all, UNTIL_MINUTE_5 } from "./rules-case";
+import {
+  calls,
+  collector,
+  decisions,
+  gone,
+  growing,
+  type SeriesTable,
+  relay,
+  steady,
+  svid,
+  trust,
+  up,
+} from "./rules-mesh";
+
+/** A fault of the healthy mesh, and what fires of it as `<alert> <severity> <cloud>`. */
+export interface Cause {
+  readonly what: string;
+  readonly series: SeriesTable;
+  readonly fires: readonly string[];
+}
+
+/** Minutes at which it is looked: before the rates of the first minutes have passed, and when identities have nearly ended. */
+export const CAUSE_MINUTES = [20, 50] as const;
+
+const OTHERS = ["aws", "azure"] as const;
+const ofOthers = (series: (cloud: string) => SeriesTable): SeriesTable =>
+  Object.assign({}, ...OTHERS.map(series)) as SeriesTable;
+/** Nobody has found the bundle of gcp to be the one that it serves since minute 5. */
+const UNCONFIRMED = ofOthers((cloud) => ({
+  [trust(TRUST_METRICS.confirmed, cloud, "gcp")]: "1+60x5 301x200",
+  [trust(TRUST_METRICS.endpointUp, cloud, "gcp")]: UNTIL_MINUTE_5,
+}));
+/** What ends in an hour from the beginning, and is not renewed. */
+const NOT_RENEWED = steady(3600);
+const UNREACHED = {
+  ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+  ...ofOthers((cloud) => ({ [calls(cloud, "gcp", "error")]: growing(60) })),
+};
+const REACHES_NOBODY = {
+  ...all(/^agentweave_probe_up\{cloud="gcp"/, UNTIL_MINUTE_5),
+  ...ofOthers((cloud) => ({ [calls("gcp", cloud, "timeout")]: growing(60) })),
+};
+
+export const CAUSES: readonly Cause[] = [
+  {
+    what: "a cloud is away",
+    series: {
+      ...all(/\{cloud="gcp"/, gone),
+      ...all(/^up\{cloud="gcp"/, UNTIL_MINUTE_5),
+      ...UNREACHED,
+      ...UNCONFIRMED,
+    },
+    fires: ["CloudUnreachable critical gcp", "CloudUnreachable critical gcp"],
+  },
+  {
+    what: "Prometheus alone is kept from a cloud",
+    series: { ...all(/\{cloud="gcp"/, gone), ...all(/^up\{cloud="gcp"/, UNTIL_MINUTE_5) },
+    fires: ["CloudUnreachable critical gcp"],
+  },
+  {
+    what: "a cloud's agents are cut off, both ways",
+    series: { ...UNREACHED, ...REACHES_NOBODY },
+    fires: ["CloudUnreachable critical gcp"],
+  },
+  {
+    what: "a link is cut",
+    series: {
+      ...all(/^agentweave_probe_up\{cloud="aws".*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+      [calls("aws", "gcp", "error")]: growing(60),
+    },
+    fires: ["LinkCut warning aws"],
+  },
+  {
+    what: "a SPIRE server is down",
+    series: {
+      [up("gcp", JOBS.spireServer)]: UNTIL_MINUTE_5,
+      [svid("gcp")]: NOT_RENEWED,
+      [relay(RELAY_METRICS.svidExpiry, "gcp")]: NOT_RENEWED,
+      // A pod that started meanwhile.
+      [svid("gcp", "agentweave-agent-1")]: "_x15 0x200",
+      ...UNCONFIRMED,
+    },
+    fires: ["SpireServerDown critical gcp"],
+  },
+  {
+    what: "no SPIRE agent of a cloud answers",
+    series: {
+      [up("gcp", JOBS.spireAgent)]: UNTIL_MINUTE_5,
+      [up("gcp", JOBS.spireAgent, "spire-agent-x")]: UNTIL_MINUTE_5,
+      [svid("gcp")]: NOT_RENEWED,
+      [svid("gcp", "agentweave-agent-1")]: "_x15 0x200",
+    },
+    fires: ["SpireAgentDown critical gcp"],
+  },
+  {
+    what: "no OPA of a cloud answers",
+    series: {
+      [up("gcp", JOBS.opa)]: UNTIL_MINUTE_5,
+      [decisions("gcp", true)]: steady(0),
+      [decisions("gcp", false)]: growing(60),
+      // A probe that is denied was not answered.
+      ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+    },
+    fires: ["PolicyEngineDown critical gcp"],
+  },
+  {
+    what: "a cloud's traces do not get through",
+    series: {
+      [relay(RELAY_METRICS.open, "gcp")]: UNTIL_MINUTE_5,
+      [relay(RELAY_METRICS.connections, "gcp", { outcome: "unreachable" })]: growing(4),
+      [collector(COLLECTOR_METRICS.queueSize, "gcp", { exporter: "otlp" })]: "10x13 900x200",
+    },
+    fires: ["TraceIntakeDown warning gcp"],
+  },
+  {
+    what: "the trace store is down",
+    series: {
+      [up("aws", JOBS.traceStore)]: UNTIL_MINUTE_5,
+      ...Object.assign(
+        {},
+        ...["gcp", "azure"].map((cloud) => ({
+          [relay(RELAY_METRICS.open, cloud)]: UNTIL_MINUTE_5,
+          [relay(RELAY_METRICS.connections, cloud, { outcome: "unreachable" })]: growing(4),
+          [collector(COLLECTOR_METRICS.queueSize, cloud, { exporter: "otlp" })]: "10x11 900x200",
+        })),
+      ),
+    },
+    fires: ["TraceIntakeDown warning aws"],
+  },
+];

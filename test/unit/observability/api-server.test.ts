@@ -1,0 +1,23 @@
+import * as pulumi from "@pulumi/pulumi";
+import { reachableApiServer } from "../../../components/observability/prometheus/api-server";
+import { valueOf } from "../../support/recorder";
+
+const cluster = {
+  context: "x",
+  kubeconfig: pulumi.secret(
+    JSON.stringify({
+      kind: "Config",
+      clusters: [
+        { name: "c", cluster: { server: "https://a.example", "certificate-authority-data": "Q0E=" } },
+      ],
+      users: [{ name: "u", user: { token: "hunter2" } }],
+      contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    }),
+  ),
+};
+
+test("the API server of a kubeconfig is no secret, so that a preview shows it", async () => {
+  const api = reachableApiServer(cluster);
+  expect(await pulumi.isSecret(api)).toBe(false);
+  expect(await valueOf(api)).toEqual({ server: "https://a.example", ca: "CA" });
+});
