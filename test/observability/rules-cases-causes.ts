@@ -84,7 +84,11 @@ export const CAUSES: readonly Cause[] = [
       [svid("gcp", "agentweave-agent-1")]: "_x15 0x200",
       ...UNCONFIRMED,
     },
-    fires: ["SpireServerDown critical gcp"],
+    fires: [
+      "SpireServerDown critical gcp",
+      // How fresh trust is, is told whatever else is.
+      ...OTHERS.map((cloud) => `FederatedBundleUnconfirmed warning ${cloud}`),
+    ],
   },
   {
     what: "no SPIRE agent of a cloud answers",

@@ -54,8 +54,8 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
   const pair = `the bundle that {{ $labels.${cloud} }} has of {{ $labels.${LABELS.peerCloud} }}`;
   const trusts = `{{ $labels.${cloud} }} trusts {{ $labels.${LABELS.peerCloud} }}`;
   const { unconfirmedSeconds, publishedSeconds, caSeconds } = bundleLimits(args);
-  // Nobody fetches from a server that is down, or from a cloud that is cut off.
-  const serverAway = `(${firing(["SpireServerDown"])} or ${firing(["CloudUnreachable"], { seen_by: "agents" })})`;
+  // Nobody fetches from a cloud that is cut off. That a server is down is told besides: this alert says to whom it matters, and that the time runs.
+  const cutOff = firing(["CloudUnreachable"], { seen_by: "agents" });
 
   const expiring = (share: number, severity: Alert["severity"], words: string): Alert => ({
     alert: "FederatedBundleExpiring",
@@ -89,7 +89,7 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
   return [
     {
       alert: "FederatedBundleUnconfirmed",
-      expr: `(${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0) unless on (${LABELS.peerCloud}) ${asPeer(serverAway)}`,
+      expr: `(${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0) unless on (${LABELS.peerCloud}) ${asPeer(cutOff)}`,
       forSeconds,
       severity: SEVERITIES.ticket,
       summary: `${trusts}: its bundle was not confirmed {{ if eq $value 0.0 }}yet{{ else }}for {{ $value | humanizeDuration }}{{ end }}`,
