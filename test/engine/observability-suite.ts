@@ -25,8 +25,6 @@ export interface Stage {
   report(): Report;
   /** What `mesh verify` says is wrong: `<place> <check>` with its cause. */
   troubles(): Promise<Record<string, string>>;
-  /** Runs it once more. */
-  again(): Promise<Report>;
 }
 
 async function api(cloud: MeshCloud) {
@@ -183,15 +181,6 @@ export function observabilityTests(stage: Stage): void {
         expect(told.filter((alert) => /^(Federated|Spire)/.test(alert) && !meant.includes(alert))).toEqual(
           [],
         );
-        // Once the cause fires, what follows from it is no longer told.
-        await until(
-          "the cause alone",
-          async () => {
-            const found = (await alerts(stage)).filter((alert) => /^(Federated|Spire)/.test(alert));
-            return found.join() === meant[0] ? true : undefined;
-          },
-          { pollMs: 1_000, limitMs: ALERT_LIMIT_MS },
-        );
       } finally {
         await restore();
       }
@@ -206,7 +195,7 @@ export function observabilityTests(stage: Stage): void {
   );
 
   test(
-    "gives Prometheus a new token for a cloud when somebody deleted the one it had, and the next run has nothing to do",
+    "gives Prometheus a new token for a cloud when somebody deleted the one it had",
     async () => {
       const { core } = await api(cloud("aws"));
       const before = await tokenFor("gcp");
@@ -220,10 +209,7 @@ export function observabilityTests(stage: Stage): void {
         limitMs: 2 * MINUTES,
       });
       expect(after).not.toBe(before);
-      const { changes, observability } = await stage.again();
-      expect(changes).toMatchObject({ create: 0, update: 0, replace: 0, delete: 0 });
-      expect(observability!.steps.filter(({ failure }) => failure !== undefined)).toEqual([]);
     },
-    5 * MINUTES,
+    3 * MINUTES,
   );
 }
