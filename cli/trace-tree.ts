@@ -1,7 +1,7 @@
 // The spans of a trace as a tree, and the clouds that it went through. Pure.
 import type { Span, Trace } from "./otlp";
 
-/** A span and what happened within it, in order of their start. */
+/** A span and what happened within it, in order of their start; of those that start at once, the one that ends first comes first. */
 export interface SpanNode {
   readonly span: Span;
   /** Its parent is not among the trace's spans. */
@@ -9,8 +9,13 @@ export interface SpanNode {
   readonly children: readonly SpanNode[];
 }
 
+/** Agents tell starts in whole milliseconds: of two that follow each other within one, the end tells which was first. Else the order is at least always the same. */
+const byTime = (a: Span, b: Span) =>
+  a.start - b.start || a.milliseconds - b.milliseconds || (a.spanId < b.spanId ? -1 : 1);
+
 /** The spans that have no parent here, each with all that is below it. A span is in it once, even where parents go round in a circle. */
-export function spanTree({ spans }: Trace): SpanNode[] {
+export function spanTree(trace: Trace): SpanNode[] {
+  const spans = [...trace.spans].sort(byTime);
   const ids = new Set(spans.map(({ spanId }) => spanId));
   const below = new Map<string, Span[]>();
   for (const span of spans)

@@ -2,7 +2,22 @@
 import { JOBS, select, SPIRE_METRICS } from "../../components/observability/rules/names";
 import { RELAY_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
-import { ahead, caExpiry, gone, growing, relay, steady, svid, trust, up } from "./rules-mesh";
+import { ahead, caExpiry, gone, growing, MINUTES, relay, steady, svid, trust, up } from "./rules-mesh";
+
+/** A counter of what happens at these seconds. It is missing before the first. */
+const counted = (seconds: readonly number[]) =>
+  Array.from(
+    { length: MINUTES + 1 },
+    (_, minute) => seconds.filter((second) => second <= 60 * minute).length || "_",
+  ).join(" ");
+/** When a SPIRE agent that is refused starts, as the kubelet does it: after 10 s, 20 s and so on up to 300 s, and two seconds for itself. */
+const REFUSED_FROM_MINUTE_5 = Array.from({ length: 24 }, (_, i) => Math.min(10 * 2 ** i, 300)).reduce(
+  (starts, wait) => [...starts, starts.at(-1)! + wait + 2],
+  [300],
+);
+const refused = (status: string, values: string) => ({
+  [select(SPIRE_METRICS.attestations, { cloud: "gcp", status })]: values,
+});
 
 export const TRUST_CASES: Cases = {
   FederatedBundleUnconfirmed: [
@@ -146,19 +161,26 @@ export const TRUST_CASES: Cases = {
   ],
   AgentAttestationFailing: [
     {
-      when: "the server refuses nodes again and again",
-      series: {
-        [select(SPIRE_METRICS.attestations, { cloud: "gcp", status: "PermissionDenied" })]: growing(1),
-      },
+      when: "a node tries again and again by itself",
+      series: refused("Internal", growing(1)),
       minute: 20,
       fires: [warning('cloud="gcp"')],
     },
+    ...[22, 40, 90].map((minute) => ({
+      when: `a node's agent ends at each refusal and is started by the kubelet, by minute ${minute}`,
+      series: refused("PermissionDenied", counted(REFUSED_FROM_MINUTE_5)),
+      minute,
+      fires: [warning('cloud="gcp"')],
+    })),
+    ...[12, 16, 20, 24].map((minute) => ({
+      when: `a node was refused four times in a row, and then no more, by minute ${minute}`,
+      series: refused("PermissionDenied", counted(REFUSED_FROM_MINUTE_5.slice(0, 4))),
+      minute,
+    })),
     {
       when: "one was refused",
-      series: {
-        [select(SPIRE_METRICS.attestations, { cloud: "gcp", status: "PermissionDenied" })]: "0x5 1x200",
-      },
-      minute: 20,
+      series: refused("PermissionDenied", "0x5 1x200"),
+      minute: 15,
     },
   ],
   WorkloadWithoutIdentity: [

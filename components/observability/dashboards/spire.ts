@@ -129,6 +129,20 @@ export function spireDashboard(args: RulesArgs): Dashboard {
           },
           {
             kind: "lines",
+            title: "Bundles replaced",
+            description:
+              "How often the stored bundle became another one. Each rotation of a CA replaces it twice: the new CA comes, the old one goes.",
+            unit: "short",
+            queries: [
+              {
+                // Of each digest once, also where the exporter's pod is another than before.
+                expr: `count by (${cloud}, source) (sum by (${cloud}, source, digest) (count_over_time(${TRUST_METRICS.stored}[$__rate_interval]))) - 1`,
+                legend: `{{${cloud}}} trusts {{source}}`,
+              },
+            ],
+          },
+          {
+            kind: "lines",
             title: "Time that a check takes (p95)",
             description: "From the trust exporter of a cloud to the bundle endpoint of another.",
             unit: "s",
@@ -167,18 +181,6 @@ export function spireDashboard(args: RulesArgs): Dashboard {
               ofSpire(
                 `sum by (${cloud}, status) (${rate(SPIRE_METRICS.bundleFetches)})`,
                 `{{${cloud}}} {{status}}`,
-              ),
-            ],
-          },
-          {
-            kind: "lines",
-            title: "Federated bundles replaced",
-            description: "In all: each rotation of a CA replaces a bundle twice in every other cloud.",
-            unit: "short",
-            queries: [
-              ofSpire(
-                `sum by (${cloud}, trust_domain_id) (${SPIRE_METRICS.bundleUpdates})`,
-                `{{${cloud}}}: {{trust_domain_id}}`,
               ),
             ],
           },

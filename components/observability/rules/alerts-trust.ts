@@ -10,7 +10,7 @@ import {
   jobSilent,
   MINUTE,
   promDuration,
-  rateWindow,
+  rateSeconds,
   type RulesArgs,
   trustPair,
 } from "./rule";
@@ -19,11 +19,19 @@ import {
 export const TRUST_LIMITS = { warning: 0.5, critical: 0.25 } as const;
 
 const DAY = 24 * 60 * MINUTE;
+/**
+ * A SPIRE agent ends when it is refused with PermissionDenied, and the kubelet waits at most so long before it starts it again
+ * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy). After other refusals it tries again by itself, sooner.
+ */
+const LONGEST_BACK_OFF = 5 * MINUTE;
 const { cloud, role, pod, job } = LABELS;
 
 /** From when on bundles are worth an alert, in seconds. */
 export interface BundleLimits {
-  /** SPIRE fetches four times in a refresh hint, but not more often than once a minute: two fetches at least must have failed. */
+  /**
+   * SPIRE fetches four times in a refresh hint, and the exporter looks twice a minute: each of them has failed some four times by then, also where the hint
+   * is a minute, the shortest that SPIRE takes (pkg/common/bundleutil/refreshhint.go).
+   */
   readonly unconfirmedSeconds: number;
   /** When half of a CA's life is left, at most 30 days, the next one is published. */
   readonly publishedSeconds: number;
@@ -120,6 +128,8 @@ export function identityAlerts(args: RulesArgs): Alert[] {
   const workload = `{{ $labels.${pod} }} ({{ $labels.${role} }} of {{ $labels.${cloud} }})`;
   const expiry = `(${METRICS.svidExpiry} or ${RELAY_METRICS.svidExpiry})`;
   const failed = `${SPIRE_METRICS.attestations}{status!="OK"}`;
+  // Beyond two tries in a row, so that one node that is refused again and again leaves no gap.
+  const refusedSeconds = LONGEST_BACK_OFF + rateSeconds(args);
   const noAgent = firing(["SpireAgentDown"], { severity: SEVERITIES.page });
   // All workloads of a cloud lack what nobody there gives.
   const unlessSpireDown = `unless on (${cloud}) ${firing(["SpireServerDown"])} unless on (${cloud}) ${noAgent}`;
@@ -158,8 +168,9 @@ export function identityAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "AgentAttestationFailing",
-      expr: `sum by (${cloud}) (rate(${failed}[${rateWindow(args)}])) > 0`,
-      forSeconds: atLeastThreeScrapes(10 * MINUTE, args),
+      expr: `sum by (${cloud}) (rate(${failed}[${promDuration(refusedSeconds)}])) > 0`,
+      // One refusal is seen for as long as the window: only what goes on is told.
+      forSeconds: refusedSeconds + 5 * MINUTE,
       severity: SEVERITIES.ticket,
       summary: `The SPIRE server of {{ $labels.${cloud} }} refuses nodes`,
       description: `{{ $value | humanize }} attestations of SPIRE agents fail each second. A node that is not attested gives no identity to its pods.`,

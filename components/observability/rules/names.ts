@@ -96,9 +96,7 @@ export const RECORDED = {
 export const SPIRE_METRICS = {
   /** Gauge, milliseconds. */
   serverUptime: "spire_server_uptime_in_ms",
-  /** Counter, {trust_domain_id}: a federated bundle was replaced by a newer one. */
-  bundleUpdates: "spire_server_bundle_manager_update_federated_bundle",
-  /** Counter, {trust_domain_id, status}: fetches of a federated bundle. */
+  /** Counter, {trust_domain_id, status}: fetches of a federated bundle, whether or not it is another than the stored one. */
   bundleFetches: "spire_server_bundle_manager_fetch_federated_bundle",
   /** Counter, {status}: attestations of SPIRE agents. */
   attestations: "spire_server_rpc_agent_v1_agent_attest_agent",

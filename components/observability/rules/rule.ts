@@ -51,9 +51,14 @@ export function promDuration(seconds: number): string {
   return seconds % MINUTE === 0 ? `${seconds / MINUTE}m` : `${seconds}s`;
 }
 
-/** Time over which rates are taken: four scrapes or more, so that one that is missed makes no gap. */
-export function rateWindow({ intervalSeconds }: Pick<RulesArgs, "intervalSeconds">): string {
-  return promDuration(Math.max(5 * MINUTE, 4 * intervalSeconds));
+/** Time over which rates are taken, in seconds: four scrapes or more, so that one that is missed makes no gap. */
+export function rateSeconds({ intervalSeconds }: Pick<RulesArgs, "intervalSeconds">): number {
+  return Math.max(5 * MINUTE, 4 * intervalSeconds);
+}
+
+/** `rateSeconds` as Prometheus writes it. */
+export function rateWindow(args: Pick<RulesArgs, "intervalSeconds">): string {
+  return promDuration(rateSeconds(args));
 }
 
 /**

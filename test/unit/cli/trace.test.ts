@@ -25,6 +25,24 @@ describe("The text of a trace", () => {
     ]);
   });
 
+  it("has what starts in one millisecond in the order in which it ends, and the same however the store has it", () => {
+    const spans = [
+      span("aws-agent", [1, 0], "aws-agent.process", [0, 20]),
+      span("aws-agent", [2, 1], "mtls.handshake", [5, 12]),
+      span("aws-agent", [3, 1], "network.dial", [5, 5.4]),
+      span("aws-agent", [4, 1], "b", [6, 7]),
+      span("aws-agent", [5, 1], "a", [6, 7]),
+    ];
+    const text = lines(spans).slice(2);
+    expect(text).toEqual([
+      "   ├─ network.dial [0.4 ms]",
+      "   ├─ mtls.handshake [7 ms]",
+      "   ├─ b [1 ms]",
+      "   └─ a [1 ms]",
+    ]);
+    expect(lines([...spans].reverse()).slice(2)).toEqual(text);
+  });
+
   it("names every way when a call went to several clouds, and only the clouds when there are many", () => {
     const calls = ["gcp", "azure", "mars", "moon"].flatMap((cloud, i) => [
       span(`${cloud}-agent`, [10 + i, 1], `${cloud}-agent.process`, [i, i + 1]),

@@ -31,11 +31,11 @@ const METRIC_NAMES = new Set(
 );
 const LABEL_NAMES = new Set([
   ...Object.values(names.LABELS),
-  ...["action", "allow", "outcome", "peer", "le", "source", "handler", "path", "status", "trust_domain_id"],
+  ...["action", "allow", "outcome", "peer", "le", "source", "handler", "path", "status", "digest"],
   ...["alertname", "alertstate", "severity"],
 ]);
 const WORDS =
-  /^(sum|avg|max|min|count|rate|histogram_quantile|time|vector|or|bool|label_replace|group_right)$/;
+  /^(sum|avg|max|min|count|count_over_time|rate|histogram_quantile|time|vector|or|bool|label_replace|group_right)$/;
 /** Grafana's own variables: of ranges, and of what was clicked. */
 const BUILT_IN = ["__rate_interval", "__url_time_range", "__from", "__to", "__field", "__data"];
 

@@ -42,7 +42,7 @@ function causesOf({ expr }: Alert, all: readonly Alert[]): readonly Alert[] {
 }
 
 describe("thresholds follow the configuration", () => {
-  test("a bundle may be as old as the refresh hint, but two fetches are always allowed", () => {
+  test("a bundle may be as old as the refresh hint, but always two minutes", () => {
     expect(exprs("FederatedBundleUnconfirmed", { refreshSeconds: 600 })[0]).toContain("> 600 ");
     expect(exprs("FederatedBundleUnconfirmed", { refreshSeconds: 60 })[0]).toContain("> 120 ");
   });
@@ -68,6 +68,17 @@ describe("thresholds follow the configuration", () => {
     expect(rare).not.toContain("[5m]");
     expect(Math.min(...alerts({ intervalSeconds: 300 }).map(({ forSeconds }) => forSeconds))).toBe(900);
   });
+
+  test.each([15, 30, 120, 150, 300, 600])(
+    "a node refused every five minutes leaves no gap, and one refusal is not told, with %d s between two scrapes",
+    (intervalSeconds) => {
+      const [alert] = alerts({ intervalSeconds }).filter(({ alert }) => alert === "AgentAttestationFailing");
+      const window = 60 * Number(/\[(\d+)m\]/.exec(alert!.expr)![1]);
+      // Five minutes and the start of the agent, and a scrape before the one and after the other.
+      expect(window).toBeGreaterThan(300 + 10 + 2 * intervalSeconds);
+      expect(alert!.forSeconds).toBeGreaterThan(window);
+    },
+  );
 
   test.each([15, 30, 120, 300])(
     "what follows from a cause is told later than the cause, with %d s between two scrapes",
