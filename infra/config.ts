@@ -41,7 +41,7 @@ export type ImagesConfig = Readonly<ConfigEntry["images"]>;
 /** A configuration that can be used: complete, consistent, and with every default filled in. */
 export interface MeshConfig {
   readonly trust: TrustConfig;
-  /** The clouds in the order of the stack file; at least one. */
+  /** The clouds by name; at least one. */
   readonly clouds: readonly CloudConfig[];
   readonly agents: AgentsConfig;
   readonly network: NetworkSettings;
@@ -63,14 +63,15 @@ export function parseConfig(
   context: ConfigContext,
   known: readonly Problem[] = [],
 ): MeshConfig {
-  const result = configSchema.safeParse(raw);
-  const ofSchema = result.success ? [] : explain(configSchema, raw, result.error.issues);
+  const given = cloudsByName(raw);
+  const result = configSchema.safeParse(given);
+  const ofSchema = result.success ? [] : explain(configSchema, given, result.error.issues);
   // A key that could not be read at all is not also missing.
   const found = [
     ...known,
     ...ofSchema.filter(({ path }) => !known.some((other) => other.path[0] === path[0])),
   ];
-  const problems = [...found, ...check(draftOf(raw, found), context)];
+  const problems = [...found, ...check(draftOf(given, found), context)];
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
@@ -85,6 +86,14 @@ export function parseConfig(
     policy: settlePolicy(policy, clouds),
     observability: settleObservability(observability, clouds[0]!.name),
   };
+}
+
+/** Pulumi hands over every map sorted by its keys, whatever the order of the file: so does this, for whom else it may be that reads the file. */
+function cloudsByName(raw: unknown): unknown {
+  const { clouds } = (raw ?? {}) as { clouds?: unknown };
+  if (typeof clouds !== "object" || clouds === null || Array.isArray(clouds)) return raw;
+  const sorted = Object.entries(clouds).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { ...(raw as object), clouds: Object.fromEntries(sorted) };
 }
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */

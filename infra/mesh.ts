@@ -22,7 +22,7 @@ export interface MeshCloud {
 }
 
 export class AgentMesh extends pulumi.ComponentResource {
-  /** In the order of the configuration. */
+  /** By name. */
   readonly clouds: readonly MeshCloud[];
   readonly network: MeshNetwork;
   readonly federation: TrustFederation;

@@ -87,19 +87,26 @@ function denied(mesh: Mesh, { from, to }: AllowedCall): Promise<CallProof> {
   });
 }
 
-/** First cloud → every other → first cloud, each leg really called. */
+/** From the first cloud through all others and back, as relays are allowed by default: each goes on to the one before it. */
+export function wayAround<T>(clouds: readonly T[]): T[] {
+  const [first, ...others] = clouds as [T, ...T[]];
+  return [first, ...others.reverse(), first];
+}
+
+/** The way around, each leg really called. */
 export function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof> {
-  const [first, ...others] = agents.map(nameOf) as [string, ...string[]];
-  return attempt(`round trip ${[first, ...others, first].join(" → ")}`, async () => {
+  const way = wayAround(agents);
+  const names = way.map(nameOf);
+  return attempt(`round trip ${names.join(" → ")}`, async () => {
     const { hops } = await meshCall(mesh, {
-      from: first,
-      to: first,
+      from: names[0]!,
+      to: names[0]!,
       capability: "ping",
-      via: others,
+      via: names.slice(1, -1),
       fresh: true,
     });
     const passed = hops.map(({ agent }) => agent);
-    const meant = [...agents, agents[0]!].map(({ spiffeId }) => spiffeId);
+    const meant = way.map(({ spiffeId }) => spiffeId);
     if (passed.join() !== meant.join()) return { failure: `it passed ${passed.join(", ")}`, hops };
     return { found: `${hops.length} hops`, hops };
   });

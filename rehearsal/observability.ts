@@ -11,7 +11,7 @@ import { JOBS } from "../components/observability/rules/names";
 import { rulesArgs } from "../components/observability/rules-args";
 import type { MeshConfig } from "../infra/config";
 import { lifetimesOf } from "../infra/config/lifetimes";
-import { nameOf, roundTrip } from "./calls";
+import { nameOf, roundTrip, wayAround } from "./calls";
 import { step, type Step, until } from "./steps";
 
 /** How often Prometheus and the trace store are asked: they learn by the second. */
@@ -111,8 +111,7 @@ async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const lost = nodes.filter((node) => node.lost).map(({ span }) => span.name);
   if (lost.length > 0) throw new Error(`the parent of ${lost.join(", ")} is missing`);
   if (roots.length !== 1) throw new Error(`${roots.length} spans have no parent`);
-  const [first, ...others] = mesh.clouds.filter(usualAgent).map(({ name }) => name);
-  const way = [first, ...others, first].join(" → ");
+  const way = wayAround(mesh.clouds.filter(usualAgent).map(({ name }) => name)).join(" → ");
   const ways = cloudPaths(roots).map((clouds) => clouds.join(" → "));
   if (ways.join() !== way) throw new Error(`it went ${ways.join(" and ")}`);
   for (const part of ["network.dial", "mtls.handshake"]) {

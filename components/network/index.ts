@@ -23,7 +23,7 @@ export interface NetworkCloud {
 
 /** What `MeshNetwork` needs. */
 export interface MeshNetworkArgs {
-  /** In the order of the configuration. */
+  /** By name. */
   readonly clouds: readonly NetworkCloud[];
   readonly settings: NetworkSettings;
   /** Default: nothing shows the mesh. */

@@ -49,7 +49,7 @@ export interface ObservedCloud {
 
 /** What `Observability` needs. */
 export interface ObservabilityArgs {
-  /** In the order of the configuration; `settings.home` is one of them. */
+  /** By name; `settings.home` is one of them. */
   readonly clouds: readonly ObservedCloud[];
   readonly settings: ObservabilitySettings;
   readonly trust: TrustLifetimes;

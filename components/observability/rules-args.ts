@@ -9,7 +9,7 @@ export type TrustLifetimes = Pick<RulesArgs, "caTtlSeconds" | "svidTtlSeconds" |
 
 /** What `rulesArgs` needs. */
 export interface ShownMesh {
-  /** In the order of the configuration. */
+  /** By name. */
   readonly clouds: RulesArgs["clouds"];
   readonly settings: ObservabilitySettings;
   readonly networkMode: NetworkMode;

@@ -36,7 +36,7 @@ export interface AgentSettings {
 export interface AgentConfigArgs {
   /** The agent whose configuration it is. */
   readonly self: MeshAgent;
-  /** All agents of the mesh in the order of the configuration. */
+  /** All agents of the mesh by the names of their clouds, then in the order of the configuration. */
   readonly agents: readonly MeshAgent[];
   readonly network: NetworkSettings;
   readonly settings: AgentSettings;

@@ -73,7 +73,7 @@ export interface AgentLoadBalancer {
 
 /** All agents of the mesh. On destroy they leave before their identities, and those before what issues them. */
 export class Workloads extends pulumi.ComponentResource {
-  /** By cloud, then by role, in the order of the configuration. */
+  /** By the name of the cloud, then by role in the order of the configuration. */
   readonly agents: readonly PlacedAgent[];
   /** Those of the agents that have one. */
   readonly loadBalancers: readonly AgentLoadBalancer[];

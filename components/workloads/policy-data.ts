@@ -122,12 +122,15 @@ export function defaultCalls(members: readonly Roles[]): AllowedCall[] {
   return [TUTORIAL_CALL].filter(({ from, to }) => exists(from) && exists(to));
 }
 
-/** Default of `policy.relays`: a ring of all clouds with the role `agent`, in their order; none if there is one such cloud. */
+/**
+ * Default of `policy.relays`: a ring of all clouds with the role `agent`, each to the one before it, as the tutorial has it for clouds by name (aws → gcp →
+ * azure → aws); none if there is one such cloud.
+ */
 export function defaultRelays(members: readonly Roles[]): AllowedRelay[] {
   const ring = members.filter(({ roles }) => roles.includes(RELAYING_ROLE)).map(({ cloud }) => cloud);
   if (ring.length < 2) return [];
   return ring.map((cloud, index) => ({
     from: { cloud, role: RELAYING_ROLE },
-    to: { cloud: ring[(index + 1) % ring.length]!, role: RELAYING_ROLE },
+    to: { cloud: ring.at(index - 1)!, role: RELAYING_ROLE },
   }));
 }

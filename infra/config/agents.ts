@@ -56,7 +56,7 @@ export const agents = z
       .meta({ description: "Environment that agents say they are in. Default: production." }),
     routing: z.enum(["order", "latency"]).default("order").meta({
       description:
-        "Which of several endpoints is called first after those of the own cloud. order: by the order of the clouds; latency: the fastest. Default: order.",
+        "Which of several endpoints is called first after those of the own cloud. order: by the names of the clouds; latency: the fastest. Default: order.",
     }),
     timeoutSeconds: z
       .int()

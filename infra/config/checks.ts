@@ -19,7 +19,7 @@ import { vpnProblems } from "./vpn";
 /** A cloud's entry as far as it can be used. Its provider is known. */
 export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
 
-/** The clouds of a draft by name, in the order of the configuration. */
+/** The clouds of a draft with their names, by which they are sorted. */
 export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[];
 
 /** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */

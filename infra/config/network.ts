@@ -102,7 +102,7 @@ const vpn = z
     }),
     firstAsn: z.int().min(PRIVATE_ASNS.first).max(PRIVATE_ASNS.last).default(64800).meta({
       description:
-        "ASN of the first cloud's gateway; those of the others follow in the order of the clouds. Give it with the first up: a change replaces gateways. Default: 64800.",
+        "ASN of the first cloud's gateway; those of the others follow in the order of their names. Give it with the first up: a change replaces gateways. Default: 64800.",
     }),
   })
   .prefault({})

@@ -116,7 +116,7 @@ export const observability = z
         "Whether the program stands up Prometheus, Grafana, collectors and a trace store. Default: true.",
     }),
     home: cloudName.optional().meta({
-      description: "Cloud that holds Prometheus, Grafana and the trace store. Default: the first.",
+      description: "Cloud that holds Prometheus, Grafana and the trace store. Default: the first by name.",
       examples: ["aws"],
     }),
     metrics,

@@ -26,7 +26,7 @@ const calls = z.array(call).meta({
 });
 
 const relays = z.array(relay).meta({
-  description: `Hops of a relay that are allowed, each a map: from and to (${ANY_ROLE}). Default: from each cloud's role agent to the next cloud's, around.`,
+  description: `Hops of a relay that are allowed, each a map: from and to (${ANY_ROLE}). Default: from each cloud's role agent to that of the cloud before it by name, around.`,
   examples: [[{ from: "aws/agent", to: "gcp/agent" }]],
 });
 

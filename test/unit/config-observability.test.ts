@@ -72,7 +72,7 @@ describe("what shows the mesh", () => {
         traces: { sampling: { percent: 101 } },
       }).sort(),
     ).toEqual([
-      "observability.home: is aws2, which is no cloud of the mesh; write one of aws, gcp, azure",
+      "observability.home: is aws2, which is no cloud of the mesh; write one of aws, azure, gcp",
       expect.stringMatching(/^observability\.metrics\.alertmanagers\[0\]: .*write a URL such as https:/),
       "observability.metrics.interval: is 1500ms; write whole seconds from 1s to 2m",
       "observability.metrics.remoteWrite[0].bearerToken: is 0 characters long; write at least 1",

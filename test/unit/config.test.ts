@@ -76,20 +76,30 @@ test("the tutorial's clouds need nothing but their providers, a project and the 
       trustDomain: "aws.example.org",
     },
     {
-      name: "gcp",
-      region: "us-central1",
-      clusterName: "agentweave-gcp",
-      context: "gcp-cluster",
-      trustDomain: "gcp.example.org",
-    },
-    {
       name: "azure",
       region: "eastus",
       clusterName: "agentweave-azure",
       context: "azure-cluster",
       trustDomain: "azure.example.org",
     },
+    {
+      name: "gcp",
+      region: "us-central1",
+      clusterName: "agentweave-gcp",
+      context: "gcp-cluster",
+      trustDomain: "gcp.example.org",
+    },
   ]);
+});
+
+test("clouds go by name, as Pulumi hands them over, and not by the order of the file", () => {
+  const order = (names: readonly string[]) =>
+    parse({
+      clouds: Object.fromEntries(names.map((name) => [name, tutorial[name as keyof typeof tutorial]])),
+    });
+  const { clouds, observability } = order(["gcp", "azure", "aws"]);
+  expect(clouds.map(({ name }) => name)).toEqual(["aws", "azure", "gcp"]);
+  expect(observability?.home).toBe("aws");
 });
 
 test("the default ranges leave Docker's bridge alone", () => {
@@ -190,8 +200,8 @@ describe("a network of tunnels", () => {
       "network.vpn.firstAsn: is 65535; write at most 65534",
     ]);
     expect(problems(tutorial, { firstAsn: 65534 })).toEqual([
-      expect.stringMatching(/^clouds\.gcp\.provider: has no private ASN left/),
       expect.stringMatching(/^clouds\.azure\.provider: has no private ASN left/),
+      expect.stringMatching(/^clouds\.gcp\.provider: has no private ASN left/),
     ]);
   });
 
@@ -309,8 +319,8 @@ describe("agents and their policy", () => {
       calls: [],
       relays: [
         { from: at("aws/agent"), to: at("gcp/agent") },
-        { from: at("gcp/agent"), to: at("azure/agent") },
         { from: at("azure/agent"), to: at("aws/agent") },
+        { from: at("gcp/agent"), to: at("azure/agent") },
       ],
     });
   });
@@ -562,7 +572,7 @@ test.each<[string, unknown, RegExp]>([
   [
     "an agent like none in the policy",
     { clouds: tutorial, policy: { relays: [{ from: "aws/agent", to: "somewhere/else" }] } },
-    /^policy\.relays\[0\]\.to: .* which no cloud has; write one of aws\/agent, gcp\/agent, azure\/agent$/,
+    /^policy\.relays\[0\]\.to: .* which no cloud has; write one of aws\/agent, azure\/agent, gcp\/agent$/,
   ],
   [
     "a trust domain with a scheme",

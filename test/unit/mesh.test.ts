@@ -8,7 +8,7 @@ import { AWS, AZURE, AZURE_CALLER, GCP } from "../support/clouds";
 import { record, type Fakes, type Recording, type Registered, unwrapSecret } from "../support/recorder";
 import { stackConfig } from "../support/stack";
 
-const CLOUDS = ["aws", "gcp", "azure"];
+const CLOUDS = ["aws", "azure", "gcp"];
 const PAIRS = CLOUDS.flatMap((target) =>
   CLOUDS.filter((source) => source !== target).map((source) => ({ target, source })),
 );

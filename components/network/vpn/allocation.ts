@@ -56,7 +56,7 @@ export interface VpnProblem {
 export const PRIVATE_ASNS = { first: 64512, last: 65534 } as const;
 
 /**
- * Allocates by the order of the clouds: a cloud that is appended changes nothing of what the others have.
+ * Allocates by the order of the clouds: one that comes after all others changes nothing of what these have.
  *
  * @param firstAsn ASN of the first cloud; those after it have the next ones.
  * @throws a RangeError that lists every reason why it cannot be done.

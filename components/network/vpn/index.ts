@@ -12,7 +12,7 @@ import { createGateway } from "./providers";
 
 /** What `Vpn` needs. */
 export interface VpnArgs {
-  /** In the order of the configuration, which numbers and addresses follow. */
+  /** By name, an order that numbers and addresses follow. */
   readonly clusters: readonly Cluster[];
   readonly settings: VpnSettings;
   /** By cloud, its part in observability. Default: there is none. */

@@ -4,7 +4,7 @@ import { JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
 
 /** What the rules follow from. All times in seconds. */
 export interface RulesArgs {
-  /** In the order of the configuration. */
+  /** By name. */
   readonly clouds: readonly { readonly name: string; readonly region: string }[];
   /** The cloud with Prometheus and the trace store. */
   readonly home: string;

@@ -2,7 +2,7 @@ import type { Planned } from "../../../rehearsal/plan/plan";
 import { planOf } from "../../../rehearsal/plan/plan";
 import { Recording } from "../../support/recorder";
 
-const CLOUDS = ["aws", "gcp", "azure"];
+const CLOUDS = ["aws", "azure", "gcp"];
 /** By which annotation each cloud knows that a load balancer is internal. */
 const INTERNAL: Record<string, [string, string]> = {
   aws: ["service.beta.kubernetes.io/aws-load-balancer-internal", "true"],
