@@ -18,7 +18,7 @@ const LONGEST_SVID_TTL = 7 * DAY;
  */
 const CA_TTL_PER_REFRESH_HINT = 24;
 
-/** SPIRE refreshes no more often (SPIRE, pkg/common/bundleutil, MinimumRefreshHint), and warns from a day up. */
+/** SPIRE takes no shorter hint (SPIRE, pkg/common/bundleutil, MinimumRefreshHint), and warns from a day up. */
 const SHORTEST_REFRESH_HINT = MINUTE;
 const LONGEST_REFRESH_HINT = DAY - MINUTE;
 
@@ -60,7 +60,7 @@ export function lifetimeProblems({ caTtl, svidTtl, refreshHint }: Draft<ConfigEn
       atMost("refreshHint", refreshHint, limit, "so long that peers could miss a new CA's bundle");
     }
     if (durationSeconds(refreshHint) < SHORTEST_REFRESH_HINT) {
-      const message = `is ${refreshHint}, but SPIRE refreshes no more often than once a minute; write at least 1m`;
+      const message = `is ${refreshHint}, but SPIRE takes no hint that is shorter than a minute; write at least 1m`;
       problems.push({ path: ["trust", "refreshHint"], message });
     }
   }
