@@ -1,4 +1,5 @@
 // The proof that the mesh is seen: all targets are read, all rules evaluated, a round trip is one trace, dashboards show something, nobody is alerted.
+import { DIAL_SPAN, HANDSHAKE_SPAN } from "../agent/telemetry/spans";
 import { z } from "zod";
 import { expected, homeProgram } from "../cli/home";
 import { eachOf } from "../cli/limits";
@@ -114,7 +115,7 @@ async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const way = wayAround(mesh.clouds.filter(usualAgent).map(({ name }) => name)).join(" → ");
   const ways = cloudPaths(roots).map((clouds) => clouds.join(" → "));
   if (ways.join() !== way) throw new Error(`it went ${ways.join(" and ")}`);
-  for (const part of ["network.dial", "mtls.handshake"]) {
+  for (const part of [DIAL_SPAN, HANDSHAKE_SPAN]) {
     const count = nodes.filter(({ span }) => span.name === part).length;
     if (count !== mesh.clouds.length)
       throw new Error(`${count} of ${mesh.clouds.length} legs have a ${part}`);

@@ -7,6 +7,7 @@ import { dnsName, isBelow } from "../dns-name";
 import type { Identity } from "../identity/source";
 import { verifyChain, type VerifiedPeer } from "../identity/chain";
 import { clientTls, PeerRefused, presentedChain } from "../identity/verify";
+import { DIAL_SPAN, HANDSHAKE_SPAN } from "../telemetry/spans";
 import { type HostPort } from "./address";
 import { type ProxySettings, Tunnel } from "./proxy";
 
@@ -30,13 +31,13 @@ function traceConnecting(
   attributes: Record<string, string | number>,
 ): void {
   const options = { kind: SpanKind.CLIENT, attributes };
-  let span = tracer.startSpan("network.dial", options);
+  let span = tracer.startSpan(DIAL_SPAN, options);
   const end = () => {
     if (span.isRecording()) span.end();
   };
   dialled.once("connect", () => {
     end();
-    span = tracer.startSpan("mtls.handshake", options);
+    span = tracer.startSpan(HANDSHAKE_SPAN, options);
   });
   socket.once("secureConnect", end);
   socket.once("error", (error: Error) => {

@@ -13,6 +13,7 @@ import { PeerRefused } from "../identity/chain";
 import type { IdentitySource } from "../identity/source";
 import type { Telemetry } from "../telemetry";
 import type { CallOutcome, PeerLabels } from "../telemetry/metrics";
+import { callSpan } from "../telemetry/spans";
 import { inSpan } from "../telemetry/tracing";
 import type { Answer, TaskRequest } from "./answer";
 import { Connections } from "./connections";
@@ -125,7 +126,7 @@ export class Peer {
     };
     return inSpan(
       this.telemetry.tracer,
-      `call_agent(${this.labels.peer})`,
+      callSpan(this.labels.peer),
       { kind: SpanKind.CLIENT, attributes },
       (span) => this.#measured(task, signal, fresh, span),
     );

@@ -1,5 +1,6 @@
 // Dashboard "An agent": the pods of one role in one cloud.
 import { METRICS } from "../../../agent/telemetry/metrics";
+import { callSpan } from "../../../agent/telemetry/spans";
 import { agentName } from "../../well-known";
 import { JOBS, LABELS, NODE_METRICS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
 import type { RulesArgs } from "../rules/rule";
@@ -16,7 +17,7 @@ const quantile = (q: number, metric: string, by: string) =>
 
 /** From a series of a peer: to its cloud, and to the traces of the calls to it. */
 const PEER_LINKS = [
-  toTraces(variable(VARIABLES.cloud), variable(VARIABLES.role), `call_agent(${clicked("peer")})`),
+  toTraces(variable(VARIABLES.cloud), variable(VARIABLES.role), callSpan(clicked("peer"))),
   toCloud(clicked(peerCloud)),
 ];
 /** Share of an identity's life below which it is late: SPIRE renews at half. There is an alert then. */
