@@ -199,7 +199,7 @@ describe("the rehearsal", () => {
     "is told by the command line of a bundle that was replaced, and the next run mends it",
     async () => {
       const mesh = meshOn(rehearsal);
-      const [aws, gcp, azure] = mesh.clouds.map((cloud) => memberOf(cloud, connectKubernetes, 30_000));
+      const [aws, azure, gcp] = mesh.clouds.map((cloud) => memberOf(cloud, connectKubernetes, 30_000));
       const own = await runInServer(azure!.cluster, 30_000)(["bundle", "show", "-format", "spiffe"]);
       const id = `spiffe://${gcp!.cloud.trustDomain}`;
       const { exitCode } = await execInPod(
