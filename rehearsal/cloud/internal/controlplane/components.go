@@ -93,6 +93,8 @@ func scheduler(c *config.Config, pki PKI) component {
 		"--bind-address=" + c.Address, fmt.Sprintf("--secure-port=%d", config.SchedulerPort),
 		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
 		"--leader-elect=false", "--profiling=false",
+		// A pod that was looked at while its claim was being bound may miss that it is bound (kubernetes/kubernetes, issue 87145), and then waits for 5 min by default.
+		"--pod-max-in-unschedulable-pods-duration=10s",
 	}, []int{config.SchedulerPort}}
 }
 
