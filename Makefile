@@ -1,4 +1,4 @@
-# Everything that a checkout can do. Needs Node 20.19 or newer and Go 1.26 or newer, and nothing else.
+# Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer and a C compiler; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
 .PHONY: plan rehearse rehearse-preview rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test engine-test clean
 
@@ -6,8 +6,8 @@ TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
 export npm_config_audit := false
 
-## make rehearse: three clouds on this machine, and the mesh on them; REHEARSAL_NET=namespaces gives each a network of its own,
-## and NETWORK=tailscale besides connects them by a tailnet (Linux)
+## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet.
+## Needs root on Linux
 rehearse: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts up
 
@@ -15,11 +15,11 @@ rehearse: node_modules/.package-lock.json
 rehearse-preview: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts preview
 
-## make rehearse-down: stops the clouds and removes all but the programs that were built
+## make rehearse-down: stops the clouds and removes all but programs and images
 rehearse-down: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts down
 
-## make rehearse-run CMD="npx mesh verify": a command where clouds with networks of their own are reached
+## make rehearse-run CMD="npx mesh verify": a command where the clouds are reached
 rehearse-run: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts run -- sh -c '$(CMD)'
 
@@ -38,12 +38,10 @@ check: node_modules/.package-lock.json
 unit: node_modules/.package-lock.json
 	npx jest --selectProjects unit
 
-## make go-test: the rehearsal's own programs
+## make go-test: programs in Go that are ours
 go-test:
-	cd rehearsal/spire && go vet ./... && go test ./...
-	cd rehearsal/cloud && go vet ./... && go test ./...
-	cd rehearsal/tailnet && go vet ./... && go test ./...
-	cd rehearsal/observability/collector && go vet ./...
+	cd rehearsal/programs/csi && go vet ./... && go test ./...
+	cd rehearsal/programs/collector && go vet ./...
 	cd test/interop && go vet ./...
 
 ## make policy-test: the policy's own tests, and properties of it, by a real OPA; builds it on the first run
@@ -58,13 +56,12 @@ observability-test: node_modules/.package-lock.json
 interop-test: node_modules/.package-lock.json
 	npx jest --selectProjects interop --runInBand
 
-## make engine-test: the provider and the rehearsal on real API servers; builds them on the first run
+## make engine-test: the provider and the rehearsal on real nodes, with the real engine and the real SPIRE; needs root on Linux
 engine-test: node_modules/.package-lock.json
-	@$(TS) rehearsal/main.ts programs
-	npx jest --selectProjects engine --runInBand
+	@$(TS) rehearsal/main.ts --root .rehearsal-test/world within -- npx jest --selectProjects engine --runInBand
 
 clean: rehearse-down
-	rm -rf .rehearsal node_modules
+	rm -rf .rehearsal .rehearsal-test node_modules
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-progress --loglevel=error

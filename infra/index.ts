@@ -7,69 +7,73 @@ import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } fr
 import { loadConfig } from "./config";
 import { AgentMesh } from "./mesh";
 
-const config = loadConfig();
-const mesh = new AgentMesh("mesh", config);
+/** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
+function program() {
+  const config = loadConfig();
+  const mesh = new AgentMesh("mesh", config);
 
-/** What an operator needs to know of each cloud, by its name. */
-export const clouds = Object.fromEntries(
-  mesh.clouds.map(({ config, cluster, spire }) => [
-    cluster.name,
-    {
-      region: cluster.region,
-      clusterName: cluster.clusterName,
-      context: cluster.context,
-      trustDomain: config.trustDomain,
-      /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
-      bundleEndpoint: spire.server.bundleEndpointUrl,
-      /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
-      bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
-    },
-  ]),
-);
+  /** What an operator needs to know of each cloud, by its name. */
+  const clouds = Object.fromEntries(
+    mesh.clouds.map(({ config, cluster, spire }) => [
+      cluster.name,
+      {
+        region: cluster.region,
+        clusterName: cluster.clusterName,
+        context: cluster.context,
+        trustDomain: config.trustDomain,
+        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
+        bundleEndpoint: spire.server.bundleEndpointUrl,
+        /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
+        bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
+      },
+    ]),
+  );
 
-const contexts = new Map(mesh.clouds.map(({ cluster }) => [cluster.name, cluster.context]));
+  const contexts = new Map(mesh.clouds.map(({ cluster }) => [cluster.name, cluster.context]));
 
-/** Where the agents are, by `<cloud>/<role>`. `context` is that of the cloud's cluster in `kubeconfig`. */
-export const agents = Object.fromEntries(
-  mesh.workloads.agents.map((agent) => [
-    `${agent.cloud}/${agent.role}`,
-    { ...agent, context: contexts.get(agent.cloud) },
-  ]),
-);
+  /** Where the agents are, by `<cloud>/<role>`. `context` is that of the cloud's cluster in `kubeconfig`. */
+  const agents = Object.fromEntries(
+    mesh.workloads.agents.map((agent) => [
+      `${agent.cloud}/${agent.role}`,
+      { ...agent, context: contexts.get(agent.cloud) },
+    ]),
+  );
 
-/**
- * How the clouds are connected; on a tailnet its domain, and where any cloud's agents answer; with tunnels the agents' DNS records, and
- * what the owners of existing gateways have to set. Keys are secret.
- */
-export const network = networkOutput(config.network);
+  /**
+   * How the clouds are connected; on a tailnet its domain, and where any cloud's agents answer; with tunnels the agents' DNS records, and
+   * what the owners of existing gateways have to set. Keys are secret.
+   */
+  const network = networkOutput(mesh, config.network);
 
-/** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
-export const relationships = Object.fromEntries(
-  mesh.federation.relationships.map(({ target, source, relationship }) => [
-    `${target} trusts ${source}`,
-    { storedDigest: relationship.storedDigest, verifiedAt: relationship.verifiedAt },
-  ]),
-);
+  /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
+  const relationships = Object.fromEntries(
+    mesh.federation.relationships.map(({ target, source, relationship }) => [
+      `${target} trusts ${source}`,
+      { storedDigest: relationship.storedDigest, verifiedAt: relationship.verifiedAt },
+    ]),
+  );
 
-/** Where what shows the mesh is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
-export const observability = config.observability && {
-  home: config.observability.home,
-  prometheus: { namespace: NAMESPACES.observability, pod: PROMETHEUS.pod, port: PROMETHEUS.port },
-  traces: { namespace: NAMESPACES.observability, pod: TRACE_STORE.pod, port: TRACE_STORE.queryPort },
-  grafana: { namespace: NAMESPACES.observability, service: GRAFANA.name, port: GRAFANA.port },
-};
+  /** Where what shows the mesh is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
+  const observability = config.observability && {
+    home: config.observability.home,
+    prometheus: { namespace: NAMESPACES.observability, pod: PROMETHEUS.pod, port: PROMETHEUS.port },
+    traces: { namespace: NAMESPACES.observability, pod: TRACE_STORE.pod, port: TRACE_STORE.queryPort },
+    grafana: { namespace: NAMESPACES.observability, service: GRAFANA.name, port: GRAFANA.port },
+  };
 
-/** Password of Grafana's user `admin`. Secret: `pulumi stack output grafanaPassword --show-secrets`. */
-export const grafanaPassword = mesh.observability?.grafanaPassword;
+  /** Password of Grafana's user `admin`. Secret: `pulumi stack output grafanaPassword --show-secrets`. */
+  const grafanaPassword = mesh.observability?.grafanaPassword;
 
-/** All clusters in one kubeconfig. Secret: `pulumi stack output kubeconfig --show-secrets > kubeconfig`. */
-export const kubeconfig = pulumi.secret(
-  pulumi
-    .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
-    .apply(mergeKubeconfigs),
-);
+  /** All clusters in one kubeconfig. Secret: `pulumi stack output kubeconfig --show-secrets > kubeconfig`. */
+  const kubeconfig = pulumi.secret(
+    pulumi
+      .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
+      .apply(mergeKubeconfigs),
+  );
+  return { clouds, agents, network, relationships, observability, grafanaPassword, kubeconfig };
+}
 
-function networkOutput(settings: NetworkSettings) {
+function networkOutput(mesh: AgentMesh, settings: NetworkSettings) {
   if (settings.mode === "direct") return { mode: settings.mode };
   if (settings.mode === "vpn") {
     const { domain } = settings.vpn;
@@ -90,3 +94,5 @@ function networkOutput(settings: NetworkSettings) {
     ...(global ? { global: httpsUrl(`${TAILNET.global}.${tailnet}`, AGENT_PORTS.mtls) } : {}),
   };
 }
+
+export = program;

@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
+import { oneFieldManager } from "../components/kubernetes/field-manager";
 import { MeshNetwork } from "../components/network";
 import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
 import { Observability } from "../components/observability";
@@ -33,7 +34,12 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
-    super("agentweave:mesh:AgentMesh", name, {}, opts);
+    super(
+      "agentweave:mesh:AgentMesh",
+      name,
+      {},
+      pulumi.mergeOptions(opts, { transformations: [oneFieldManager] }),
+    );
     const self = { parent: this };
 
     const images = resolveImages(config.images);

@@ -1,16 +1,13 @@
-// `make rehearse`, `make rehearse-preview`, `make rehearse-down`, `make rehearse-run`; and `programs`, which only finds or builds the programs.
+// `make rehearse`, `make rehearse-preview`, `make rehearse-down`, `make rehearse-run`, and what the tests call beside them.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { isRunning, stopStarted } from "./clouds";
-import { stopHeld } from "./leash";
-import { chooseNetwork } from "./network";
+import { isInside, leash, makeWorld, runInside, whyNoWorld, worldExists } from "./machine/world";
 import { stopRunning } from "./processes";
-import { knownClouds } from "./places";
 import { say } from "./progress";
-import { down, findPrograms, isProven, preview, rehearsalOf, rehearse } from "./rehearsal";
-import { reportText } from "./table";
-import { isInside, runInside, startWorld } from "./world";
+import { destroy, down, isProven, prepare, preview, rehearsalOf, rehearse } from "./rehearsal";
+import type { Changes } from "./machine/engine";
+import { reportText } from "./proof/table";
 
 /** For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON. */
 const { values: options, positionals } = parseArgs({
@@ -19,41 +16,57 @@ const { values: options, positionals } = parseArgs({
 });
 const [name = "up", ...rest] = positionals;
 const rehearsal = rehearsalOf(path.resolve(__dirname, ".."), options);
-const ownNetworks = () => rehearsal.network?.place === "namespaces";
+const { root } = rehearsal;
 
-const COMMANDS: Record<string, () => Promise<boolean>> = {
+const report = (found: unknown) => options.report && writeFileSync(options.report, JSON.stringify(found));
+
+function changesText({ same = 0, ...changes }: Changes): string {
+  const counts = Object.entries(changes).flatMap(([operation, count]) =>
+    count ? [`${count} to ${operation}`] : [],
+  );
+  return counts.length === 0
+    ? `nothing to change: ${same} resources are as they should be`
+    : `${counts.join(", ")}, ${same} unchanged`;
+}
+
+/** Commands that reach the clouds, and so are run in the world. */
+const INSIDE: Record<string, () => Promise<boolean>> = {
   async up() {
-    const report = await rehearse(rehearsal);
-    if (options.report) writeFileSync(options.report, JSON.stringify(report));
-    say(reportText(report));
-    const reach = ownNetworks()
-      ? "`make rehearse-run CMD=…` runs a command where they are reached, with"
-      : "";
+    const found = await rehearse(rehearsal);
+    report(found);
+    say(reportText(found));
     say(
-      `\nThe clouds go on running. \`make rehearse-down\` takes them away; ${reach ? `${reach} ` : ""}KUBECONFIG=.rehearsal/<cloud>/kubeconfig reaches one.`,
+      '\nThe clouds go on running. `make rehearse-run CMD="…"` runs a command where they are reached (KUBECONFIG=.rehearsal/<cloud>/kubeconfig is one\'s); `make rehearse-down` takes them away.',
     );
-    return isProven(report);
-  },
-  async run() {
-    if (rest.length === 0) throw new Error('no command: make rehearse-run CMD="npx mesh verify"');
-    if (!ownNetworks() || isInside(rehearsal.root))
-      throw new Error("this rehearsal is on loopback: run the command itself");
-    return (await runInside(rehearsal.root, rest)) === 0;
+    return isProven(found);
   },
   async preview() {
-    const { same = 0, ...changes } = await preview(rehearsal);
-    const counts = Object.entries(changes).flatMap(([operation, count]) =>
-      count ? [`${count} to ${operation}`] : [],
-    );
-    say(
-      counts.length === 0
-        ? `nothing to change: ${same} resources are as they should be`
-        : `${counts.join(", ")}, ${same} unchanged`,
-    );
+    const changes = await preview(rehearsal);
+    report(changes);
+    say(changesText(changes));
     return true;
   },
+  async destroy() {
+    report(await destroy(rehearsal));
+    return true;
+  },
+};
+
+const OUTSIDE: Record<string, () => Promise<boolean>> = {
+  async run() {
+    if (rest.length === 0) throw new Error('no command: make rehearse-run CMD="npx mesh verify"');
+    return (await runInside(root, rest)) === 0;
+  },
+  /** Runs a command in a new world that goes when this process ends, however it ends. */
+  async within() {
+    await prepare({ ...rehearsal, mode: "tailscale" }); // what any mode needs
+    await down(rehearsal);
+    await makeWorld(root);
+    leash(root);
+    return (await runInside(root, rest)) === 0;
+  },
   async programs() {
-    await findPrograms(rehearsal);
+    await prepare(rehearsal);
     return true;
   },
   async down() {
@@ -63,51 +76,33 @@ const COMMANDS: Record<string, () => Promise<boolean>> = {
   },
 };
 
-/** Commands that reach the clouds, and so are run where those are reached. */
-const NEEDS_CLOUDS = ["up", "preview"];
-
-/** Runs this same command in the world, which is started for it; what has to be built is built before, since the world has no internet. */
+/** Runs this same command in the world, which is made for it; what has to be got is got before, since nothing else is reached from there. */
 async function inTheWorld(): Promise<boolean> {
-  const { cloud } = await findPrograms(rehearsal);
-  const world = await startWorld(rehearsal.root, cloud!);
-  const code = await runInside(rehearsal.root, [
-    process.execPath,
-    ...process.execArgv,
-    ...process.argv.slice(1),
-  ]);
-  const { root } = rehearsal;
-  if (knownClouds(root).some((cloud) => isRunning(path.join(root, cloud)))) world?.detach();
-  else await world?.stop();
-  return code === 0;
+  const why = whyNoWorld();
+  if (why) throw new Error(why);
+  await prepare(rehearsal);
+  await makeWorld(root);
+  return (await runInside(root, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])) === 0;
 }
 
-/** Ctrl-C at any moment: what this run started ends with it. A second one does not wait for it. */
+/** Ctrl-C at any moment: the programs that this run waits for end with it, and so do clouds that are still being started. */
 function onSignal(signal: NodeJS.Signals): void {
-  say(`\n${signal}: stopping what this run started`);
-  process.once(signal, () => process.exit(130));
+  say(`\n${signal}: stopping`);
   stopRunning();
-  void stopAll().finally(() => process.exit(130));
+  process.exit(130);
 }
 process.once("SIGINT", onSignal);
 process.once("SIGTERM", onSignal);
 
-/** Clouds first: they are in the world. */
-async function stopAll(): Promise<void> {
-  await stopStarted();
-  await stopHeld();
-}
-
 async function main(): Promise<void> {
-  const command = COMMANDS[name];
-  if (!command) throw new Error(`no command ${name}: ${Object.keys(COMMANDS).join(", ")}`);
-  // What is there is taken down whatever its network.
-  if (name !== "down") rehearsal.network = chooseNetwork(rehearsal.root);
-  const elsewhere = ownNetworks() && NEEDS_CLOUDS.includes(name) && !isInside(rehearsal.root);
-  process.exitCode = (await (elsewhere ? inTheWorld() : command())) ? 0 : 1;
+  const inside = INSIDE[name];
+  const command = inside && !(worldExists(root) && isInside(root)) ? inTheWorld : (inside ?? OUTSIDE[name]);
+  if (!command)
+    throw new Error(`no command ${name}: ${[...Object.keys(INSIDE), ...Object.keys(OUTSIDE)].join(", ")}`);
+  process.exitCode = (await command()) ? 0 : 1;
 }
 
-main().catch(async (error: Error) => {
+main().catch((error: Error) => {
   say(`\nerror: ${error.message}`);
-  await stopAll();
   process.exitCode = 1;
 });

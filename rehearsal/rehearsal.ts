@@ -1,75 +1,90 @@
-// The rehearsal's steps: programs, clouds, the mesh on them, and the proof that it works.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// The rehearsal's steps: programs, images, clouds, the mesh on them, and the proof that it works.
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { load as parseYaml } from "js-yaml";
-import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
-import { NAMESPACE } from "../infra/config/namespace";
-import { type Binaries, binaries } from "./build";
-import { CONTROL_PLANE, isRunning, removeCloud, startCloud, type StartedCloud } from "./clouds";
-import { chooseEngine, type Engine, type Result } from "./engines";
 import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
-import { type CallProofs, proveCalls } from "./calls";
-import { OBSERVABILITY_PROGRAMS, TAILSCALE_PROGRAMS } from "./images";
-import { type Leashed } from "./leash";
-import { type RehearsalNetwork, rememberNetwork } from "./network";
-import { type ObservabilityProof, proveObservability } from "./observability";
-import { knownClouds } from "./places";
+import { resolveImages } from "../components/images";
+import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
+import { NAMESPACE } from "../infra/config/namespace";
+import { isRunning, knownClouds, removeCloud, startCloud } from "./machine/cloud";
+import { type Changes, Engine } from "./machine/engine";
+import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
+import { serveImages } from "./machine/registry";
+import { chooseMode, type Mode, rememberMode } from "./machine/mode";
+import { stackFor, startTailnet, TAILNET_PROGRAMS } from "./machine/tailnet";
+import { isInside, leash, sweep } from "./machine/world";
+import { type Binaries, findPrograms } from "./programs/get";
+import { installPackages } from "./programs/host";
+import { fillRegistry, imagePrograms, type ImageOrigin } from "./programs/images";
+import { nodeProgram } from "./programs/node";
 import { say } from "./progress";
-import { startTailnet, stopTailnet, tailnetStack } from "./tailnet";
-import { proveTailnet, type TailnetProof } from "./tailnet-proof";
-import { stopWorld, worldDir } from "./world";
+import { type CallProofs, proveCalls } from "./proof/calls";
+import { proveMachine } from "./proof/machine";
+import { type ObservabilityProof, proveObservability } from "./proof/observability";
+import type { Step } from "./proof/steps";
+import { proveTailnet, type TailnetProof } from "./proof/tailnet";
 
 type LocalCloud = CloudConfigOf<"existing">;
 
 const PREFIX = `${NAMESPACE}:`;
 /** Longest time of each check: three clouds that have just started share this machine. */
 const VERIFY_LIMIT_MS = 60_000;
-
 /**
  * Longest time after an update until every agent lives by it: SPIRE agents ask their server every few seconds, and a peer that failed too
  * often meanwhile is left out for half a minute.
  */
-const SETTLE_LIMIT_MS = 60_000;
+const SETTLE_LIMIT_MS = 120_000;
 const SETTLE_POLL_MS = 1_000;
+
+/** What nodes and the engine are made of. */
+const MACHINE_PROGRAMS = [
+  ...["pulumi", "pulumi-resource-kubernetes", "kubelet", "kubeadm", "kubectl", "kube-proxy", "kube-router"],
+  ...["crane", "registry"],
+];
+
+/** Programs that the closing table names. */
+const NAMED = ["spire-server", "spire-agent", "kubelet", "kube-router", "headscale"];
 
 /** Where a rehearsal has its files. */
 export interface Rehearsal {
   /** Directory of Pulumi.yaml. */
-  project: string;
+  readonly project: string;
   /** Name of the stack; its configuration is `config`. */
-  stack: string;
+  readonly stack: string;
   /** Absolute path of the stack's Pulumi.<stack>.yaml. */
-  config: string;
+  readonly config: string;
   /** Everything that the rehearsal makes is below this directory. */
-  root: string;
-  /** Default: loopback, and load balancers. */
-  network?: RehearsalNetwork;
+  readonly root: string;
+  /** How the clouds are connected. Default: `direct`. */
+  readonly mode?: Mode;
 }
 
-/** Where a rehearsal is, when not where the one of a checkout is. */
-export type Whereabouts = Partial<Pick<Rehearsal, "config" | "root">>;
-
-/** The rehearsal of this checkout. */
-export function rehearsalOf(project: string, { config, root }: Whereabouts = {}): Rehearsal {
+/** The rehearsal of this checkout, or one elsewhere. */
+export function rehearsalOf(
+  project: string,
+  { config, root }: Partial<Pick<Rehearsal, "config" | "root">> = {},
+): Rehearsal {
+  const folder = path.resolve(root ?? path.join(project, ".rehearsal"));
   return {
     project,
     stack: "rehearsal",
     config: path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")),
-    root: path.resolve(root ?? path.join(project, ".rehearsal")),
+    root: folder,
+    mode: chooseMode(folder),
   };
 }
 
+/** Programs and images are kept when the clouds go: they take minutes to build. */
+export const programFolder = ({ project }: Pick<Rehearsal, "project">) =>
+  path.join(project, ".rehearsal", "bin");
+export const imageFolder = (rehearsal: Pick<Rehearsal, "project">) =>
+  path.join(programFolder(rehearsal), "images");
+
 /** The rehearsal with the stack's configuration that its network asks for. */
 function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
-  const { root, config, network } = rehearsal;
-  return network?.mode === "tailscale" ? { ...rehearsal, config: tailnetStack(root, config) } : rehearsal;
-}
-
-/** Programs are kept when the clouds go: they take minutes to build. */
-function programFolder({ project }: Rehearsal): string {
-  return path.join(project, ".rehearsal", "bin");
+  return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
 }
 
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
@@ -105,66 +120,102 @@ async function timed<T>(times: Times, part: string, step: () => Promise<T>): Pro
   }
 }
 
-export function findPrograms(rehearsal: Rehearsal): Promise<Binaries> {
-  const tailnet = rehearsal.network?.mode === "tailscale" ? [...TAILSCALE_PROGRAMS, "tailnet"] : [];
-  const shown = configOf(rehearsal).observability ? OBSERVABILITY_PROGRAMS : [];
-  return binaries(
-    [...CONTROL_PLANE, "cloud", "spire-server", "spire-agent", "opa", ...shown, ...tailnet],
-    programFolder(rehearsal),
-  );
+/** What the machines are made of. */
+export interface Made {
+  readonly programs: Binaries;
+  /** Of the programs that matter most: name, version, and where it came from. */
+  readonly versions: readonly string[];
+  readonly images: readonly ImageOrigin[];
 }
 
-/** Starts those of the stack's clouds that do not run. One that fails takes the others of this call down. */
-async function startClouds(rehearsal: Rehearsal, programs: Binaries): Promise<StartedCloud[]> {
-  const taken = new Set<string>();
+const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "made.json");
+
+/** Gets all programs and images. Called outside of the world, which reaches nothing. */
+export async function prepare(rehearsal: Rehearsal): Promise<Made> {
+  say("programs");
+  await installPackages();
+  const { observability, images } = configOf(rehearsal);
+  const { tailscale, prometheus, jaeger, grafana, otelCollector, ...others } = resolveImages(images);
+  const references = [
+    ...CONTROL_PLANE_IMAGES,
+    ...Object.values(others),
+    ...(observability ? [prometheus, jaeger, grafana, otelCollector] : []),
+    ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
+  ];
+  const names = [
+    ...MACHINE_PROGRAMS,
+    ...(await imagePrograms(references)),
+    ...(rehearsal.mode === "tailscale" ? TAILNET_PROGRAMS : []),
+  ];
+  const [found, node] = await Promise.all([findPrograms(names, programFolder(rehearsal)), nodeProgram()]);
+  const binaries = Object.fromEntries(Object.entries(found).map(([name, { path: file }]) => [name, file]));
+  say("images");
+  const filled = await fillRegistry({
+    references,
+    programs: binaries,
+    node,
+    storage: imageFolder(rehearsal),
+  });
+  const versions = NAMED.flatMap((name) =>
+    found[name] ? [`${name} ${found[name].version} (${found[name].origin})`] : [],
+  );
+  const all = { programs: binaries, versions, images: filled };
+  writeFileSync(madeFile(rehearsal), JSON.stringify(all));
+  return all;
+}
+
+/** What `prepare` found, for a process in the world. */
+function prepared(rehearsal: Rehearsal): Made {
+  return JSON.parse(readFileSync(madeFile(rehearsal), "utf8")) as Made;
+}
+
+/** Starts those of the stack's clouds that do not run. */
+async function startClouds(rehearsal: Rehearsal): Promise<string[]> {
+  const taken = new Set<number>();
   const missing = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
-  const world = rehearsal.network?.place === "namespaces" ? worldDir(rehearsal.root) : undefined;
-  const outcomes = await Promise.allSettled(
-    missing.map((cloud) => startCloud(cloud, programs, taken, world)),
-  );
-  const failure = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failure) throw failure.reason;
-  return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  return Promise.all(missing.map((cloud) => startCloud(cloud, programFolder(rehearsal), taken)));
 }
 
-export function engineOf(rehearsal: Rehearsal): Promise<Engine> {
-  return chooseEngine({ ...rehearsal, dir: path.join(rehearsal.root, "engine") });
+function engineOf(rehearsal: Rehearsal, { programs: found }: Made): Promise<Engine> {
+  const { pulumi, "pulumi-resource-kubernetes": provider } = found;
+  return Engine.of({
+    ...rehearsal,
+    dir: path.join(rehearsal.root, "engine"),
+    programs: { pulumi: pulumi!, "pulumi-resource-kubernetes": provider! },
+  });
 }
 
 /** What a run of the whole rehearsal showed. */
 export interface Report {
-  engine: string;
-  programs: Binaries;
+  readonly engine: string;
+  readonly versions: readonly string[];
+  readonly images: readonly ImageOrigin[];
   /** Names of the clouds that had to be started, and of those that left. */
-  started: string[];
-  left: string[];
-  changes: Result["changes"];
+  readonly started: readonly string[];
+  readonly left: readonly string[];
+  readonly changes: Changes;
   /** What `mesh verify` says. */
-  verified: VerifyReport;
-  calls: CallProofs;
+  readonly verified: VerifyReport;
+  readonly calls: CallProofs;
+  /** What the nodes enforce and attest. */
+  readonly machine: readonly Step[];
   /** Where the mesh has what shows it. */
-  observability?: ObservabilityProof;
+  readonly observability?: ObservabilityProof;
   /** In a rehearsal of a tailnet. */
-  tailnet?: TailnetProof;
-  times: Times;
+  readonly tailnet?: TailnetProof;
+  readonly times: Times;
 }
 
 /** True if all is as it should be. */
-export function isProven({ verified, calls, observability, tailnet }: Report): boolean {
-  const steps = [...(observability?.steps ?? []), ...(tailnet?.steps ?? [])];
+export function isProven({ verified, calls, machine, observability, tailnet }: Report): boolean {
+  const steps = [...machine, ...(observability?.steps ?? []), ...(tailnet?.steps ?? [])];
   const proofs = [...calls.pings, ...calls.others, ...steps];
   return verified.ok && proofs.every(({ failure }) => failure === undefined);
 }
 
 /** Where the CLI finds the mesh of this rehearsal. Secret: its kubeconfigs may do anything. */
-function writeOutputs({ root }: Rehearsal, outputs: Record<string, unknown>): void {
+function writeOutputs({ root }: Rehearsal, outputs: Readonly<Record<string, unknown>>): void {
   writeFileSync(path.join(root, "outputs.json"), JSON.stringify(outputs, null, 2), { mode: 0o600 });
-}
-
-/** Starts the tailnet's control server where there is to be one and it does not run. */
-async function tailnetOf(rehearsal: Rehearsal, programs: Binaries): Promise<Leashed | undefined> {
-  if (rehearsal.network?.mode !== "tailscale") return undefined;
-  return startTailnet(rehearsal.root, configOf(rehearsal), programs["tailnet"]!);
 }
 
 /** What `mesh verify` says once the agents live by the update; what is wrong a while later stays wrong. */
@@ -177,19 +228,26 @@ async function verifySettled(mesh: Mesh): Promise<VerifyReport> {
   }
 }
 
-/** Stands the mesh up, or brings it in line with the stack's configuration, and proves it. */
+/** Has the registry, the tailnet's control server and the clouds run. */
+async function startMachines(rehearsal: Rehearsal, { programs: found }: Made): Promise<string[]> {
+  await serveImages(rehearsal.root, imageFolder(rehearsal), found["registry"]!);
+  if (rehearsal.mode === "tailscale") await startTailnet(rehearsal.root, configOf(rehearsal), found);
+  return startClouds(rehearsal);
+}
+
+/** Stands the mesh up, or brings it in line with the stack's configuration, and proves it. Called in the world. */
 export async function rehearse(asked: Rehearsal): Promise<Report> {
   const times: Times = {};
-  mkdirSync(asked.root, { recursive: true, mode: 0o700 });
-  if (asked.network) rememberNetwork(asked.root, asked.network);
-  const rehearsal = onItsNetwork(asked);
-  say("programs");
-  const programs = await timed(times, "programs", () => findPrograms(rehearsal));
+  const made = prepared(asked);
+  // Until the clouds run, they end with this process; from then on the next run goes on with them, whatever becomes of this one.
+  const held = knownClouds(asked.root).length === 0 ? leash(asked.root) : undefined;
   say("clouds");
-  const server = await tailnetOf(rehearsal, programs);
-  const clouds = await timed(times, "clouds", () => startClouds(rehearsal, programs));
+  rememberMode(asked.root, asked.mode ?? "direct");
+  const started = await timed(times, "clouds", () => startMachines(asked, made));
+  held?.detach();
+  const rehearsal = onItsNetwork(asked);
   say("mesh");
-  const engine = await engineOf(rehearsal);
+  const engine = await engineOf(rehearsal, made);
   const { changes, outputs } = await timed(times, "mesh", () => engine.up({ refresh: true }));
   writeOutputs(rehearsal, outputs);
   say("proof");
@@ -197,51 +255,55 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
   const verified = await timed(times, "verify", () => verifySettled(mesh));
   const config = configOf(rehearsal);
   const calls = await timed(times, "calls", () => proveCalls(mesh, config.policy.calls));
-  const seen = mesh.observability
+  const machine = await timed(times, "nodes", () => proveMachine(mesh, config, rehearsal.root));
+  const observability = mesh.observability
     ? await timed(times, "observability", () => proveObservability(mesh, config))
     : undefined;
-  const tailnet = rehearsal.network?.mode === "tailscale";
-  const overTailnet = tailnet
-    ? await timed(times, "tailnet", () =>
-        proveTailnet({ mesh, root: rehearsal.root, cloud: programs["cloud"]! }),
-      )
-    : undefined;
+  const overTailnet =
+    rehearsal.mode === "tailscale"
+      ? await timed(times, "tailnet", () =>
+          proveTailnet({ mesh, root: rehearsal.root, headscale: made.programs["headscale"]! }),
+        )
+      : undefined;
   const wanted = localClouds(rehearsal);
   const left = knownClouds(rehearsal.root).filter((name) => !wanted.some((cloud) => cloud.name === name));
   for (const name of left) await removeCloud(path.join(rehearsal.root, name));
-  for (const started of [...clouds, ...(server ? [server] : [])]) started.detach();
+  const { versions, images } = made;
   return {
     engine: engine.name,
-    programs,
-    started: clouds.map(({ name }) => name),
+    versions,
+    images,
+    started,
     left,
     changes,
     verified,
     calls,
-    observability: seen,
+    machine,
+    observability,
     tailnet: overTailnet,
     times,
   };
 }
 
-/** What `rehearse` would change. The clouds must run, since the API servers are asked. */
-export async function preview(asked: Rehearsal): Promise<Result["changes"]> {
-  const rehearsal = onItsNetwork(asked);
-  const stopped = localClouds(rehearsal).filter(({ kubeconfig }) => !isRunning(path.dirname(kubeconfig)));
-  const clouds = stopped.length > 0 ? await startClouds(rehearsal, await findPrograms(rehearsal)) : [];
-  try {
-    return (await (await engineOf(rehearsal)).preview()).changes;
-  } finally {
-    await Promise.all(clouds.map((cloud) => cloud.stop()));
-  }
+/** What `rehearse` would change. The clouds must run, since the API servers are asked. Called in the world. */
+export async function preview(asked: Rehearsal): Promise<Changes> {
+  const made = prepared(asked);
+  await startMachines(asked, made);
+  return (await engineOf(onItsNetwork(asked), made)).preview();
 }
 
-/** Stops all clouds and removes all that the rehearsal made but the programs it built. */
+/** Takes the mesh off the clouds, which go on running. Called in the world. */
+export async function destroy(asked: Rehearsal): Promise<Changes> {
+  const rehearsal = onItsNetwork(asked);
+  return (await engineOf(rehearsal, prepared(rehearsal))).destroy();
+}
+
+/** Stops all clouds and removes all that the rehearsal made but the programs and images. */
 export async function down({ root }: Rehearsal): Promise<string[]> {
   const names = knownClouds(root);
-  await Promise.all(names.map((name) => removeCloud(path.join(root, name))));
-  await stopTailnet(root);
-  await stopWorld(root);
+  if (isInside(root)) {
+    for (const name of [...names, "registry", "tailnet"]) await sweep(root, name);
+  } else await sweep(root);
   if (existsSync(root)) {
     for (const entry of readdirSync(root)) {
       if (entry !== "bin") rmSync(path.join(root, entry), { recursive: true, force: true });

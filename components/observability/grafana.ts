@@ -1,11 +1,11 @@
 // Grafana in the home cloud: shows the dashboards of this program over Prometheus and the trace store.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { LETTERS, RandomText } from "../random-text";
 import { GRAFANA, labels, NAMESPACES, selector } from "../well-known";
 import { dashboardFiles, PASSWORD_KEY, provisioningFiles } from "./grafana-files";
 import { GRAFANA_OBJECTS, grafanaPod } from "./grafana-pod";
@@ -40,12 +40,8 @@ export class Grafana extends pulumi.ComponentResource {
     };
     const named = (name: string) => ({ metadata: { ...metadata, name } });
 
-    const { result } = new random.RandomPassword(
-      `${name}-password`,
-      { length: 32, special: false },
-      { parent: this },
-    );
-    this.password = pulumi.secret(result);
+    const random = { length: 32, alphabet: `${LETTERS}0123456789` };
+    this.password = pulumi.secret(new RandomText(`${name}-password`, random, { parent: this }).value);
 
     const account = new k8s.core.v1.ServiceAccount(
       `${name}-account`,

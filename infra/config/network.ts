@@ -46,6 +46,10 @@ const tailscale = z
       description:
         "Auth key of the subnet routers, where manageTailnet is false. A secret. Default: authKey.",
     }),
+    observabilityAuthKey: secretText().meta({
+      description:
+        "Auth key of what shows the mesh, where manageTailnet is false. A secret. Default: authKey.",
+    }),
     keys: z
       .strictObject({
         kind: z.enum(["authKey", "oauthClient"]).default("authKey").meta({
@@ -149,7 +153,7 @@ export function networkSettingsProblems({ mode, tailscale }: Draft<NetworkEntry>
           ),
         ]
       : []),
-    ...(["authKey", "routerAuthKey"] as const).flatMap((key) =>
+    ...(["authKey", "routerAuthKey", "observabilityAuthKey"] as const).flatMap((key) =>
       manageTailnet === true && tailscale[key] !== undefined
         ? [at(key, "is set, but the program makes keys itself; remove it, or set manageTailnet to false")]
         : [],

@@ -17,6 +17,9 @@ const HANDSHAKE_MS = 5000;
 /** Of all clouds' collectors together, with those that are shaking hands. */
 const MAX_CONNECTIONS = 256;
 
+/** How often the store's socket is looked at, in milliseconds. */
+const WATCH_MS = 2000;
+
 /** Whether a handshake failed over who the peer is. Anything else is noise of an open port: health checks, scans. */
 function isRefusal(error: NodeJS.ErrnoException, socket: TLSSocket): boolean {
   return Boolean(socket.authorizationError) || error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
@@ -27,10 +30,14 @@ export interface Receiver extends Running {
   readonly port: number;
 }
 
-/** Starts to listen. Rejects when the port cannot be had. */
+/**
+ * Starts to listen. Rejects when the port cannot be had.
+ *
+ * @param args `watchMs`: how often the store's socket is looked at, in milliseconds. Default: 2000.
+ */
 export async function startReceiver(
   settings: Pick<ReceiveSettings, "listen" | "target">,
-  args: ConnectionsArgs,
+  args: ConnectionsArgs & { readonly watchMs?: number },
 ): Promise<Receiver> {
   const { target } = settings;
   const { source, peers, metrics, log } = args;
@@ -45,6 +52,18 @@ export async function startReceiver(
     metrics.connection("refused");
     log.warn({ cause, address: socket.remoteAddress }, "connection refused");
   };
+
+  // No collector connects while the store is not ready, so that it is asked here whether its socket is one that it left when it died.
+  const watch = setInterval(() => {
+    const asked = net.connect(target, () => asked.destroy());
+    asked.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ECONNREFUSED") return;
+      removeDead(target).then(
+        (removed) => removed && log.info({ target }, "removed the socket of a store that died"),
+        (failure: Error) => log.warn({ target, cause: failure.message }, "a dead socket stays"),
+      );
+    });
+  }, args.watchMs ?? WATCH_MS);
 
   const forward = (secure: TLSSocket, identity: Identity, peer: VerifiedPeer) => {
     const plain = net.connect(target);
@@ -61,11 +80,6 @@ export async function startReceiver(
       if (connected) return;
       metrics.connection("unreachable");
       log.warn({ target, cause: error.message }, "the trace store is not up");
-      if (error.code !== "ECONNREFUSED") return;
-      removeDead(target).then(
-        (removed) => removed && log.info({ target }, "removed the socket of a store that died"),
-        (failure: Error) => log.warn({ target, cause: failure.message }, "a dead socket stays"),
-      );
     });
     plain.once("close", () => void (connected || secure.destroy()));
     secure.once("close", () => {
@@ -102,6 +116,7 @@ export async function startReceiver(
   return {
     port,
     async close() {
+      clearInterval(watch);
       const closed = new Promise((resolve) => server.close(resolve));
       connections.close();
       for (const secure of pending) secure.destroy();

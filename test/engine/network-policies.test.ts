@@ -1,46 +1,26 @@
 // The network policies of every mode, as a real API server takes them.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { CoreV1Api, NetworkingV1Api, V1NetworkPolicySpec } from "@kubernetes/client-node";
 import { NETWORK_MODES } from "../../components/network/mode";
 import { namespacePolicies } from "../../components/network/policies";
 import { NAMESPACES } from "../../components/well-known";
-import { binaries } from "../../rehearsal/build";
-import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
+import { type OneCloud, oneCloud } from "./stack";
 
 const MINUTES = 60_000;
-const root = mkdtempSync(path.join(tmpdir(), "network-policies-"));
-const dir = path.join(root, "cloud");
-let cloud: StartedCloud;
+let cloud: OneCloud;
 let core: CoreV1Api;
 let networking: NetworkingV1Api;
 
 beforeAll(async () => {
   const k8s = await import("@kubernetes/client-node");
-  const programs = await binaries(
-    [...CONTROL_PLANE, "cloud"],
-    path.resolve(__dirname, "../../.rehearsal/bin"),
-  );
-  const config = {
-    provider: "existing",
-    name: "one",
-    region: "here",
-    kubeconfig: path.join(dir, "kubeconfig"),
-    podCidr: "10.80.0.0/16",
-    serviceCidr: "10.81.0.0/16",
-  };
-  cloud = await startCloud(config as Parameters<typeof startCloud>[0], programs, new Set());
+  cloud = await oneCloud("policies");
   const client = new k8s.KubeConfig();
-  client.loadFromString(readFileSync(path.join(dir, "kubeconfig"), "utf8"));
+  client.loadFromString(cloud.kubeconfig);
   core = client.makeApiClient(k8s.CoreV1Api);
   networking = client.makeApiClient(k8s.NetworkingV1Api);
 }, 15 * MINUTES);
 
 afterAll(async () => {
-  await cloud?.stop();
-  await removeCloud(dir);
-  rmSync(root, { recursive: true, force: true });
+  await cloud?.remove();
 }, MINUTES);
 
 test.each(NETWORK_MODES)(

@@ -9,8 +9,8 @@ import { clusterSecret } from "../../components/observability/prometheus/files";
 import { LABELS } from "../../components/observability/rules/names";
 import { AGENT_PORTS, NAMESPACES, SPIRE_SERVER } from "../../components/well-known";
 import type { Report } from "../../rehearsal/rehearsal";
-import { scale } from "../../rehearsal/scale";
-import { until } from "../../rehearsal/steps";
+import { scale } from "../../rehearsal/proof/scale";
+import { until } from "../../rehearsal/proof/steps";
 
 const MINUTES = 60_000;
 /** A bundle counts as unconfirmed after two minutes; one more for everything else. */

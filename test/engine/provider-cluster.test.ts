@@ -1,6 +1,5 @@
-// The providers as an `up` uses them: `exec` through a real API server to SPIRE servers in pods, on loopback.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// The providers as an `up` uses them: `exec` through a real API server to SPIRE servers in pods of a real node.
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { V1StatefulSet } from "@kubernetes/client-node";
 import { ownVolume } from "../../components/kubernetes/volume";
@@ -9,18 +8,18 @@ import { federationRelationshipProvider as relationships } from "../../component
 import { registrationEntryProvider as entries } from "../../components/trust/registration-entry";
 import { trustBundleProvider as bundles } from "../../components/trust/trust-bundle";
 import { serverSpiffeId, SPIRE_PORTS, SPIRE_SERVER } from "../../components/well-known";
-import { binaries } from "../../rehearsal/build";
-import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
+import { resolveImages } from "../../components/images";
+import { processesOf } from "../../rehearsal/machine/cloud";
+import { until } from "../../rehearsal/proof/steps";
+import { type OneCloud, oneCloud } from "./stack";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 const MINUTES = 60_000;
 
 // Two clouds of the mesh, as two namespaces of one cluster: to the providers the difference is in the target alone.
 const AWS = "aws.example.org";
 const GCP = "gcp.example.org";
-const root = mkdtempSync(path.join(tmpdir(), "provider-"));
-const dir = path.join(root, "cloud");
-let cloud: StartedCloud;
+let cloud: OneCloud;
 let kubeconfig: string;
 let k8s: typeof import("@kubernetes/client-node");
 let core: import("@kubernetes/client-node").CoreV1Api;
@@ -33,16 +32,6 @@ const target = (namespace: string, trustDomain: string): Server => ({
   pod: SPIRE_SERVER.pod,
   container: SPIRE_SERVER.container,
 });
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what} did not come within 30 s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 const conf = (trustDomain: string) => `server {
   bind_address = "0.0.0.0"
@@ -73,10 +62,11 @@ const statefulSet: V1StatefulSet = {
       metadata: { labels: app },
       spec: {
         terminationGracePeriodSeconds: 1,
+        securityContext: { runAsUser: 1000, fsGroup: 1000 },
         containers: [
           {
             name: SPIRE_SERVER.container,
-            image: "registry.example.org/spire-server:1.15.3",
+            image: resolveImages().spireServer,
             command: [SPIRE_SERVER.binary, "run"],
             args: ["-config", "/run/spire/config/server.conf"],
             volumeMounts: [
@@ -118,7 +108,7 @@ async function makeServer(namespace: string, trustDomain: string): Promise<strin
 
 const uidOfPod = (namespace: string) =>
   core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod }).then(
-    ({ metadata }) => metadata?.uid,
+    ({ metadata }) => metadata!.uid!,
     () => "none",
   );
 
@@ -148,7 +138,7 @@ const scale = (namespace: string, replicas: number) =>
   });
 
 const endpoints: Record<string, string> = {};
-const bundle = () => ({ target: target("aws", AWS), kubeconfig, timeoutSeconds: 30 });
+const bundle = () => ({ target: target("aws", AWS), kubeconfig, timeoutSeconds: 60 });
 const relationship = () => ({
   target: target("gcp", GCP),
   targetKubeconfig: kubeconfig,
@@ -156,7 +146,7 @@ const relationship = () => ({
   sourceKubeconfig: kubeconfig,
   bundleEndpointUrl: endpoints["aws"]!,
   endpointSpiffeId: serverSpiffeId(AWS),
-  timeoutSeconds: 30,
+  timeoutSeconds: 60,
 });
 
 const entry = () => ({
@@ -167,23 +157,13 @@ const entry = () => ({
   selectors: ["k8s:ns:agents"],
   federatesWith: [AWS],
   x509SvidTtlSeconds: 0,
-  timeoutSeconds: 30,
+  timeoutSeconds: 60,
 });
 
 beforeAll(async () => {
   k8s = await import("@kubernetes/client-node");
-  const folder = path.resolve(__dirname, "../../.rehearsal/bin");
-  const programs = await binaries([...CONTROL_PLANE, "cloud", "spire-server"], folder);
-  const config = {
-    provider: "existing",
-    name: "one",
-    region: "here",
-    kubeconfig: path.join(dir, "kubeconfig"),
-    podCidr: "10.80.0.0/16",
-    serviceCidr: "10.81.0.0/16",
-  };
-  cloud = await startCloud(config as Parameters<typeof startCloud>[0], programs, new Set());
-  kubeconfig = readFileSync(path.join(dir, "kubeconfig"), "utf8");
+  cloud = await oneCloud("provider");
+  kubeconfig = cloud.kubeconfig;
   const client = new k8s.KubeConfig();
   client.loadFromString(kubeconfig);
   core = client.makeApiClient(k8s.CoreV1Api);
@@ -191,9 +171,7 @@ beforeAll(async () => {
 }, 15 * MINUTES);
 
 afterAll(async () => {
-  await cloud?.stop();
-  await removeCloud(dir);
-  rmSync(root, { recursive: true, force: true });
+  await cloud?.remove();
 }, MINUTES);
 
 describe("Through a real API server", () => {
@@ -247,8 +225,8 @@ describe("Through a real API server", () => {
   it("it survives a target killed in mid-create", async () => {
     const { id, outs } = await relationships.create(relationship());
     await relationships.delete(id, outs);
-    const pidFile = path.join(dir, "pods", `gcp_${SPIRE_SERVER.pod}`, `${SPIRE_SERVER.container}.pid`);
-    const pid = Number(/\d+/.exec(readFileSync(pidFile, "utf8"))?.[0]);
+    const isServer = (pid: number) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === SPIRE_SERVER.name;
+    const pid = processesOf(cloud.dir, await uidOfPod("gcp")).find(isServer)!;
     const creating = relationships.create(relationship());
     process.kill(pid, "SIGKILL");
     expect((await creating).outs.bundleState).toBe("current");
@@ -294,9 +272,9 @@ describe("Through a real API server", () => {
 
   it("an API server that is away means an error, never gone", async () => {
     const state = { ...bundle(), ...(await bundles.create(bundle())).outs };
-    await cloud.stop();
+    await cloud.remove();
     await expect(bundles.read("any", state)).rejects.toThrow(
-      /^aws: the Kubernetes API cannot be reached .*ECONNREFUSED/,
+      /^aws: the Kubernetes API cannot be reached .*EHOSTUNREACH/,
     );
   });
 });

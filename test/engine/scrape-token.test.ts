@@ -1,7 +1,4 @@
 // Prometheus' account and its token on a real API server: what `ScrapeAccess` grants, what the provider of ScrapeToken makes, and how the token renews itself.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../components/clouds/cluster";
@@ -10,11 +7,10 @@ import { ScrapeAccess } from "../../components/observability/scrape-access";
 import { TokenRenewer } from "../../components/observability/prometheus/token-renewer";
 import { scrapeTokenProvider as provider } from "../../components/observability/scrape-token-provider";
 import { NAMESPACES } from "../../components/well-known";
-import { binaries } from "../../rehearsal/build";
-import { CONTROL_PLANE, removeCloud, type StartedCloud, startCloud } from "../../rehearsal/clouds";
 import { requestToken, writeSecret } from "../../telemetry/token-renewer/kubernetes";
 import { parseToken } from "../../telemetry/token-renewer/token";
 import { record, type Recording } from "../support/recorder";
+import { type OneCloud, oneCloud } from "./stack";
 
 jest.setTimeout(60_000);
 const MINUTES = 60_000;
@@ -22,9 +18,7 @@ const { observability: namespace, opa: elsewhere } = NAMESPACES;
 const account = { namespace, name: "prometheus" };
 const secret = { namespace, name: "prometheus-cluster-gcp" };
 
-const root = mkdtempSync(path.join(tmpdir(), "scrape-token-"));
-const dir = path.join(root, "cloud");
-let cloud: StartedCloud;
+let cloud: OneCloud;
 let kubeconfig: string;
 let k8s: typeof import("@kubernetes/client-node");
 let config: import("@kubernetes/client-node").KubeConfig;
@@ -105,18 +99,8 @@ const access = (token: string) => ({ ...apiServerOf(kubeconfig, config.getCurren
 
 beforeAll(async () => {
   k8s = await import("@kubernetes/client-node");
-  const folder = path.resolve(__dirname, "../../.rehearsal/bin");
-  const programs = await binaries([...CONTROL_PLANE, "cloud"], folder);
-  const settings = {
-    provider: "existing",
-    name: "one",
-    region: "here",
-    kubeconfig: path.join(dir, "kubeconfig"),
-    podCidr: "10.80.0.0/16",
-    serviceCidr: "10.81.0.0/16",
-  };
-  cloud = await startCloud(settings as Parameters<typeof startCloud>[0], programs, new Set());
-  kubeconfig = readFileSync(path.join(dir, "kubeconfig"), "utf8");
+  cloud = await oneCloud("scraped");
+  kubeconfig = cloud.kubeconfig;
   config = new k8s.KubeConfig();
   config.loadFromString(kubeconfig);
   core = config.makeApiClient(k8s.CoreV1Api);
@@ -126,10 +110,8 @@ beforeAll(async () => {
 }, 15 * MINUTES);
 
 afterAll(async () => {
-  await cloud?.stop();
-  await removeCloud(dir);
-  rmSync(root, { recursive: true, force: true });
-});
+  await cloud?.remove();
+}, MINUTES);
 
 describe("a token for Prometheus", () => {
   it("is good for as long as was asked, and a refresh finds it", async () => {

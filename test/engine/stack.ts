@@ -1,10 +1,70 @@
-// The stack of a test's rehearsal: its own clouds, with what Pulumi.rehearsal.yaml says of everything else.
-import { readFileSync, writeFileSync } from "node:fs";
+// Clouds for tests: one alone, or a rehearsal's with a stack of its own. All are in one world, in whose network the tests run (`make engine-test`).
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dump, load } from "js-yaml";
-import type { Rehearsal } from "../../rehearsal/rehearsal";
+import { removeCloud, startCloud } from "../../rehearsal/machine/cloud";
+import { serveImages } from "../../rehearsal/machine/registry";
+import { run } from "../../rehearsal/processes";
+import { imageFolder, programFolder, type Rehearsal } from "../../rehearsal/rehearsal";
 
 export const PROJECT = path.resolve(__dirname, "../..");
+const FOLDER = path.join(PROJECT, ".rehearsal-test");
+/** Where the tests' clouds are: the world that `make engine-test` runs the tests in. */
+export const ROOT = path.join(FOLDER, "world");
+
+/** A cloud of a test's own. */
+export interface OneCloud {
+  readonly dir: string;
+  readonly kubeconfig: string;
+  /** Stops it, and removes all that it kept. */
+  remove(): Promise<void>;
+}
+
+/** Starts one cloud. */
+export async function oneCloud(name: string): Promise<OneCloud> {
+  const dir = path.join(ROOT, name);
+  const file = path.join(dir, "kubeconfig");
+  const bin = programFolder({ project: PROJECT });
+  mkdirSync(ROOT, { recursive: true });
+  await serveImages(ROOT, imageFolder({ project: PROJECT }), path.join(bin, "registry"));
+  const config = {
+    provider: "existing",
+    name,
+    region: "here",
+    kubeconfig: file,
+    podCidr: "10.80.0.0/16",
+    serviceCidr: "10.81.0.0/16",
+  };
+  await startCloud(config as Parameters<typeof startCloud>[0], bin, new Set());
+  return { dir, kubeconfig: readFileSync(file, "utf8"), remove: () => removeCloud(dir) };
+}
+
+/** A rehearsal of a test's own. */
+export type Place = Pick<Rehearsal, "root" | "config">;
+
+/** A rehearsal in the tests' world, with a stack of clouds of these names. */
+export function placeOf(name: string, clouds: readonly string[]): Place {
+  const place = { root: ROOT, config: path.join(FOLDER, name, "Pulumi.rehearsal.yaml") };
+  mkdirSync(path.dirname(place.config), { recursive: true });
+  writeStack(place, clouds);
+  return place;
+}
+
+/** Runs one of `make`'s commands on a test's rehearsal, in a process of its own; what it found, also when that is not as it should be. */
+export async function rehearsed<Found>(
+  place: Place,
+  command: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Found> {
+  const report = `${place.config}.report.json`;
+  rmSync(report, { force: true });
+  const where = ["--root", place.root, "--config", place.config, "--report", report];
+  const program = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts", ...where, command];
+  await run(process.execPath, program, { cwd: PROJECT, env }).catch((error: Error) => {
+    if (!existsSync(report)) throw error;
+  });
+  return (existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined) as Found;
+}
 
 /** As in the tutorial: an orchestrator in one cloud, workers in the others. */
 export const ROLES: Readonly<Record<string, readonly string[]>> = {

@@ -18,8 +18,8 @@ import {
 import { prometheusPod } from "../../components/observability/prometheus/pod";
 import { PROMETHEUS_METRICS } from "../../components/observability/rules/names";
 import { NAMESPACES, PROMETHEUS } from "../../components/well-known";
-import { binaries } from "../../rehearsal/build";
-import { until } from "../../rehearsal/steps";
+import { programPath } from "../support/programs";
+import { until } from "../../rehearsal/proof/steps";
 import { type ConnectProxy, connectProxy } from "../support/agent/connect-proxy";
 import { KubernetesApi } from "../support/kubernetes-api";
 import { freePort } from "../support/port";
@@ -95,8 +95,7 @@ const isTaken = (taken: 0 | 1) =>
   );
 
 beforeAll(async () => {
-  const folder = path.resolve(__dirname, "../../.rehearsal/bin");
-  program = (await binaries(["prometheus"], folder))["prometheus"]!;
+  program = await programPath("prometheus");
 }, 20 * MINUTES);
 
 beforeEach(async () => {

@@ -9,7 +9,7 @@ import { opaFiles } from "../../components/workloads/opa-files";
 import { OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
 import type { PolicyTopology } from "../../components/workloads/policy-data";
 import { OPA } from "../../components/well-known";
-import { binaries } from "../../rehearsal/build";
+import { programPath } from "./programs";
 import { run } from "../../rehearsal/processes";
 import { freePort } from "./port";
 
@@ -26,8 +26,8 @@ export interface Decision {
 }
 
 /** Path of OPA's binary: that of KUBEBUILDER_ASSETS or PATH, else built as the rehearsal pins it. */
-export async function opaBinary(): Promise<string> {
-  return (await binaries(["opa"], path.resolve(__dirname, "../../.rehearsal/bin")))["opa"]!;
+export function opaBinary(): Promise<string> {
+  return programPath("opa");
 }
 
 /** Runs OPA's command line to its end and returns what it printed; a failure carries its own words. */

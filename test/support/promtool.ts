@@ -2,12 +2,12 @@
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { binaries } from "../../rehearsal/build";
+import { programPath } from "./programs";
 import { run } from "../../rehearsal/processes";
 
 /** Path of promtool, built as the rehearsal pins it. */
-export async function promtoolBinary(): Promise<string> {
-  return (await binaries(["promtool"], path.resolve(__dirname, "../../.rehearsal/bin")))["promtool"]!;
+export function promtoolBinary(): Promise<string> {
+  return programPath("promtool");
 }
 
 /**

@@ -1,17 +1,16 @@
-// SPIRE servers as local processes on loopback, for tests: the stand-in, or whichever binary SPIRE_SERVER names.
+// SPIRE servers as local processes on loopback, for tests.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Run } from "../../components/trust/spire-server";
-import { binaries } from "../../rehearsal/build";
+import { programPath } from "./programs";
 import { freePort } from "./port";
 
-/** Path of the binary: `SPIRE_SERVER` or `spire-server` on PATH, else the stand-in, built from this checkout. */
-export async function spireServerBinary(): Promise<string> {
-  const found = await binaries(["spire-server"], resolve(__dirname, "../../.rehearsal/bin"));
-  return found["spire-server"]!;
+/** Path of the program, of the version that the rehearsal pins. */
+export function spireServerBinary(): Promise<string> {
+  return programPath("spire-server");
 }
 
 /** A SPIRE server of a test. */

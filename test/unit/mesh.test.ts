@@ -135,10 +135,10 @@ describe("the mesh of the dev stack", () => {
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
       "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 16,
       "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": 3,
+      "pulumi-nodejs:dynamic/agentweave:RandomText": 1,
       "pulumi:providers:aws": 1,
       "pulumi:providers:gcp": 1,
       "pulumi:providers:kubernetes": 3,
-      "random:index/randomPassword:RandomPassword": 1,
     });
   });
 

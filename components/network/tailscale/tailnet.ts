@@ -105,8 +105,10 @@ function kindsOf(part: ObservabilityPart | undefined): readonly DeviceKind[] {
 }
 
 /** The key that the configuration gives to devices of one kind. */
-function givenKey({ authKey, routerAuthKey }: TailscaleSettings, kind: DeviceKind): string {
-  const key = kind === "routers" ? (routerAuthKey ?? authKey) : authKey;
+function givenKey(settings: TailscaleSettings, kind: DeviceKind): string {
+  const { authKey, routerAuthKey, observabilityAuthKey } = settings;
+  const own = { agents: authKey, routers: routerAuthKey, observability: observabilityAuthKey };
+  const key = own[kind] ?? authKey;
   if (key === undefined) throw new Error("network.tailscale.authKey was not checked");
   return key;
 }

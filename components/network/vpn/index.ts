@@ -1,7 +1,7 @@
 // The VPN: a gateway in each cloud's network, and tunnels with BGP between every two of them.
 import * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
 import type { Cluster } from "../../clouds/cluster";
+import { LETTERS, RandomText } from "../../random-text";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
 import type { VpnSettings } from "../mode";
@@ -115,13 +115,8 @@ export class Vpn extends pulumi.ComponentResource {
   #key(name: string, ...ends: readonly VpnGateway[]): pulumi.Output<string> {
     const given = ends.find(({ sharedKey }) => sharedKey !== undefined)?.sharedKey;
     if (given !== undefined) return given;
-    const { result } = new random.RandomPassword(
-      name,
-      // Letters alone: AWS takes 8 to 64 letters, digits, dots and underscores, of which the first is no zero, and all others take more.
-      { length: 48, special: false, numeric: false },
-      { parent: this },
-    );
-    return pulumi.secret(result);
+    // Letters alone: AWS takes 8 to 64 letters, digits, dots and underscores, of which the first is no zero, and all others take more.
+    return pulumi.secret(new RandomText(name, { length: 48, alphabet: LETTERS }, { parent: this }).value);
   }
 }
 

@@ -64,7 +64,7 @@ async function network(
         ...AWS.outputs,
         ...GCP.outputs,
         "tailscale:index/tailnetKey:TailnetKey": { key: "tskey-auth-made" },
-        "random:index/randomPassword:RandomPassword": { result: "key" },
+        "pulumi-nodejs:dynamic/agentweave:RandomText": { value: "key" },
       },
     },
   );

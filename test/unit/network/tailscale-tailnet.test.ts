@@ -100,9 +100,15 @@ describe("what shows the mesh", () => {
     );
   });
 
-  test("takes the agents' key where the tailnet is not managed", async () => {
-    const [tailnet] = await withParts({ manageTailnet: false, authKey: "tskey-agents", global: false });
-    expect(await valueOf(tailnet.authKey("gcp", "observability"))).toBe("tskey-agents");
+  test.each([
+    ["the agents' key", {}, "tskey-agents"],
+    ["a key of its own, if there is one,", { observabilityAuthKey: "tskey-seen" }, "tskey-seen"],
+  ])("takes %s where the tailnet is not managed", async (_, more, key) => {
+    const left = { manageTailnet: false, authKey: "tskey-agents", global: false, ...more };
+    const [tailnet] = await withParts(left);
+    expect(await valueOf(tailnet.authKey("gcp", "observability"))).toBe(key);
+    expect(await valueOf(tailnet.authKey("gcp", "routers"))).toBe("tskey-agents");
+    expect(await pulumi.isSecret(tailnet.authKey("gcp", "observability"))).toBe(true);
   });
 
   test("has no key where nothing shows the mesh", async () => {

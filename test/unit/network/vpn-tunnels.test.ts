@@ -16,7 +16,7 @@ const AZURE_SITE = "azure-native:network:LocalNetworkGateway";
 const AZURE_GATEWAY = "azure-native:network:VirtualNetworkGateway";
 
 const SETTINGS = { domain: "mesh.internal", firstAsn: 64800 };
-const PASSWORDS = "random:index/randomPassword:RandomPassword";
+const PASSWORDS = "pulumi-nodejs:dynamic/agentweave:RandomText";
 
 let passwords = 0;
 const FAKES = {
@@ -27,7 +27,7 @@ const FAKES = {
     /** Another one each time. */
     get [PASSWORDS]() {
       passwords += 1;
-      return { result: `key${passwords}` };
+      return { value: `key${passwords}` };
     },
   },
 };
@@ -336,7 +336,7 @@ test("keys are made of what AWS takes, and are as many as there are tunnels with
   // And one for the two gateways of Azure.
   expect(passwords).toHaveLength(tunnels + 1);
   for (const { inputs } of passwords) {
-    expect(inputs).toMatchObject({ special: false, numeric: false });
+    expect(inputs.alphabet).toMatch(/^[A-Za-z]+$/);
     expect(inputs.length).toBeGreaterThanOrEqual(32);
     expect(inputs.length).toBeLessThanOrEqual(64);
   }

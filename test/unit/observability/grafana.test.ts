@@ -15,7 +15,7 @@ const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const SECRET = "kubernetes:core/v1:Secret";
 const SERVICE = "kubernetes:core/v1:Service";
-const PASSWORD = "random:index/randomPassword:RandomPassword";
+const PASSWORD = "pulumi-nodejs:dynamic/agentweave:RandomText";
 /** How a secret looks in the inputs of a resource. */
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
@@ -47,7 +47,7 @@ function stand(files: Readonly<Record<string, object>> = DASHBOARDS, intervalSec
         { dependsOn: [namespace] },
       );
     },
-    { outputs: { [PASSWORD]: { result: "s3cret" } } },
+    { outputs: { [PASSWORD]: { value: "s3cret" } } },
   );
 }
 

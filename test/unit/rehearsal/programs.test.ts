@@ -1,57 +1,92 @@
-// The programs that the rehearsal runs in place of images: of the same versions, at the same paths.
-import { readFileSync } from "node:fs";
+// The programs and images of the rehearsal: every image has a recipe, and what it is made of has the image's version.
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { resolveImages } from "../../../components/images";
-import { images } from "../../../rehearsal/images";
+import { CONTROL_PLANE_IMAGES } from "../../../rehearsal/machine/node-files";
+import { missingPackages } from "../../../rehearsal/programs/host";
+import { placeOf } from "../../../rehearsal/programs/images";
+import { NODE, RECIPES } from "../../../rehearsal/programs/recipes";
+import { PROGRAMS } from "../../../rehearsal/programs/table";
+
+const folder = path.resolve(__dirname, "../../../rehearsal/programs");
+const versionOf = (name: string) => PROGRAMS.find(({ binary }) => binary === name)!.version;
+const tagOf = (image: string) => image.slice(image.lastIndexOf(":") + 1);
+const nameOf = (image: string) => /([^/:]+):[^/:]+$/.exec(image)![1]!;
 
 /** The version of a Go module that one of the rehearsal's modules is built with. */
 function moduleVersion(dir: string, module: string): string {
-  const file = path.resolve(__dirname, "../../../rehearsal", dir, "go.mod");
-  return new RegExp(`\\s${module} v(\\S+)`).exec(readFileSync(file, "utf8"))![1]!;
+  const pins = readFileSync(path.join(folder, dir, "go.mod"), "utf8");
+  return new RegExp(`\\s${module} v(\\S+)`).exec(pins)![1]!;
 }
-const tagOf = (image: string) => image.slice(image.lastIndexOf(":") + 1);
 
-describe("the programs of the rehearsal have the versions of the images", () => {
-  const { prometheus, jaeger, otelCollector, tailscale } = resolveImages();
-
-  test("Prometheus, whose release 3.16.0 is its module's 0.316.0", () => {
-    const [, minor, patch] = moduleVersion(
-      "observability/prometheus",
-      "github.com/prometheus/prometheus",
-    ).split(".");
-    expect(tagOf(prometheus)).toBe(`v3.${Number(minor) - 300}.${patch}`);
-  });
-
-  test("Jaeger, whose release 2.13.0 is its module's 1.76.0", () => {
-    const [major, minor, patch] = moduleVersion(
-      "observability/jaeger",
-      "github.com/jaegertracing/jaeger",
-    ).split(".");
-    expect(major).toBe("1");
-    expect(tagOf(jaeger)).toBe(`2.${Number(minor) - 63}.${patch}`);
-  });
-
-  test("the OpenTelemetry collector", () => {
-    expect(tagOf(otelCollector)).toBe(
-      moduleVersion("observability/collector", "go.opentelemetry.io/collector/otelcol"),
-    );
-  });
-
-  test("Tailscale", () => {
-    expect(tagOf(tailscale)).toBe(`v${moduleVersion("tailnet", "tailscale.com")}`);
-  });
+test.each([...Object.values(resolveImages()), ...CONTROL_PLANE_IMAGES])("%s can be assembled", (image) => {
+  expect(Object.keys(RECIPES)).toContain(nameOf(image));
 });
 
-test("an image of whatever registry runs as the program that was found for it, others are simulated", () => {
-  const table = images({ prometheus: "/bin/p", jaeger: "/bin/j", otelcol: "/bin/o" });
-  const found = (image: string) => table.find(({ match }) => new RegExp(match).test(image));
-  const mirrored = resolveImages({ registry: "registry.example.com/mirror" });
-  expect(found(mirrored.prometheus)).toMatchObject({
-    entrypoint: ["/bin/prometheus"],
-    executables: { "/bin/prometheus": "/bin/p" },
+test("a recipe is made of programs that can be had", () => {
+  const sources = Object.values(RECIPES).flatMap(({ files }) => Object.values(files));
+  const known = [...PROGRAMS.map(({ binary }) => binary), NODE];
+  expect(sources.filter((source) => !path.isAbsolute(source) && !known.includes(source))).toEqual([]);
+});
+
+test("an image keeps its repository and tag in the rehearsal's registry", () => {
+  expect(placeOf("ghcr.io/spiffe/spire-server:1.15.3")).toBe("spiffe/spire-server:1.15.3");
+});
+
+test.each([
+  ["kubernetes", "k8s.io/kubernetes", "kubelet"],
+  ["kubernetes", "go.etcd.io/etcd/server/v3", "etcd"],
+  ["spire", "github.com/spiffe/spire", "spire-server"],
+  ["coredns", "github.com/coredns/coredns", "coredns"],
+  ["kube-router", "github.com/cloudnativelabs/kube-router/v2", "kube-router"],
+  ["opa", "github.com/open-policy-agent/opa", "opa"],
+  ["crane", "github.com/google/go-containerregistry", "crane"],
+  ["registry", "github.com/distribution/distribution/v3", "registry"],
+  ["pulumi", "github.com/pulumi/pulumi/pkg/v3", "pulumi"],
+  ["collector", "go.opentelemetry.io/collector/otelcol", "otelcol"],
+  ["tailscale", "tailscale.com", "tailscale"],
+  ["headscale", "github.com/juanfont/headscale", "headscale"],
+])("the table and %s/go.mod name the same version of %s", (dir, module, program) => {
+  expect(moduleVersion(dir, module)).toBe(versionOf(program));
+});
+
+test("Prometheus' release 3.x is its module's 0.30x, and Jaeger's 2.x its module's 1.(x + 63)", () => {
+  const [, prometheus, patch] = moduleVersion("prometheus", "github.com/prometheus/prometheus").split(".");
+  expect(versionOf("prometheus")).toBe(`3.${Number(prometheus) - 300}.${patch}`);
+  const [, jaeger, fix] = moduleVersion("jaeger", "github.com/jaegertracing/jaeger").split(".");
+  expect(versionOf("jaeger")).toBe(`2.${Number(jaeger) - 63}.${fix}`);
+});
+
+test("programs have the versions of the images that are assembled from them", () => {
+  const images = resolveImages();
+  const pairs = Object.entries({
+    "spire-server": images.spireServer,
+    "spire-agent": images.spireAgent,
+    opa: images.opa,
+    tailscale: images.tailscale,
+    prometheus: images.prometheus,
+    otelcol: images.otelCollector,
+    jaeger: images.jaeger,
   });
-  expect(found(mirrored.jaeger)!.executables[found(mirrored.jaeger)!.entrypoint![0]!]).toBe("/bin/j");
-  expect(found(mirrored.otelCollector)!.executables).toEqual({ "/otelcol-k8s": "/bin/o" });
-  expect(found(mirrored.grafana)).toBeUndefined();
-  expect(found(mirrored.opa)).toBeUndefined();
+  for (const [name, image] of pairs) {
+    const version = tagOf(image).replace(/^v|-static$/g, "");
+    expect(`${name} ${version}`).toBe(`${name} ${versionOf(name)}`);
+  }
+});
+
+test("every program has its module, and every release a whole checksum", () => {
+  for (const { dir, release } of PROGRAMS) {
+    expect(existsSync(path.join(folder, dir, "go.sum"))).toBe(true);
+    if (release) expect(release.checksum).toMatch(/^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/);
+  }
+});
+
+test("packages are missing when their commands are, and of the CNI plugins one folder is enough", () => {
+  expect(missingPackages(() => true)).toEqual({});
+  expect(missingPackages((file) => file !== "nft" && file !== "/usr/lib/cni/ptp")).toEqual({
+    nftables: ["nft"],
+  });
+  expect(missingPackages((file) => !file.endsWith("/ptp"))).toEqual({
+    "containernetworking-plugins": ["/usr/lib/cni/ptp", "/opt/cni/bin/ptp"],
+  });
 });

@@ -1,0 +1,26 @@
+// One name under which all objects of a mesh are applied, however often an `up` is begun.
+import * as pulumi from "@pulumi/pulumi";
+
+/** Annotation that names the field manager of an object (provider/pkg/metadata/annotations.go of pulumi-kubernetes). */
+export const FIELD_MANAGER_ANNOTATION = "pulumi.com/patchFieldManager";
+/** The name. */
+export const FIELD_MANAGER = "agentweave-mesh";
+
+/**
+ * Has every Kubernetes object below a component applied by one field manager. By default the provider invents one for each object and keeps it
+ * in the state: of an object that was made by an `up` which was killed before it was recorded, the next `up` knows nothing, and applies it under
+ * another name. Server-side apply takes that for a conflict wherever a list is one value and has got defaults, as `volumeClaimTemplates` has,
+ * for ever (https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts).
+ */
+export const oneFieldManager: pulumi.ResourceTransformation = ({ type, props, opts }) => {
+  const { metadata } = props as {
+    metadata?: { annotations?: pulumi.Input<Record<string, pulumi.Input<string>>> };
+  };
+  if (!type.startsWith("kubernetes:") || metadata === undefined) return undefined;
+  const name = { [FIELD_MANAGER_ANNOTATION]: FIELD_MANAGER };
+  const { annotations } = metadata;
+  const all = pulumi.Output.isInstance(annotations)
+    ? annotations.apply((known) => ({ ...known, ...name }))
+    : { ...(annotations as Record<string, pulumi.Input<string>> | undefined), ...name };
+  return { props: { ...props, metadata: { ...metadata, annotations: all } }, opts };
+};

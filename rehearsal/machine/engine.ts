@@ -1,0 +1,126 @@
+// The engine that stands the mesh up: Pulumi's own, driven through its Automation API with the program in this process.
+import { chmodSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { LocalWorkspace, type OpMap, PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
+import { dump, load } from "js-yaml";
+
+/** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
+export type Changes = Partial<OpMap>;
+
+/** What an operation did, and what the stack says now. */
+export interface Result {
+  readonly changes: Changes;
+  /** The stack's outputs, secrets in the clear. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** Where an engine works. */
+export interface EngineArgs {
+  /** Directory of Pulumi.yaml. */
+  readonly project: string;
+  readonly stack: string;
+  /** Absolute path of the stack's Pulumi.<stack>.yaml. */
+  readonly config: string;
+  /** Directory for the engine's state. */
+  readonly dir: string;
+  /** Pulumi's command line, and its Kubernetes provider. */
+  readonly programs: Readonly<Record<"pulumi" | "pulumi-resource-kubernetes", string>>;
+}
+
+/** Version of the provider's plugin that the SDK asks for: its own. */
+const { version: KUBERNETES_SDK } = JSON.parse(
+  readFileSync(require.resolve("@pulumi/kubernetes/package.json"), "utf8"),
+) as { version: string };
+
+/** The engine looks for its own plugins beside the file that it is, and a symbolic link is elsewhere. */
+function link(target: string, file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  rmSync(file, { force: true });
+  linkSync(realpathSync(target), file);
+}
+
+/** Puts the engine's programs where it looks for them: the command line with what runs dynamic resources beside it, and the provider as a plugin. */
+function install({ project, dir, programs }: EngineArgs): void {
+  const bin = path.join(dir, "cli", "bin");
+  link(programs.pulumi, path.join(bin, "pulumi"));
+  const dynamic = path.join(bin, "pulumi-resource-pulumi-nodejs");
+  const host = path.join(project, "node_modules/@pulumi/pulumi/cmd/dynamic-provider");
+  writeFileSync(dynamic, `#!/bin/sh\nexec "${process.execPath}" "${host}" "$@"\n`);
+  chmodSync(dynamic, 0o755);
+  const plugin = path.join(dir, "home", "plugins", `resource-kubernetes-v${KUBERNETES_SDK}`);
+  link(programs["pulumi-resource-kubernetes"], path.join(plugin, "pulumi-resource-kubernetes"));
+}
+
+/** The engine of a rehearsal: its state is a file, as short-lived as the clouds and its owner's alone. */
+export class Engine {
+  private constructor(
+    /** For the table: which engine it is. */
+    readonly name: string,
+    private readonly stack: Stack,
+    private readonly configFile: string,
+  ) {}
+
+  /** Selects the stack, which is made if there is none, and frees it of what an operation that was killed has left. */
+  static async of(args: EngineArgs): Promise<Engine> {
+    const { project, stack, config, dir } = args;
+    const backend = path.join(dir, "state");
+    mkdirSync(backend, { recursive: true, mode: 0o700 });
+    install(args);
+    const pulumiCommand = await PulumiCommand.get({ root: path.join(dir, "cli"), skipVersionCheck: true });
+    const selected = await LocalWorkspace.createOrSelectStack(
+      {
+        stackName: stack,
+        projectName: "agentweave-mesh",
+        program: () => Promise.resolve(outputsOf(project)),
+      },
+      {
+        workDir: project,
+        pulumiCommand,
+        envVars: {
+          PULUMI_HOME: path.join(dir, "home"),
+          PULUMI_BACKEND_URL: `file://${backend}`,
+          PULUMI_CONFIG_PASSPHRASE: "rehearsal",
+          PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+          PULUMI_SKIP_UPDATE_CHECK: "true",
+        },
+      },
+    );
+    // The lock of a run that was killed: only this rehearsal uses the stack.
+    await selected.cancel().catch(() => undefined);
+    // Pulumi adds the salt of its secrets to a stack's file that lacks it, and the file that is given must stay as it is.
+    const configFile = path.join(dir, `Pulumi.${stack}.yaml`);
+    const settings = [path.join(project, `Pulumi.${stack}.yaml`), config].map(
+      (file) => load(readFileSync(file, "utf8")) as { encryptionsalt?: string },
+    );
+    writeFileSync(configFile, dump({ encryptionsalt: settings[0]?.encryptionsalt, ...settings[1] }), {
+      mode: 0o600,
+    });
+    return new Engine(`Pulumi ${pulumiCommand.version?.version ?? ""}`.trim(), selected, configFile);
+  }
+
+  private get options() {
+    const onOutput = (text: string) => void process.stdout.write(text);
+    return { color: "auto" as const, onOutput, configFile: this.configFile };
+  }
+
+  /** @param refresh read everything anew first, so that what was lost is made again. */
+  async up({ refresh = false } = {}): Promise<Result> {
+    const { summary, outputs } = await this.stack.up({ ...this.options, refresh, suppressOutputs: true });
+    const values = Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]);
+    return { changes: summary.resourceChanges ?? {}, outputs: Object.fromEntries(values) };
+  }
+
+  async preview(): Promise<Changes> {
+    return (await this.stack.preview(this.options)).changeSummary;
+  }
+
+  async destroy(): Promise<Changes> {
+    return (await this.stack.destroy(this.options)).summary.resourceChanges ?? {};
+  }
+}
+
+/** Runs the program, as `pulumi up` does, and gives its outputs. */
+function outputsOf(project: string): Record<string, unknown> {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- It is loaded when it is to run, not before.
+  return (require(path.join(project, "infra")) as () => Record<string, unknown>)();
+}

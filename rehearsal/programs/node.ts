@@ -1,0 +1,14 @@
+// The Node.js of the rehearsal's images, as npm has it.
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { run } from "../processes";
+
+const FOLDER = path.join(__dirname, "node");
+
+/** Path of the program; it is installed when it is not there. */
+export async function nodeProgram(): Promise<string> {
+  const file = path.join(FOLDER, "node_modules", `node-linux-${process.arch}`, "bin", "node");
+  if (!existsSync(file))
+    await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: FOLDER });
+  return file;
+}

@@ -1,0 +1,187 @@
+// The proof that agents call each other as the policy says: what `make rehearse` ends with.
+import { Denied, sendTask } from "../../cli/agent-client";
+import { meshCall, type CallHop } from "../../cli/call";
+import { connectKubernetes } from "../../cli/cluster";
+import { within } from "../../cli/limits";
+import { memberOf } from "../../cli/member";
+import { type Mesh, type MeshAgent, usualAgent } from "../../cli/mesh-outputs";
+import { type AllowedCall } from "../../components/workloads/policy-data";
+import { scale } from "./scale";
+
+const LIMIT_MS = 60_000;
+
+/** One thing that was tried. */
+export interface CallProof {
+  /** What was tried, and what should come of it. */
+  readonly what: string;
+  /** What came of it, when it was that. */
+  readonly found?: string;
+  /** What came of it instead. */
+  readonly failure?: string;
+  /** Agents that the call passed. */
+  readonly hops?: readonly CallHop[];
+}
+
+/** A ping from one cloud's agent to another's. */
+export interface PingProof {
+  readonly from: string;
+  readonly to: string;
+  /** Host of `to`'s address, as agents of other clouds know it. */
+  readonly host: string;
+  /** As the calling agent measured it. */
+  readonly milliseconds?: number;
+  readonly failure?: string;
+}
+
+/** All that was tried. */
+export interface CallProofs {
+  /** Every cloud's agent pings every other's. One that pings itself is pinged by the operator, over the port-forward. */
+  readonly pings: readonly PingProof[];
+  readonly others: readonly CallProof[];
+}
+
+export const nameOf = ({ cloud, role }: Pick<MeshAgent, "cloud" | "role">) => `${cloud}/${role}`;
+
+export async function ping(mesh: Mesh, from: MeshAgent, to: MeshAgent): Promise<PingProof> {
+  const names = { from: nameOf(from), to: nameOf(to), host: new URL(to.address).hostname };
+  try {
+    const { hops } = await meshCall(mesh, { from: names.from, to: names.to, capability: "ping" });
+    const last = hops.at(-1)!;
+    if (last.agent !== to.spiffeId) throw new Error(`${last.agent} answered`);
+    return { ...names, milliseconds: last.milliseconds };
+  } catch (error) {
+    return { ...names, failure: (error as Error).message };
+  }
+}
+
+async function attempt(what: string, work: () => Promise<Omit<CallProof, "what">>): Promise<CallProof> {
+  try {
+    return { what, ...(await work()) };
+  } catch (error) {
+    return { what, failure: (error as Error).message };
+  }
+}
+
+/** A call that the policy lists. */
+function allowed(mesh: Mesh, { from, to }: AllowedCall): Promise<CallProof> {
+  const names = { from: nameOf(from), to: nameOf(to) };
+  return attempt(`${names.from} may call ${names.to}: echo`, async () => {
+    const { hops } = await meshCall(mesh, { ...names, capability: "echo", payload: { text: "hello" } });
+    return { found: `answered by ${hops.at(-1)!.agent}` };
+  });
+}
+
+/** The same call the other way round, which no rule allows. */
+function denied(mesh: Mesh, { from, to }: AllowedCall): Promise<CallProof> {
+  const names = { from: nameOf(to), to: nameOf(from) };
+  return attempt(`${names.from} may not call ${names.to}: echo`, async () => {
+    try {
+      await meshCall(mesh, { ...names, capability: "echo" });
+    } catch (error) {
+      if (error instanceof Denied && error.by === "peer" && !error.undecided) {
+        return { found: /Not authorized: [^(;]*/.exec(error.message)?.[0].trim() ?? "denied" };
+      }
+      throw error;
+    }
+    return { failure: "it was allowed" };
+  });
+}
+
+/** From the first cloud through all others and back, as relays are allowed by default: each goes on to the one before it. */
+export function wayAround<T>(clouds: readonly T[]): T[] {
+  const [first, ...others] = clouds as [T, ...T[]];
+  return [first, ...others.reverse(), first];
+}
+
+/** The way around, each leg really called. */
+export function roundTrip(mesh: Mesh, agents: readonly MeshAgent[]): Promise<CallProof> {
+  const way = wayAround(agents);
+  const names = way.map(nameOf);
+  return attempt(`round trip ${names.join(" → ")}`, async () => {
+    const { hops } = await meshCall(mesh, {
+      from: names[0]!,
+      to: names[0]!,
+      capability: "ping",
+      via: names.slice(1, -1),
+      fresh: true,
+    });
+    const passed = hops.map(({ agent }) => agent);
+    const meant = way.map(({ spiffeId }) => spiffeId);
+    if (passed.join() !== meant.join()) return { failure: `it passed ${passed.join(", ")}`, hops };
+    return { found: `${hops.length} hops`, hops };
+  });
+}
+
+/** What came of a call to whichever agent of a role is nearest. */
+export interface AnyAnswer {
+  /** SPIFFE id of the one that answered. */
+  readonly agent: string;
+  /** SPIFFE ids of those that were tried before, in vain. */
+  readonly failed: readonly string[];
+}
+
+/** Has an agent call any agent of a role, as its own registry orders them. */
+export async function callAny(mesh: Mesh, caller: MeshAgent, role: string): Promise<AnyAnswer> {
+  const cloud = mesh.clouds.find(({ name }) => name === caller.cloud)!;
+  const { cluster, operator } = memberOf(cloud, connectKubernetes, LIMIT_MS);
+  const way = { cloud, cluster, identity: await operator() };
+  const payload = { target_agent: role, capability: "ping" };
+  const answer = (await within(LIMIT_MS, "the call", (signal) =>
+    sendTask(way, caller, { task_type: "call_remote", payload }, signal),
+  )) as { target: { agent: string }; attempts: { spiffe_id: string; error?: string }[] };
+  const failed = answer.attempts.filter(({ error }) => error !== undefined);
+  return { agent: answer.target.agent, failed: failed.map(({ spiffe_id }) => spiffe_id) };
+}
+
+/** A role that two clouds other than the caller's have: the agent nearest by order is taken away, the other answers. */
+function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[]): Promise<CallProof> {
+  const [lost, next] = candidates as [MeshAgent, MeshAgent];
+  const cloudOf = ({ cloud }: MeshAgent) => mesh.clouds.find(({ name }) => name === cloud)!;
+  return attempt(
+    `${nameOf(caller)} calls any ${lost.role} while ${nameOf(lost)} is down: ${nameOf(next)} answers`,
+    async () => {
+      const { namespace, workload } = lost;
+      const restore = await scale(cloudOf(lost), { namespace, ...workload }, 0);
+      try {
+        const { agent, failed } = await callAny(mesh, caller, lost.role);
+        if (agent !== next.spiffeId) return { failure: `${agent} answered` };
+        if (!failed.includes(lost.spiffeId)) return { failure: `${nameOf(lost)} was not tried first` };
+        return { found: `answered by ${agent}, after ${failed.length} failed` };
+      } finally {
+        await restore();
+      }
+    },
+  );
+}
+
+/** An agent of another role and cloud, and two agents of one role in further clouds; undefined when the mesh has none. */
+export function failoverCase(mesh: Mesh): [MeshAgent, MeshAgent[]] | undefined {
+  const agents = mesh.clouds.flatMap((cloud) => cloud.agents);
+  for (const caller of agents) {
+    for (const role of new Set(agents.map((agent) => agent.role))) {
+      const same = agents.filter((agent) => agent.role === role && agent !== caller);
+      // The caller's own cloud would be tried before the others.
+      if (caller.role !== role && same.length > 1 && same.every(({ cloud }) => cloud !== caller.cloud)) {
+        return [caller, same];
+      }
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Tries what the mesh is for: pings between all clouds, a call that is allowed and one that is not (the first of `calls`, there and
+ * back), the round trip through all clouds, and a failover. What the mesh has no agents for is left out.
+ */
+export async function proveCalls(mesh: Mesh, calls: readonly AllowedCall[]): Promise<CallProofs> {
+  const agents = mesh.clouds.flatMap((cloud) => usualAgent(cloud) ?? []);
+  const pings = await Promise.all(agents.flatMap((from) => agents.map((to) => ping(mesh, from, to))));
+  const across = calls.find(({ from, to }) => from.cloud !== to.cloud);
+  const others = await Promise.all([
+    ...(across ? [allowed(mesh, across), denied(mesh, across)] : []),
+    ...(agents.length > 1 ? [roundTrip(mesh, agents)] : []),
+  ]);
+  // By itself: it takes away an agent that the others may call.
+  const found = failoverCase(mesh);
+  return { pings, others: found ? [...others, await failover(mesh, ...found)] : others };
+}

@@ -1,0 +1,196 @@
+// The proof of what real nodes do: they are attested, pods are known by the kubelet's word, policies are enforced, and unsafe pods are refused.
+import path from "node:path";
+import type { CoreV1Api, V1Pod } from "@kubernetes/client-node";
+import { connectKubernetes } from "../../cli/cluster";
+import type { Mesh, MeshCloud } from "../../cli/mesh-outputs";
+import { runInServer } from "../../cli/spire";
+import { flowsIn } from "../../components/network/flows";
+import { partOf } from "../../components/network/part";
+import { PARTIES, type Party } from "../../components/network/parties";
+import { CSI_DRIVER, NAMESPACES } from "../../components/well-known";
+import type { MeshConfig } from "../../infra/config";
+import { processesOf } from "../machine/cloud";
+import { run } from "../processes";
+import { step, type Step } from "./steps";
+
+const LIMIT_MS = 30_000;
+/** Longest time until a connection is taken; what a policy denies gets no answer, or a refusal. */
+const CONNECT_MS = 2_000;
+
+async function coreOf({ kubeconfig }: MeshCloud): Promise<CoreV1Api> {
+  const k8s = await import("@kubernetes/client-node");
+  const config = new k8s.KubeConfig();
+  config.loadFromString(kubeconfig);
+  return config.makeApiClient(k8s.CoreV1Api);
+}
+
+/** Every node of every cloud is attested by its projected token, as SPIRE tells. */
+async function attestedNodes(mesh: Mesh): Promise<string> {
+  const nodes = await Promise.all(
+    mesh.clouds.map(async (cloud) => {
+      const spire = runInServer(connectKubernetes(cloud), LIMIT_MS);
+      const { stdout } = await spire(["agent", "list", "-output", "json"]);
+      const { agents = [] } = JSON.parse(stdout) as { agents?: { attestation_type: string }[] };
+      const types = agents.map(({ attestation_type }) => attestation_type);
+      const { items } = await (await coreOf(cloud)).listNode();
+      if (types.length < items.length || types.some((type) => type !== "k8s_psat"))
+        throw new Error(`${cloud.name}: ${items.length} nodes; attested are ${types.join(", ") || "none"}`);
+      return types.length;
+    }),
+  );
+  return `${nodes.reduce((sum, count) => sum + count, 0)} nodes, all by k8s_psat`;
+}
+
+/** Pods that have their identity from the SPIRE agent's socket, which the CSI driver mounted: those that are ready have one. */
+async function attestedPods(mesh: Mesh): Promise<string> {
+  const counts = await Promise.all(
+    mesh.clouds.map(async (cloud) => {
+      const { items } = await (await coreOf(cloud)).listPodForAllNamespaces();
+      const attested = items.filter(({ spec }) =>
+        spec?.volumes?.some(({ csi }) => csi?.driver === CSI_DRIVER),
+      );
+      const waiting = attested.filter(({ metadata, status }) => {
+        const ready = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True");
+        return metadata?.deletionTimestamp === undefined && !ready;
+      });
+      if (attested.length === 0) throw new Error(`${cloud.name}: no pod has a volume of ${CSI_DRIVER}`);
+      if (waiting.length > 0) throw new Error(`${cloud.name}: ${waiting[0]!.metadata?.name} is not ready`);
+      return attested.length;
+    }),
+  );
+  return `${counts.reduce((sum, count) => sum + count, 0)} pods`;
+}
+
+/** A pod that wants its node's rights is refused where the Pod Security Standard is `restricted`. */
+async function refusedPods(mesh: Mesh): Promise<string> {
+  const body: V1Pod = {
+    metadata: { name: "privileged" },
+    spec: { containers: [{ name: "c", image: "example.org/c:1", securityContext: { privileged: true } }] },
+  };
+  const restricted = [NAMESPACES.spireServer, NAMESPACES.opa, NAMESPACES.agents];
+  for (const cloud of mesh.clouds) {
+    const core = await coreOf(cloud);
+    for (const namespace of restricted) {
+      const made = await core.createNamespacedPod({ namespace, body, dryRun: "All" }).then(
+        () => "it was let in",
+        (error: Error) => (/violates PodSecurity/.test(error.message) ? undefined : error.message),
+      );
+      if (made !== undefined) throw new Error(`${cloud.name}: a privileged pod in ${namespace}: ${made}`);
+    }
+  }
+  return `in ${restricted.join(", ")} of ${mesh.clouds.length} clouds`;
+}
+
+/** A pod of a party of the table of flows. */
+interface PartyPod {
+  readonly party: Party;
+  readonly pod: V1Pod;
+  /** TCP ports that its containers listen at. */
+  readonly ports: readonly number[];
+}
+
+/** One running pod of each party that a cloud has. Pods in the node's own network are not subject to policies. */
+async function partyPods(cloud: MeshCloud): Promise<PartyPod[]> {
+  const core = await coreOf(cloud);
+  const found = await Promise.all(
+    Object.entries(PARTIES).map(async ([party, details]) => {
+      if (details.kind !== "pods") return [];
+      const labelSelector = Object.entries(details.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");
+      const { items } = await core.listNamespacedPod({ namespace: details.namespace, labelSelector });
+      const pod = items.find(
+        ({ metadata, spec, status }) =>
+          status?.phase === "Running" && !metadata?.deletionTimestamp && !spec?.hostNetwork,
+      );
+      if (!pod) return [];
+      const ports = [...(pod.spec?.initContainers ?? []), ...pod.spec!.containers].flatMap(({ ports = [] }) =>
+        ports.flatMap(({ protocol, containerPort }) => (protocol === "UDP" ? [] : [containerPort])),
+      );
+      return [{ party: party as Party, pod, ports }];
+    }),
+  );
+  return found.flat();
+}
+
+/** Connects to each `host:port` and prints those that take the connection. */
+const DIAL = `
+const { connect } = require("node:net");
+const dial = (place) => new Promise((resolve) => {
+  const cut = place.lastIndexOf(":");
+  const socket = connect({ host: place.slice(0, cut), port: Number(place.slice(cut + 1)) });
+  const end = (open) => { socket.destroy(); resolve(open); };
+  socket.setTimeout(${CONNECT_MS}, () => end(false)).once("error", () => end(false)).once("connect", () => end(true));
+});
+const places = process.argv.slice(1);
+Promise.all(places.map(dial)).then((open) => console.log(JSON.stringify(places.filter((_, i) => open[i]))));
+`;
+
+/** Who may send what to whom in one cloud, as the table of flows has it. */
+function judge({ network, observability }: MeshConfig, cloud: string, clouds: readonly string[]) {
+  const part = observability && partOf(cloud, observability, clouds);
+  const flows = flowsIn({ mode: network.mode, observability: part }).filter(
+    ({ protocol }) => protocol === "TCP",
+  );
+  /** Other clouds come from, and are at, any address of the internet, as the pods of this one may seem to. */
+  const covers = (party: Party, other: Party) => {
+    const details = PARTIES[party];
+    return (
+      party === other ||
+      details.kind === "anywhere" ||
+      (details.kind === "peers" && details.over[network.mode] === "internet")
+    );
+  };
+  const has = (ports: (typeof flows)[number]["ports"], port: number) =>
+    ports === "any" || ports.includes(port);
+  return (from: Party, to: Party, port: number) =>
+    flows.some((flow) => flow.from === from && covers(flow.to, to) && has(flow.ports, port)) &&
+    flows.some((flow) => flow.to === to && covers(flow.from, from) && has(flow.ports, port));
+}
+
+/**
+ * From a pod of each party to every port of every other: what the table of flows has must be taken, and all else must not. The attempts are
+ * made in the network of the pods themselves.
+ */
+async function enforcedFlows(mesh: Mesh, config: MeshConfig, root: string): Promise<string> {
+  const counts = { taken: 0, refused: 0 };
+  const wrong: string[] = [];
+  for (const cloud of mesh.clouds) {
+    const may = judge(
+      config,
+      cloud.name,
+      mesh.clouds.map(({ name }) => name),
+    );
+    const pods = await partyPods(cloud);
+    const places = pods.flatMap(({ party, pod, ports }) =>
+      ports.map((port) => ({ party, port, place: `${pod.status!.podIP}:${port}` })),
+    );
+    const attempts = pods.map(async ({ party: from, pod }) => {
+      const others = places.filter(({ place }) => !place.startsWith(`${pod.status!.podIP}:`));
+      const net = `--net=/proc/${processesOf(path.join(root, cloud.name), pod.metadata!.uid!)[0]!}/ns/net`;
+      const dial = [process.execPath, "-e", DIAL, ...others.map(({ place }) => place)];
+      const open = JSON.parse(await run("nsenter", [net, ...dial])) as string[];
+      for (const { party: to, port, place } of others) {
+        const wanted = may(from, to, port);
+        if (wanted !== open.includes(place))
+          wrong.push(`${cloud.name}: ${from} to ${to}:${port} is ${wanted ? "not taken" : "taken"}`);
+        counts[wanted ? "taken" : "refused"]++;
+      }
+    });
+    await Promise.all(attempts);
+  }
+  if (wrong.length > 0) throw new Error(`${wrong.length} differ: ${wrong.slice(0, 5).join("; ")}`);
+  return `${counts.taken} connections taken, ${counts.refused} refused`;
+}
+
+/** Tries all of it. Called in the world. */
+export async function proveMachine(mesh: Mesh, config: MeshConfig, root: string): Promise<Step[]> {
+  return [
+    await step("SPIRE has attested every node by its projected token", () => attestedNodes(mesh)),
+    await step("workloads have their identities through the CSI driver", () => attestedPods(mesh)),
+    await step("a privileged pod is refused", () => refusedPods(mesh)),
+    await step("network policies let through what the table of flows has, and nothing else", () =>
+      enforcedFlows(mesh, config, path.resolve(root)),
+    ),
+  ];
+}
