@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { isInside, leash, makeWorld, runInside, whyNoWorld, worldExists } from "./machine/world";
+import { isInside, joining, leash, makeWorld, runInside, whyNoWorld, worldExists } from "./machine/world";
 import { stopRunning } from "./processes";
 import { say } from "./progress";
 import { destroy, down, isProven, prepare, preview, rehearsalOf, rehearse } from "./rehearsal";
@@ -63,7 +63,7 @@ const OUTSIDE: Record<string, () => Promise<boolean>> = {
     await down(rehearsal);
     await makeWorld(root);
     leash(root);
-    return (await runInside(root, rest)) === 0;
+    return (await runInside(root, joining(root, "within", rest))) === 0;
   },
   async programs() {
     await prepare(rehearsal);

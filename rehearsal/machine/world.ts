@@ -1,9 +1,10 @@
 // The world of a rehearsal: a network namespace with a bridge to which every node is joined, and where everything that reaches them runs.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { run } from "../processes";
+import { say } from "../progress";
 
 /** Address of the world itself: the registry and the tailnet's control server are there. */
 export const WORLD_ADDRESS = "10.90.0.1";
@@ -34,10 +35,26 @@ export function whyNoWorld(): string | undefined {
   return undefined;
 }
 
+/**
+ * Watchers of files that root may have at once: a node has some 25, and kernels allow 128 to each user by default. One that lacks them does not
+ * start, with "too many open files" (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files).
+ */
+const WATCHERS = 1024;
+const WATCHERS_FILE = "/proc/sys/fs/inotify/max_user_instances";
+
+/** Raises the number of watchers, for this machine as a whole, where it is too small. */
+function allowWatchers(): void {
+  const allowed = Number(readFileSync(WATCHERS_FILE, "utf8"));
+  if (allowed >= WATCHERS) return;
+  say(`  raising fs.inotify.max_user_instances from ${allowed} to ${WATCHERS}`);
+  writeFileSync(WATCHERS_FILE, String(WATCHERS));
+}
+
 /** Makes the world if there is none. What a killed run left of another is taken away before. */
 export async function makeWorld(root: string): Promise<void> {
   const why = whyNoWorld();
   if (why) throw new Error(why);
+  allowWatchers();
   if (worldExists(root)) return;
   await sweep(root);
   const world = worldOf(root);
@@ -76,7 +93,13 @@ export function leash(root: string): Leash {
   return { detach: () => void janitor.stdin.end("detach\n") };
 }
 
-/** Starts a program in the world, in a cgroup of its own below the rehearsal's: it goes on when this process ends. */
+/** The command that runs `argv` in a cgroup of its own below the rehearsal's, so that it is swept away with that. */
+export function joining(root: string, name: string, argv: readonly string[]): string[] {
+  const join = `. "${script("cgroups.sh")}"; join "$1"; shift; exec "$@"`;
+  return ["bash", "-c", join, "bash", `${worldOf(root)}/${name}`, ...argv];
+}
+
+/** Starts a program in the world, in a cgroup of its own: it goes on when this process ends. */
 export function spawnInWorld(
   root: string,
   name: string,
@@ -84,8 +107,7 @@ export function spawnInWorld(
   log: number,
   env: NodeJS.ProcessEnv = {},
 ): ChildProcess {
-  const join = `. "${script("cgroups.sh")}"; join "$1"; shift; exec "$@"`;
-  const command = ["bash", "-c", join, "bash", `${worldOf(root)}/${name}`, ...argv];
+  const command = joining(root, name, argv);
   const [program, ...args] = isInside(root) ? command : enterCommand(root, command);
   return spawn(program!, args, {
     detached: true,

@@ -7,12 +7,6 @@ import { nameOf } from "./calls";
 
 const LIMIT_MS = 30_000;
 
-/** A peer in the answer of `tailscale status --json`, as far as it matters here. */
-export interface Peer {
-  readonly HostName: string;
-  readonly PrimaryRoutes?: readonly string[];
-}
-
 /** Prints what the pod's own proxy makes of a connection to a place of the tailnet, and whose certificate is shown there. */
 const DIAL = `
 const [host, port, proxy] = process.argv.slice(1);
@@ -78,15 +72,4 @@ export async function agentPods({ clouds }: Mesh): Promise<string> {
     });
   });
   return (await Promise.all(pods)).flat().sort().join("\n");
-}
-
-/** The node of the tailnet that a cloud's ranges lead to, as the device of another cloud's agent knows it. */
-export async function routerOf(mesh: Mesh, cloud: MeshCloud, asked: MeshAgent): Promise<Peer> {
-  const status = await onDevice(mesh, asked, ["status", "--json"]);
-  const { Peer: peers } = JSON.parse(status) as { Peer: Record<string, Peer> };
-  const found = Object.values(peers).filter(
-    ({ HostName, PrimaryRoutes }) => HostName.startsWith(`${cloud.name}-`) && PrimaryRoutes,
-  );
-  if (found.length !== 1) throw new Error(`${found.length} nodes have ${cloud.name}'s ranges`);
-  return found[0]!;
 }
