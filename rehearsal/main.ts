@@ -59,7 +59,7 @@ const OUTSIDE: Record<string, () => Promise<boolean>> = {
   },
   /** Runs a command in a new world that goes when this process ends, however it ends. */
   async within() {
-    await prepare({ ...rehearsal, mode: "tailscale" }); // what any mode needs
+    await prepare(rehearsal);
     await down(rehearsal);
     await makeWorld(root);
     leash(root);

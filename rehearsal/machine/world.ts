@@ -134,7 +134,7 @@ export function runInside(root: string, argv: readonly string[]): Promise<number
   const [program, ...args] = enterCommand(root, argv);
   const child = spawn(program!, args, { stdio: "inherit" });
   // The terminal tells both of Ctrl-C; what is told to this process alone is passed on.
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.prependListener("SIGTERM", () => child.kill("SIGTERM")); // before one that ends this process
   process.on("SIGINT", () => {});
   return new Promise((resolve, reject) => {
     child.once("error", reject);
