@@ -35,7 +35,7 @@ interface ExecStatus {
 
 // Causes that pass by themselves: a node or API server that restarts, a container that is being made, an overloaded API server.
 export const passing =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|timeout|timed out|too many requests|\bEOF\b/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|cannot exec in a \w+ state|task \S+ not found|timeout|timed out|too many requests|\bEOF\b/i;
 
 function collector(): { stream: Writable; text: () => string } {
   const chunks: Buffer[] = [];

@@ -121,6 +121,16 @@ describe("exec in a pod", () => {
       'Internal error occurred: unable to upgrade connection: container not found ("spire-server")',
       true,
     ],
+    [
+      "because its container has just died",
+      "Internal error occurred: error executing command in container: failed to exec in container: cannot exec in a stopped state: unknown",
+      true,
+    ],
+    [
+      "because its container has died and is gone",
+      "Internal error occurred: error executing command in container: failed to exec in container: task ab64f2e7943890cc not found",
+      true,
+    ],
     ["for good", "Internal error occurred: failed to exec: no such file or directory", false],
   ])("says what a node says that cannot run the command %s", async (_how, message, transient) => {
     exec = (socket) => failWith(socket, { reason: "InternalError", message });
