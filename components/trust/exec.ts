@@ -33,9 +33,10 @@ interface ExecStatus {
   details?: { causes?: { reason?: string; message?: string }[] };
 }
 
-// Causes that pass by themselves: a node or API server that restarts, a container that is being made, an overloaded API server.
+// Causes that pass by themselves: a node or API server that restarts, a container that is being made or has just died, for which containerd has many
+// words, an overloaded API server.
 export const passing =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|cannot exec in a \w+ state|task \S+ not found|timeout|timed out|too many requests|\bEOF\b/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|failed to exec in container(?!.*(?:no such file|executable file not found|permission denied))|timeout|timed out|too many requests|\bEOF\b/i;
 
 function collector(): { stream: Writable; text: () => string } {
   const chunks: Buffer[] = [];

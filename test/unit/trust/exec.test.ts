@@ -131,6 +131,11 @@ describe("exec in a pod", () => {
       "Internal error occurred: error executing command in container: failed to exec in container: task ab64f2e7943890cc not found",
       true,
     ],
+    [
+      "because its image has no such program",
+      "Internal error occurred: failed to exec in container: OCI runtime exec failed: exec: no such file or directory",
+      false,
+    ],
     ["for good", "Internal error occurred: failed to exec: no such file or directory", false],
   ])("says what a node says that cannot run the command %s", async (_how, message, transient) => {
     exec = (socket) => failWith(socket, { reason: "InternalError", message });
