@@ -1,5 +1,5 @@
 // Programs that the rehearsal runs to their end: each is stopped when the rehearsal is, and fails with its own words.
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 const running = new Set<ChildProcess>();
 
@@ -41,16 +41,4 @@ export async function run(command: string, args: string[], options: RunOptions =
   if (code !== 0)
     throw new Error(`${command} ${args[0] ?? ""} failed (exit ${code}): ${(stderr || stdout).trim()}`);
   return stdout;
-}
-
-/** Runs a TypeScript program of the rehearsal on the same terminal; resolves with its exit code and the message it sent. */
-export async function runProgram<Message>(
-  file: string,
-  args: string[],
-  cwd: string,
-): Promise<{ code: number; message?: Message }> {
-  const child = fork(file, args, { cwd, execArgv: ["--require", "ts-node/register/transpile-only"] });
-  let message: Message | undefined;
-  child.once("message", (sent) => (message = sent as Message));
-  return { code: await track(child), message };
 }

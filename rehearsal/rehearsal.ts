@@ -41,7 +41,6 @@ const SETTLE_POLL_MS = 1_000;
 /** What nodes and the engine are made of. */
 const MACHINE_PROGRAMS = [
   ...["pulumi", "pulumi-resource-kubernetes", "kubelet", "kubeadm", "kubectl", "kube-proxy", "kube-router"],
-  ...["crane", "registry"],
 ];
 
 /** Programs that the closing table names. */

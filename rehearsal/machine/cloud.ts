@@ -27,7 +27,7 @@ import {
   nodeName,
   podNetwork,
 } from "./node-files";
-import { linkOf, runningIn, sweep, WORLD_ADDRESS, worldOf } from "./world";
+import { linkOf, runningIn, sweep, whenReady, WORLD_ADDRESS, worldOf } from "./world";
 
 /** Machines that are busy building take their time. */
 const START_LIMIT_MS = 600_000;
@@ -108,11 +108,6 @@ function writeFiles(dir: string, bin: string, place: CloudPlace): void {
     writeFileSync(path.join(dir, file), text, { mode: 0o600 });
 }
 
-/** Last words of a log. */
-function tail(file: string): string {
-  return existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").slice(-5).join("\n") : "";
-}
-
 /** What a cloud that starts is waiting for, by what is there of it. */
 function stage(dir: string): string {
   const log = existsSync(path.join(dir, "log/kubeadm.log"))
@@ -142,21 +137,13 @@ export async function startCloud(
   const place = { ...cloud, number: numberOf(dir, taken), labels };
   writeFiles(dir, bin, place);
   say(`  starting ${cloud.name}: a node at ${nodeAddress(place)}`);
-  const log = openSync(path.join(dir, "log", "node.log"), "a");
+  const file = path.join(dir, "log", "node.log");
+  const log = openSync(file, "a");
   const child = spawn("bash", [path.join(__dirname, "start-node.sh"), dir], {
     detached: true,
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  const failed = new Promise<never>((_, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code) =>
-      reject(
-        new Error(`${cloud.name}: its node ended (exit ${code}): ${tail(path.join(dir, "log/node.log"))}`),
-      ),
-    );
-  });
-  failed.catch(() => {});
   const report = progress(`the node of ${cloud.name}`);
   const ready = async () => {
     report(stage(dir));
@@ -165,26 +152,19 @@ export async function startCloud(
     const status = await kubectl(dir, bin, ["get", "nodes", "-o", `jsonpath=${condition}`]);
     return status === "True" ? cloud.name : undefined;
   };
-  await Promise.race([
+  await whenReady(`${cloud.name}: its node`, child, file, () =>
     until(`${cloud.name}: its node is ready`, ready, { limitMs: START_LIMIT_MS, pollMs: 500 }),
-    failed,
-  ]);
-  child.removeAllListeners().unref();
+  );
   return cloud.name;
 }
 
 /** Runs kubectl as the administrator of the cloud in `dir`. */
-export function kubectl(dir: string, bin: string, args: string[], stdin?: string): Promise<string> {
-  return run(path.join(bin, "kubectl"), ["--kubeconfig", path.join(dir, "kubeconfig"), ...args], { stdin });
+function kubectl(dir: string, bin: string, args: string[]): Promise<string> {
+  return run(path.join(bin, "kubectl"), ["--kubeconfig", path.join(dir, "kubeconfig"), ...args]);
 }
 
-/** Stops the cloud in `dir`, as if its machine had lost power. */
-export function stopCloud(dir: string): Promise<void> {
-  return sweep(path.dirname(dir), path.basename(dir));
-}
-
-/** Stops the cloud in `dir` and removes all that it kept. */
+/** Stops the cloud in `dir`, as if its machine had lost power, and removes all that it kept. */
 export async function removeCloud(dir: string): Promise<void> {
-  await stopCloud(dir);
+  await sweep(path.dirname(dir), path.basename(dir));
   rmSync(dir, { recursive: true, force: true });
 }

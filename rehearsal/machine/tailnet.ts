@@ -11,7 +11,7 @@ import { NAMESPACE } from "../../infra/config/namespace";
 import { run } from "../processes";
 import { until } from "../proof/steps";
 import type { Rehearsal } from "../rehearsal";
-import { runningIn, spawnInWorld, sweep, WORLD_ADDRESS } from "./world";
+import { runningIn, spawnInWorld, sweep, whenReady, WORLD_ADDRESS } from "./world";
 
 /** MagicDNS domain; `.test` is nobody's (RFC 6761). */
 export const TAILNET_DOMAIN = "mesh.test";
@@ -114,15 +114,7 @@ async function start(root: string, argv: readonly string[], ready: () => Promise
   const log = openSync(file, "a", 0o600);
   const server = spawnInWorld(root, NAME, argv, log);
   closeSync(log);
-  const ended = new Promise<never>((_, reject) => {
-    server.once("error", reject).once("exit", (code) => {
-      const words = readFileSync(file, "utf8").trimEnd().split("\n").at(-1);
-      reject(new Error(`${name} ended (exit ${code}): ${words}`));
-    });
-  });
-  ended.catch(() => {});
-  await Promise.race([ready(), ended]);
-  server.removeAllListeners().unref();
+  await whenReady(name, server, file, ready);
 }
 
 /** Runs the relay, and then the control server, which has to know the relay's certificate. */

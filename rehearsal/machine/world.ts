@@ -99,7 +99,7 @@ export function joining(root: string, name: string, argv: readonly string[]): st
   return ["bash", "-c", join, "bash", `${worldOf(root)}/${name}`, ...argv];
 }
 
-/** Starts a program in the world, in a cgroup of its own: it goes on when this process ends. */
+/** Starts a program in the world, where this is called, in a cgroup of its own: it goes on when this process ends. */
 export function spawnInWorld(
   root: string,
   name: string,
@@ -107,13 +107,34 @@ export function spawnInWorld(
   log: number,
   env: NodeJS.ProcessEnv = {},
 ): ChildProcess {
-  const command = joining(root, name, argv);
-  const [program, ...args] = isInside(root) ? command : enterCommand(root, command);
+  const [program, ...args] = joining(root, name, argv);
   return spawn(program!, args, {
     detached: true,
     stdio: ["ignore", log, log],
     env: { ...process.env, ...env },
   });
+}
+
+/**
+ * Waits until what was started is ready, and lets it go on from then.
+ *
+ * @param log its log, whose last words an error has when it ends before.
+ */
+export async function whenReady(
+  what: string,
+  child: ChildProcess,
+  log: string,
+  ready: () => Promise<unknown>,
+): Promise<void> {
+  const ended = new Promise<never>((_, reject) => {
+    child.once("error", reject).once("exit", (code) => {
+      const words = readFileSync(log, "utf8").trimEnd().split("\n").slice(-5).join("\n");
+      reject(new Error(`${what} ended (exit ${code}): ${words}`));
+    });
+  });
+  ended.catch(() => {});
+  await Promise.race([ready(), ended]);
+  child.removeAllListeners().unref();
 }
 
 /** Process ids of what runs under a name in the world. */

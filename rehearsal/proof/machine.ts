@@ -1,6 +1,6 @@
 // The proof of what real nodes do: they are attested, pods are known by the kubelet's word, policies are enforced, and unsafe pods are refused.
 import path from "node:path";
-import type { CoreV1Api, V1Pod } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
 import { connectKubernetes } from "../../cli/cluster";
 import type { Mesh, MeshCloud } from "../../cli/mesh-outputs";
 import { runInServer } from "../../cli/spire";
@@ -11,18 +11,12 @@ import { CSI_DRIVER, NAMESPACES } from "../../components/well-known";
 import type { MeshConfig } from "../../infra/config";
 import { processesOf } from "../machine/cloud";
 import { run } from "../processes";
+import { coreOf } from "./core";
 import { step, type Step } from "./steps";
 
 const LIMIT_MS = 30_000;
 /** Longest time until a connection is taken; what a policy denies gets no answer, or a refusal. */
 const CONNECT_MS = 2_000;
-
-async function coreOf({ kubeconfig }: MeshCloud): Promise<CoreV1Api> {
-  const k8s = await import("@kubernetes/client-node");
-  const config = new k8s.KubeConfig();
-  config.loadFromString(kubeconfig);
-  return config.makeApiClient(k8s.CoreV1Api);
-}
 
 /** Every node of every cloud is attested by its projected token, as SPIRE tells. */
 async function attestedNodes(mesh: Mesh): Promise<string> {

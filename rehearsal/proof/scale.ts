@@ -2,6 +2,7 @@
 import { connectKubernetes } from "../../cli/cluster";
 import { within } from "../../cli/limits";
 import type { MeshCloud } from "../../cli/mesh-outputs";
+import { loadKubeConfig } from "../../components/trust/exec";
 import { selector } from "../../components/well-known";
 
 const LIMIT_MS = 60_000;
@@ -25,9 +26,7 @@ export async function scale(
   replicas: number,
 ): Promise<() => Promise<void>> {
   const cluster = connectKubernetes(cloud);
-  const k8s = await import("@kubernetes/client-node");
-  const config = new k8s.KubeConfig();
-  config.loadFromString(cloud.kubeconfig);
+  const { k8s, config } = await loadKubeConfig(cloud.name, cloud.kubeconfig);
   const apps = config.makeApiClient(k8s.AppsV1Api);
   const read = async () => {
     const found = await cluster.workload(kind, namespace, name);

@@ -1,9 +1,9 @@
 // What the devices of the tailnet see and are told: who answers at a place, whose ranges lead where, which pods there are.
-import type { CoreV1Api } from "@kubernetes/client-node";
 import { connectKubernetes } from "../../cli/cluster";
-import type { Mesh, MeshAgent, MeshCloud } from "../../cli/mesh-outputs";
+import type { Mesh, MeshAgent } from "../../cli/mesh-outputs";
 import { AGENT, NAMESPACES, selector, TAILNET } from "../../components/well-known";
 import { nameOf } from "./calls";
+import { coreOf } from "./core";
 
 const LIMIT_MS = 30_000;
 
@@ -54,18 +54,10 @@ export async function dialFrom(mesh: Mesh, agent: MeshAgent, host: string, port:
   return JSON.parse(await inPodOf(mesh, agent, AGENT.container, node)) as Dialled;
 }
 
-/** The API of a cloud's pods. */
-export async function podsApi({ kubeconfig }: MeshCloud): Promise<CoreV1Api> {
-  const k8s = await import("@kubernetes/client-node");
-  const config = new k8s.KubeConfig();
-  config.loadFromString(kubeconfig);
-  return config.makeApiClient(k8s.CoreV1Api);
-}
-
 /** Every pod of the agents in all clouds, and how often its containers were restarted. */
 export async function agentPods({ clouds }: Mesh): Promise<string> {
   const pods = clouds.map(async (cloud) => {
-    const { items } = await (await podsApi(cloud)).listNamespacedPod({ namespace: NAMESPACES.agents });
+    const { items } = await (await coreOf(cloud)).listNamespacedPod({ namespace: NAMESPACES.agents });
     return items.map(({ metadata, status }) => {
       const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
       return [metadata?.uid, ...all.map(({ name, restartCount }) => `${name}:${restartCount}`)].join(" ");

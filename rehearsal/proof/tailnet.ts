@@ -6,8 +6,9 @@ import { AGENT_PORTS, agentName, NAMESPACES, routerTag, TAILNET } from "../../co
 import { askHeadscale, checkPolicy, TAILNET_DOMAIN } from "../machine/tailnet";
 import { setLink } from "../machine/world";
 import { callAny, failoverCase, nameOf, ping } from "./calls";
+import { coreOf } from "./core";
 import { step, type Step, until } from "./steps";
-import { agentPods, dialFrom, onDevice, podsApi } from "./tailnet-devices";
+import { agentPods, dialFrom, onDevice } from "./tailnet-devices";
 
 export interface TailnetProof {
   readonly steps: readonly Step[];
@@ -198,7 +199,7 @@ function loseRouter(trial: TailnetTrial, cloud: MeshCloud): Promise<Step> {
     const before = await routerOf(trial, cloud);
     // A router has its pod's name after its cloud's.
     const name = before.given_name.slice(cloud.name.length + 1);
-    await (await podsApi(cloud)).deleteNamespacedPod({ namespace: NAMESPACES.tailscale, name });
+    await (await coreOf(cloud)).deleteNamespacedPod({ namespace: NAMESPACES.tailscale, name });
     return until("another router", async () => {
       const now = await routerOf(trial, cloud);
       if (now.given_name === before.given_name) return undefined;
