@@ -1,5 +1,8 @@
 // Names and numbers that two or more places must agree on. Each has its only home here.
 
+/** By what name the program owns what it sets of Kubernetes objects (server-side apply): the same in every run. */
+export const FIELD_MANAGER = "agentweave-mesh";
+
 /** Namespaces the program makes in every cluster. */
 export const NAMESPACES = {
   /** SPIRE server: Pod Security Standard `restricted`. */
@@ -148,6 +151,12 @@ export const TRACE_STORE = {
 /** The two ends of the mutual TLS around traces: a container beside each collector, and one beside the trace store. */
 export const RELAY = {
   container: "relay",
+  /**
+   * Where they meet their neighbour in the pod, without TLS: nobody else gets there. Unlike the file of a unix socket, it is free again when its
+   * owner is killed. It is not 127.0.0.1, to which the device of a tailnet passes on what comes for the
+   * pod (tailscale, wgengine/netstack/netstack.go, `acceptTCP`).
+   */
+  neighbour: "127.0.0.2:14317",
   /** `/live`, `/ready` and `/metrics` over plain HTTP. */
   statusPort: 9464,
 } as const;

@@ -1,15 +1,12 @@
 // Configuration of a cloud's OpenTelemetry collector: a pure function. Components and their keys: those of distribution otelcol-k8s, 0.165.
 import { dump } from "js-yaml";
-import { COLLECTOR } from "../well-known";
-import { RUN_DIR } from "./relay";
+import { COLLECTOR, RELAY } from "../well-known";
 import type { SamplingSettings } from "./settings";
 
 /** Where the collector has what it reads and writes. */
 export const COLLECTOR_PATHS = {
   configDir: "/etc/otelcol",
   configFile: "config.yaml",
-  /** At which the relay listens. */
-  socket: `${RUN_DIR}/relay.sock`,
   /** Spans that wait to be sent. */
   queueDir: "/var/lib/otelcol/queue",
 } as const;
@@ -59,8 +56,8 @@ export function renderCollectorConfig({ cloud, region, clusterName, sampling }: 
       },
       exporters: {
         otlp_grpc: {
-          endpoint: `unix://${COLLECTOR_PATHS.socket}`,
-          // Of the socket within the pod. What leaves the pod does so in the relay's TLS.
+          endpoint: RELAY.neighbour,
+          // Within the pod. What leaves the pod does so in the relay's TLS.
           tls: { insecure: true },
           // Longer than the relay takes to reach its other end, or to give up.
           timeout: "20s",

@@ -4,7 +4,7 @@ import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from ".
 import { COLLECTOR, labels, METRICS_PORT_NAMES, scrapeAnnotations, selector } from "../well-known";
 import { COLLECTOR_PATHS } from "./collector-config";
 import { PROGRAM_UID } from "./program";
-import { RELAY_VOLUMES, RUN_MOUNT, sender, type SenderArgs } from "./relay";
+import { RELAY_VOLUMES, sender, type SenderArgs } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with the collector's configuration. */
@@ -18,7 +18,7 @@ export interface CollectorPodArgs {
   readonly image: string;
   /** Default: `OBSERVABILITY_SIZES.collector`. */
   readonly size?: ContainerSize | undefined;
-  readonly relay: Omit<SenderArgs, "socket">;
+  readonly relay: SenderArgs;
   /** Digest of configuration and program; a new one rolls the pods, as both are read only at start. */
   readonly checksum: string;
 }
@@ -26,7 +26,7 @@ export interface CollectorPodArgs {
 /** Template of the pod. Its queue is for the time in which the home cloud cannot be reached: it survives the collector, but not the pod. */
 export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const { image, size, relay, checksum } = args;
-  const { configDir, configFile, queueDir, socket } = COLLECTOR_PATHS;
+  const { configDir, configFile, queueDir } = COLLECTOR_PATHS;
   const health = { httpGet: { path: "/", port: "health" } };
   const spread = (topologyKey: string) => ({
     maxSkew: 1,
@@ -49,7 +49,7 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
       terminationGracePeriodSeconds: 30,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       securityContext: nonRoot(PROGRAM_UID),
-      initContainers: [sender({ ...relay, socket })],
+      initContainers: [sender(relay)],
       containers: [
         {
           name: COLLECTOR.name,
@@ -68,7 +68,6 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
           volumeMounts: [
             { name: "config", mountPath: configDir, readOnly: true },
             { name: "queue", mountPath: queueDir },
-            RUN_MOUNT,
           ],
         },
       ],

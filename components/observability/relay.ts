@@ -1,19 +1,10 @@
-// The relay as a sidecar: it makes the mutual TLS between a collector and the trace store, to both of which it is a unix socket.
+// The relay as a sidecar: it makes the mutual TLS between a collector and the trace store, to both of which it is an address in their pods.
 import type * as k8s from "@pulumi/kubernetes";
 import { METRICS_PORT_NAMES, RELAY, TRACE_STORE } from "../well-known";
 import { PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "./program";
 
-/** Where the pod's containers share the socket. */
-export const RUN_DIR = "/run/otlp";
-
-const RUN_VOLUME = "run";
-
-/** How a container of the pod sees the socket. */
-export const RUN_MOUNT: k8s.types.input.core.v1.VolumeMount = { name: RUN_VOLUME, mountPath: RUN_DIR };
-
-/** Volumes of every pod with a relay. Its containers have one user: who may connect to a socket is decided by its owner. */
+/** Volumes of every pod with a relay. */
 export const RELAY_VOLUMES: readonly k8s.types.input.core.v1.Volume[] = [
-  { name: RUN_VOLUME, emptyDir: { sizeLimit: "1Mi" } },
   WORKLOAD_API.volume,
   ...PROGRAM_VOLUMES,
 ];
@@ -24,8 +15,6 @@ interface RelayArgs {
   readonly image: string;
   readonly cloud: string;
   readonly region: string;
-  /** Path of the socket, in `RUN_DIR`. */
-  readonly socket: string;
 }
 
 /** What the relay beside a collector needs. */
@@ -46,16 +35,15 @@ export interface ReceiverArgs extends RelayArgs {
 
 /** It starts before the collector and ends after it, so that what the collector has at its end gets out. */
 export function sender(args: SenderArgs): k8s.types.input.core.v1.Container {
-  const { socket, address, peer, proxyUrl } = args;
-  const way = ["--listen", `unix:${socket}`, "--target", address, "--peer", peer];
+  const { address, peer, proxyUrl } = args;
+  const way = ["--listen", RELAY.neighbour, "--target", address, "--peer", peer];
   return sidecar(args, ["send", ...way, ...(proxyUrl === undefined ? [] : ["--proxy", proxyUrl])], []);
 }
 
 /** It listens at the only port of the trace store that others than its own cluster may reach. */
 export function receiver(args: ReceiverArgs): k8s.types.input.core.v1.Container {
-  const { socket, peers } = args;
-  const way = ["--listen", `0.0.0.0:${TRACE_STORE.intakePort}`, "--target", `unix:${socket}`];
-  const from = peers.flatMap((peer) => ["--peer", peer]);
+  const way = ["--listen", `0.0.0.0:${TRACE_STORE.intakePort}`, "--target", RELAY.neighbour];
+  const from = args.peers.flatMap((peer) => ["--peer", peer]);
   return sidecar(
     args,
     ["receive", ...way, ...from],
@@ -79,7 +67,7 @@ function sidecar(
       statusPort,
       statusPortName: METRICS_PORT_NAMES.relay,
       ports,
-      mounts: [RUN_MOUNT, WORKLOAD_API.mount],
+      mounts: [WORKLOAD_API.mount],
       env: [{ name: "SPIFFE_ENDPOINT_SOCKET", value: WORKLOAD_API.endpoint }],
     }),
     restartPolicy: "Always",

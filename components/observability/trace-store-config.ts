@@ -1,16 +1,13 @@
 // Configuration of the trace store, Jaeger v2, which is an OpenTelemetry collector by itself: a pure function. Keys: those of Jaeger 2.13.
 import { dump } from "js-yaml";
-import { TRACE_STORE } from "../well-known";
+import { RELAY, TRACE_STORE } from "../well-known";
 import { collectorTelemetry } from "./collector-config";
-import { RUN_DIR } from "./relay";
 import type { TracesSettings } from "./settings";
 
 /** Where the trace store has what it reads and writes. */
 export const TRACE_STORE_PATHS = {
   configDir: "/etc/jaeger",
   configFile: "config.yaml",
-  /** At which the store listens. */
-  socket: `${RUN_DIR}/store.sock`,
   dataDir: "/var/lib/jaeger",
 } as const;
 
@@ -41,8 +38,7 @@ export function renderTraceStoreConfig({ cloud, region, traces }: TraceStoreConf
         otlp: {
           protocols: {
             grpc: {
-              endpoint: TRACE_STORE_PATHS.socket,
-              transport: "unix",
+              endpoint: RELAY.neighbour,
               // More than a collector's largest batch.
               max_recv_msg_size_mib: 16,
               keepalive: {

@@ -3,7 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { labels, METRICS_PORT_NAMES, scrapeAnnotations, TRACE_STORE } from "../well-known";
 import { PROGRAM_UID } from "./program";
-import { receiver, type ReceiverArgs, RELAY_VOLUMES, RUN_MOUNT } from "./relay";
+import { receiver, type ReceiverArgs, RELAY_VOLUMES } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";
 import { TRACE_STORE_PATHS } from "./trace-store-config";
 
@@ -18,7 +18,7 @@ export interface TraceStorePodArgs {
   readonly image: string;
   /** Default: `OBSERVABILITY_SIZES.traceStore`. */
   readonly size?: ContainerSize | undefined;
-  readonly relay: Omit<ReceiverArgs, "socket">;
+  readonly relay: ReceiverArgs;
   /** Digest of configuration and program; a new one rolls the pod, as both are read only at start. */
   readonly checksum: string;
 }
@@ -26,7 +26,7 @@ export interface TraceStorePodArgs {
 /** Template of the pod, whose volume `TRACES_VOLUME` comes from the StatefulSet's claim template. */
 export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const { image, size, relay, checksum } = args;
-  const { configDir, configFile, dataDir, socket } = TRACE_STORE_PATHS;
+  const { configDir, configFile, dataDir } = TRACE_STORE_PATHS;
   const health = { httpGet: { path: "/status", port: "health" } };
   return {
     metadata: {
@@ -45,7 +45,7 @@ export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.
         fsGroup: PROGRAM_UID,
         fsGroupChangePolicy: "OnRootMismatch",
       },
-      initContainers: [receiver({ ...relay, socket })],
+      initContainers: [receiver(relay)],
       containers: [
         {
           name: TRACE_STORE.name,
@@ -65,7 +65,6 @@ export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.
           volumeMounts: [
             { name: "config", mountPath: configDir, readOnly: true },
             { name: TRACES_VOLUME, mountPath: dataDir },
-            RUN_MOUNT,
           ],
         },
       ],

@@ -11,7 +11,7 @@ import { parseSettings } from "./settings";
 /**
  * Starts a relay. It is ready when it has an identity; what waits for the other end is the collector's queue.
  * @param args `send` or `receive`, then `--listen`, `--target`, `--peer` (of a receiver several), `--status`, `--cloud`, `--region`, and of a sender
- * `--proxy`. Addresses are `host:port` outside of the pod and `unix:/path` within.
+ * `--proxy`. Addresses are `host:port`.
  */
 export async function relay(args: readonly string[]): Promise<Running> {
   const settings = parseSettings(args);

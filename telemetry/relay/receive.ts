@@ -1,15 +1,13 @@
-// The end of the relay beside the trace store: who proves to be one of the peers gets through to a unix socket.
+// The end of the relay beside the trace store: who proves to be one of the peers gets through to it.
 import * as net from "node:net";
-import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
 import type { TLSSocket } from "node:tls";
 import type { VerifiedPeer } from "../../agent/identity/chain";
 import { serverTls } from "../../agent/identity/server-tls";
 import type { Identity } from "../../agent/identity/source";
-import type { Running } from "../program";
+import { type Listening, listenAt } from "./listen";
 import { Connections, type ConnectionsArgs, trustDomains } from "./connections";
 import type { ReceiveSettings } from "./settings";
-import { removeDead } from "./unix-socket";
 
 /** For a handshake, in milliseconds: the port is open to all. */
 const HANDSHAKE_MS = 5000;
@@ -17,28 +15,16 @@ const HANDSHAKE_MS = 5000;
 /** Of all clouds' collectors together, with those that are shaking hands. */
 const MAX_CONNECTIONS = 256;
 
-/** How often the store's socket is looked at, in milliseconds. */
-const WATCH_MS = 2000;
-
 /** Whether a handshake failed over who the peer is. Anything else is noise of an open port: health checks, scans. */
 function isRefusal(error: NodeJS.ErrnoException, socket: TLSSocket): boolean {
   return Boolean(socket.authorizationError) || error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE";
 }
 
-/** A receiver that listens. */
-export interface Receiver extends Running {
-  readonly port: number;
-}
-
-/**
- * Starts to listen. Rejects when the port cannot be had.
- *
- * @param args `watchMs`: how often the store's socket is looked at, in milliseconds. Default: 2000.
- */
+/** Starts to listen. Rejects when the port cannot be had. */
 export async function startReceiver(
   settings: Pick<ReceiveSettings, "listen" | "target">,
-  args: ConnectionsArgs & { readonly watchMs?: number },
-): Promise<Receiver> {
+  args: ConnectionsArgs,
+): Promise<Listening> {
   const { target } = settings;
   const { source, peers, metrics, log } = args;
   const connections = new Connections(args);
@@ -53,20 +39,8 @@ export async function startReceiver(
     log.warn({ cause, address: socket.remoteAddress }, "connection refused");
   };
 
-  // No collector connects while the store is not ready, so that it is asked here whether its socket is one that it left when it died.
-  const watch = setInterval(() => {
-    const asked = net.connect(target, () => asked.destroy());
-    asked.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "ECONNREFUSED") return;
-      removeDead(target).then(
-        (removed) => removed && log.info({ target }, "removed the socket of a store that died"),
-        (failure: Error) => log.warn({ target, cause: failure.message }, "a dead socket stays"),
-      );
-    });
-  }, args.watchMs ?? WATCH_MS);
-
   const forward = (secure: TLSSocket, identity: Identity, peer: VerifiedPeer) => {
-    const plain = net.connect(target);
+    const plain = net.connect({ ...target, noDelay: true });
     pending.add(secure);
     let connected = false;
     plain.once("connect", () => {
@@ -76,7 +50,7 @@ export async function startReceiver(
       log.info({ peer: peer.spiffeId }, "connection");
       connections.join(plain, secure, identity, peer);
     });
-    plain.on("error", (error: NodeJS.ErrnoException) => {
+    plain.on("error", (error) => {
       if (connected) return;
       metrics.connection("unreachable");
       log.warn({ target, cause: error.message }, "the trace store is not up");
@@ -104,19 +78,11 @@ export async function startReceiver(
     else log.debug({ cause: error.message, address: socket.remoteAddress }, "handshake failed");
   });
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ ...settings.listen }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listenAt(server, settings.listen);
   log.info({ port, target, peers }, "relay");
   return {
     port,
     async close() {
-      clearInterval(watch);
       const closed = new Promise((resolve) => server.close(resolve));
       connections.close();
       for (const secure of pending) secure.destroy();

@@ -1,4 +1,4 @@
-// The end of the relay beside a collector: what comes to a unix socket goes to exactly one SPIFFE identity.
+// The end of the relay beside a collector: what comes from that goes to exactly one SPIFFE identity.
 import * as net from "node:net";
 import type { TLSSocket } from "node:tls";
 import { trace } from "@opentelemetry/api";
@@ -6,11 +6,10 @@ import { connect, hopAwaited, proofOf } from "../../agent/calls/connect";
 import { refusalIn } from "../../agent/calls/refusal";
 import { PeerRefused } from "../../agent/identity/chain";
 import type { Identity } from "../../agent/identity/source";
-import type { Running } from "../program";
 import { Connections, type ConnectionsArgs } from "./connections";
+import { type Listening, listenAt } from "./listen";
 import type { Outcome } from "./metrics";
 import type { SendSettings } from "./settings";
-import { listenAt } from "./unix-socket";
 
 /** From the first packet to a peer that has proved who it is, in milliseconds. Shorter than the collector's exporter waits. */
 const DIAL_MS = 10_000;
@@ -18,11 +17,11 @@ const DIAL_MS = 10_000;
 /** A collector has one connection; more come and go only when it starts anew. */
 const MAX_CONNECTIONS = 16;
 
-/** Starts to listen. Rejects when the socket cannot be had. */
+/** Starts to listen. Rejects when the port cannot be had. */
 export async function startSender(
   settings: Pick<SendSettings, "listen" | "target" | "proxy">,
   args: ConnectionsArgs,
-): Promise<Running> {
+): Promise<Listening> {
   const { target, proxy } = settings;
   const { metrics, log } = args;
   const peer = args.peers[0] as string;
@@ -38,7 +37,7 @@ export async function startSender(
 
   const way = proxy === undefined ? undefined : { url: proxy, domains: [target.host] };
 
-  const server = net.createServer((plain) => {
+  const server = net.createServer({ noDelay: true }, (plain) => {
     plain.on("error", (error) => log.debug({ cause: error.message }, "the collector's connection"));
     let identity: Identity;
     let secure: TLSSocket;
@@ -83,9 +82,10 @@ export async function startSender(
     });
   });
   server.maxConnections = MAX_CONNECTIONS;
-  await listenAt(server, settings.listen);
-  log.info({ listen: settings.listen, target: `${target.host}:${target.port}`, peer }, "relay");
+  const port = await listenAt(server, settings.listen);
+  log.info({ port, target: `${target.host}:${target.port}`, peer }, "relay");
   return {
+    port,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       connections.close();

@@ -3,10 +3,12 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../../agent/config/config-error";
 import type { HostPort } from "../../agent/calls/address";
 import { isWorkloadId } from "../../agent/identity/spiffe-id";
-import { unixPath } from "./unix-socket";
 
 /** What both ends have. */
 interface EndSettings {
+  /** Of port 0: any that is free. */
+  readonly listen: HostPort;
+  readonly target: HostPort;
   /** SPIFFE ids of those who may be at the other end; of a sender exactly one. */
   readonly peers: readonly string[];
   readonly status: HostPort;
@@ -14,22 +16,16 @@ interface EndSettings {
   readonly region: string;
 }
 
-/** The end beside a collector: from a unix socket to `target`. */
+/** The end beside a collector: from an address in the pod to `target`. */
 export interface SendSettings extends EndSettings {
   readonly direction: "send";
-  /** Path of the socket. */
-  readonly listen: string;
-  readonly target: HostPort;
   /** URL of an HTTP CONNECT proxy on the way. */
   readonly proxy?: string | undefined;
 }
 
-/** The end beside the trace store: from everywhere to a unix socket. */
+/** The end beside the trace store: from everywhere to an address in the pod. */
 export interface ReceiveSettings extends EndSettings {
   readonly direction: "receive";
-  readonly listen: HostPort;
-  /** Path of the socket. */
-  readonly target: string;
 }
 
 export type RelaySettings = SendSettings | ReceiveSettings;
@@ -81,8 +77,7 @@ export function parseSettings(args: readonly string[]): RelaySettings {
   };
   const filled = (text: string) => (text === "" ? undefined : text);
   const workload = (text: string) => (isWorkloadId(text) ? text : undefined);
-  const host = ["host:port", hostPort] as const;
-  const unix = ["unix:/path/of/a/socket", unixPath] as const;
+  const form = "host:port";
 
   const [direction, ...more] = positionals;
   if ((direction !== "send" && direction !== "receive") || more.length > 0)
@@ -93,7 +88,9 @@ export function parseSettings(args: readonly string[]): RelaySettings {
     problems.push("--peer: a sender has one; write receive, or one");
   const common = {
     peers,
-    status: read("status", values.status, hostPort, host[0]),
+    listen: read("listen", values.listen, hostPort, form),
+    target: read("target", values.target, hostPort, form),
+    status: read("status", values.status, hostPort, form),
     cloud: read("cloud", values.cloud, filled, "its name"),
     region: read("region", values.region, filled, "its name"),
   };
@@ -102,19 +99,12 @@ export function parseSettings(args: readonly string[]): RelaySettings {
       ? {
           ...common,
           direction,
-          listen: read("listen", values.listen, unix[1], unix[0]),
-          target: read("target", values.target, host[1], host[0]),
           proxy:
             values.proxy === undefined
               ? undefined
               : read("proxy", values.proxy, proxyUrl, "http://host:port"),
         }
-      : {
-          ...common,
-          direction: "receive",
-          listen: read("listen", values.listen, host[1], host[0]),
-          target: read("target", values.target, unix[1], unix[0]),
-        };
+      : { ...common, direction: "receive" };
   if (problems.length > 0) throw new ConfigError(problems);
   return settings;
 }

@@ -55,13 +55,13 @@ function stand(more: Partial<TraceStoreArgs> = {}) {
 }
 
 describe("the store's configuration", () => {
-  test("writes what comes by the relay's socket to the volume, for as long as it is kept", () => {
+  test("writes what comes from the relay to the volume, for as long as it is kept", () => {
     const { exporters, extensions, receivers } = config();
     const { trace_storage: name } = exporters.jaeger_storage_exporter;
     const { badger } = extensions.jaeger_storage.backends[name];
     expect(badger).toMatchObject({ ephemeral: false, ttl: { spans: "72h" } });
     expect(extensions.jaeger_query).toMatchObject({ storage: { traces: name }, enable_tracing: false });
-    expect(receivers.otlp.protocols).toEqual({ grpc: expect.objectContaining({ transport: "unix" }) });
+    expect(Object.keys(receivers.otlp.protocols)).toEqual(["grpc"]);
   });
 
   test("sheds load before anything else", () => {
@@ -118,13 +118,15 @@ describe("the trace store", () => {
       peers: SENDERS,
       listen: { host: "0.0.0.0", port: 4317 },
     });
-    expect(config().receivers.otlp.protocols.grpc.endpoint).toBe(settings.target);
+    const { host, port } = settings.target;
+    const { endpoint, transport = "tcp" } = config().receivers.otlp.protocols.grpc;
+    // The file of a unix socket outlives a store that is killed, and keeps the next one from listening.
+    expect({ endpoint, transport }).toEqual({ endpoint: `${host}:${port}`, transport: "tcp" });
+    // Of the pod alone; and not the address to which a device of a tailnet passes on what comes for the pod.
+    expect(host).toMatch(/^127\.(?!0\.0\.1$)/);
     const published = service("intake").spec;
     expect(published).toMatchObject({ type: "LoadBalancer", ports: [{ port: 4317, targetPort: "intake" }] });
     expect(relay.ports).toContainEqual({ name: "intake", containerPort: 4317 });
-    for (const container of Object.values(containers(spec()))) {
-      expect(mounted(spec(), container, settings.target as string)).toHaveProperty("emptyDir");
-    }
   });
 
   test("is reached within its cluster by name, for what comes and for what is asked", () => {

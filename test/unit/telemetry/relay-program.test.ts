@@ -1,13 +1,10 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import net from "node:net";
-import path from "node:path";
 import { Duplex } from "node:stream";
 import { ConfigError } from "../../../agent/config/config-error";
 import { relay } from "../../../telemetry/relay";
 import { join } from "../../../telemetry/relay/join";
 import { parseSettings } from "../../../telemetry/relay/settings";
-import { unixPath } from "../../../telemetry/relay/unix-socket";
 import { freePort } from "../../support/port";
 import {
   type WorkloadApiServer,
@@ -15,20 +12,20 @@ import {
   x509SvidResponse,
 } from "../../support/agent/workload-api";
 import type { TrustDomain } from "../../support/agent/pki";
-import { aws, collectorId, directory, endAll, gcp, GREETING, read, store, storeId } from "./relay-world";
+import { aws, collectorId, endAll, gcp, GREETING, read, store, storeId } from "./relay-world";
 
 afterEach(endAll);
 
 const PLACE = ["--status", "127.0.0.1:9464", "--cloud", "gcp", "--region", "us-central1"];
-const SEND = ["send", "--listen", "unix:/run/otlp/relay.sock", "--target", "traces.example.org:4317"];
-const RECEIVE = ["receive", "--listen", "0.0.0.0:4317", "--target", "unix:/run/otlp/store.sock"];
+const SEND = ["send", "--listen", "127.0.0.2:14317", "--target", "traces.example.org:4317"];
+const RECEIVE = ["receive", "--listen", "0.0.0.0:4317", "--target", "127.0.0.2:14317"];
 
 describe("the arguments", () => {
   test("of the collector's end are an address, one peer, and perhaps a proxy", () => {
     const given = [...SEND, "--peer", storeId, "--proxy", "http://127.0.0.1:1055", ...PLACE];
     expect(parseSettings(given)).toEqual({
       direction: "send",
-      listen: "/run/otlp/relay.sock",
+      listen: { host: "127.0.0.2", port: 14317 },
       target: { host: "traces.example.org", port: 4317 },
       peers: [storeId],
       proxy: "http://127.0.0.1:1055/",
@@ -43,7 +40,7 @@ describe("the arguments", () => {
     expect(parseSettings(given)).toMatchObject({
       direction: "receive",
       listen: { host: "0.0.0.0", port: 4317 },
-      target: "/run/otlp/store.sock",
+      target: { host: "127.0.0.2", port: 14317 },
       peers: [storeId, collectorId],
     });
   });
@@ -52,7 +49,7 @@ describe("the arguments", () => {
     ["[2001:db8::1]:4317", { host: "2001:db8::1", port: 4317 }],
     ["10.0.0.1:80", { host: "10.0.0.1", port: 80 }],
   ])("may name the other end by its IP address: %s", (target, expected) => {
-    const given = ["send", "--listen", "unix:x", "--target", target, "--peer", storeId, ...PLACE];
+    const given = ["send", "--listen", "127.0.0.1:1", "--target", target, "--peer", storeId, ...PLACE];
     expect(parseSettings(given)).toMatchObject({ target: expected });
   });
 
@@ -60,7 +57,7 @@ describe("the arguments", () => {
     const given = [
       "send",
       "--listen",
-      "/run/x.sock",
+      "unix:/run/x.sock",
       "--target",
       "traces",
       "--peer",
@@ -96,17 +93,6 @@ describe("the arguments", () => {
     [[...RECEIVE, "--peer", storeId, "--verbose", ...PLACE]],
   ])("are refused as a mistake of their writer: %j", (given) => {
     expect(() => parseSettings(given)).toThrow(ConfigError);
-  });
-
-  test.each([
-    ["unix:/run/x.sock", "/run/x.sock"],
-    ["unix:///run/x.sock", "/run/x.sock"],
-    ["unix:run/x.sock", "run/x.sock"],
-    ["unix://run/x.sock", undefined],
-    ["unix:", undefined],
-    ["/run/x.sock", undefined],
-  ])("name a socket as %s", (text, expected) => {
-    expect(unixPath(text)).toBe(expected);
   });
 });
 
@@ -163,16 +149,14 @@ describe("the program", () => {
   }
 
   test("is ready when it has an identity, tells of it, and leaves nothing behind", async () => {
-    const dir = directory();
-    const sockets = { store: path.join(dir, "store.sock"), relay: path.join(dir, "relay.sock") };
-    await store(sockets.store);
+    const { target } = await store();
     const port = await freePort();
-    const intake = `127.0.0.1:${port}`;
+    const intake = `127.0.0.1:${await freePort()}`;
     const receiving = await start(aws, gcp, storeId, [
-      ...["receive", "--listen", intake, "--target", `unix:${sockets.store}`, "--peer", collectorId],
+      ...["receive", "--listen", intake, "--target", `127.0.0.1:${target.port}`, "--peer", collectorId],
     ]);
     const sending = await start(gcp, aws, collectorId, [
-      ...["send", "--listen", `unix:${sockets.relay}`, "--target", intake, "--peer", storeId],
+      ...["send", "--listen", `127.0.0.1:${port}`, "--target", intake, "--peer", storeId],
     ]);
     expect(await sending.page("/live")).toMatchObject({ status: 200 });
     expect(await sending.page("/ready")).toMatchObject({ status: 503 });
@@ -180,7 +164,7 @@ describe("the program", () => {
     sending.issue();
     await Promise.all([receiving.ready(), sending.ready()]);
 
-    const socket = net.connect(sockets.relay);
+    const socket = net.connect(port, "127.0.0.1");
     expect((await read(socket, GREETING.length)).toString()).toBe(GREETING);
     const { text } = await sending.page("/metrics");
     expect(text).toMatch(/^agentweave_relay_connections_total\{direction="send",outcome="ok",.*\} 1$/m);
@@ -189,7 +173,7 @@ describe("the program", () => {
     const gone = once(socket, "close");
     await Promise.all([sending.close(), receiving.close()]);
     await gone;
-    expect(existsSync(sockets.relay)).toBe(false);
+    await expect(once(net.connect(port, "127.0.0.1"), "connect")).rejects.toThrow("ECONNREFUSED");
     await expect(sending.page("/live")).rejects.toThrow();
   });
 });

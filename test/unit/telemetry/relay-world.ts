@@ -1,9 +1,6 @@
 // Both ends of a relay on this machine, with a collector and a trace store that are plain sockets.
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import net, { type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import net, { type AddressInfo, type Socket } from "node:net";
 import pino from "pino";
 import type { Identity, IdentitySource } from "../../../agent/identity/source";
 import { createMetrics } from "../../../telemetry/relay/metrics";
@@ -38,15 +35,11 @@ export async function endAll(): Promise<void> {
   for (const end of ending.splice(0).reverse()) await end();
 }
 
-/** A directory for sockets. */
-export function directory(): string {
-  const dir = mkdtempSync(path.join(tmpdir(), "relay-"));
-  ending.push(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
+/** Any free port of this machine. */
+export const HERE = { host: "127.0.0.1", port: 0 };
 
 /** A store that greets, and sends back what it gets. */
-export async function store(socketPath: string) {
+export async function store(address = HERE) {
   const sockets = new Set<Socket>();
   const server = net.createServer((socket) => {
     sockets.add(socket);
@@ -54,8 +47,9 @@ export async function store(socketPath: string) {
     socket.write(GREETING);
     socket.pipe(socket);
   });
-  server.listen(socketPath);
+  server.listen({ ...address });
   await once(server, "listening");
+  const target = { ...address, port: (server.address() as AddressInfo).port };
   const close = async () => {
     const closed = server.listening ? once(server, "close") : undefined;
     server.close();
@@ -63,7 +57,7 @@ export async function store(socketPath: string) {
     await closed;
   };
   ending.push(close);
-  return { server, sockets, close };
+  return { target, sockets, close };
 }
 
 type Metrics = ReturnType<typeof createMetrics>;
@@ -94,10 +88,10 @@ function watched(direction: "send" | "receive", source: IdentitySource, peers: r
 }
 
 /** The end beside a store, for the collectors of three clouds. */
-export async function receiver(target: string, source: IdentitySource) {
+export async function receiver(target: typeof HERE, source: IdentitySource) {
   const peers = [aws, gcp, azure].map(({ name }) => `spiffe://${name}${COLLECTOR}`);
   const { args, ...seen } = watched("receive", source, peers);
-  const running = await startReceiver({ listen: { host: "127.0.0.1", port: 0 }, target }, args);
+  const running = await startReceiver({ listen: HERE, target }, args);
   ending.push(() => running.close());
   return { ...running, ...seen };
 }
@@ -109,15 +103,14 @@ export async function sender(
   options: { peer?: string; proxy?: string } = {},
 ) {
   const { args, ...seen } = watched("send", source, [options.peer ?? storeId]);
-  const listen = path.join(directory(), "relay.sock");
-  const running = await startSender({ listen, target, proxy: options.proxy }, args);
+  const running = await startSender({ listen: HERE, target, proxy: options.proxy }, args);
   ending.push(() => running.close());
   const connect = () => {
-    const socket = net.connect(listen).on("error", () => undefined);
+    const socket = net.connect(running.port, HERE.host).on("error", () => undefined);
     ending.push(() => socket.destroy());
     return socket;
   };
-  return { ...running, ...seen, listen, connect };
+  return { ...running, ...seen, connect };
 }
 
 export interface World {
@@ -133,10 +126,9 @@ export async function world(
   collector: Identity | undefined = collectorIdentity(),
   keeper: Identity | undefined = storeIdentity(),
 ): Promise<World> {
-  const socketPath = path.join(directory(), "store.sock");
-  const { sockets } = await store(socketPath);
+  const { target, sockets } = await store();
   const sources = { collector: manualIdentity(collector), store: manualIdentity(keeper) };
-  const receiving = await receiver(socketPath, sources.store);
+  const receiving = await receiver(target, sources.store);
   const sending = await sender({ host: "127.0.0.1", port: receiving.port }, sources.collector);
   return { ...sources, sockets, sending, receiving };
 }

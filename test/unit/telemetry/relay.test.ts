@@ -1,13 +1,11 @@
 import { once } from "node:events";
-import { existsSync, renameSync, utimesSync } from "node:fs";
 import net from "node:net";
-import path from "node:path";
 import { connectProxy } from "../../support/agent/connect-proxy";
 import { manualIdentity } from "../../support/agent/identity";
+import { freePort } from "../../support/port";
 import {
   closed,
   collectorIdentity,
-  directory,
   endAll,
   GREETING,
   greeted,
@@ -76,9 +74,8 @@ describe("between the collector and the store that it means", () => {
   });
 
   test("a proxy is asked for the store's name, which it alone may know", async () => {
-    const socketPath = path.join(directory(), "store.sock");
-    await store(socketPath);
-    const { port } = await receiver(socketPath, manualIdentity(storeIdentity()));
+    const { target: kept } = await store();
+    const { port } = await receiver(kept, manualIdentity(storeIdentity()));
     const proxy = await connectProxy({ "aws-traces.tail1a2b3c.ts.net:4317": port });
     try {
       const target = { host: "aws-traces.tail1a2b3c.ts.net", port: 4317 };
@@ -99,15 +96,14 @@ describe("between the collector and the store that it means", () => {
 
 describe("while something is down", () => {
   test("the collector's end keeps on listening, and gets through once the other end is there", async () => {
-    const socketPath = path.join(directory(), "store.sock");
-    await store(socketPath);
-    const gone = await receiver(socketPath, manualIdentity(storeIdentity()));
+    const { target } = await store();
+    const gone = await receiver(target, manualIdentity(storeIdentity()));
     const { port } = gone;
     await gone.close();
     const sending = await sender({ host: "127.0.0.1", port }, manualIdentity(collectorIdentity()));
     expect(await closed(sending.connect())).toBe("");
     expect(await sending.counted()).toEqual({ ...NOTHING, unreachable: 1 });
-    const other = await receiver(socketPath, manualIdentity(storeIdentity()));
+    const other = await receiver(target, manualIdentity(storeIdentity()));
     const up = await sender({ host: "127.0.0.1", port: other.port }, manualIdentity(collectorIdentity()));
     await greeted({ sending: up });
   });
@@ -128,47 +124,14 @@ describe("while something is down", () => {
   });
 
   test("the store's end counts the store as unreachable, not the collector as refused", async () => {
-    const socketPath = path.join(directory(), "store.sock");
-    const receiving = await receiver(socketPath, manualIdentity(storeIdentity()));
+    const kept = { host: "127.0.0.1", port: await freePort() };
+    const receiving = await receiver(kept, manualIdentity(storeIdentity()));
     const target = { host: "127.0.0.1", port: receiving.port };
     const sending = await sender(target, manualIdentity(collectorIdentity()));
     expect(await closed(sending.connect())).toBe("");
     expect(await receiving.counted()).toEqual({ ...NOTHING, unreachable: 1 });
     expect(await sending.counted()).toEqual({ ...NOTHING, unreachable: 1 });
-    await store(socketPath);
+    await store(kept);
     expect((await read(sending.connect(), GREETING.length)).toString()).toBe(GREETING);
-  });
-
-  /** What is left of the socket of a process that was killed, `age` milliseconds ago. */
-  async function deadSocket(age: number): Promise<string> {
-    const dir = directory();
-    const server = net.createServer().listen(path.join(dir, "alive.sock"));
-    await once(server, "listening");
-    const dead = path.join(dir, "dead.sock");
-    // Under another name, it is not found and removed by who closes it.
-    renameSync(path.join(dir, "alive.sock"), dead);
-    server.close();
-    await once(server, "close");
-    const then = new Date(Date.now() - age);
-    utimesSync(dead, then, then);
-    return dead;
-  }
-
-  test("the store's end removes the socket of a store that died, so that its successor can have it", async () => {
-    // Its pod is not ready without a store, so that no collector ever connects.
-    const dead = await deadSocket(60_000);
-    const receiving = await receiver(dead, manualIdentity(storeIdentity()));
-    while (existsSync(dead)) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(existsSync(dead)).toBe(false);
-    await store(dead);
-    const target = { host: "127.0.0.1", port: receiving.port };
-    await greeted({ sending: await sender(target, manualIdentity(collectorIdentity())) });
-  });
-
-  test("but not one that was made a moment ago, whose store may be about to listen", async () => {
-    const dead = await deadSocket(0);
-    await receiver(dead, manualIdentity(storeIdentity()));
-    await new Promise((resolve) => setTimeout(resolve, 2_500)); // it was looked at once
-    expect(existsSync(dead)).toBe(true);
   });
 });
