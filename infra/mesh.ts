@@ -84,7 +84,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           target: server.target,
           bundleEndpointUrl: server.bundleEndpointUrl,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
-          dependsOn: [server, ...this.network.connected],
+          dependsOn: [...server.ready, ...this.network.connected],
         })),
       },
       self,
@@ -110,7 +110,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       target: cloud.spire.server.target,
       federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
       nodeAlias: registerNodes(cloud),
-      csiDriver: cloud.spire.csiDriver,
+      csiDriver: cloud.spire.csiDriver.ready,
     }));
 
     this.workloads = new Workloads(
@@ -156,7 +156,11 @@ export class AgentMesh extends pulumi.ComponentResource {
             return {
               ...cloud,
               bundleEndpointUrl: spire.server.bundleEndpointUrl,
-              namespaces: [spire, ...this.workloads.namespacesOf(cloud.cluster.name), this.network],
+              namespaces: [
+                ...spire.namespaces,
+                ...this.workloads.namespacesOf(cloud.cluster.name),
+                ...this.network.namespacesOf(cloud.cluster.name),
+              ],
             };
           }),
           settings: config.observability,

@@ -35,6 +35,11 @@ export interface Cluster {
   readonly context: string;
   /** Kubeconfig as JSON or YAML text. A Pulumi secret; it holds an exec plugin rather than a token wherever the cloud has one. */
   readonly kubeconfig: pulumi.Output<string>;
+  /**
+   * The same for the state of dynamic resources, of which there are many: for a cluster of a file, where that is
+   * (`kubeconfigReference`), so that they go on with the credentials that the file has then, in the cluster that it was. Default: `kubeconfig`.
+   */
+  readonly credentials?: pulumi.Output<string>;
   /** Provider for every Kubernetes object of this cluster. Depends on the node pools, so that objects leave before nodes do. */
   readonly kubernetes: k8s.Provider;
   /** Pod address range in CIDR notation. */

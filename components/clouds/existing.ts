@@ -3,7 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs } from "./cluster";
-import { readKubeconfig } from "./kubeconfig-file";
+import { kubeconfigReference, readKubeconfig } from "./kubeconfig-file";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
@@ -46,6 +46,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly clusterName: string;
   readonly context: string;
   readonly kubeconfig: pulumi.Output<string>;
+  readonly credentials: pulumi.Output<string>;
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -60,7 +61,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
 
   /** Throws a RunError, before it registers anything, if the file cannot be read or lacks the context. */
   constructor(name: string, args: ExistingClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    const kubeconfig = readKubeconfig(args.kubeconfig, args.context);
+    const kubeconfig = read(args.kubeconfig, args.context);
     super("agentweave:clouds:ExistingCluster", name, {}, opts);
     this.name = name;
     this.region = args.region;
@@ -80,12 +81,18 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
     };
     this.storageClassName = args.storageClass;
     this.kubeconfig = pulumi.secret(kubeconfig);
-    this.kubernetes = kubernetesProvider(
-      name,
-      `existing/${args.region}/${args.clusterName}`,
-      this.kubeconfig,
-      { parent: this },
-    );
+    const identifier = `existing/${args.region}/${args.clusterName}`;
+    this.credentials = pulumi.secret(kubeconfigReference(args.kubeconfig, args.context, identifier));
+    this.kubernetes = kubernetesProvider(name, identifier, this.kubeconfig, { parent: this });
     this.registerOutputs();
+  }
+}
+
+function read(path: string, context: string): string {
+  try {
+    return readKubeconfig(path, context);
+  } catch (error) {
+    // A user's mistake, which is printed without a stack.
+    throw new pulumi.RunError((error as Error).message);
   }
 }

@@ -4,14 +4,18 @@ import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
+import { PROJECT } from "../project";
 
 /** What starts each program. */
 const ENTRIES = {
   /** The reference agent. */
-  agent: path.resolve(__dirname, "../../agent/main.ts"),
+  agent: path.join(PROJECT, "agent/main.ts"),
   /** What shows the mesh beside the programs of others: relays, trust exporter, token renewer. */
-  telemetry: path.resolve(__dirname, "../../telemetry/main.ts"),
+  telemetry: path.join(PROJECT, "telemetry/main.ts"),
 } as const;
+
+/** A program by its name. */
+export type ProgramName = keyof typeof ENTRIES;
 
 /** What a ConfigMap may hold, keys and values together (Kubernetes, core/v1 MaxSecretSize). */
 const CONFIG_MAP_LIMIT = 1024 * 1024;
@@ -24,11 +28,16 @@ export interface NodeBundle {
   readonly digest: string;
 }
 
-const bundled: Partial<Record<keyof typeof ENTRIES, NodeBundle>> = {};
+const bundled: Partial<Record<ProgramName, NodeBundle>> = {};
 
 /** The bundle of this run of the Pulumi program. Throws an Error if it does not compile, or is too large for a ConfigMap. */
-export function nodeBundle(program: keyof typeof ENTRIES): NodeBundle {
+export function nodeBundle(program: ProgramName): NodeBundle {
   return (bundled[program] ??= compress(bundleModule(ENTRIES[program])));
+}
+
+/** Content of the ConfigMap that brings a program along, as a recipe makes it (GeneratedConfigMap). */
+export function programContent({ program, key }: { readonly program: ProgramName; readonly key: string }) {
+  return { binaryData: { [key]: nodeBundle(program).gzip.toString("base64") } };
 }
 
 /** CommonJS text of a module with everything it imports, for Node 20 and newer. Throws an Error with esbuild's findings. */

@@ -1,13 +1,15 @@
 // Programs of this repository that run in the stock Node image: brought along in a ConfigMap, started by a loader.
-import * as k8s from "@pulumi/kubernetes";
+import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { labels } from "../well-known";
 import type { ContainerSize } from "./container";
-import type { NodeBundle } from "./node-bundle";
+import { GeneratedConfigMap, type GeneratedConfigMapArgs } from "./generated-config-map";
+import type { ProgramName } from "./node-bundle";
 import { LOADER } from "./node-loader";
 
 /** The ConfigMap with a program, one in each namespace that runs it. */
 export interface NodeProgram {
+  readonly program: ProgramName;
   readonly configMap: string;
   readonly key: string;
   readonly mountPath: string;
@@ -36,20 +38,21 @@ export function nodeCommand({ mountPath, key }: NodeProgram): string[] {
   return ["/usr/local/bin/node", "-e", LOADER, `${mountPath}/${key}`];
 }
 
-/** The ConfigMap that brings a program into a namespace. `component` is its label. */
+/** The ConfigMap that brings a program into a namespace of a cluster. `component` is its label. */
 export function programConfigMap(
   name: string,
-  program: NodeProgram,
-  place: { readonly namespace: string; readonly component: string; readonly bundle: NodeBundle },
+  { program, configMap, key }: NodeProgram,
+  place: Pick<GeneratedConfigMapArgs, "cluster" | "namespace" | "within"> & { readonly component: string },
   opts: pulumi.CustomResourceOptions,
-): k8s.core.v1.ConfigMap {
-  const { configMap, key } = program;
-  const { namespace, component, bundle } = place;
-  return new k8s.core.v1.ConfigMap(
+): GeneratedConfigMap {
+  const { component, ...where } = place;
+  return new GeneratedConfigMap(
     name,
     {
-      metadata: { name: configMap, namespace, labels: labels(configMap, component) },
-      binaryData: { [key]: bundle.gzip.toString("base64") },
+      ...where,
+      configMap,
+      labels: labels(configMap, component),
+      recipe: { name: "program", args: { program, key } },
     },
     opts,
   );

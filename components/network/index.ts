@@ -46,6 +46,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
   /** What the owners of gateways that were there already have to set in mode `vpn`, by cloud. */
   readonly handedOver: Readonly<Record<string, readonly TunnelSettings[]>>;
   readonly #tailnet?: Tailnet;
+  readonly #namespaces = new Map<string, pulumi.Resource>();
 
   constructor(
     name: string,
@@ -72,7 +73,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
       );
       this.#tailnet = tailnet;
       for (const { cluster, subnetRouter } of clouds) {
-        new SubnetRouters(
+        const { namespace } = new SubnetRouters(
           `${cluster.name}-subnet-routers`,
           {
             cluster,
@@ -84,6 +85,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
           },
           { ...self, dependsOn: [...tailnet.settled] },
         );
+        this.#namespaces.set(cluster.name, namespace);
       }
     }
     const vpn =
@@ -101,6 +103,12 @@ export class MeshNetwork extends pulumi.ComponentResource {
     this.connected = vpn?.connected ?? [];
     this.handedOver = vpn?.handedOver ?? {};
     this.registerOutputs({});
+  }
+
+  /** The namespaces of a cloud's own part in the network. */
+  namespacesOf(cloud: string): readonly pulumi.Resource[] {
+    const namespace = this.#namespaces.get(cloud);
+    return namespace === undefined ? [] : [namespace];
   }
 
   /** Who reaches the bundle endpoint of a cloud's SPIRE server: every peer must. */

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { labels } from "../well-known";
-import { type FlowContext, namespacePolicies } from "./policies";
+import { type FlowContext, namespacePolicies, type NamespacePolicy } from "./policies";
 
 /** What `NamespacePolicies` needs. */
 export interface NamespacePoliciesArgs {
@@ -19,13 +19,22 @@ export interface NamespacePoliciesArgs {
  * all clusters that the program makes.
  */
 export class NamespacePolicies extends pulumi.ComponentResource {
+  /** What pods of the namespace depend on: the policy that denies everything, which is made after those that let something pass, and leaves before them. */
+  readonly ready: pulumi.Resource;
+
   constructor(name: string, { cluster, namespace, flows }: NamespacePoliciesArgs, opts?: DependentOptions) {
     super("agentweave:network:NamespacePolicies", name, {}, opts);
     const self = childOptions(this, cluster, opts);
-    for (const { name: policy, spec } of namespacePolicies(namespace, flows, cluster)) {
+    const make = ({ name: policy, spec }: NamespacePolicy, dependsOn = self.dependsOn) => {
       const metadata = { name: policy, namespace, labels: labels(policy, "network-policy") };
-      new k8s.networking.v1.NetworkPolicy(`${name}-${policy}`, { metadata, spec }, self);
-    }
+      return new k8s.networking.v1.NetworkPolicy(
+        `${name}-${policy}`,
+        { metadata, spec },
+        { ...self, dependsOn },
+      );
+    };
+    const [denial, ...allowed] = namespacePolicies(namespace, flows, cluster);
+    this.ready = make(denial, [...self.dependsOn, ...allowed.map((policy) => make(policy))]);
     this.registerOutputs({});
   }
 }

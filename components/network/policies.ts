@@ -43,13 +43,14 @@ const SERVICE_HOST = /^[^.]+\.([^.]+)\.svc(\.|$)/;
  * The policies of a namespace that the program makes: none of its pods reaches or is reached by anything, but for the flows of the table.
  *
  * @param flows Default: the table.
+ * @returns first the one that denies everything.
  */
 export function namespacePolicies(
   namespace: string,
   context: FlowContext,
   ranges: ClusterRanges,
   flows: readonly Flow[] = FLOWS,
-): readonly NamespacePolicy[] {
+): readonly [NamespacePolicy, ...NamespacePolicy[]] {
   const present = flowsIn(context, flows);
   const rules = (side: "from" | "to", party: Party) =>
     present

@@ -1,7 +1,9 @@
 // The files that Grafana is provisioned with (https://grafana.com/docs/grafana/latest/administration/provisioning/): pure functions.
 import { dump } from "js-yaml";
+import { dashboards } from "./dashboards";
 import { DATASOURCES } from "./dashboards/datasources";
 import { DASHBOARDS } from "./dashboards/links";
+import type { RulesArgs } from "./rules/rule";
 
 /** Where the pod has what it is provisioned with. Grafana reads all of it when it starts, and dashboards also when they have changed. */
 export const GRAFANA_PATHS = {
@@ -59,7 +61,11 @@ export function provisioningFiles(intervalSeconds: number): Record<string, strin
   };
 }
 
-/** The dashboards as text, by file. Without white space: all of them share one ConfigMap, which takes 1 MiB. */
-export function dashboardFiles(dashboards: Readonly<Record<string, object>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(dashboards).map(([file, json]) => [file, JSON.stringify(json)]));
+/**
+ * Content of the ConfigMap with the dashboards, by file, as a recipe makes it (GeneratedConfigMap). Without white space: a ConfigMap takes
+ * 1 MiB.
+ */
+export function dashboardContent(shown: RulesArgs): { data: Record<string, string> } {
+  const files = Object.entries(dashboards(shown)).map(([file, json]) => [file, JSON.stringify(json)]);
+  return { data: Object.fromEntries(files) as Record<string, string> };
 }

@@ -8,7 +8,7 @@ import { OBSERVABILITY_SIZES } from "./sizes";
 /** The objects whose files the pod has. */
 export const GRAFANA_OBJECTS = {
   provisioning: "grafana",
-  dashboards: "grafana-dashboards",
+  dashboards: "dashboards",
   admin: "grafana-admin",
 } as const;
 

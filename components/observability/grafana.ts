@@ -4,19 +4,23 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
+import { GeneratedConfigMap } from "../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { LETTERS, RandomText } from "../random-text";
 import { GRAFANA, labels, NAMESPACES, selector } from "../well-known";
-import { dashboardFiles, PASSWORD_KEY, provisioningFiles } from "./grafana-files";
+import { PASSWORD_KEY, provisioningFiles } from "./grafana-files";
 import { GRAFANA_OBJECTS, grafanaPod } from "./grafana-pod";
+import type { RulesArgs } from "./rules/rule";
 import type { ObservabilitySettings } from "./settings";
 
 /** What `Grafana` needs. */
 export interface GrafanaArgs {
   /** The home cloud's. */
   readonly cluster: Cluster;
-  /** Grafana's JSON by the name of its file. */
-  readonly dashboards: Readonly<Record<string, object>>;
+  /** Its namespace `observability`. */
+  readonly namespace: pulumi.Resource;
+  /** What the dashboards are made from. */
+  readonly shown: RulesArgs;
   readonly settings: Pick<ObservabilitySettings, "dashboards" | "metrics">;
   readonly images: Pick<Images, "grafana">;
 }
@@ -31,7 +35,7 @@ export class Grafana extends pulumi.ComponentResource {
 
   constructor(name: string, args: GrafanaArgs, opts?: DependentOptions) {
     super("agentweave:observability:Grafana", name, {}, opts);
-    const { cluster, dashboards, settings, images } = args;
+    const { cluster, namespace, shown, settings, images } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: GRAFANA.name,
@@ -49,17 +53,23 @@ export class Grafana extends pulumi.ComponentResource {
       self,
     );
     const provisioning = provisioningFiles(settings.metrics.intervalSeconds);
-    const files = dashboardFiles(dashboards);
     const configMaps = [
       new k8s.core.v1.ConfigMap(
         `${name}-provisioning`,
         { ...named(GRAFANA_OBJECTS.provisioning), data: provisioning },
         self,
       ),
-      new k8s.core.v1.ConfigMap(
+      new GeneratedConfigMap(
         `${name}-dashboards`,
-        { ...named(GRAFANA_OBJECTS.dashboards), data: files },
-        self,
+        {
+          cluster,
+          namespace: metadata.namespace,
+          within: namespace,
+          configMap: GRAFANA_OBJECTS.dashboards,
+          labels: metadata.labels,
+          recipe: { name: "dashboards", args: shown },
+        },
+        { parent: this, dependsOn: self.dependsOn },
       ),
     ];
     const admin = new k8s.core.v1.Secret(

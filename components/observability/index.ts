@@ -18,11 +18,9 @@ import {
   TRUST_EXPORTER,
 } from "../well-known";
 import { Collector, type TraceIntake, type WithNetwork } from "./collector";
-import { dashboards } from "./dashboards";
 import { Grafana } from "./grafana";
 import { ObservabilityNamespace } from "./namespace";
 import { Metrics, type ScrapedCloud, scrapedNamespaces } from "./prometheus";
-import { renderRules } from "./rules";
 import { rulesArgs, type TrustLifetimes } from "./rules-args";
 import type { ObservabilitySettings } from "./settings";
 import { TraceStore } from "./trace-store";
@@ -43,7 +41,7 @@ export interface ObservedCloud {
   readonly csiDriver: pulumi.Resource;
   /** `https://host:port` as the other clouds reach it. */
   readonly bundleEndpointUrl: pulumi.Input<string>;
-  /** What must be there before Prometheus is given rights in the cluster's namespaces: those who make them. */
+  /** Those of the mesh in the cluster, without its own: in them Prometheus is given rights. */
   readonly namespaces: readonly pulumi.Resource[];
 }
 
@@ -139,10 +137,11 @@ export class Observability extends pulumi.ComponentResource {
           reach: this.#reach(cluster, home.device("prometheus") !== undefined),
           dependsOn: [...ready, ...namespaces],
         })),
+        namespace: home.namespace,
         namespaces: scrapedNamespaces(networkSettings.mode === "tailscale"),
         images,
         settings: settings.metrics,
-        rules: renderRules(shown),
+        shown,
         bundleDigest: this.#bundle.digest,
         withNetwork: home.device("prometheus"),
       },
@@ -152,7 +151,8 @@ export class Observability extends pulumi.ComponentResource {
       `${settings.home}-grafana`,
       {
         cluster: home.cluster,
-        dashboards: dashboards(shown),
+        namespace: home.namespace,
+        shown,
         settings,
         images,
       },
@@ -168,7 +168,7 @@ export class Observability extends pulumi.ComponentResource {
     const { cluster } = cloud;
     const namespace = new ObservabilityNamespace(
       `${cluster.name}-observability`,
-      { cluster, bundle: this.#bundle, flows: network.flowsOf(cluster.name) },
+      { cluster, flows: network.flowsOf(cluster.name) },
       this.#self(),
     );
     const membership = network.observabilityDevice(cluster.name);
@@ -188,7 +188,7 @@ export class Observability extends pulumi.ComponentResource {
                 })),
                 authKey: membership.authKey,
               },
-              this.#self(namespace, ...membership.settled),
+              this.#self(namespace.ready, ...membership.settled),
             ),
           ];
     const device = (kind: TelemetryDevice): WithNetwork | undefined =>
@@ -201,7 +201,7 @@ export class Observability extends pulumi.ComponentResource {
               image: images.tailscale,
             })
         : undefined;
-    return { ...cloud, ready: [namespace, ...access], device };
+    return { ...cloud, namespace: namespace.namespace, ready: [namespace.ready, ...access], device };
   }
 
   /** What a pod with an identity depends on: its registration, and what brings it. */

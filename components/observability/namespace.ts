@@ -2,7 +2,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import type { NodeBundle } from "../kubernetes/node-bundle";
 import { programConfigMap } from "../kubernetes/node-program";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { NamespacePolicies } from "../network/namespace-policies";
@@ -13,29 +12,39 @@ import { TELEMETRY_PROGRAM } from "./program";
 /** What `ObservabilityNamespace` needs. */
 export interface ObservabilityNamespaceArgs {
   readonly cluster: Cluster;
-  readonly bundle: NodeBundle;
   readonly flows: FlowContext;
 }
 
 /** Namespace `observability` (Pod Security Standard `restricted`) with its NetworkPolicies and programs. */
 export class ObservabilityNamespace extends pulumi.ComponentResource {
+  readonly namespace: pulumi.Resource;
+  /** What others depend on: all else of it was made before. */
+  readonly ready: pulumi.Resource;
+
   constructor(name: string, args: ObservabilityNamespaceArgs, opts?: DependentOptions) {
     super("agentweave:observability:Namespace", name, {}, opts);
-    const { cluster, bundle, flows } = args;
+    const { cluster, flows } = args;
     const self = childOptions(this, cluster, opts);
-    const namespace = new k8s.core.v1.Namespace(
+    this.namespace = new k8s.core.v1.Namespace(
       name,
       { metadata: namespaceMetadata(NAMESPACES.observability, "restricted") },
       self,
     );
-    const within = { ...self, dependsOn: [...self.dependsOn, namespace] };
-    new NamespacePolicies(
+    const policies = new NamespacePolicies(
       `${name}-network`,
       { cluster, namespace: NAMESPACES.observability, flows },
-      { parent: this, dependsOn: within.dependsOn },
+      { parent: this, dependsOn: [...self.dependsOn, this.namespace] },
     );
-    const place = { namespace: NAMESPACES.observability, component: "observability", bundle };
-    programConfigMap(`${name}-program`, TELEMETRY_PROGRAM, place, within);
+    const place = {
+      cluster,
+      namespace: NAMESPACES.observability,
+      within: this.namespace,
+      component: "observability",
+    };
+    this.ready = programConfigMap(`${name}-program`, TELEMETRY_PROGRAM, place, {
+      parent: this,
+      dependsOn: [policies.ready],
+    });
     this.registerOutputs({});
   }
 }

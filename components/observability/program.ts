@@ -7,7 +7,8 @@ import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with them, one in namespace `observability` of each cluster. */
 export const TELEMETRY_PROGRAM: NodeProgram = {
-  configMap: "telemetry-program",
+  program: "telemetry",
+  configMap: "telemetry",
   key: "telemetry.js.gz",
   mountPath: "/opt/agentweave",
 };

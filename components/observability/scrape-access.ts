@@ -23,6 +23,8 @@ export interface ScrapeAccessArgs {
 export class ScrapeAccess extends pulumi.ComponentResource {
   /** Unique id of the account: its tokens die with it. */
   readonly accountUid: pulumi.Output<string>;
+  /** What others depend on: the account, which is made after its rights and leaves before them. */
+  readonly ready: pulumi.Resource;
 
   constructor(name: string, args: ScrapeAccessArgs, opts?: DependentOptions) {
     super("agentweave:observability:ScrapeAccess", name, {}, opts);
@@ -34,44 +36,47 @@ export class ScrapeAccess extends pulumi.ComponentResource {
       labels: labels(PROMETHEUS.name, "metrics"),
     });
 
-    const account = new k8s.core.v1.ServiceAccount(
-      `${name}-account`,
-      { metadata: metadataIn(NAMESPACES.observability), automountServiceAccountToken: false },
-      self,
-    );
     const grant = (
       suffix: string,
       metadata: ReturnType<typeof metadataIn>,
       rules: k8s.types.input.rbac.v1.PolicyRule[],
-    ): void => {
+    ) => {
       const role = new k8s.rbac.v1.Role(`${name}-${suffix}`, { metadata, rules }, self);
-      new k8s.rbac.v1.RoleBinding(
+      return new k8s.rbac.v1.RoleBinding(
         `${name}-${suffix}`,
         {
           metadata,
           roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
           subjects: [{ kind: "ServiceAccount", name: PROMETHEUS.name, namespace: NAMESPACES.observability }],
         },
-        { ...self, dependsOn: [...self.dependsOn, role, account] },
+        { ...self, dependsOn: [role] },
       );
     };
     const proxied = reach.kind === "apiServer";
-    for (const namespace of namespaces) {
+    const rights = namespaces.map((namespace) =>
       grant(namespace, metadataIn(namespace), [
         { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] },
         ...(proxied ? [{ apiGroups: [""], resources: ["pods/proxy"], verbs: ["get"] }] : []),
-      ]);
-    }
+      ]),
+    );
     if (!home) {
-      grant("token", metadataIn(NAMESPACES.observability, "prometheus-token"), [
-        {
-          apiGroups: [""],
-          resources: ["serviceaccounts/token"],
-          resourceNames: [PROMETHEUS.name],
-          verbs: ["create"],
-        },
-      ]);
+      rights.push(
+        grant("token", metadataIn(NAMESPACES.observability, "prometheus-token"), [
+          {
+            apiGroups: [""],
+            resources: ["serviceaccounts/token"],
+            resourceNames: [PROMETHEUS.name],
+            verbs: ["create"],
+          },
+        ]),
+      );
     }
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata: metadataIn(NAMESPACES.observability), automountServiceAccountToken: false },
+      { ...self, dependsOn: rights },
+    );
+    this.ready = account;
     this.accountUid = account.metadata.uid;
     this.registerOutputs({});
   }

@@ -1,17 +1,10 @@
 // Provider of ScrapeToken: brings a token of one cloud's cluster into a Secret of another's. It does not pass through the engine, so that it is never in
 // the state.
+import type { Access, ObjectName } from "../kubernetes/api";
 import { deletePatience, readPatience } from "../trust/connect";
-import { changed, checker, type Provider } from "../trust/properties";
+import { checker, diffBy, type Provider } from "../trust/properties";
 import { type Patience, retry } from "../trust/retry";
-import {
-  type Access,
-  deleteSecret,
-  isTokenGood,
-  mintToken,
-  type ObjectName,
-  readSecret,
-  writeSecret,
-} from "./scrape-token-api";
+import { deleteSecret, isTokenGood, mintToken, readSecret, writeSecret } from "./scrape-token-api";
 
 /** Inputs of ScrapeToken as the engine hands them to the provider. All that it has to tell is in them. */
 export interface ScrapeTokenInputs {
@@ -31,7 +24,7 @@ export interface ScrapeTokenInputs {
 
 /** What makes another Secret of it. */
 const PLACE = ["cloud", "home", "secret"];
-/** What asks for a new token in the same Secret; the code too, since a step without changes would keep the old one in the state. */
+/** What asks for a new token in the same Secret; the way to this code too, since a step without changes would keep the old one in the state. */
 const CONTENT = [
   "kubeconfig",
   "account",
@@ -70,14 +63,10 @@ const patient = ({ timeoutSeconds }: ScrapeTokenInputs): Patience => ({ limitMs:
 /** The provider of ScrapeToken. */
 export const scrapeTokenProvider: Provider<ScrapeTokenInputs, ScrapeTokenInputs> = {
   check: async (_olds, news) => {
-    const { failures, must, kubeconfig, timeout } = checker(news);
+    const { failures, must, kubeconfig, object, timeout } = checker(news);
     const isText = (value: unknown) => typeof value === "string" && value !== "";
-    const isObject = (value: unknown) => {
-      const { namespace, name } = (value ?? {}) as Record<string, unknown>;
-      return isText(namespace) && isText(name);
-    };
     for (const property of ["cloud", "home"]) must(property, isText, "must be the name of a cloud");
-    for (const property of ["account", "secret"]) must(property, isObject, "needs namespace and name");
+    for (const property of ["account", "secret"]) object(property);
     for (const property of ["kubeconfig", "homeKubeconfig"]) kubeconfig(property);
     must(
       "lifetimeSeconds",
@@ -88,13 +77,7 @@ export const scrapeTokenProvider: Provider<ScrapeTokenInputs, ScrapeTokenInputs>
     return { inputs: news, failures };
   },
 
-  diff: async (_id, olds, news) => {
-    const replaces = PLACE.filter((property) => changed(olds, news, property));
-    return {
-      changes: replaces.length > 0 || CONTENT.some((property) => changed(olds, news, property)),
-      replaces,
-    };
-  },
+  diff: diffBy(PLACE, CONTENT),
 
   create: async (inputs) => {
     await bring(inputs, patient(inputs));

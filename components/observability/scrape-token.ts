@@ -1,9 +1,9 @@
 // The resource whose create, read, update and delete are in scrape-token-provider.ts.
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
+import { DynamicResource } from "../dynamic-resource";
 import { NAMESPACES, PROMETHEUS } from "../well-known";
 import { clusterSecret } from "./prometheus/files";
-import { scrapeTokenProvider } from "./scrape-token-provider";
 
 export interface ScrapeTokenArgs {
   /** The cluster that Prometheus shall read. */
@@ -25,28 +25,20 @@ const TIMEOUT_SECONDS = 120;
  * first one is made with the cluster's kubeconfig; from then on the token renewer looks after it, and after the Secret. A refresh that finds no Secret, or a token that is refused,
  * has it made again. Must depend on the account and its rights there, and on the namespace in the home cluster.
  */
-export class ScrapeToken extends pulumi.dynamic.Resource {
+export class ScrapeToken extends DynamicResource {
   constructor(name: string, args: ScrapeTokenArgs, opts?: pulumi.CustomResourceOptions) {
     const { cluster, home, accountUid } = args;
     const props = {
       cloud: cluster.name,
-      kubeconfig: pulumi.secret(cluster.kubeconfig),
+      kubeconfig: pulumi.secret(cluster.credentials ?? cluster.kubeconfig),
       account: { namespace: NAMESPACES.observability, name: PROMETHEUS.name },
       accountUid,
       home: home.name,
-      homeKubeconfig: pulumi.secret(home.kubeconfig),
+      homeKubeconfig: pulumi.secret(home.credentials ?? home.kubeconfig),
       secret: { namespace: NAMESPACES.observability, name: clusterSecret(cluster.name) },
       lifetimeSeconds: SCRAPE_TOKEN_SECONDS,
       timeoutSeconds: TIMEOUT_SECONDS,
     };
-    const secrets = { additionalSecretOutputs: ["kubeconfig", "homeKubeconfig"] };
-    super(
-      scrapeTokenProvider,
-      name,
-      props,
-      pulumi.mergeOptions(opts, secrets),
-      "agentweave/observability",
-      "ScrapeToken",
-    );
+    super("ScrapeToken", name, props, ["kubeconfig", "homeKubeconfig"], opts);
   }
 }

@@ -22,6 +22,9 @@ export interface SpireAgentArgs {
 
 /** SPIRE agents as a DaemonSet. Depends on the server: its pods start when the server has published its bundle. */
 export class SpireAgent extends pulumi.ComponentResource {
+  /** What others depend on: all else of it was made before. */
+  readonly ready: pulumi.Resource;
+
   constructor(name: string, args: SpireAgentArgs, opts?: DependentOptions) {
     super("agentweave:spire:Agent", name, {}, opts);
     const { cluster, trustDomain, logLevel, size, images } = args;
@@ -70,7 +73,7 @@ export class SpireAgent extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: AGENT_CONFIG_MAP.name }, data: { [AGENT_CONFIG_MAP.conf]: conf } },
       self,
     );
-    new k8s.apps.v1.DaemonSet(
+    this.ready = new k8s.apps.v1.DaemonSet(
       name,
       {
         metadata,

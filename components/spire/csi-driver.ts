@@ -19,6 +19,9 @@ export interface SpiffeCsiDriverArgs {
  * cannot be unmounted, and their pods hang in Terminating.
  */
 export class SpiffeCsiDriver extends pulumi.ComponentResource {
+  /** What others depend on: all else of it was made before. */
+  readonly ready: pulumi.Resource;
+
   constructor(name: string, { cluster, images }: SpiffeCsiDriverArgs, opts?: DependentOptions) {
     super("agentweave:spire:CsiDriver", name, {}, opts);
     const self = childOptions(this, cluster, opts);
@@ -49,7 +52,7 @@ export class SpiffeCsiDriver extends pulumi.ComponentResource {
       },
       self,
     );
-    new k8s.apps.v1.DaemonSet(
+    this.ready = new k8s.apps.v1.DaemonSet(
       name,
       {
         metadata,

@@ -30,6 +30,7 @@ export interface SpireArgs {
  * driver, agents, server, namespaces. Workloads depend on `csiDriver`, and so leave first.
  */
 export class Spire extends pulumi.ComponentResource {
+  readonly namespaces: readonly pulumi.Resource[];
   readonly server: SpireServer;
   readonly agent: SpireAgent;
   readonly csiDriver: SpiffeCsiDriver;
@@ -37,27 +38,24 @@ export class Spire extends pulumi.ComponentResource {
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
     const { cluster, trustDomain, settings, sizes, images, exposure, flows } = args;
-    const after = (dependency: pulumi.Resource) => ({
+    const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
-      dependsOn: [...(opts?.dependsOn ?? []), dependency],
+      dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
     });
 
-    const namespaces = new SpireNamespaces(
-      `${name}-namespaces`,
-      { cluster, flows },
-      { parent: this, dependsOn: [...(opts?.dependsOn ?? [])] },
-    );
+    const namespaces = new SpireNamespaces(`${name}-namespaces`, { cluster, flows }, after());
+    this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
       { cluster, trustDomain, settings, sizes, images, exposure },
-      after(namespaces),
+      after(...namespaces.ready),
     );
     this.agent = new SpireAgent(
       `${name}-agent`,
       { cluster, trustDomain, logLevel: settings.logLevel, size: sizes?.agent, images },
-      after(this.server),
+      after(...this.server.ready),
     );
-    this.csiDriver = new SpiffeCsiDriver(`${name}-csi-driver`, { cluster, images }, after(this.agent));
+    this.csiDriver = new SpiffeCsiDriver(`${name}-csi-driver`, { cluster, images }, after(this.agent.ready));
     this.registerOutputs({ bundleEndpointUrl: this.server.bundleEndpointUrl });
   }
 }

@@ -15,6 +15,10 @@ export interface SpireNamespacesArgs {
 
 /** Namespace of the server (restricted), and that of the agent and the CSI driver (privileged, as they mount the host). */
 export class SpireNamespaces extends pulumi.ComponentResource {
+  readonly made: readonly k8s.core.v1.Namespace[];
+  /** What others depend on: all else of it was made before. */
+  readonly ready: readonly pulumi.Resource[];
+
   constructor(name: string, { cluster, flows }: SpireNamespacesArgs, opts?: DependentOptions) {
     super("agentweave:spire:Namespaces", name, {}, opts);
     const self = childOptions(this, cluster, opts);
@@ -25,14 +29,19 @@ export class SpireNamespaces extends pulumi.ComponentResource {
         { metadata: namespaceMetadata(namespaceName, level) },
         self,
       );
-      new NamespacePolicies(
+      const { ready } = new NamespacePolicies(
         `${name}-${child}-network`,
         { cluster, namespace: namespaceName, flows },
         { parent: this, dependsOn: [...self.dependsOn, made] },
       );
+      return { made, ready };
     };
-    namespace("server", NAMESPACES.spireServer, "restricted");
-    namespace("system", NAMESPACES.spireSystem, "privileged");
+    const namespaces = [
+      namespace("server", NAMESPACES.spireServer, "restricted"),
+      namespace("system", NAMESPACES.spireSystem, "privileged"),
+    ];
+    this.made = namespaces.map(({ made }) => made);
+    this.ready = namespaces.map(({ ready }) => ready);
     this.registerOutputs({});
   }
 }

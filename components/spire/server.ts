@@ -48,8 +48,10 @@ export class SpireServer extends pulumi.ComponentResource {
   readonly endpointHost: pulumi.Output<string>;
   /** URL of the bundle endpoint, `https://<endpointHost>:8443`. */
   readonly bundleEndpointUrl: pulumi.Output<string>;
-  /** Where the trust layer reaches the server. It must depend on this component, too. */
+  /** Where the trust layer reaches the server. It must depend on `ready`, too. */
   readonly target: SpireServerTarget;
+  /** What others depend on: all else of it was made before. */
+  readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
@@ -72,7 +74,7 @@ export class SpireServer extends pulumi.ComponentResource {
       self,
     );
 
-    new k8s.core.v1.Service(
+    const api = new k8s.core.v1.Service(
       `${name}-api`,
       {
         metadata,
@@ -83,7 +85,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       self,
     );
-    new k8s.apps.v1.StatefulSet(
+    const server = new k8s.apps.v1.StatefulSet(
       name,
       {
         metadata,
@@ -135,11 +137,12 @@ export class SpireServer extends pulumi.ComponentResource {
       { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
 
+    this.ready = [server, api, federation];
     this.endpointHost = loadBalancerHost(federation, cluster.name);
     this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
     this.target = {
       cloud: cluster.name,
-      kubeconfig: cluster.kubeconfig,
+      kubeconfig: cluster.credentials ?? cluster.kubeconfig,
       namespace: NAMESPACES.spireServer,
       pod: SPIRE_SERVER.pod,
       container: SPIRE_SERVER.container,

@@ -1,4 +1,4 @@
-// SPIFFE bundles: read, checked and compared. Pure; it runs inside the serialized providers, so it captures node built-ins alone.
+// SPIFFE bundles: read, checked and compared. Pure.
 import { createHash, createPublicKey, type JsonWebKey, X509Certificate } from "node:crypto";
 import { fault } from "./fault";
 

@@ -50,8 +50,8 @@ export async function unlessGone(deletion: Promise<void>): Promise<void> {
   }
 }
 
-/** Reads under way, by server and kind. A plain object, because Pulumi's serialization empties a Map of its methods. */
-const underWay: Record<string, Promise<unknown> | undefined> = {};
+/** Reads under way, by server and kind. */
+const underWay = new Map<string, Promise<unknown>>();
 
 /**
  * Joins reads of one kind from one server that are asked for at the same time, so that a refresh, which reads all resources side by side, reads each
@@ -64,9 +64,9 @@ export function shareRead<T>(
   read: () => Promise<T>,
 ): Promise<T> {
   const key = JSON.stringify([server.namespace, server.pod, kubeconfig, kind]);
-  const reading = underWay[key] as Promise<T> | undefined;
+  const reading = underWay.get(key) as Promise<T> | undefined;
   if (reading) return reading;
-  const started = read().finally(() => delete underWay[key]);
-  underWay[key] = started;
+  const started = read().finally(() => underWay.delete(key));
+  underWay.set(key, started);
   return started;
 }

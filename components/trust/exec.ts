@@ -1,5 +1,6 @@
 // Runs a command in a container through the Kubernetes API, authenticated by the cluster's own credentials.
 import { Readable, Writable } from "node:stream";
+import { resolveKubeconfig } from "../clouds/kubeconfig-file";
 import { fault, wordsOf } from "./fault";
 import { explainNoPod } from "./no-pod";
 
@@ -56,13 +57,17 @@ function exitCodeOf(status: ExecStatus): number | undefined {
   return status.reason === "NonZeroExitCode" && cause ? Number(cause.message) : undefined;
 }
 
-/** The Kubernetes client, and the kubeconfig of a cloud as it takes it. Throws a fault that quotes nothing of a kubeconfig that is none. */
+/**
+ * The Kubernetes client, and the kubeconfig of a cloud as it takes it, out of its text or `kubeconfigReference`. Throws a fault that quotes
+ * nothing of a kubeconfig that is none.
+ */
 export async function loadKubeConfig(cloud: string, kubeconfig: string) {
-  // Loaded here because Pulumi serializes a native import inside a function, but not the module itself.
+  // Loaded here because only providers need it, and not the Pulumi program.
   const k8s = await import("@kubernetes/client-node");
   const config = new k8s.KubeConfig();
+  const text = textOf(cloud, kubeconfig);
   try {
-    config.loadFromString(kubeconfig);
+    config.loadFromString(text);
   } catch {
     // The parser's own words quote the kubeconfig.
     throw fault(
@@ -73,6 +78,15 @@ export async function loadKubeConfig(cloud: string, kubeconfig: string) {
   if (!config.getCurrentCluster())
     throw fault(`${cloud}: its kubeconfig has no cluster for its current-context.`, {});
   return { k8s, config };
+}
+
+function textOf(cloud: string, kubeconfig: string): string {
+  try {
+    return resolveKubeconfig(kubeconfig);
+  } catch (error) {
+    const next = "Put the file there, or write where it is in the stack's configuration and run the update.";
+    throw fault(`${cloud}: ${wordsOf(error)}. ${next}`, {});
+  }
 }
 
 /** Turns a refused connection into an error that says how the pod is, which the WebSocket handshake's bare HTTP code does not. */

@@ -1,4 +1,4 @@
-// Errors of the trust layer. Plain objects instead of classes: Pulumi's serialization of providers loses `super(message)`.
+// Errors of the providers, with what is known of them.
 
 /** What is known of an error besides its words. */
 export interface FaultFacts {

@@ -1,4 +1,4 @@
-// What the three providers share in dealing with the properties that Pulumi hands them.
+// What providers share in dealing with the properties that Pulumi hands them.
 import type { Server } from "./connect";
 
 /** What stands in a preview for a value that is not known yet (@pulumi/pulumi, runtime/rpc.ts, `unknownValue`). */
@@ -35,7 +35,7 @@ export interface Provider<Inputs, State extends Inputs> {
   delete(id: string, state: State): Promise<void>;
 }
 
-/** Whether a value is unknown, or has something unknown in it. Not a text in which the marker stands, as it does in the provider's own code. */
+/** Whether a value is unknown, or has something unknown in it. Not a text in which the marker stands. */
 export function isUnknown(value: unknown): boolean {
   if (value === UNKNOWN) return true;
   return typeof value === "object" && value !== null && Object.values(value).some(isUnknown);
@@ -56,12 +56,23 @@ export function changed(olds: object, news: object, property: string): boolean {
   return isUnknown(after) || canonical(before) !== canonical(after);
 }
 
+/** `diff` of what is made anew when one of `place` changes, and updated when one of `content` does. */
+export function diffBy(place: readonly string[], content: readonly string[]) {
+  return async (_id: string, olds: object, news: object): Promise<Diff> => {
+    const replaces = place.filter((property) => changed(olds, news, property));
+    return {
+      changes: replaces.length > 0 || content.some((property) => changed(olds, news, property)),
+      replaces,
+    };
+  };
+}
+
 /** The inputs that decide which server a resource lives in: another cloud or trust domain is another server. */
 export function serverMoved(olds: Server, news: Server): boolean {
   return olds.cloud !== news.cloud || olds.trustDomain !== news.trustDomain;
 }
 
-/** Inputs that say how a server is reached, not what it holds, and the provider's own code (a step without changes would keep the old code in the state). */
+/** Inputs that say how a server is reached, not what it holds, and where the provider is found (a step without changes would keep the old text in the state). */
 export const ACCESS = [
   "target",
   "source",
@@ -102,11 +113,18 @@ export function checker(news: object) {
         "needs cloud, namespace, pod, container, and a trustDomain in lower case such as aws.example.org, without spiffe://",
       );
     },
+    object: (property: string): void => {
+      const isObject = (value: unknown) => {
+        const { namespace, name } = (value ?? {}) as Record<string, unknown>;
+        return [namespace, name].every((text) => typeof text === "string" && text !== "");
+      };
+      must(property, isObject, "needs namespace and name");
+    },
     kubeconfig: (property: string): void =>
       must(
         property,
         (value) => typeof value === "string" && value.trim() !== "",
-        "must be the text of a kubeconfig",
+        "must be the text of a kubeconfig, or tell where it is",
       ),
     spiffeId: (property: string): void =>
       must(

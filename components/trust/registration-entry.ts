@@ -122,6 +122,8 @@ export function makeRegistrationEntryProvider(connect: Connect): Provider<EntryI
           reason: `must be in ${news.target.trustDomain}, the trust domain of ${news.target.cloud}'s server`,
         });
       }
+      // Pulumi's plugin cannot pass on a property that is undefined.
+      if (failures.length > 0) return { inputs: news, failures };
       return {
         inputs: {
           ...news,

@@ -1,11 +1,10 @@
 // The resources of the trust layer, whose create, read, update and delete are the providers of this folder.
 import * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamic-resource";
 import { serverSpiffeId } from "../well-known";
 import type { X509Authority } from "./bundle";
 import type { Server } from "./connect";
-import { type BundleState, federationRelationshipProvider } from "./federation-relationship";
-import { registrationEntryProvider } from "./registration-entry";
-import { trustBundleProvider } from "./trust-bundle";
+import type { BundleState } from "./federation-relationship";
 
 /** A SPIRE server and the credentials to reach it. */
 export interface ServerTarget extends Server {
@@ -15,18 +14,12 @@ export interface ServerTarget extends Server {
 
 /** Seconds that a server may take to become healthy, or its endpoint to answer: a new load balancer and its DNS name need minutes. */
 const DEFAULT_TIMEOUT_SECONDS = 600;
-const MODULE = "agentweave/trust";
 
 /** Takes the kubeconfig apart, so that it alone is a secret in the state and the rest of the target stays readable. */
 function split(server: ServerTarget): { server: Server; kubeconfig: pulumi.Output<string> } {
   const { cloud, namespace, pod, container, trustDomain, kubeconfig } = server;
   return { server: { cloud, namespace, pod, container, trustDomain }, kubeconfig: pulumi.secret(kubeconfig) };
 }
-
-const withSecrets = (
-  opts: pulumi.CustomResourceOptions | undefined,
-  secrets: string[],
-): pulumi.CustomResourceOptions => pulumi.mergeOptions(opts, { additionalSecretOutputs: secrets });
 
 export interface TrustBundleArgs {
   target: ServerTarget;
@@ -35,7 +28,7 @@ export interface TrustBundleArgs {
 }
 
 /** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
-export class TrustBundle extends pulumi.dynamic.Resource {
+export class TrustBundle extends DynamicResource {
   declare readonly trustDomain: pulumi.Output<string>;
   /** The bundle in SPIFFE format (JWKS text). Public by nature. */
   declare readonly bundle: pulumi.Output<string>;
@@ -63,7 +56,7 @@ export class TrustBundle extends pulumi.dynamic.Resource {
       refreshHintSeconds: undefined,
       authorities: undefined,
     };
-    super(trustBundleProvider, name, props, withSecrets(opts, ["kubeconfig"]), MODULE, "TrustBundle");
+    super("TrustBundle", name, props, ["kubeconfig"], opts);
   }
 }
 
@@ -79,7 +72,7 @@ export interface FederationRelationshipArgs {
 }
 
 /** That `target` trusts the identities of `source`: it has the first bundle from the source's own server, and was seen to fetch from the live endpoint. Adopts what is in place. */
-export class FederationRelationship extends pulumi.dynamic.Resource {
+export class FederationRelationship extends DynamicResource {
   /** The source's trust domain. */
   declare readonly trustDomain: pulumi.Output<string>;
   declare readonly bundleEndpointUrl: pulumi.Output<string>;
@@ -105,15 +98,7 @@ export class FederationRelationship extends pulumi.dynamic.Resource {
       storedDigest: undefined,
       verifiedAt: undefined,
     };
-    const secrets = ["targetKubeconfig", "sourceKubeconfig"];
-    super(
-      federationRelationshipProvider,
-      name,
-      props,
-      withSecrets(opts, secrets),
-      MODULE,
-      "FederationRelationship",
-    );
+    super("FederationRelationship", name, props, ["targetKubeconfig", "sourceKubeconfig"], opts);
   }
 }
 
@@ -135,7 +120,7 @@ export interface RegistrationEntryArgs {
 }
 
 /** A registration entry. It names a peer only after that peer's bundle is in place, and leaves before it. Adopts a similar entry. */
-export class RegistrationEntry extends pulumi.dynamic.Resource {
+export class RegistrationEntry extends DynamicResource {
   /** Id that the server gave the entry. */
   declare readonly entryId: pulumi.Output<string>;
   declare readonly spiffeId: pulumi.Output<string>;
@@ -154,7 +139,7 @@ export class RegistrationEntry extends pulumi.dynamic.Resource {
       timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       entryId: undefined,
     };
-    const dependent = pulumi.mergeOptions(withSecrets(opts, ["kubeconfig"]), { dependsOn: relationships });
-    super(registrationEntryProvider, name, props, dependent, MODULE, "RegistrationEntry");
+    const dependent = pulumi.mergeOptions(opts, { dependsOn: relationships });
+    super("RegistrationEntry", name, props, ["kubeconfig"], dependent);
   }
 }

@@ -2,7 +2,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import type { NodeBundle } from "../kubernetes/node-bundle";
 import { programConfigMap } from "../kubernetes/node-program";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { NamespacePolicies } from "../network/namespace-policies";
@@ -13,33 +12,39 @@ import { AGENT_PROGRAM } from "./agent-pod";
 /** What `AgentNamespace` needs. */
 export interface AgentNamespaceArgs {
   readonly cluster: Cluster;
-  /** The reference agent; undefined if an image of the user's own is the agent. */
-  readonly bundle?: NodeBundle;
+  /** Whether an image of the user's own is the agent. Default: the reference agent is, and its program comes along. */
+  readonly ownImage?: boolean;
   readonly flows: FlowContext;
 }
 
 /** Namespace of the agents (Pod Security Standard `restricted`) with the reference agent's program and NetworkPolicies. */
 export class AgentNamespace extends pulumi.ComponentResource {
+  readonly namespace: pulumi.Resource;
+  /** What others depend on: all else of it was made before. */
+  readonly ready: pulumi.Resource;
+
   constructor(name: string, args: AgentNamespaceArgs, opts?: DependentOptions) {
     super("agentweave:workloads:AgentNamespace", name, {}, opts);
-    const { cluster, bundle, flows } = args;
+    const { cluster, ownImage = false, flows } = args;
     const self = childOptions(this, cluster, opts);
 
-    const namespace = new k8s.core.v1.Namespace(
+    this.namespace = new k8s.core.v1.Namespace(
       name,
       { metadata: namespaceMetadata(NAMESPACES.agents, "restricted") },
       self,
     );
-    const within = { ...self, dependsOn: [...self.dependsOn, namespace] };
-    new NamespacePolicies(
+    const policies = new NamespacePolicies(
       `${name}-network`,
       { cluster, namespace: NAMESPACES.agents, flows },
-      { parent: this, dependsOn: within.dependsOn },
+      { parent: this, dependsOn: [...self.dependsOn, this.namespace] },
     );
-    if (bundle !== undefined) {
-      const place = { namespace: NAMESPACES.agents, component: "agent", bundle };
-      programConfigMap(`${name}-program`, AGENT_PROGRAM, place, within);
-    }
+    const place = { cluster, namespace: NAMESPACES.agents, within: this.namespace, component: "agent" };
+    this.ready = ownImage
+      ? policies.ready
+      : programConfigMap(`${name}-program`, AGENT_PROGRAM, place, {
+          parent: this,
+          dependsOn: [policies.ready],
+        });
     this.registerOutputs({});
   }
 }

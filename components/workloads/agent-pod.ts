@@ -19,7 +19,8 @@ export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;
 
 /** The ConfigMap with the reference agent's program, one in each cluster. */
 export const AGENT_PROGRAM: NodeProgram = {
-  configMap: "agentweave-program",
+  program: "agent",
+  configMap: "agent-program",
   key: "agent.js.gz",
   mountPath: "/opt/agentweave",
 };

@@ -104,7 +104,11 @@ export class Workloads extends pulumi.ComponentResource {
       );
       const namespace = new AgentNamespace(
         `${cluster.name}-agentweave`,
-        { cluster, bundle, flows: { ...flows, tracingEndpoint: settings.tracing?.endpoint } },
+        {
+          cluster,
+          ownImage: bundle === undefined,
+          flows: { ...flows, tracingEndpoint: settings.tracing?.endpoint },
+        },
         self(),
       );
       const access =
@@ -121,14 +125,14 @@ export class Workloads extends pulumi.ComponentResource {
                   authKey: cloud.tailnet.authKey,
                   global: network.tailscale.global,
                 },
-                self(namespace, ...cloud.tailnet.settled),
+                self(namespace.ready, ...cloud.tailnet.settled),
               ),
             ]
           : [];
-      namespaces.set(cluster.name, [opa, namespace]);
+      namespaces.set(cluster.name, [opa.namespace, namespace.namespace]);
       return cloud.roles.map((role) => {
         const id = `${cluster.name}-agentweave-${role}`;
-        const service = new AgentService(`${id}-service`, { cluster, role, exposure }, self(namespace));
+        const service = new AgentService(`${id}-service`, { cluster, role, exposure }, self(namespace.ready));
         return { ...cloud, role, id, opa, namespace, service, access };
       });
     });
@@ -193,7 +197,7 @@ export class Workloads extends pulumi.ComponentResource {
                   })
               : undefined,
         },
-        self(opa, namespace, service, entry, place.csiDriver, ...access),
+        self(opa.ready, namespace.ready, service, entry, place.csiDriver, ...access),
       );
       return {
         cloud,
@@ -208,7 +212,7 @@ export class Workloads extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** What makes the namespaces of a cloud's workloads. */
+  /** The namespaces of a cloud's workloads. */
   namespacesOf(cloud: string): readonly pulumi.Resource[] {
     return this.#namespaces.get(cloud) ?? [];
   }

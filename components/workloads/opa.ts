@@ -30,6 +30,9 @@ export interface OpaArgs {
 export class Opa extends pulumi.ComponentResource {
   /** URL of the API for agents of the same cluster, `http://opa.opa.svc.cluster.local:8181`. */
   readonly endpoint = `http://${OPA.name}.${NAMESPACES.opa}.svc.cluster.local:${OPA.port}`;
+  readonly namespace: pulumi.Resource;
+  /** What agents depend on: it answers. */
+  readonly ready: pulumi.Resource;
 
   constructor(name: string, args: OpaArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Opa", name, {}, opts);
@@ -37,12 +40,12 @@ export class Opa extends pulumi.ComponentResource {
     const own = childOptions(this, cluster, opts);
     const metadata = { name: OPA.name, namespace: NAMESPACES.opa, labels: labels(OPA.name, "policy") };
 
-    const namespace = new k8s.core.v1.Namespace(
+    this.namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       { metadata: namespaceMetadata(NAMESPACES.opa, "restricted") },
       own,
     );
-    const self = { ...own, dependsOn: [...own.dependsOn, namespace] };
+    const self = { ...own, dependsOn: [...own.dependsOn, this.namespace] };
 
     const policies = new NamespacePolicies(
       `${name}-network`,
@@ -72,7 +75,7 @@ export class Opa extends pulumi.ComponentResource {
           template: opaPod({ image: images.opa, size, checksum: checksum(files) }),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, account, configMap, policies] },
+      { ...self, dependsOn: [...self.dependsOn, account, configMap, policies.ready] },
     );
     new k8s.policy.v1.PodDisruptionBudget(
       `${name}-disruption-budget`,
@@ -83,7 +86,7 @@ export class Opa extends pulumi.ComponentResource {
       self,
     );
     // After the Deployment, because Pulumi waits until a Service has endpoints.
-    new k8s.core.v1.Service(
+    this.ready = new k8s.core.v1.Service(
       `${name}-service`,
       {
         metadata,

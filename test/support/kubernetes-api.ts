@@ -1,4 +1,4 @@
-// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, and Secrets.
+// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, Secrets and ConfigMaps.
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
@@ -31,6 +31,7 @@ interface Answer {
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 const ACCOUNT = /^\/api\/v1\/namespaces\/observability\/serviceaccounts\/prometheus\/token$/;
 const SECRET = /^\/api\/v1\/namespaces\/observability\/secrets(?:\/([^/]+))?$/;
+const CONFIG_MAP = /^\/api\/v1\/namespaces\/observability\/configmaps(?:\/([^/]+))?$/;
 const PODS = /^\/api\/v1\/namespaces\/observability\/pods$/;
 
 /** A token of an account that is good from `issued` to `expires` (seconds since 1970); its signature is none. */
@@ -45,6 +46,8 @@ export class KubernetesApi {
   readonly asked: Asked[] = [];
   /** Keys of each Secret, as they are written in `data`. */
   readonly secrets = new Map<string, Record<string, string>>();
+  /** ConfigMaps as they were written last. */
+  readonly configMaps = new Map<string, { data?: object; binaryData?: object; metadata: object }>();
   /** Tokens that it takes beside the operator's. */
   readonly tokens = new Set<string>();
   /** Whether there is the account `prometheus`. */
@@ -140,6 +143,8 @@ export class KubernetesApi {
     if (token !== OPERATOR && this.forbidden?.test(path)) return { code: 403 };
     if (method === "POST" && ACCOUNT.test(path)) return this.mint(body);
     if (method === "GET" && PODS.test(path)) return { code: 200, body: { kind: "PodList", items: [] } };
+    const configMap = CONFIG_MAP.exec(path);
+    if (configMap) return this.configMap(method, configMap[1] ?? body.metadata.name, body);
     const secret = SECRET.exec(path);
     if (!secret) return { code: 404 };
     const name = secret[1] ?? body.metadata.name;
@@ -154,6 +159,13 @@ export class KubernetesApi {
     const token = accountToken(now, now + this.lifetime);
     this.tokens.add(token);
     return { code: 201, body: { ...body, status: { token } } };
+  }
+
+  private configMap(method: string, name: string, body: Asked["body"]): Answer {
+    if (method === "POST" || (method === "PUT" && this.configMaps.has(name))) this.configMaps.set(name, body);
+    const there = this.configMaps.get(name);
+    if (method === "DELETE") this.configMaps.delete(name);
+    return there ? { code: 200, body: { ...there, kind: "ConfigMap" } } : { code: 404 };
   }
 
   private change(method: string, name: string, body: Asked["body"]): Answer {

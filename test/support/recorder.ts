@@ -14,6 +14,8 @@ export interface Registered {
   readonly dependencies: readonly string[];
   /** Paths of properties that are given once, when the resource is made. */
   readonly ignoreChanges: readonly string[];
+  /** Outputs that the engine encrypts, whether or not their provider calls them secret. */
+  readonly secretOutputs: readonly string[];
 }
 
 export interface Fakes {
@@ -90,6 +92,7 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
           provider: req.getProvider(),
           dependencies: req.getDependenciesList(),
           ignoreChanges: req.getIgnorechangesList(),
+          secretOutputs: req.getAdditionalsecretoutputsList(),
         });
       }
       callback(error, response);

@@ -118,7 +118,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:apps/v1:DaemonSet": 6,
       "kubernetes:apps/v1:Deployment": 14,
       "kubernetes:apps/v1:StatefulSet": 8,
-      "kubernetes:core/v1:ConfigMap": 32,
+      "kubernetes:core/v1:ConfigMap": 25,
       "kubernetes:core/v1:Namespace": 15,
       "kubernetes:core/v1:Secret": 1,
       "kubernetes:core/v1:Service": 22,
@@ -131,6 +131,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 21,
       "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
       "kubernetes:storage.k8s.io/v1:StorageClass": 1,
+      "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": 8,
       "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": 2,
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
       "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 16,
@@ -209,9 +210,10 @@ describe("the mesh of the dev stack", () => {
 
   it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
     const found = kubeconfigs(made.resources);
-    // A provider, a bundle and an alias of each cloud, an entry of each agent and of each other identity, two of each relationship and token.
+    // A provider, a bundle, an alias and two programs of each cloud, an entry of each agent and of each other identity, two of each relationship
+    // and token, the rules and the dashboards.
     expect(found).toHaveLength(
-      3 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length,
+      5 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length + 2,
     );
     for (const [place, value] of found) {
       expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);

@@ -25,6 +25,8 @@ export interface SubnetRoutersArgs {
 
 /** A cloud's subnet routers. All offer the same ranges: the tailnet uses one, and turns to another when that one is gone. */
 export class SubnetRouters extends pulumi.ComponentResource {
+  readonly namespace: pulumi.Resource;
+
   constructor(name: string, args: SubnetRoutersArgs, opts?: DependentOptions) {
     super("agentweave:network:SubnetRouters", name, {}, opts);
     const { cluster, mode, settings, authKey, images, flows } = args;
@@ -32,7 +34,7 @@ export class SubnetRouters extends pulumi.ComponentResource {
     const self = childOptions(this, cluster, opts);
     const within = (...more: pulumi.Resource[]) => ({
       ...self,
-      dependsOn: [...self.dependsOn, namespace, ...more],
+      dependsOn: [...self.dependsOn, this.namespace, ...more],
     });
     const metadata = {
       name: TAILNET.router,
@@ -41,7 +43,7 @@ export class SubnetRouters extends pulumi.ComponentResource {
     };
     const pods = { matchLabels: selector(TAILNET.router) };
 
-    const namespace = new k8s.core.v1.Namespace(
+    this.namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       {
         metadata: namespaceMetadata(NAMESPACES.tailscale, mode === "userspace" ? "restricted" : "privileged"),
@@ -91,7 +93,7 @@ export class SubnetRouters extends pulumi.ComponentResource {
           }),
         },
       },
-      within(policies, key, account, secrets),
+      within(policies.ready, key, account, secrets),
     );
     if (replicas > 1) {
       new k8s.policy.v1.PodDisruptionBudget(

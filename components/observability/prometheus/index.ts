@@ -5,6 +5,7 @@ import type { Images } from "../../images";
 import type { DependentOptions } from "../../kubernetes/options";
 import { ScrapeAccess } from "../scrape-access";
 import { ScrapeToken } from "../scrape-token";
+import type { RulesArgs } from "../rules";
 import type { MetricsSettings } from "../settings";
 import { Prometheus, type ScrapedCloud } from "./prometheus";
 import { TokenRenewer } from "./token-renewer";
@@ -18,12 +19,14 @@ type Template = k8s.types.input.core.v1.PodTemplateSpec;
 export interface MetricsArgs {
   /** All clouds of the mesh, each with what must be there first: its namespaces, and its part of the programs. */
   readonly clouds: readonly (ScrapedCloud & { readonly dependsOn: readonly pulumi.Resource[] })[];
+  /** The home's namespace `observability`. */
+  readonly namespace: pulumi.Resource;
   /** Those with pods of the mesh: `scrapedNamespaces`. */
   readonly namespaces: readonly string[];
   readonly images: Images;
   readonly settings: MetricsSettings;
-  /** Text of the rules' file. */
-  readonly rules: pulumi.Input<string>;
+  /** What the rules are made from. */
+  readonly shown: RulesArgs;
   /** Digest of the programs' bundle. */
   readonly bundleDigest: string;
   /** What the network adds to Prometheus' pod. Default: nothing. */
@@ -36,7 +39,7 @@ export class Metrics extends pulumi.ComponentResource {
 
   constructor(name: string, args: MetricsArgs, opts?: DependentOptions) {
     super("agentweave:observability:Metrics", name, {}, opts);
-    const { clouds, namespaces, images, settings, rules, bundleDigest, withNetwork } = args;
+    const { clouds, namespace, namespaces, images, settings, shown, bundleDigest, withNetwork } = args;
     const given = opts?.dependsOn ?? [];
     const accounts = clouds.map(
       ({ cluster, home, reach, dependsOn }) =>
@@ -55,14 +58,14 @@ export class Metrics extends pulumi.ComponentResource {
             new ScrapeToken(
               `${cluster.name}-scrape-token`,
               { cluster, home: home.cluster, accountUid: accounts[i]!.accountUid },
-              { parent: this, dependsOn: [accounts[i]!, ...inHome] },
+              { parent: this, dependsOn: [accounts[i]!.ready, ...inHome], deletedWith: namespace },
             ),
           ],
     );
     this.prometheus = new Prometheus(
       `${name}-prometheus`,
-      { clouds, namespaces, images, settings, rules, withNetwork },
-      { parent: this, dependsOn: [...inHome, ...accounts, ...tokens] },
+      { clouds, namespace, namespaces, images, settings, shown, withNetwork },
+      { parent: this, dependsOn: [...inHome, ...accounts.map(({ ready }) => ready), ...tokens] },
     );
     if (home !== undefined && tokens.length > 0) {
       new TokenRenewer(

@@ -6,8 +6,11 @@ import { OBSERVABILITY_SIZES } from "../sizes";
 import { CONFIG_DIR, CONFIG_FILE, clusterDir, remoteWriteFile, remoteWriteKey, RULES_FILE } from "./files";
 import { configFiles, otherCluster, ownCluster } from "./volume";
 
-/** ConfigMap with configuration, rules, and the authorities of the other clouds' API servers. */
+/** ConfigMap with configuration, and the authorities of the other clouds' API servers. */
 export const PROMETHEUS_CONFIG_MAP = PROMETHEUS.name;
+
+/** ConfigMap with the rules. */
+export const RULES_CONFIG_MAP = `${PROMETHEUS.name}-rules`;
 
 /** Secret with the tokens for outside systems. */
 export const REMOTE_WRITE_SECRET = "prometheus-remote-write";
@@ -83,7 +86,8 @@ export function prometheusPod(args: PrometheusPodArgs): k8s.types.input.core.v1.
           name: "config",
           projected: {
             sources: [
-              configFiles(PROMETHEUS_CONFIG_MAP, [CONFIG_FILE, RULES_FILE], others),
+              configFiles(PROMETHEUS_CONFIG_MAP, [CONFIG_FILE], others),
+              configFiles(RULES_CONFIG_MAP, [RULES_FILE], []),
               ...ownCluster(clusterDir(home)),
               ...others.map(otherCluster),
               ...(remoteTokens.length === 0 ? [] : [remoteWrite(remoteTokens)]),

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../clouds/cluster";
 import type { ApiServer } from "../../clouds/kubeconfig-server";
 import type { Images } from "../../images";
+import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { ownVolume } from "../../kubernetes/volume";
 import {
@@ -14,11 +15,18 @@ import {
   PROMETHEUS,
   selector,
 } from "../../well-known";
+import type { RulesArgs } from "../rules";
 import type { MetricsSettings, RemoteWrite } from "../settings";
 import { reachableApiServer } from "./api-server";
 import { renderPrometheusConfig, type ScrapedCluster, type ScrapeReach } from "./config";
-import { authorities, CONFIG_FILE, remoteWriteKey, RULES_FILE } from "./files";
-import { DATA_VOLUME, PROMETHEUS_CONFIG_MAP, prometheusPod, REMOTE_WRITE_SECRET } from "./pod";
+import { authorities, CONFIG_FILE, remoteWriteKey } from "./files";
+import {
+  DATA_VOLUME,
+  PROMETHEUS_CONFIG_MAP,
+  prometheusPod,
+  REMOTE_WRITE_SECRET,
+  RULES_CONFIG_MAP,
+} from "./pod";
 
 /** A cloud that Prometheus reads. */
 export interface ScrapedCloud {
@@ -33,12 +41,14 @@ type Template = k8s.types.input.core.v1.PodTemplateSpec;
 /** What `Prometheus` needs. */
 export interface PrometheusArgs {
   readonly clouds: readonly ScrapedCloud[];
+  /** The home's namespace `observability`. */
+  readonly namespace: pulumi.Resource;
   /** Those with pods of the mesh. */
   readonly namespaces: readonly string[];
   readonly images: Pick<Images, "prometheus">;
   readonly settings: MetricsSettings;
-  /** Text of the rules' file. */
-  readonly rules: pulumi.Input<string>;
+  /** What the rules are made from. */
+  readonly shown: RulesArgs;
   /** What the network adds to the pod. Default: nothing. */
   readonly withNetwork?: (template: Template) => Template;
 }
@@ -55,7 +65,15 @@ export class Prometheus extends pulumi.ComponentResource {
   constructor(name: string, args: PrometheusArgs, opts?: DependentOptions) {
     const home = homeOf(args.clouds);
     super("agentweave:observability:Prometheus", name, {}, opts);
-    const { clouds, namespaces, images, settings, withNetwork = (template) => template } = args;
+    const {
+      clouds,
+      namespace,
+      namespaces,
+      images,
+      settings,
+      shown,
+      withNetwork = (template) => template,
+    } = args;
     const self = childOptions(this, home, opts);
     const metadata = {
       name: PROMETHEUS.name,
@@ -65,19 +83,30 @@ export class Prometheus extends pulumi.ComponentResource {
 
     const others = clouds.filter((cloud) => !cloud.home).map(({ cluster }) => cluster);
     const servers = Object.fromEntries(others.map((cluster) => [cluster.name, reachableApiServer(cluster)]));
-    const files = pulumi.all([pulumi.output(servers), args.rules] as const).apply(([servers, rules]) => ({
+    const files = pulumi.output(servers).apply((servers) => ({
       [CONFIG_FILE]: renderPrometheusConfig({
         clusters: clouds.map((cloud) => scrapedCluster(cloud, servers)),
         namespaces,
         settings,
       }),
-      [RULES_FILE]: rules,
       ...authorities(servers),
     }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       { metadata: { ...metadata, name: PROMETHEUS_CONFIG_MAP }, data: files },
       self,
+    );
+    const rules = new GeneratedConfigMap(
+      `${name}-rules`,
+      {
+        cluster: home,
+        namespace: metadata.namespace,
+        within: namespace,
+        configMap: RULES_CONFIG_MAP,
+        labels: metadata.labels,
+        recipe: { name: "rules", args: shown },
+      },
+      { parent: this, dependsOn: self.dependsOn },
     );
     const tokens = tokensOf(settings.remoteWrite);
     const remoteTokens = Object.keys(tokens).map(Number);
@@ -118,7 +147,7 @@ export class Prometheus extends pulumi.ComponentResource {
           ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, config, ...secrets] },
+      { ...self, dependsOn: [...self.dependsOn, config, rules, ...secrets] },
     );
     // After the pods, because Pulumi waits until a Service has endpoints.
     new k8s.core.v1.Service(

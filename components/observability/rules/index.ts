@@ -1,5 +1,6 @@
 // The text of rules.yml: what Prometheus records of the mesh, and what it tells somebody.
 import { dump } from "js-yaml";
+import { RULES_FILE } from "../prometheus/files";
 import { callAlerts, cloudAlerts } from "./alerts-calls";
 import { prometheusAlerts, traceAlerts } from "./alerts-observability";
 import { bundleAlerts, identityAlerts } from "./alerts-trust";
@@ -35,6 +36,11 @@ export function renderRules(args: RulesArgs): string {
     ...Object.entries(alertGroups(args)).map(([name, alerts]) => ({ name, rules: alerts.map(render) })),
   ];
   return dump({ groups }, { noRefs: true, lineWidth: -1 });
+}
+
+/** Content of the ConfigMap with the rules, as a recipe makes it (GeneratedConfigMap). */
+export function rulesContent(args: RulesArgs): { data: Record<string, string> } {
+  return { data: { [RULES_FILE]: renderRules(args) } };
 }
 
 function render(rule: Alert) {

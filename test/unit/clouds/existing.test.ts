@@ -1,12 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 
 import { KubeConfig } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 
 import { ExistingCluster } from "../../../components/clouds/existing";
-import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
+import {
+  kubeconfigReference,
+  placeOf,
+  readKubeconfig,
+  resolveKubeconfig,
+} from "../../../components/clouds/kubeconfig-file";
 import { record, unwrapSecret, valueOf } from "../../support/recorder";
 
 const KUBECONFIG = `
@@ -94,8 +99,7 @@ describe("readKubeconfig", () => {
     );
   });
 
-  it("names the file that is missing, as a user's mistake without a stack", () => {
-    expect(() => readKubeconfig(join(dir, "none"), "aws-cluster")).toThrow(pulumi.RunError);
+  it("names the file that is missing", () => {
     expect(() => readKubeconfig(join(dir, "none"), "aws-cluster")).toThrow(/none.*no such file/);
   });
 
@@ -110,6 +114,58 @@ describe("readKubeconfig", () => {
     }
     expect(message).toContain(bad);
     expect(message).not.toContain("very-secret");
+  });
+});
+
+describe("a reference to a kubeconfig", () => {
+  const root = resolve(__dirname, "../../..");
+
+  it("has nothing of the file but its place, and is resolved to what is there at that time", () => {
+    const moving = join(dir, "moving");
+    copyFileSync(path, moving);
+    const reference = kubeconfigReference(moving, "aws-cluster", "existing/here/aws");
+    expect(JSON.parse(reference)).toEqual({
+      file: moving,
+      context: "aws-cluster",
+      cluster: "existing/here/aws",
+      server: "https://127.0.11.1:6443",
+    });
+    rmSync(moving);
+    expect(() => resolveKubeconfig(reference)).toThrow(/moving.*no such file/);
+    copyFileSync(path, moving);
+    expect(resolveKubeconfig(reference)).toBe(readKubeconfig(path, "aws-cluster"));
+  });
+
+  it("is not followed into another cluster, nor taken for that one's", () => {
+    const exchanged = join(dir, "exchanged");
+    copyFileSync(path, exchanged);
+    const reference = kubeconfigReference(exchanged, "aws-cluster", "existing/here/aws");
+    const other = readFileSync(path, "utf8").replace("127.0.11.1:6443", "other.example.org");
+    writeFileSync(exchanged, other);
+    expect(() => resolveKubeconfig(reference)).toThrow(
+      /exchanged: context "aws-cluster" is of https:\/\/other\.example\.org, and was of https:.* when it was last used/,
+    );
+    expect(kubeconfigReference(exchanged, "aws-cluster", "existing/here/aws")).not.toBe(reference);
+    expect(kubeconfigReference(path, "aws-cluster", "existing/here/a")).not.toBe(
+      kubeconfigReference(path, "aws-cluster", "existing/here/b"),
+    );
+  });
+
+  it("tells a place in the project or at home from there, as it is on every machine", () => {
+    expect(placeOf(join(root, "kubeconfigs/onprem"))).toBe("kubeconfigs/onprem");
+    expect(placeOf(join(homedir(), ".kube/config"))).toBe("~/.kube/config");
+    for (const file of ["none-of-the-project", "~/none-at-home"]) {
+      const there = file.replace("~", homedir());
+      expect(() => resolveKubeconfig(JSON.stringify({ file, context: "c" }))).toThrow(
+        `kubeconfig ${resolve(root, there)}: `,
+      );
+    }
+  });
+
+  it("is not taken for one when it is a kubeconfig itself", () => {
+    for (const text of ["kind: Config", readKubeconfig(path, "aws-cluster"), "null", ""]) {
+      expect(resolveKubeconfig(text)).toBe(text);
+    }
   });
 });
 
@@ -143,6 +199,32 @@ describe("ExistingCluster", () => {
     expect(provider.inputs.enableServerSideApply).toBe("true");
     expect(made.one("agentweave:clouds:ExistingCluster").inputs).toEqual({});
     expect(await pulumi.isSecret(cluster.kubeconfig)).toBe(true);
+  });
+
+  it("gives dynamic resources the place of its credentials, and not them", async () => {
+    const [cluster] = await build(true);
+    expect(await valueOf(cluster.credentials)).toBe(
+      kubeconfigReference(path, "aws-cluster", "existing/us-east-1/agentweave-aws"),
+    );
+    expect(await pulumi.isSecret(cluster.credentials)).toBe(true);
+  });
+
+  it("tells of a file that is missing as of a user's mistake, without a stack", async () => {
+    const [error] = await record(() => {
+      try {
+        return new ExistingCluster("aws", {
+          kubeconfig: join(dir, "none"),
+          context: "aws-cluster",
+          clusterName: "agentweave-aws",
+          region: "us-east-1",
+          podCidr: "10.10.0.0/16",
+          serviceCidr: "10.11.0.0/16",
+        });
+      } catch (thrown) {
+        return thrown;
+      }
+    });
+    expect(error).toBeInstanceOf(pulumi.RunError);
   });
 
   it("hands on what the configuration says of the cluster", async () => {

@@ -5,13 +5,14 @@ import { load } from "js-yaml";
 import { resolveImages } from "../../../components/images";
 import { dashboards } from "../../../components/observability/dashboards";
 import { Grafana } from "../../../components/observability/grafana";
+import type { RulesArgs } from "../../../components/observability/rules/rule";
 import { PROMETHEUS, TRACE_STORE } from "../../../components/well-known";
 import { awsCluster } from "../../support/cluster";
+import { configMapsOf } from "../../support/config-maps";
 import { RULES_ARGS } from "../../support/rules";
 import { record, type Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
-const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const SECRET = "kubernetes:core/v1:Secret";
 const SERVICE = "kubernetes:core/v1:Service";
@@ -19,9 +20,10 @@ const PASSWORD = "pulumi-nodejs:dynamic/agentweave:RandomText";
 /** How a secret looks in the inputs of a resource. */
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
-const DASHBOARDS = dashboards({ ...RULES_ARGS, intervalSeconds: 15 });
+const SHOWN = { ...RULES_ARGS, intervalSeconds: 15 };
+const DASHBOARDS = dashboards(SHOWN);
 
-function stand(files: Readonly<Record<string, object>> = DASHBOARDS, intervalSeconds = 15) {
+function stand(shown: RulesArgs = SHOWN, intervalSeconds = 15) {
   return record(
     () => {
       const cluster = awsCluster();
@@ -30,7 +32,7 @@ function stand(files: Readonly<Record<string, object>> = DASHBOARDS, intervalSec
         "grafana",
         {
           cluster,
-          dashboards: files,
+          shown,
           settings: {
             dashboards: {},
             metrics: {
@@ -69,11 +71,9 @@ function files(): Record<string, string> {
   for (const { name, mountPath, subPath } of container().volumeMounts) {
     const { configMap } = pod().spec.volumes.find((volume: { name: string }) => volume.name === name);
     if (configMap === undefined) continue;
-    const { data } = made
-      .all(CONFIG_MAP)
-      .find(({ inputs }) => inputs.metadata.name === configMap.name)!.inputs;
-    if (subPath === undefined) for (const key of Object.keys(data)) found[`${mountPath}/${key}`] = data[key];
-    else found[mountPath] = data[subPath];
+    const { data } = configMapsOf(made).find(({ metadata }) => metadata.name === configMap.name)!;
+    if (subPath === undefined) for (const key of Object.keys(data)) found[`${mountPath}/${key}`] = data[key]!;
+    else found[mountPath] = data[subPath]!;
   }
   return found;
 }
@@ -124,8 +124,10 @@ describe("the pod of Grafana", () => {
 
   test("is replaced when its provisioning changes, and looks itself for dashboards that do", async () => {
     const sum = (recording: Recording) => pod(recording).metadata.annotations["checksum/config"];
-    const [, more] = await stand({ ...DASHBOARDS, "more.json": {} });
-    const [, slower] = await stand(DASHBOARDS, 60);
+    const [, more] = await stand({ ...SHOWN, clouds: [...SHOWN.clouds, { name: "oci", region: "phx" }] });
+    const [, slower] = await stand(SHOWN, 60);
+    const shown = (recording: Recording) => configMapsOf(recording).map(({ data }) => data);
+    expect(shown(more)).not.toEqual(shown(made));
     expect(sum(more)).toBe(sum(made));
     expect(sum(slower)).not.toBe(sum(made));
     // Kubernetes brings changed files to a directory alone.
@@ -190,14 +192,14 @@ describe("what Grafana is provisioned with", () => {
   });
 
   test("fits into ConfigMaps, of which each takes 1 MiB", () => {
-    for (const { inputs } of made.all(CONFIG_MAP)) {
-      expect(Buffer.byteLength(JSON.stringify(inputs))).toBeLessThan(2 ** 20 / 2);
+    for (const { data } of configMapsOf(made)) {
+      expect(Buffer.byteLength(JSON.stringify(data))).toBeLessThan(2 ** 20 / 2);
     }
   });
 
   test("leaves after Grafana itself, and all of it before the namespace", () => {
     const deployment = made.one(DEPLOYMENT);
-    for (const needed of [...made.all(CONFIG_MAP), made.one(SECRET)]) {
+    for (const needed of [...configMapsOf(made).map(({ resource }) => resource), made.one(SECRET)]) {
       expect(made.leavesBefore(deployment, needed)).toBe(true);
       expect(made.leavesBefore(needed, made.one("kubernetes:core/v1:Namespace"))).toBe(true);
     }

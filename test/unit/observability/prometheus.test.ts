@@ -4,10 +4,13 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { Metrics, type MetricsArgs, scrapedNamespaces } from "../../../components/observability/prometheus";
+import type { RulesArgs } from "../../../components/observability/rules";
 import type { MetricsSettings } from "../../../components/observability/settings";
 import { NAMESPACES } from "../../../components/well-known";
 import { tokenRenewerConfig } from "../../../telemetry/token-renewer/config";
+import { configMapsOf } from "../../support/config-maps";
 import { type Fakes, record, type Recording } from "../../support/recorder";
+import { RULES_ARGS } from "../../support/rules";
 import { restrictedViolations } from "../spire/pod-security";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- Inputs as they were registered have no type. */
@@ -51,12 +54,12 @@ interface Stand {
   readonly inKubeconfig?: object;
   readonly settings?: Partial<MetricsSettings>;
   readonly withNetwork?: MetricsArgs["withNetwork"];
-  readonly rules?: string;
+  readonly shown?: RulesArgs;
   readonly bundleDigest?: string;
 }
 
 function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
-  const { names = NAMES, settings, rules = "groups: []", bundleDigest = "digest" } = more;
+  const { names = NAMES, settings, shown = RULES_ARGS, bundleDigest = "digest" } = more;
   return record(() => {
     const clouds = names.map((name, i) => {
       const kubernetes = new k8s.Provider(name, { kubeconfig: "{}" });
@@ -82,7 +85,7 @@ function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
       namespaces: scrapedNamespaces(false),
       images: resolveImages(),
       settings: { ...SETTINGS, ...settings },
-      rules,
+      shown,
       bundleDigest,
       withNetwork: more.withNetwork,
     });
@@ -130,7 +133,7 @@ describe("Prometheus", () => {
     const files = projected(configVolume(pod().spec));
     expect(files).toEqual({
       "prometheus.yml": "prometheus/prometheus.yml",
-      "rules.yml": "prometheus/rules.yml",
+      "rules.yml": "prometheus-rules/rules.yml",
       "clusters/aws/ca.crt": "kube-root-ca.crt/ca.crt",
       "clusters/aws/token": "token of the account",
       "clusters/gcp/ca.crt": "prometheus/gcp.ca.crt",
@@ -195,8 +198,14 @@ describe("Prometheus", () => {
 
   test("takes a change of configuration or rules without a restart", async () => {
     expect(pod().spec.containers[0].args).toContain("--config.auto-reload");
-    const [, other] = await stand({ rules: "groups: [] # more", settings: { intervalSeconds: 60 } });
-    expect(configMap("prometheus", other).inputs.data).not.toEqual(configMap("prometheus").inputs.data);
+    const shown = { ...RULES_ARGS, intervalSeconds: 60 };
+    const [, other] = await stand({ shown, settings: { intervalSeconds: 60 } });
+    for (const name of ["prometheus", "prometheus-rules"]) {
+      const [before, after] = [made, other].map((recording) =>
+        configMapsOf(recording).find(({ metadata }) => metadata.name === name)!,
+      );
+      expect(after!.data).not.toEqual(before!.data);
+    }
     expect(pod(other)).toEqual(pod());
     // What is mounted by a subPath stays as it was when the pod started.
     const [container] = pod().spec.containers;

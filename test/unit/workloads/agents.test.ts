@@ -6,6 +6,7 @@ import { FederationRelationship } from "../../../components/trust/resources";
 import { Workloads, type WorkloadsArgs } from "../../../components/workloads";
 import { parseAgentConfig } from "../../../agent/config";
 import { parseConfig } from "../../../infra/config";
+import { configMapsOf, GENERATED } from "../../support/config-maps";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
@@ -291,17 +292,20 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
 
 describe("the program", () => {
   test("is the same file in every cluster, and started by the stock image", () => {
-    const files = Object.keys(ROLES).map(
-      (cloud) => made.one(TYPES.configMap, `${cloud}-agentweave-program`).inputs,
+    const files = configMapsOf(made).filter(({ resource }) => resource.type === GENERATED);
+    expect(files.map(({ resource }) => resource.name).sort()).toEqual(
+      Object.keys(ROLES)
+        .map((cloud) => `${cloud}-agentweave-program`)
+        .sort(),
     );
-    expect(files[0].binaryData).toEqual(files[1].binaryData);
+    expect(files[0]!.binaryData).toEqual(files[1]!.binaryData);
     const { spec } = podOf(deployment("aws", "agent"));
     const [container] = spec.containers;
     expect(container.image).toBe(resolveImages().agent);
     const file: string = container.command.at(-1);
     const mount = container.volumeMounts.find(({ name }: { name: string }) => name === "program");
-    expect(file).toBe(`${mount.mountPath}/${Object.keys(files[0].binaryData)[0]}`);
-    expect(spec.volumes).toContainEqual({ name: "program", configMap: { name: files[0].metadata.name } });
+    expect(file).toBe(`${mount.mountPath}/${Object.keys(files[0]!.binaryData)[0]}`);
+    expect(spec.volumes).toContainEqual({ name: "program", configMap: { name: files[0]!.metadata.name } });
   });
 
   test("is replaced by an image of the user's own, which gets the same configuration", async () => {
@@ -313,7 +317,7 @@ describe("the program", () => {
     expect(container).not.toHaveProperty("command");
     expect(container.env.map(({ name }: { name: string }) => name)).toEqual(["SHUTDOWN_DELAY_SECONDS"]);
     expect(spec.volumes.map(({ name }: { name: string }) => name)).not.toContain("program");
-    expect(own.all(TYPES.configMap).filter(({ inputs }) => inputs.binaryData !== undefined)).toEqual([]);
+    expect(own.all(GENERATED)).toEqual([]);
     expect(restrictedViolations(spec)).toEqual([]);
     expect(configOf("aws", "agent", own)).toBe(configOf("aws", "agent"));
   });

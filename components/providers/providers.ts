@@ -1,0 +1,19 @@
+// The providers of all dynamic resources. States name them, so that a provider must take what any earlier version of it has left in a state.
+import { makeGeneratedConfigMapProvider } from "../kubernetes/generated-config-map-provider";
+import { scrapeTokenProvider } from "../observability/scrape-token-provider";
+import { randomTextProvider } from "../random-text-provider";
+import { federationRelationshipProvider } from "../trust/federation-relationship";
+import { registrationEntryProvider } from "../trust/registration-entry";
+import { trustBundleProvider } from "../trust/trust-bundle";
+
+import type { DynamicKind } from "../dynamic-resource";
+import { recipes } from "./recipes";
+
+export const providers = {
+  TrustBundle: trustBundleProvider,
+  FederationRelationship: federationRelationshipProvider,
+  RegistrationEntry: registrationEntryProvider,
+  ScrapeToken: scrapeTokenProvider,
+  GeneratedConfigMap: makeGeneratedConfigMapProvider(recipes),
+  RandomText: randomTextProvider,
+} satisfies Record<DynamicKind, object>;
