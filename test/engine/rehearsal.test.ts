@@ -12,13 +12,34 @@ import type { VerifyReport } from "../../cli/report";
 import { runInServer, SERVER_PLACE, serverCommand } from "../../cli/spire";
 import { verifyMesh } from "../../cli/verify";
 import { isRunning } from "../../rehearsal/machine/cloud";
+import { sweep } from "../../rehearsal/machine/world";
 import type { Changes } from "../../rehearsal/machine/engine";
 import { scale } from "../../rehearsal/proof/scale";
+import { until } from "../../rehearsal/proof/steps";
 import type { Report } from "../../rehearsal/rehearsal";
+import { kill, processesNamed } from "./kill";
 import { observabilityTests } from "./observability-suite";
-import { type Place, placeOf, rehearsed, writeStack } from "./stack";
+import { type Place, placeOf, rehearsed, ROOT, writeStack } from "./stack";
 
 const MINUTES = 60_000;
+
+/** How many resources the state has when an update is killed: some in each part of the mesh. */
+const KILLED_AT = [10, 60, 130, 200, 290];
+
+/** Programs of the home cloud that are killed one after the other. `node` is every agent, relay, exporter and renewer at once. */
+const PARTS = [
+  ...[
+    "spire-server",
+    "spire-agent",
+    "spiffe-csi-driver",
+    "opa",
+    "node",
+    "otelcol-k8s",
+    "jaeger-linux",
+    "prometheus",
+  ],
+  ...["kubelet", "containerd", "etcd", "kube-apiserver", "coredns", "kube-proxy", "kube-router"],
+];
 
 /** The container of a cloud's SPIRE server: another one has another id. */
 async function serverContainer({ root }: Place, cloud: string): Promise<string | undefined> {
@@ -32,6 +53,16 @@ async function serverContainer({ root }: Place, cloud: string): Promise<string |
 
 const servers = (place: Place) =>
   Promise.all(["aws", "gcp", "azure"].map((name) => serverContainer(place, name)));
+
+/** Number of resources in the state. */
+function recorded({ root }: Place): number {
+  const file = path.join(root, "engine/state/.pulumi/stacks/agentweave-mesh/rehearsal.json");
+  if (!existsSync(file)) return 0;
+  const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
+    checkpoint: { latest?: { resources?: unknown[] } };
+  };
+  return checkpoint.latest?.resources?.length ?? 0;
+}
 
 /** Everything proven, between all of so many clouds. */
 function expectProven({ verified, calls, machine, observability }: Report, clouds: number): void {
@@ -111,12 +142,30 @@ describe("the rehearsal", () => {
 
   afterAll(() => rehearsed(rehearsal, "down"), 2 * MINUTES);
 
+  test.each(KILLED_AT)(
+    "stands up three clouds, but the engine is killed when it has recorded %i resources",
+    async (limit) => {
+      const killed = until("the resources", async () => (recorded(rehearsal) >= limit ? true : undefined), {
+        limitMs: 9 * MINUTES,
+      }).then(() => kill("within", "pulumi"));
+      const [report, ids] = await Promise.all([
+        rehearsed<Report | undefined>(rehearsal, "up").catch(() => undefined),
+        killed,
+      ]);
+      expect(ids.length).toBeGreaterThan(0);
+      expect(report).toBeUndefined();
+    },
+    10 * MINUTES,
+  );
+
   test(
-    "stands up three clouds that trust each other",
+    "stands up three clouds that trust each other: the next run goes on where the killed ones ended",
     async () => {
+      const before = recorded(rehearsal);
+      expect(before).toBeGreaterThanOrEqual(KILLED_AT.at(-1)!);
       report = await rehearsed<Report>(rehearsal, "up");
-      expect([...report.started].sort()).toEqual(["aws", "azure", "gcp"]);
-      expect(report.changes.create).toBeGreaterThan(30);
+      expect(report.started).toEqual([]);
+      expect(report.changes.create).toBeGreaterThan(0);
       expectProven(report, 3);
       const admitted = await opaAdmits(path.join(rehearsal.root, "aws", "kubeconfig"));
       expect(admitted.length).toBeGreaterThan(0);
@@ -189,6 +238,37 @@ describe("the rehearsal", () => {
     10 * MINUTES,
   );
 
+  test.each(PARTS)(
+    "comes back by itself when %s is killed",
+    async (program) => {
+      const killed = kill("aws", program);
+      expect(killed.length).toBeGreaterThan(0);
+      await until(`${program} again`, async () =>
+        processesNamed("aws", program).length >= killed.length ? true : undefined,
+      );
+      await until("nothing to complain of", async () => {
+        const found = troubles(await verifyMesh(meshOn(rehearsal)));
+        if (Object.keys(found).length > 0) throw new Error(JSON.stringify(found));
+        return true;
+      });
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    "goes on when a whole cloud has lost power, after the next run",
+    async () => {
+      await sweep(ROOT, "gcp");
+      const report = await rehearsed<Report>(rehearsal, "up");
+      expect(report.started).toEqual(["gcp"]);
+      // The engine counts what was not ready when it read it as updated, and waits for it.
+      for (const operation of ["create", "replace", "delete"])
+        expect(report.changes).not.toHaveProperty(operation);
+      expectProven(report, 3);
+    },
+    10 * MINUTES,
+  );
+
   test(
     "is told by the command line of a bundle that was replaced, and the next run mends it",
     async () => {
@@ -239,8 +319,8 @@ describe("the rehearsal", () => {
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
       const calls = 3 * 6 + 2 * 3;
       // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
-      // Prometheus' configuration and pod, the token renewer's configuration, rights and pod, and Grafana's dashboards.
-      const seen = 3 * 3 + 3 + 2 + 2 + 3 + 1;
+      // Prometheus' configuration, rules and pod, the token renewer's configuration, rights and pod, and Grafana's dashboards.
+      const seen = 3 * 3 + 3 + 2 + 3 + 3 + 1;
       expect(report.changes).toMatchObject({ update: calls + seen });
       expect(report.changes).not.toHaveProperty("replace");
       expect(report.changes).not.toHaveProperty("delete");
