@@ -193,6 +193,8 @@ export interface Report {
   readonly started: readonly string[];
   readonly left: readonly string[];
   readonly changes: Changes;
+  /** What the engine warned of. */
+  readonly warnings: readonly string[];
   /** What `mesh verify` says. */
   readonly verified: VerifyReport;
   readonly calls: CallProofs;
@@ -247,7 +249,7 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
   const rehearsal = onItsNetwork(asked);
   say("mesh");
   const engine = await engineOf(rehearsal, made);
-  const { changes, outputs } = await timed(times, "mesh", () => engine.up({ refresh: true }));
+  const { changes, warnings, outputs } = await timed(times, "mesh", () => engine.up({ refresh: true }));
   writeOutputs(rehearsal, outputs);
   say("proof");
   const mesh = meshOf(outputs);
@@ -275,6 +277,7 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
     started,
     left,
     changes,
+    warnings,
     verified,
     calls,
     machine,

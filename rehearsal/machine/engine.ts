@@ -1,7 +1,13 @@
 // The engine that stands the mesh up: Pulumi's own, driven through its Automation API with the program in this process.
 import { chmodSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { LocalWorkspace, type OpMap, PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
+import {
+  type EngineEvent,
+  LocalWorkspace,
+  type OpMap,
+  PulumiCommand,
+  type Stack,
+} from "@pulumi/pulumi/automation";
 import { dump, load } from "js-yaml";
 
 /** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
@@ -10,6 +16,8 @@ export type Changes = Partial<OpMap>;
 /** What an operation did, and what the stack says now. */
 export interface Result {
   readonly changes: Changes;
+  /** What the engine warns of at the end. While a resource is made, it also warns of what is not ready yet. */
+  readonly warnings: readonly string[];
   /** The stack's outputs, secrets in the clear. */
   readonly outputs: Readonly<Record<string, unknown>>;
 }
@@ -105,9 +113,15 @@ export class Engine {
 
   /** @param refresh read everything anew first, so that what was lost is made again. */
   async up({ refresh = false } = {}): Promise<Result> {
-    const { summary, outputs } = await this.stack.up({ ...this.options, refresh, suppressOutputs: true });
+    const warnings: string[] = [];
+    const onEvent = ({ diagnosticEvent }: EngineEvent) => {
+      if (diagnosticEvent?.severity === "warning" && !diagnosticEvent.ephemeral)
+        warnings.push(diagnosticEvent.message);
+    };
+    const options = { ...this.options, onEvent, refresh, suppressOutputs: true };
+    const { summary, outputs } = await this.stack.up(options);
     const values = Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]);
-    return { changes: summary.resourceChanges ?? {}, outputs: Object.fromEntries(values) };
+    return { changes: summary.resourceChanges ?? {}, warnings, outputs: Object.fromEntries(values) };
   }
 
   async preview(): Promise<Changes> {

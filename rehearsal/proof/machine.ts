@@ -107,6 +107,37 @@ async function partyPods(cloud: MeshCloud): Promise<PartyPod[]> {
   return found.flat();
 }
 
+/** A port that is tried, of a party. */
+interface Place {
+  readonly party: Party;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What pods reach beside pods of the mesh in their cluster: DNS, the node with its API server and kubelet, and the other clouds. */
+async function placesBeyond(mesh: Mesh, cloud: MeshCloud): Promise<Place[]> {
+  const core = await coreOf(cloud);
+  const [{ items: nodes }, { items: dns }] = await Promise.all([
+    core.listNode(),
+    core.listNamespacedPod({ namespace: "kube-system", labelSelector: "k8s-app=kube-dns" }),
+  ]);
+  const node = nodes[0]!.status!.addresses!.find(({ type }) => type === "InternalIP")!.address;
+  const peers = mesh.clouds.filter((other) => other !== cloud);
+  const urls = [
+    ...peers.map(({ bundleEndpoint }) => ["peerServers", bundleEndpoint] as const),
+    // On a tailnet they have no address that a pod reaches without its device.
+    ...(mesh.network?.mode === "tailscale" ? [] : peers.flatMap(({ agents }) => agents)).map(
+      ({ address }) => ["peerAgents", address] as const,
+    ),
+  ];
+  return [
+    { party: "dns", host: dns[0]!.status!.podIP!, port: 53 },
+    { party: "apiServer", host: node, port: 6443 },
+    { party: "kubelet", host: node, port: 10250 },
+    ...urls.map(([party, url]) => ({ party, host: new URL(url).hostname, port: Number(new URL(url).port) })),
+  ];
+}
+
 /** Connects to each `host:port` and prints those that take the connection. */
 const DIAL = `
 const { connect } = require("node:net");
@@ -137,14 +168,17 @@ function judge({ network, observability }: MeshConfig, cloud: string, clouds: re
   };
   const has = (ports: (typeof flows)[number]["ports"], port: number) =>
     ports === "any" || ports.includes(port);
+  const sends = (party: Party, from: Party) => party === from || party === "everyPod";
   return (from: Party, to: Party, port: number) =>
-    flows.some((flow) => flow.from === from && covers(flow.to, to) && has(flow.ports, port)) &&
-    flows.some((flow) => flow.to === to && covers(flow.from, from) && has(flow.ports, port));
+    flows.some((flow) => sends(flow.from, from) && covers(flow.to, to) && has(flow.ports, port)) &&
+    // What is no pod of this cluster is closed by no policy of it.
+    (PARTIES[to].kind !== "pods" ||
+      flows.some((flow) => flow.to === to && covers(flow.from, from) && has(flow.ports, port)));
 }
 
 /**
- * From a pod of each party to every port of every other: what the table of flows has must be taken, and all else must not. The attempts are
- * made in the network of the pods themselves.
+ * From a pod of each party to every port of every other, and to what is beyond: what the table of flows has must be taken, and all else must not. The
+ * attempts are made in the network of the pods themselves.
  */
 async function enforcedFlows(mesh: Mesh, config: MeshConfig, root: string): Promise<string> {
   const counts = { taken: 0, refused: 0 };
@@ -156,11 +190,15 @@ async function enforcedFlows(mesh: Mesh, config: MeshConfig, root: string): Prom
       mesh.clouds.map(({ name }) => name),
     );
     const pods = await partyPods(cloud);
-    const places = pods.flatMap(({ party, pod, ports }) =>
-      ports.map((port) => ({ party, port, place: `${pod.status!.podIP}:${port}` })),
+    const within = pods.flatMap(({ party, pod, ports }): Place[] =>
+      ports.map((port) => ({ party, host: pod.status!.podIP!, port })),
     );
+    const places = [...within, ...(await placesBeyond(mesh, cloud))].map((each) => ({
+      ...each,
+      place: `${each.host}:${each.port}`,
+    }));
     const attempts = pods.map(async ({ party: from, pod }) => {
-      const others = places.filter(({ place }) => !place.startsWith(`${pod.status!.podIP}:`));
+      const others = places.filter(({ host }) => host !== pod.status!.podIP);
       const net = `--net=/proc/${processesOf(path.join(root, cloud.name), pod.metadata!.uid!)[0]!}/ns/net`;
       const dial = [process.execPath, "-e", DIAL, ...others.map(({ place }) => place)];
       const open = JSON.parse(await run("nsenter", [net, ...dial])) as string[];

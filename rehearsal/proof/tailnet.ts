@@ -1,4 +1,5 @@
 // The proof that the mesh works over its tailnet: what its policy approves and denies, a link that is cut and mended, a subnet router that is lost.
+import { connectKubernetes } from "../../cli/cluster";
 import { type Mesh, type MeshAgent, type MeshCloud, usualAgent } from "../../cli/mesh-outputs";
 import type { VerifyReport } from "../../cli/report";
 import { verifyMesh } from "../../cli/verify";
@@ -200,11 +201,20 @@ function loseRouter(trial: TailnetTrial, cloud: MeshCloud): Promise<Step> {
     // A router has its pod's name after its cloud's.
     const name = before.given_name.slice(cloud.name.length + 1);
     await (await coreOf(cloud)).deleteNamespacedPod({ namespace: NAMESPACES.tailscale, name });
-    return until("another router", async () => {
+    const found = await until("another router", async () => {
       const now = await routerOf(trial, cloud);
       if (now.given_name === before.given_name) return undefined;
       return `${now.given_name} has ${now.subnet_routes!.join(" and ")}, which ${before.given_name} had`;
     });
+    await until("as many routers as before", async () => {
+      const routers = await connectKubernetes(cloud).workload(
+        "Deployment",
+        NAMESPACES.tailscale,
+        TAILNET.router,
+      );
+      return routers && routers.ready === routers.desired ? true : undefined;
+    });
+    return found;
   });
 }
 

@@ -303,6 +303,7 @@ describe("the rehearsal", () => {
       const report = await rehearsed<Report>(rehearsal, "up");
       expect(report.started).toEqual([]);
       expect(report.changes).toEqual({ same: expect.any(Number) as number });
+      expect(report.warnings).toEqual([]);
       expectProven(report, 3);
       expect(await servers(rehearsal)).toEqual(before);
     },
@@ -316,6 +317,7 @@ describe("the rehearsal", () => {
       writeStack(rehearsal, ["aws", "gcp", "azure", "onprem"]);
       const report = await rehearsed<Report>(rehearsal, "up");
       expect(report.started).toEqual(["onprem"]);
+      expect(report.warnings).toEqual([]);
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
       const calls = 3 * 6 + 2 * 3;
       // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
