@@ -208,7 +208,7 @@ function loseRouter(trial: TailnetTrial, cloud: MeshCloud): Promise<Step> {
     });
     await until("as many routers as before", async () => {
       const routers = await connectKubernetes(cloud).workload(
-        "Deployment",
+        "StatefulSet",
         NAMESPACES.tailscale,
         TAILNET.router,
       );
