@@ -193,6 +193,8 @@ export interface Report {
   readonly started: readonly string[];
   readonly left: readonly string[];
   readonly changes: Changes;
+  /** Operation and name of each. */
+  readonly changed: readonly string[];
   /** What the engine warned of. */
   readonly warnings: readonly string[];
   /** What `mesh verify` says. */
@@ -249,7 +251,9 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
   const rehearsal = onItsNetwork(asked);
   say("mesh");
   const engine = await engineOf(rehearsal, made);
-  const { changes, warnings, outputs } = await timed(times, "mesh", () => engine.up({ refresh: true }));
+  const { changes, changed, warnings, outputs } = await timed(times, "mesh", () =>
+    engine.up({ refresh: true }),
+  );
   writeOutputs(rehearsal, outputs);
   say("proof");
   const mesh = meshOf(outputs);
@@ -277,6 +281,7 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
     started,
     left,
     changes,
+    changed,
     warnings,
     verified,
     calls,

@@ -16,6 +16,8 @@ export type Changes = Partial<OpMap>;
 /** What an operation did, and what the stack says now. */
 export interface Result {
   readonly changes: Changes;
+  /** Which those are, but for the unchanged ones: operation and name of each. */
+  readonly changed: readonly string[];
   /** What the engine warns of at the end. While a resource is made, it also warns of what is not ready yet. */
   readonly warnings: readonly string[];
   /** The stack's outputs, secrets in the clear. */
@@ -113,15 +115,24 @@ export class Engine {
 
   /** @param refresh read everything anew first, so that what was lost is made again. */
   async up({ refresh = false } = {}): Promise<Result> {
+    const changed: string[] = [];
     const warnings: string[] = [];
-    const onEvent = ({ diagnosticEvent }: EngineEvent) => {
+    const onEvent = ({ diagnosticEvent, resOutputsEvent }: EngineEvent) => {
+      const { op, urn = "" } = resOutputsEvent?.metadata ?? {};
+      if (op !== undefined && op !== "same" && op !== "refresh")
+        changed.push(`${op} ${urn.split("::").at(-1)}`);
       if (diagnosticEvent?.severity === "warning" && !diagnosticEvent.ephemeral)
         warnings.push(diagnosticEvent.message);
     };
     const options = { ...this.options, onEvent, refresh, suppressOutputs: true };
     const { summary, outputs } = await this.stack.up(options);
     const values = Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]);
-    return { changes: summary.resourceChanges ?? {}, warnings, outputs: Object.fromEntries(values) };
+    return {
+      changes: summary.resourceChanges ?? {},
+      changed,
+      warnings,
+      outputs: Object.fromEntries(values),
+    };
   }
 
   async preview(): Promise<Changes> {
