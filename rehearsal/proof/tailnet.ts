@@ -1,5 +1,4 @@
 // The proof that the mesh works over its tailnet: what its policy approves and denies, a link that is cut and mended, a subnet router that is lost.
-import { connectKubernetes } from "../../cli/cluster";
 import { type Mesh, type MeshAgent, type MeshCloud, usualAgent } from "../../cli/mesh-outputs";
 import type { VerifyReport } from "../../cli/report";
 import { verifyMesh } from "../../cli/verify";
@@ -197,22 +196,21 @@ async function cutAndMend(mesh: Mesh): Promise<Step[]> {
 /** Takes away the subnet router that has a cloud's ranges; the other one has them then. */
 function loseRouter(trial: TailnetTrial, cloud: MeshCloud): Promise<Step> {
   return step(`${cloud.name} loses the subnet router that has its ranges: another has them`, async () => {
+    const core = await coreOf(cloud);
     const before = await routerOf(trial, cloud);
     // A router has its pod's name after its cloud's.
-    const name = before.given_name.slice(cloud.name.length + 1);
-    await (await coreOf(cloud)).deleteNamespacedPod({ namespace: NAMESPACES.tailscale, name });
+    const pod = { namespace: NAMESPACES.tailscale, name: before.given_name.slice(cloud.name.length + 1) };
+    const { uid } = (await core.readNamespacedPod(pod)).metadata!;
+    await core.deleteNamespacedPod(pod);
     const found = await until("another router", async () => {
       const now = await routerOf(trial, cloud);
       if (now.given_name === before.given_name) return undefined;
       return `${now.given_name} has ${now.subnet_routes!.join(" and ")}, which ${before.given_name} had`;
     });
-    await until("as many routers as before", async () => {
-      const routers = await connectKubernetes(cloud).workload(
-        "StatefulSet",
-        NAMESPACES.tailscale,
-        TAILNET.router,
-      );
-      return routers && routers.ready === routers.desired ? true : undefined;
+    await until("a router in its place", async () => {
+      const { metadata, status } = await core.readNamespacedPod(pod);
+      const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status === "True");
+      return metadata?.uid !== uid && ready ? true : undefined;
     });
     return found;
   });
