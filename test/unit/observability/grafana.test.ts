@@ -32,6 +32,7 @@ function stand(shown: RulesArgs = SHOWN, intervalSeconds = 15) {
         "grafana",
         {
           cluster,
+          namespace,
           shown,
           settings: {
             dashboards: {},

@@ -82,6 +82,7 @@ function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
     });
     return new Metrics("metrics", {
       clouds,
+      namespace: clouds[0]!.dependsOn[0]!,
       namespaces: scrapedNamespaces(false),
       images: resolveImages(),
       settings: { ...SETTINGS, ...settings },
