@@ -32,6 +32,16 @@ const repeated = (values: readonly unknown[]) =>
 const isPortName = (name = "") =>
   name.length <= 15 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && /[a-z]/.test(name);
 
+describe.each(NETWORK_MODES)("in mode %s, each disruption budget", (mode) => {
+  test("lets a pod that is not ready be evicted, which would block the drain of its node for ever", async () => {
+    const budgets = (await planOf("dev", mode)).filter(({ type }) => type.endsWith(":PodDisruptionBudget"));
+    expect(budgets.length).toBeGreaterThan(10);
+    for (const { name, inputs } of budgets) {
+      expect([name, inputs.spec.unhealthyPodEvictionPolicy]).toEqual([name, "AlwaysAllow"]);
+    }
+  });
+});
+
 describe.each(NETWORK_MODES)("in mode %s, the ports of each pod", (mode) => {
   let pods: readonly Pod[];
   beforeAll(async () => {
