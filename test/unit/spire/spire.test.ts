@@ -22,13 +22,14 @@ const TYPES = {
 };
 const LOAD_BALANCER = { status: { loadBalancer: { ingress: [{ hostname: "nlb.example.com" }] } } };
 
-function cluster(name: string): Cluster {
+function cluster(name: string, kubernetesVersion?: string): Cluster {
   return {
     name,
     region: "here",
     clusterName: `agentweave-${name}`,
     context: `${name}-cluster`,
     kubeconfig: pulumi.secret("the kubeconfig"),
+    kubernetesVersion: kubernetesVersion === undefined ? undefined : pulumi.output(kubernetesVersion),
     kubernetes: new k8s.Provider(`${name}-kubernetes`, {}),
     podCidr: "10.0.0.0/16",
     serviceCidr: "10.1.0.0/16",
@@ -45,16 +46,17 @@ interface Options {
   readonly settings?: Partial<SpireSettings>;
   readonly sizes?: SpireSizes;
   readonly fakes?: Fakes;
+  readonly kubernetesVersion?: string;
 }
 
 /** SPIRE in one cloud for each name. */
-function stand(names: string[], { settings, sizes, fakes }: Options = {}) {
+function stand(names: string[], { settings, sizes, fakes, kubernetesVersion }: Options = {}) {
   return record(
     () =>
       names.map(
         (name) =>
           new Spire(`${name}-spire`, {
-            cluster: cluster(name),
+            cluster: cluster(name, kubernetesVersion),
             trustDomain: `${name}.agentweave.io`,
             settings: { ...SPIRE_DEFAULTS, ...settings },
             sizes,
@@ -425,10 +427,20 @@ describe("the agent", () => {
     });
   });
 
-  test("runs on every node, and may read what attestation needs, and nothing else", () => {
+  test("runs on every node", () => {
     expect(podOf(agent()).spec.tolerations).toEqual([{ operator: "Exists" }]);
-    expect(recording.one(TYPES.clusterRole, "aws-spire-agent-cluster-role").inputs.rules).toEqual([
-      { apiGroups: [""], resources: ["pods", "nodes", "nodes/proxy"], verbs: ["get"] },
+  });
+
+  test.each([
+    [undefined, "nodes/pods"],
+    ["1.32", "nodes/proxy"],
+    ["1.32.9-gke.1000000", "nodes/proxy"],
+    ["1.33", "nodes/pods"],
+    ["1.36.1", "nodes/pods"],
+  ])("may, with Kubernetes %s, get %s and nothing else", async (kubernetesVersion, permission) => {
+    const [, made] = await stand(["aws"], { kubernetesVersion });
+    expect(made.one(TYPES.clusterRole, "aws-spire-agent-cluster-role").inputs.rules).toEqual([
+      { apiGroups: [""], resources: [permission], verbs: ["get"] },
     ]);
   });
 });
