@@ -17,6 +17,7 @@ const TYPES = {
   daemonSet: "kubernetes:apps/v1:DaemonSet",
   role: "kubernetes:rbac.authorization.k8s.io/v1:Role",
   clusterRole: "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+  quota: "kubernetes:core/v1:ResourceQuota",
   csiDriver: "kubernetes:storage.k8s.io/v1:CSIDriver",
   networkPolicy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 };
@@ -213,6 +214,27 @@ describe("every pod", () => {
       }
     }
     expect(probes).toBe(8);
+  });
+
+  test("is kept by a node that is full, and let into its namespace by a quota that is there before it", () => {
+    const classes = workloads().map((workload) => {
+      const { namespace } = workload.inputs.metadata;
+      const { priorityClassName } = podOf(workload).spec;
+      const provider = workload.provider;
+      const quota = recording
+        .all(TYPES.quota)
+        .find((each) => each.provider === provider && each.inputs.metadata.namespace === namespace)!;
+      expect(quota.inputs.spec.scopeSelector.matchExpressions).toEqual([
+        { scopeName: "PriorityClass", operator: "In", values: expect.arrayContaining([priorityClassName]) },
+      ]);
+      expect(recording.leavesBefore(workload, quota)).toBe(true);
+      return [workload.inputs.metadata.name, priorityClassName];
+    });
+    expect(Object.fromEntries(classes)).toEqual({
+      "spire-server": "system-cluster-critical",
+      "spire-agent": "system-node-critical",
+      "spiffe-csi-driver": "system-node-critical",
+    });
   });
 
   test("mounts only volumes that it has, and has none that it does not mount", () => {
