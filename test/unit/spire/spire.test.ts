@@ -17,6 +17,7 @@ const TYPES = {
   daemonSet: "kubernetes:apps/v1:DaemonSet",
   role: "kubernetes:rbac.authorization.k8s.io/v1:Role",
   clusterRole: "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+  claimSize: "kubernetes:core/v1:PersistentVolumeClaimPatch",
   quota: "kubernetes:core/v1:ResourceQuota",
   csiDriver: "kubernetes:storage.k8s.io/v1:CSIDriver",
   networkPolicy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
@@ -44,6 +45,7 @@ function cluster(name: string, kubernetesVersion?: string): Cluster {
 const FLOWS = { mode: "direct", peerRanges: [] } as const;
 
 interface Options {
+  readonly protect?: boolean;
   readonly settings?: Partial<SpireSettings>;
   readonly sizes?: SpireSizes;
   readonly fakes?: Fakes;
@@ -51,7 +53,7 @@ interface Options {
 }
 
 /** SPIRE in one cloud for each name. */
-function stand(names: string[], { settings, sizes, fakes, kubernetesVersion }: Options = {}) {
+function stand(names: string[], { settings, sizes, protect, fakes, kubernetesVersion }: Options = {}) {
   return record(
     () =>
       names.map(
@@ -61,6 +63,7 @@ function stand(names: string[], { settings, sizes, fakes, kubernetesVersion }: O
             trustDomain: `${name}.agentweave.io`,
             settings: { ...SPIRE_DEFAULTS, ...settings },
             sizes,
+            protect,
             images: resolveImages(),
             flows: FLOWS,
           }),
@@ -305,7 +308,7 @@ describe("the server", () => {
 
   test("is replaced by its next version even if it never gets ready; one that was made in order stays, with its CA", () => {
     expect(server().inputs.spec.podManagementPolicy).toBe("Parallel");
-    expect(server().ignoreChanges).toEqual(["spec.podManagementPolicy"]);
+    expect(server().ignoreChanges).toContain("spec.podManagementPolicy");
   });
 
   test("keeps database and keys on a volume of the cluster's class, which leaves with it", () => {
@@ -360,6 +363,14 @@ describe("the server", () => {
     expect(checksum(same)).toBe(checksum(recording));
     expect(confOf(other)).not.toBe(confOf());
     expect(checksum(other)).not.toBe(checksum(recording));
+  });
+
+  test("is deleted or replaced by nobody where it is protected", async () => {
+    expect(server().protect).toBe(false);
+    const [, made] = await stand(["aws"], { protect: true });
+    expect(made.resources.filter(({ protect }) => protect).map(({ name }) => name)).toEqual([
+      "aws-spire-server",
+    ]);
   });
 
   test("takes sizes from its arguments", async () => {
@@ -514,7 +525,8 @@ describe("on destroy", () => {
   test("a pod leaves before the rights and files that it uses", () => {
     for (const workload of workloads()) {
       const uses = objects.filter(
-        ({ name, type }) => name.startsWith(`${workload.name}-`) && type !== TYPES.service,
+        ({ name, type }) =>
+          name.startsWith(`${workload.name}-`) && ![TYPES.service, TYPES.claimSize].includes(type),
       );
       expect(uses.length).toBeGreaterThan(1);
       for (const used of uses) expect(recording.leavesBefore(workload, used)).toBe(true);
