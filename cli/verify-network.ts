@@ -1,7 +1,7 @@
 // The check of one cloud's own part of a tailnet: its subnet routers, and the sidecars in its agents' pods.
 import { NAMESPACES, selector, TAILNET } from "../components/well-known";
 import { routerAdvice, serverAdvice, sidecarAdvice } from "./advice";
-import type { PodSummary } from "./cluster";
+import type { Cluster, PodSummary } from "./cluster";
 import { lineOf } from "./errors";
 import { within } from "./limits";
 import type { Member } from "./member";
@@ -17,11 +17,20 @@ const trouble = (
   next: string,
 ): NetworkCheck => ({ check: "network", status, detail, cause, next });
 
-/** What is wrong with a pod's sidecar; undefined when it is ready. */
-function sidecarTrouble({ name, containers }: PodSummary): string | undefined {
+/** What is wrong with a pod's sidecar; undefined when its device has an address. It is ready without one, too, so that its agent serves its own cloud. */
+async function sidecarTrouble(
+  cluster: Cluster,
+  namespace: string,
+  { name, containers }: PodSummary,
+  limitMs: number,
+): Promise<string | undefined> {
   const sidecar = containers.find((container) => container.name === TAILNET.sidecar);
   if (!sidecar) return `pod ${name} has no container ${TAILNET.sidecar}`;
-  if (sidecar.ready) return undefined;
+  if (sidecar.ready) {
+    const place = { namespace, pod: name, container: TAILNET.sidecar };
+    const { exitCode, stdout, stderr } = await cluster.exec(place, ["tailscale", "ip"], limitMs);
+    return exitCode === 0 ? undefined : `pod ${name} is not on the tailnet: ${(stderr || stdout).trim()}`;
+  }
   return `the container ${TAILNET.sidecar} of pod ${name} is not ready${sidecar.reason ? ` (${sidecar.reason})` : ""}`;
 }
 
@@ -30,7 +39,9 @@ async function checkSidecars({ cloud, cluster }: Member, limitMs: number): Promi
     const { namespace, service } = agent;
     const what = `${cloud.name}: reading the pods of ${namespace}/${service}`;
     const pods = await within(limitMs, what, () => cluster.pods(namespace, selector(service)));
-    return pods.map((pod) => ({ agent, trouble: sidecarTrouble(pod) }));
+    return Promise.all(
+      pods.map(async (pod) => ({ agent, trouble: await sidecarTrouble(cluster, namespace, pod, limitMs) })),
+    );
   };
   const pods = (await Promise.all(cloud.agents.map(podsOf))).flat();
   const ready = pods.filter((pod) => pod.trouble === undefined).length;

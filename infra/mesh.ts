@@ -67,6 +67,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           trustDomain: cloud.trustDomain,
           settings: config.trust,
           sizes: config.spire,
+          protect: config.spire.protect,
           images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           flows: this.network.flowsOf(cloud.name),

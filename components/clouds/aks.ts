@@ -49,6 +49,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
   readonly clusterName: string;
   readonly context: string;
   readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetesVersion: pulumi.Output<string>;
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -74,6 +75,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
     this.region = args.location;
     this.clusterName = args.clusterName;
     this.context = args.context;
+    this.kubernetesVersion = pulumi.output(args.kubernetesVersion);
     this.podCidr = args.network.podCidr;
     this.serviceCidr = args.network.serviceCidr;
     // Pods of an overlay have addresses that mean nothing outside: packets leave with those of the nodes.

@@ -40,6 +40,8 @@ export interface Cluster {
    * (`kubeconfigReference`), so that they go on with the credentials that the file has then, in the cluster that it was. Default: `kubeconfig`.
    */
   readonly credentials?: pulumi.Output<string>;
+  /** Kubernetes version of its nodes, for example `1.34` or `1.34.1-gke.1829001`. Default: not known, and taken for one that Kubernetes supports. */
+  readonly kubernetesVersion?: pulumi.Output<string>;
   /** Provider for every Kubernetes object of this cluster. Depends on the node pools, so that objects leave before nodes do. */
   readonly kubernetes: k8s.Provider;
   /** Pod address range in CIDR notation. */

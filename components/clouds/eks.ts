@@ -82,6 +82,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
   readonly clusterName: string;
   readonly context: string;
   readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetesVersion: pulumi.Output<string>;
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -113,6 +114,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     this.region = args.region;
     this.clusterName = args.clusterName;
     this.context = args.context;
+    this.kubernetesVersion = pulumi.output(args.kubernetesVersion);
     // The VPC CNI gives pods addresses of the VPC.
     this.podCidr = args.network.vpcCidr;
     this.serviceCidr = args.network.serviceCidr;

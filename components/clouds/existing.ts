@@ -15,6 +15,8 @@ export interface ExistingClusterArgs extends ClusterArgs {
   readonly context: string;
   /** Where the cluster is; a label only, for example `us-east-1`. */
   readonly region: string;
+  /** Kubernetes minor version of its oldest node, for example `1.32`. Default: one that Kubernetes supports. */
+  readonly kubernetesVersion?: string;
   /** Pod address range in CIDR notation. */
   readonly podCidr: string;
   /** Service address range in CIDR notation. */
@@ -47,6 +49,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly context: string;
   readonly kubeconfig: pulumi.Output<string>;
   readonly credentials: pulumi.Output<string>;
+  readonly kubernetesVersion?: pulumi.Output<string>;
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -67,6 +70,8 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
     this.region = args.region;
     this.clusterName = args.clusterName;
     this.context = args.context;
+    this.kubernetesVersion =
+      args.kubernetesVersion === undefined ? undefined : pulumi.output(args.kubernetesVersion);
     this.podCidr = args.podCidr;
     this.serviceCidr = args.serviceCidr;
     this.sourceCidrs = [args.podCidr, ...(args.vpn?.ranges ?? [])];

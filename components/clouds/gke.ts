@@ -78,6 +78,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
   readonly clusterName: string;
   readonly context: string;
   readonly kubeconfig: pulumi.Output<string>;
+  readonly kubernetesVersion: pulumi.Output<string>;
   readonly kubernetes: k8s.Provider;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -213,6 +214,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       { ...self, dependsOn: [network.nat, ...grants], ignoreChanges: ["initialNodeCount"] },
     );
 
+    this.kubernetesVersion = pool.version;
     this.kubeconfig = pulumi.secret(
       pulumi
         .all([cluster.endpoint, cluster.masterAuth.clusterCaCertificate])

@@ -1,10 +1,11 @@
 // The volume of a StatefulSet with one pod.
-import type * as k8s from "@pulumi/kubernetes";
+import * as k8s from "@pulumi/kubernetes";
 import type { Cluster } from "../clouds/cluster";
+import type { ChildOptions } from "./options";
 
 /**
  * The part of a StatefulSet's spec that gives its pod a volume `name` of this size, a Kubernetes quantity. It leaves with the StatefulSet, so that
- * `pulumi destroy` leaves no disk behind that costs money.
+ * `pulumi destroy` leaves no disk behind that costs money. The StatefulSet needs `OWN_VOLUME_OPTIONS`, and `ownVolumeSize` for another size later.
  */
 export function ownVolume(
   cluster: Pick<Cluster, "storageClassName">,
@@ -25,4 +26,45 @@ export function ownVolume(
       },
     ],
   } satisfies Partial<k8s.types.input.apps.v1.StatefulSetSpec>;
+}
+
+/**
+ * Options of a StatefulSet with `ownVolume`. Kubernetes lets nobody change what its claims are made of: Pulumi would replace the StatefulSet, and what
+ * its volume holds would be lost.
+ */
+export const OWN_VOLUME_OPTIONS = { ignoreChanges: ["spec.volumeClaimTemplates"] };
+
+/**
+ * Has the volume of `ownVolume` grow to `size` in place. Kubernetes refuses a smaller one, and any other one where the claim's StorageClass does not have
+ * `allowVolumeExpansion` (https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims).
+ *
+ * @param set metadata of the StatefulSet.
+ * @param opts has the StatefulSet among the dependencies: it makes the claim.
+ */
+export function ownVolumeSize(
+  name: string,
+  set: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  },
+  volume: string,
+  size: string,
+  opts: ChildOptions,
+): k8s.core.v1.PersistentVolumeClaimPatch {
+  return new k8s.core.v1.PersistentVolumeClaimPatch(
+    name,
+    {
+      metadata: {
+        name: `${volume}-${set.name}-0`,
+        namespace: set.namespace,
+        labels: set.labels,
+        // Its size belongs to who made it, the StatefulSet's controller, which never changes it.
+        annotations: { "pulumi.com/patchForce": "true" },
+      },
+      spec: { resources: { requests: { storage: size } } },
+    },
+    // The claim leaves with the StatefulSet, and its size cannot be taken back before.
+    { ...opts, retainOnDelete: true },
+  );
 }

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
+import { disruptionBudget } from "../kubernetes/disruption-budget";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { COLLECTOR, labels, NAMESPACES, selector } from "../well-known";
@@ -111,14 +112,7 @@ export class Collector extends pulumi.ComponentResource {
     );
     // With one pod, a budget either allows every eviction, and says nothing, or blocks every node drain.
     if (replicas > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${name}-disruption-budget`,
-        {
-          metadata,
-          spec: { selector: { matchLabels }, maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
-        },
-        self,
-      );
+      disruptionBudget(`${name}-disruption-budget`, metadata, matchLabels, { maxUnavailable: 1 }, self);
     }
     // After the pods, because Pulumi waits until a Service has endpoints.
     new k8s.core.v1.Service(

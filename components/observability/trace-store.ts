@@ -7,7 +7,7 @@ import { checksum } from "../kubernetes/checksum";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { ownVolume } from "../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
 import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { labels, NAMESPACES, selector, TRACE_STORE } from "../well-known";
 import type { WithNetwork } from "./collector";
@@ -90,8 +90,12 @@ export class TraceStore extends pulumi.ComponentResource {
           ...ownVolume(cluster, TRACES_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, account, configMap] },
+      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, account, configMap] },
     );
+    ownVolumeSize(`${name}-volume`, metadata, TRACES_VOLUME, settings.storageSize, {
+      ...self,
+      dependsOn: [...self.dependsOn, pod],
+    });
     // After the pod, because Pulumi waits until a Service has endpoints.
     new k8s.core.v1.Service(
       `${name}-query`,

@@ -11,6 +11,7 @@ import {
 } from "../well-known";
 import { AGENT_PATHS } from "./paths";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
+import { NODE_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
 
 /** Name of the ConfigMap with the agent's configuration, and the key in it. */
@@ -46,6 +47,7 @@ export function agentPod({
       serviceAccountName: SPIRE_AGENT.serviceAccount,
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
+      priorityClassName: NODE_CRITICAL,
       // Every node that runs workloads needs an agent, whatever its taints.
       tolerations: [{ operator: "Exists" }],
       // Workloads are known by the process id at the other end of the socket. The host's network is not needed, as the

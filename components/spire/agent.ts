@@ -20,6 +20,17 @@ export interface SpireAgentArgs {
   readonly images: Images;
 }
 
+/**
+ * The permission for `/pods` of a kubelet. nodes/proxy opens all of a kubelet, and a GET there also executes commands in any of its pods. Kubelets know
+ * nodes/pods since Kubernetes 1.33 (feature KubeletFineGrainedAuthz, https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/).
+ */
+function kubeletPods(version: Cluster["kubernetesVersion"]): pulumi.Output<string> {
+  return pulumi.output(version).apply((known) => {
+    const minor = /^1\.(\d+)/.exec(known ?? "")?.[1];
+    return minor !== undefined && Number(minor) < 33 ? "nodes/proxy" : "nodes/pods";
+  });
+}
+
 /** SPIRE agents as a DaemonSet. Depends on the server: its pods start when the server has published its bundle. */
 export class SpireAgent extends pulumi.ComponentResource {
   /** What others depend on: all else of it was made before. */
@@ -45,9 +56,9 @@ export class SpireAgent extends pulumi.ComponentResource {
       `${name}-cluster-role`,
       {
         metadata: clusterWide,
-        // The kubelet lists its pods to whom the API server grants nodes/proxy. A kubelet since Kubernetes 1.33 would
-        // take the narrower nodes/pods (KEP-2862), which the managed clouds do not all run yet.
-        rules: [{ apiGroups: [""], resources: ["pods", "nodes", "nodes/proxy"], verbs: ["get"] }],
+        // To ask the node's kubelet for its pods, and nothing of the API server (SPIRE,
+        // pkg/agent/plugin/workloadattestor/k8s/kubeletclient.go).
+        rules: [{ apiGroups: [""], resources: [kubeletPods(cluster.kubernetesVersion)], verbs: ["get"] }],
       },
       self,
     );

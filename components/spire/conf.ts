@@ -106,6 +106,9 @@ server {
   audit_log_enabled     = true
   ca_ttl                = ${hclString(settings.caTtl)}
   default_x509_svid_ttl = ${hclString(settings.svidTtl)}
+  # The server keeps a record of the agent of each node that there ever was. One whose SVID has ended has to attest again in any case, and may. An agent
+  # that is banned stays on record.
+  prune_attested_nodes_expired_for = "24h"
 
   ca_subject {
     country      = ${hclList(subject.country)}

@@ -3,6 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type { Images } from "../images";
 import { CSI_DRIVER, labels } from "../well-known";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
+import { NODE_CRITICAL } from "../kubernetes/priority";
 import { containerResources, UNPRIVILEGED } from "../kubernetes/container";
 
 /** Name of the DaemonSet, its pods and its account. */
@@ -40,6 +41,7 @@ export function csiDriverPod(
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
+      priorityClassName: NODE_CRITICAL,
       tolerations: [{ operator: "Exists" }],
       terminationGracePeriodSeconds: 30,
       // Root: the kubelet's directories belong to root.

@@ -20,6 +20,8 @@ export interface SpireArgs {
   /** Default: `DEFAULT_SIZES`. */
   readonly sizes?: SpireSizes;
   readonly images: Images;
+  /** Whether Pulumi refuses to delete or replace the server, and with it the CA. Default: false. */
+  readonly protect?: boolean;
   /** Who reaches the bundle endpoint. Default: everybody. */
   readonly exposure?: SpireServerArgs["exposure"];
   readonly flows: FlowContext;
@@ -37,7 +39,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, exposure, flows } = args;
+    const { cluster, trustDomain, settings, sizes, images, protect, exposure, flows } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
@@ -47,7 +49,7 @@ export class Spire extends pulumi.ComponentResource {
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, exposure },
+      { cluster, trustDomain, settings, sizes, images, protect, exposure },
       after(...namespaces.ready),
     );
     this.agent = new SpireAgent(

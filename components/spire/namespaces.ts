@@ -2,8 +2,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { namespaceMetadata, NAMESPACES, type PodSecurityLevel } from "../well-known";
+import { labels, namespaceMetadata, NAMESPACES, type PodSecurityLevel } from "../well-known";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { criticalPodsQuota } from "../kubernetes/priority";
 import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
 
@@ -34,14 +35,20 @@ export class SpireNamespaces extends pulumi.ComponentResource {
         { cluster, namespace: namespaceName, flows },
         { parent: this, dependsOn: [...self.dependsOn, made] },
       );
-      return { made, ready };
+      const quota = criticalPodsQuota(
+        `${name}-${child}-critical-pods`,
+        namespaceName,
+        labels(namespaceName, "namespace"),
+        { ...self, dependsOn: [...self.dependsOn, made] },
+      );
+      return { made, ready: [ready, quota] };
     };
     const namespaces = [
       namespace("server", NAMESPACES.spireServer, "restricted"),
       namespace("system", NAMESPACES.spireSystem, "privileged"),
     ];
     this.made = namespaces.map(({ made }) => made);
-    this.ready = namespaces.map(({ ready }) => ready);
+    this.ready = namespaces.flatMap(({ ready }) => ready);
     this.registerOutputs({});
   }
 }

@@ -3,6 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import { labels, METRICS_PORT_NAMES, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
+import { CLUSTER_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
@@ -44,6 +45,7 @@ export function serverPod({
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
+      priorityClassName: CLUSTER_CRITICAL,
       terminationGracePeriodSeconds: 30,
       securityContext: {
         ...nonRoot(UID),

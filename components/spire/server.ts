@@ -8,7 +8,7 @@ import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { ownVolume } from "../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -22,6 +22,8 @@ export interface SpireServerArgs {
   readonly settings: SpireSettings;
   readonly images: Images;
   readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
+  /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA. Default: false. */
+  readonly protect?: boolean;
   /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
 }
@@ -63,6 +65,7 @@ export class SpireServer extends pulumi.ComponentResource {
       labels: labels(SPIRE_SERVER.name, "server"),
     };
 
+    const storageSize = sizes?.storageSize ?? DEFAULT_SIZES.storageSize;
     const access = grantServerAccess(name, metadata.labels, self);
     const files = {
       [SERVER_CONFIG_MAP.conf]: renderServerConf({ trustDomain, clusterName: cluster.clusterName, settings }),
@@ -101,21 +104,21 @@ export class SpireServer extends pulumi.ComponentResource {
             configChecksum: checksum(files),
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
-          ...ownVolume(
-            cluster,
-            DATA_VOLUME,
-            sizes?.storageSize ?? DEFAULT_SIZES.storageSize,
-            metadata.labels,
-          ),
+          ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),
         },
       },
       {
         ...self,
         dependsOn: [...self.dependsOn, ...access, config],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
-        ignoreChanges: ["spec.podManagementPolicy"],
+        ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
+        protect: args.protect ?? false,
       },
     );
+    const volume = ownVolumeSize(`${name}-volume`, metadata, DATA_VOLUME, storageSize, {
+      ...self,
+      dependsOn: [...self.dependsOn, server],
+    });
 
     const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });
     const federation = new k8s.core.v1.Service(
@@ -137,7 +140,7 @@ export class SpireServer extends pulumi.ComponentResource {
       { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
 
-    this.ready = [server, api, federation];
+    this.ready = [server, volume, api, federation];
     this.endpointHost = loadBalancerHost(federation, cluster.name);
     this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
     this.target = {

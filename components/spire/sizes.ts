@@ -3,10 +3,7 @@ import type { ContainerSize } from "../kubernetes/container";
 
 /** Sizes of SPIRE in one cluster. */
 export interface SpireSizes {
-  /**
-   * Volume of the server's database and keys, as a Kubernetes quantity. Default `1Gi`. Kubernetes cannot change it in
-   * place: another size later replaces server and volume, and with them the CA, so that every peer starts over.
-   */
+  /** Volume of the server's database and keys, as a Kubernetes quantity. Default `1Gi`. It can grow. */
   readonly storageSize?: string;
   /** Default 100m of CPU and 256Mi of memory. */
   readonly server?: ContainerSize;

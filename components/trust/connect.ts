@@ -2,7 +2,7 @@
 import { SPIRE_SERVER } from "../well-known";
 import { execInPod, type ServerPod } from "./exec";
 import { factsOf, fault, wordsOf } from "./fault";
-import type { Patience } from "./retry";
+import { type Patience, together } from "./retry";
 import { spireServer, type SpireServer } from "./spire-server";
 
 /** A SPIRE server as the providers know it: where it runs, and whose identities it issues. */
@@ -11,20 +11,27 @@ export interface Server extends ServerPod {
   trustDomain: string;
 }
 
-/** Makes a client for a server. Tests put a local process in place of the Kubernetes API. */
+/** Makes a client for one operation on a server, which begins now: all its commands together have this patience. Tests put a local process in place of the Kubernetes API. */
 export type Connect = (server: ServerPod, kubeconfig: string, patience: Patience) => SpireServer;
 
-/** Longest time that one command may take. A fetch from an address that swallows packets ends after 30 s by itself (Go's dialer). */
-const commandLimitMs = 60_000;
+/**
+ * Longest time, in milliseconds, for a command that is begun at `now`: a minute, or what is left of its operation. It is never less than 40 s, as a fetch from an
+ * address that swallows packets ends after 30 s by itself (Go's dialer), and only then says why.
+ */
+export function commandLimitMs(deadlineMs: number, now: number): number {
+  return Math.min(60_000, Math.max(40_000, deadlineMs - now));
+}
 
 /** Reaches the server with `exec` through the Kubernetes API. */
 export const connectByExec: Connect = (server, kubeconfig, patience) => {
   const command = (args: string[]) => [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket];
   const pod = { ...server, statefulSet: SPIRE_SERVER.name };
+  const operation = together(patience);
+  const limit = () => commandLimitMs(operation.deadlineMs, Date.now());
   return spireServer(
     server.cloud,
-    (args, stdin) => execInPod(pod, kubeconfig, command(args), stdin, commandLimitMs),
-    patience,
+    (args, stdin) => execInPod(pod, kubeconfig, command(args), stdin, limit()),
+    operation,
   );
 };
 

@@ -39,11 +39,18 @@ interface ExecStatus {
 export const passing =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|failed to exec in container(?!.*(?:no such file|executable file not found|permission denied))|timeout|timed out|too many requests|\bEOF\b/i;
 
-function collector(): { stream: Writable; text: () => string } {
+/** Most bytes of each output of a command. A registration entry is less than a thousand. */
+const OUTPUT_LIMIT = 32 * 1024 * 1024;
+
+/** Keeps what is written to it. Calls `over`, and keeps nothing more, when that is more than `OUTPUT_LIMIT`. */
+function collector(over: () => void): { stream: Writable; text: () => string } {
   const chunks: Buffer[] = [];
+  let size = 0;
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      chunks.push(Buffer.from(chunk));
+      size += chunk.length;
+      if (size > OUTPUT_LIMIT) over();
+      else chunks.push(Buffer.from(chunk));
       done();
     },
   });
@@ -129,7 +136,7 @@ async function explain(server: ExecTarget, kubeconfig: string, words: string): P
 
 /**
  * Runs `command` in the server's container, with `stdin` as its whole input, and returns when it has ended, whatever its exit code.
- * Throws when it could not be run to its end: no pod, no API server, refused, or `limitMs` (milliseconds) over.
+ * Throws when it could not be run to its end: no pod, no API server, refused, `limitMs` (milliseconds) over, or an output of more than 32 MiB.
  */
 export async function execInPod(
   server: ExecTarget,
@@ -139,14 +146,18 @@ export async function execInPod(
   limitMs: number,
 ): Promise<CommandResult> {
   const { k8s, config } = await loadKubeConfig(server.cloud, kubeconfig);
-  const stdout = collector();
-  const stderr = collector();
+  let fail: (error: Error) => void = () => undefined;
+  const over = () =>
+    fail(fault(`${server.cloud}: ${command.join(" ")} printed more than ${OUTPUT_LIMIT / 2 ** 20} MiB.`, {}));
+  const stdout = collector(over);
+  const stderr = collector(over);
   const input = stdin === undefined ? null : Readable.from([Buffer.from(stdin)]);
   let timer: NodeJS.Timeout | undefined;
   let socket: { close(): void } | undefined;
   let timeIsUp = false;
   try {
     const status = await new Promise<ExecStatus>((resolve, reject) => {
+      fail = reject;
       timer = setTimeout(() => {
         timeIsUp = true;
         reject(

@@ -1,7 +1,7 @@
 // Puts a federation relationship in place and proves it: the work of FederationRelationship's create and update.
 import { compareBundles, type Comparison, parseSpiffeBundle, storedBundle, type Bundle } from "./bundle";
 import { factsOf, fault, wordsOf } from "./fault";
-import { retry } from "./retry";
+import { type Patience, retry } from "./retry";
 import { GRPC, type SpireServer } from "./spire-server";
 
 /** What a relationship says: `trustDomain` is found at this endpoint, under this id. */
@@ -53,7 +53,7 @@ async function prove(
   source: Side,
   endpoint: Endpoint,
   comparison: Comparison | undefined,
-  limitMs: number,
+  patience: Patience,
 ): Promise<Bundle> {
   const { trustDomain } = endpoint;
   const attempt = async (): Promise<Bundle> => {
@@ -79,7 +79,7 @@ async function prove(
     // A rotation may have come between the two.
     throw fault(words, { transient: true });
   };
-  return retry(`a live fetch by ${target.cloud} from ${endpoint.bundleEndpointUrl}`, { limitMs }, attempt);
+  return retry(`a live fetch by ${target.cloud} from ${endpoint.bundleEndpointUrl}`, patience, attempt);
 }
 
 /**
@@ -91,7 +91,7 @@ export async function federate(
   target: Side,
   source: Side,
   endpoint: Endpoint,
-  limitMs: number,
+  patience: Patience,
 ): Promise<Bundle> {
   const { trustDomain } = endpoint;
   const [document, relationships] = await Promise.all([
@@ -118,5 +118,5 @@ export async function federate(
   } else if (give || !sameEndpoint) {
     await target.server.federationUpdate(relationship);
   }
-  return prove(target, source, endpoint, comparison, limitMs);
+  return prove(target, source, endpoint, comparison, patience);
 }

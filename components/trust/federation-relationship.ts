@@ -12,6 +12,7 @@ import {
 import { factsOf, wordsOf } from "./fault";
 import { type Endpoint, explainFetchFailure, federate } from "./federate";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";
+import { together } from "./retry";
 import type { SpireServer } from "./spire-server";
 
 /** Inputs of FederationRelationship as the engine hands them to the provider. */
@@ -115,16 +116,16 @@ export function makeFederationRelationshipProvider(
   connect: Connect,
 ): Provider<RelationshipInputs, RelationshipState> {
   const establish = async (inputs: RelationshipInputs): Promise<RelationshipState> => {
-    const limitMs = inputs.timeoutSeconds * 1000;
+    const patience = together({ limitMs: inputs.timeoutSeconds * 1000 });
     const target = {
       cloud: inputs.target.cloud,
-      server: connect(inputs.target, inputs.targetKubeconfig, { limitMs }),
+      server: connect(inputs.target, inputs.targetKubeconfig, patience),
     };
     const source = {
       cloud: inputs.source.cloud,
-      server: connect(inputs.source, inputs.sourceKubeconfig, { limitMs }),
+      server: connect(inputs.source, inputs.sourceKubeconfig, patience),
     };
-    const stored = await federate(target, source, endpointOf(inputs), limitMs);
+    const stored = await federate(target, source, endpointOf(inputs), patience);
     return {
       ...inputs,
       trustDomain: inputs.source.trustDomain,

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { checksum } from "../kubernetes/checksum";
+import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import type { ContainerSize } from "../kubernetes/container";
 import { AGENT, agentObjectName, NAMESPACES, selector } from "../well-known";
@@ -115,11 +116,7 @@ export class Agent extends pulumi.ComponentResource {
 
     // With one pod, a budget either allows every eviction, and says nothing, or blocks every node drain.
     if ((autoscaling?.minReplicas ?? pods.replicas) > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${name}-budget`,
-        { metadata, spec: { minAvailable: 1, selector: { matchLabels: selector(object) } } },
-        self,
-      );
+      disruptionBudget(`${name}-budget`, metadata, selector(object), { minAvailable: 1 }, self);
     }
     if (autoscaling !== undefined) {
       const { minReplicas, maxReplicas, cpuPercent } = autoscaling;

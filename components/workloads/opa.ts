@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
+import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import type { ContainerSize } from "../kubernetes/container";
 import { NamespacePolicies } from "../network/namespace-policies";
@@ -77,14 +78,7 @@ export class Opa extends pulumi.ComponentResource {
       },
       { ...self, dependsOn: [...self.dependsOn, account, configMap, policies.ready] },
     );
-    new k8s.policy.v1.PodDisruptionBudget(
-      `${name}-disruption-budget`,
-      {
-        metadata,
-        spec: { selector: { matchLabels }, maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
-      },
-      self,
-    );
+    disruptionBudget(`${name}-disruption-budget`, metadata, matchLabels, { maxUnavailable: 1 }, self);
     // After the Deployment, because Pulumi waits until a Service has endpoints.
     this.ready = new k8s.core.v1.Service(
       `${name}-service`,

@@ -51,7 +51,7 @@ const metrics = z
       .meta({ description: "How long samples are kept, in hours, days, weeks or years. Default: 15d." }),
     storageSize: quantity("an amount of storage such as 50Gi").default("50Gi").meta({
       description:
-        "Size of Prometheus' volume. A change replaces it, and what it holds. The oldest samples leave before it is full. Default: 50Gi.",
+        "Size of Prometheus' volume. Grows in place where its StorageClass lets it; Kubernetes refuses a smaller one. The oldest samples leave before it is full. Default: 50Gi.",
     }),
     remoteWrite: z.array(remoteWrite).default([]).meta({
       description:
@@ -94,7 +94,7 @@ const traces = z
       .meta({ description: "How long traces are kept, a Go duration. Default: 72h." }),
     storageSize: quantity("an amount of storage such as 20Gi").default("20Gi").meta({
       description:
-        "Size of the trace store's volume. A change replaces it, and what it holds. Default: 20Gi.",
+        "Size of the trace store's volume. Grows in place where its StorageClass lets it; Kubernetes refuses a smaller one. Default: 20Gi.",
     }),
     replicas: z
       .int()

@@ -43,7 +43,11 @@ const spire = z
   .strictObject({
     storageSize: quantity("an amount of storage such as 1Gi").default("1Gi").meta({
       description:
-        "Size of the SPIRE server's volume. A change replaces server and volume, and with them the CA. Default: 1Gi.",
+        "Size of the SPIRE server's volume. Grows in place where its StorageClass lets it; Kubernetes refuses a smaller one. Default: 1Gi.",
+    }),
+    protect: z.boolean().default(false).meta({
+      description:
+        "Whether Pulumi refuses to delete or replace a SPIRE server, and with it the CA, `pulumi destroy` and the removal of its cloud included. Default: false.",
     }),
     server: resources(DEFAULT_SIZES.server).meta({ description: "Resources of a SPIRE server." }),
     agent: resources(DEFAULT_SIZES.agent).meta({
@@ -51,7 +55,7 @@ const spire = z
     }),
   })
   .prefault({})
-  .meta({ description: "Sizes of SPIRE." });
+  .meta({ description: "Sizes of SPIRE, and its protection." });
 
 const tags = z
   .record(z.string(), z.string())

@@ -14,6 +14,10 @@ export interface Registered {
   readonly dependencies: readonly string[];
   /** Paths of properties that are given once, when the resource is made. */
   readonly ignoreChanges: readonly string[];
+  /** Whether the engine refuses to delete or replace it. */
+  readonly protect: boolean;
+  /** Whether it only leaves the state when it is deleted. */
+  readonly retainOnDelete: boolean;
   /** Outputs that the engine encrypts, whether or not their provider calls them secret. */
   readonly secretOutputs: readonly string[];
 }
@@ -92,6 +96,8 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
           provider: req.getProvider(),
           dependencies: req.getDependenciesList(),
           ignoreChanges: req.getIgnorechangesList(),
+          protect: req.getProtect(),
+          retainOnDelete: req.getRetainondelete(),
           secretOutputs: req.getAdditionalsecretoutputsList(),
         });
       }

@@ -120,6 +120,8 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:apps/v1:StatefulSet": 8,
       "kubernetes:core/v1:ConfigMap": 25,
       "kubernetes:core/v1:Namespace": 15,
+      "kubernetes:core/v1:PersistentVolumeClaimPatch": 5,
+      "kubernetes:core/v1:ResourceQuota": 6,
       "kubernetes:core/v1:Secret": 1,
       "kubernetes:core/v1:Service": 22,
       "kubernetes:core/v1:ServiceAccount": 30,

@@ -32,6 +32,51 @@ const repeated = (values: readonly unknown[]) =>
 const isPortName = (name = "") =>
   name.length <= 15 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && /[a-z]/.test(name);
 
+describe.each(NETWORK_MODES)("in mode %s, each disruption budget", (mode) => {
+  test("lets a pod that is not ready be evicted, which would block the drain of its node for ever", async () => {
+    const budgets = (await planOf("dev", mode)).filter(({ type }) => type.endsWith(":PodDisruptionBudget"));
+    expect(budgets.length).toBeGreaterThan(10);
+    for (const { name, inputs } of budgets) {
+      expect([name, inputs.spec.unhealthyPodEvictionPolicy]).toEqual([name, "AlwaysAllow"]);
+    }
+  });
+});
+
+describe("each volume of a StatefulSet", () => {
+  test("grows in place: another size or class replaces nothing, and the size is that of the claim", async () => {
+    const plan = await planOf("dev", "direct");
+    const sets = plan.filter(({ inputs }) => inputs.spec?.volumeClaimTemplates);
+    expect(sets.map(({ inputs }) => inputs.metadata.name as string).sort()).toEqual([
+      "jaeger",
+      "prometheus",
+      "spire-server",
+      "spire-server",
+      "spire-server",
+    ]);
+    for (const set of sets) {
+      expect(set.ignoreChanges).toContain("spec.volumeClaimTemplates");
+      const [template] = set.inputs.spec.volumeClaimTemplates;
+      const { name, namespace } = set.inputs.metadata;
+      const claims = plan.filter(
+        ({ type, cloud, inputs }) =>
+          type.endsWith(":PersistentVolumeClaimPatch") &&
+          cloud === set.cloud &&
+          inputs.metadata.name === `${template.metadata.name}-${name}-0`,
+      );
+      expect(claims).toHaveLength(1);
+      const [claim] = claims;
+      expect(claim!.inputs.metadata).toMatchObject({
+        namespace,
+        annotations: { "pulumi.com/patchForce": "true" },
+      });
+      expect(claim!.inputs.spec.resources).toEqual(template.spec.resources);
+      expect(claim!.dependencies).toContain(set.urn);
+      // The size cannot be taken back; the claim leaves with the StatefulSet.
+      expect(claim!.retainOnDelete).toBe(true);
+    }
+  });
+});
+
 describe.each(NETWORK_MODES)("in mode %s, the ports of each pod", (mode) => {
   let pods: readonly Pod[];
   beforeAll(async () => {

@@ -21,24 +21,27 @@ export function serveConfig(): string {
 }
 
 /** What a sidecar's container has in addition to serve the name. */
-export function serveGlobal(): Required<
-  Pick<k8s.types.input.core.v1.Container, "env" | "volumeMounts" | "lifecycle">
+export interface GlobalHost extends Required<
+  Pick<k8s.types.input.core.v1.Container, "env" | "volumeMounts">
 > {
+  /** Commands of a shell after its start and before its end. */
+  readonly start: string;
+  readonly stop: string;
+}
+
+/** A sidecar that serves the name. */
+export function serveGlobal(): GlobalHost {
   const health = `http://127.0.0.1:${TAILNET.healthPort}/healthz`;
-  const run = (command: string) => ({ exec: { command: ["/bin/sh", "-c", command] } });
   return {
     env: [{ name: "TS_SERVE_CONFIG", value: `${SERVE_CONFIG.mountPath}/${SERVE_CONFIG.key}` }],
     volumeMounts: [{ name: SERVE_VOLUME, mountPath: SERVE_CONFIG.mountPath, readOnly: true }],
-    lifecycle: {
-      // containerboot offers the Service at the next change in the tailnet after it has read its configuration, which may be far off
-      // (https://github.com/tailscale/tailscale/issues/19693). In the background, as the container has not started before this ends.
-      postStart: run(
-        `(until wget -q -O /dev/null ${health}; do sleep 1; done; ` +
-          `tailscale serve advertise ${TAILNET.globalService}) >/dev/null 2>&1 &`,
-      ),
-      // While the agent still answers: containerboot itself withdraws it only after the agent has gone.
-      preStop: run(`tailscale serve drain ${TAILNET.globalService} || true`),
-    },
+    // containerboot offers the Service at the next change in the tailnet after it has read its configuration, which may be far off
+    // (https://github.com/tailscale/tailscale/issues/19693). In the background, as the container has not started before this ends.
+    start:
+      `(until wget -q -O /dev/null ${health}; do sleep 1; done; ` +
+      `tailscale serve advertise ${TAILNET.globalService}) >/dev/null 2>&1 &`,
+    // While the agent still answers: containerboot itself withdraws it only after the agent has gone.
+    stop: `tailscale serve drain ${TAILNET.globalService} || true`,
   };
 }
 

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../clouds/cluster";
 import type { Images } from "../../images";
+import { disruptionBudget } from "../../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { labels, namespaceMetadata, NAMESPACES, selector, TAILNET } from "../../well-known";
 import type { TailscaleSettings } from "../mode";
@@ -96,11 +97,7 @@ export class SubnetRouters extends pulumi.ComponentResource {
       within(policies.ready, key, account, secrets),
     );
     if (replicas > 1) {
-      new k8s.policy.v1.PodDisruptionBudget(
-        `${name}-budget`,
-        { metadata, spec: { maxUnavailable: 1, selector: pods } },
-        within(),
-      );
+      disruptionBudget(`${name}-budget`, metadata, pods.matchLabels, { maxUnavailable: 1 }, within());
     }
     this.registerOutputs({});
   }

@@ -3,7 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, UNPRIVILEGED } from "../../kubernetes/container";
 import { agentName, TAILNET } from "../../well-known";
 import type { TailscaleSettings } from "../mode";
-import { type DeviceEnv, deviceEnv, deviceProbes, HEALTH_PORT, RUN_FILES } from "./containerboot";
+import { type DeviceEnv, deviceEnv, HEALTH_PORT, RUN_FILES } from "./containerboot";
 import { serveGlobal, serveVolume } from "./global-service";
 import { SIDECAR_SIZE } from "./sizes";
 
@@ -30,6 +30,17 @@ const GRACE = { serving: 30, alone: 5 } as const;
 /** Seconds that Kubernetes gives a pod by default. */
 const DEFAULT_GRACE = 30;
 
+/**
+ * What the container runs. containerboot ends when it has not come on the tailnet within a minute. Left to Kubernetes, which waits longer each time, that would
+ * make the pod unready for most of the time that the tailnet is away, and take the agent from its own cloud, too. So it is begun anew within the container.
+ */
+const KEEP_RUNNING =
+  "trap 'kill $device; wait $device; exit 0' TERM; " +
+  "while :; do containerboot & device=$!; wait $device; sleep 5; done";
+
+/** Waits for the device, for half a minute at most: a pod that is ready can be called over the tailnet, and one without a tailnet serves its own cloud. */
+const AWAIT_DEVICE = "for second in $(seq 30); do tailscale ip >/dev/null 2>&1 && break; sleep 1; done";
+
 /** The pod of an agent with a device of the tailnet beside it. */
 export function withSidecar(template: Template, args: SidecarArgs): Template {
   const { cloud, role, settings, image, servesGlobal } = args;
@@ -50,7 +61,7 @@ export interface PodDeviceArgs {
 
 /**
  * The pod with a device of the tailnet beside its containers: what arrives at the device goes to the same port on localhost, and what goes
- * out takes its HTTP proxy. It starts before them and ends after them
+ * out takes its HTTP proxy. It starts before them, which wait for its device, but not for ever, and ends after them
  * (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). It has the account's token; the template says whether others see it, too.
  */
 export function withDevice(template: Template, args: PodDeviceArgs): Template {
@@ -62,6 +73,7 @@ export function withDevice(template: Template, args: PodDeviceArgs): Template {
   const sidecar = {
     name: TAILNET.sidecar,
     image,
+    command: ["/bin/sh", "-c", KEEP_RUNNING],
     restartPolicy: "Always",
     env: [
       ...deviceEnv({ ...device, userspace: true }),
@@ -69,8 +81,17 @@ export function withDevice(template: Template, args: PodDeviceArgs): Template {
       ...list<k8s.types.input.core.v1.EnvVar>(global?.env),
     ],
     ports: [HEALTH_PORT],
-    ...deviceProbes(),
-    ...(global === undefined ? {} : { lifecycle: global.lifecycle }),
+    // Whether its programs answer, on the tailnet or not: containerboot asks tailscaled.
+    livenessProbe: {
+      httpGet: { path: "/metrics", port: HEALTH_PORT.name },
+      periodSeconds: 30,
+      timeoutSeconds: 5,
+      failureThreshold: 3,
+    },
+    lifecycle: {
+      postStart: shell([AWAIT_DEVICE, ...(global === undefined ? [] : [global.start])].join("; ")),
+      ...(global === undefined ? {} : { preStop: shell(global.stop) }),
+    },
     resources: containerResources(undefined, SIDECAR_SIZE),
     securityContext: UNPRIVILEGED,
     volumeMounts: [
@@ -95,6 +116,8 @@ export function withDevice(template: Template, args: PodDeviceArgs): Template {
     },
   };
 }
+
+const shell = (command: string) => ({ exec: { command: ["/bin/sh", "-c", command] } });
 
 /** What a pod gets where its account's token is mounted by itself, for one container alone. */
 function tokenVolume(): k8s.types.input.core.v1.Volume {

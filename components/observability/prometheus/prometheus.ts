@@ -6,7 +6,7 @@ import type { ApiServer } from "../../clouds/kubeconfig-server";
 import type { Images } from "../../images";
 import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
-import { ownVolume } from "../../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../../kubernetes/volume";
 import {
   KUBERNETES_API,
   labels,
@@ -147,8 +147,12 @@ export class Prometheus extends pulumi.ComponentResource {
           ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, config, rules, ...secrets] },
+      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, config, rules, ...secrets] },
     );
+    ownVolumeSize(`${name}-volume`, metadata, DATA_VOLUME, settings.storageSize, {
+      ...self,
+      dependsOn: [...self.dependsOn, server],
+    });
     // After the pods, because Pulumi waits until a Service has endpoints.
     new k8s.core.v1.Service(
       `${name}-service`,

@@ -86,6 +86,13 @@ const schema = z
       description: "Region the cluster is in, a DNS label. Required.",
       examples: ["us-east-1"],
     }),
+    kubernetesVersion: text(/^1\.[0-9]+$/, 'a minor version in quotes such as "1.32"')
+      .optional()
+      .meta({
+        description:
+          "Kubernetes minor version of its oldest node, in quotes. Needed below 1.33, where kubelets know no permission narrower than nodes/proxy. Default: 1.33 or newer.",
+        examples: ["1.32"],
+      }),
     podCidr: cidr().meta({
       description: "Range of the cluster's pods. Required.",
       examples: ["10.244.0.0/16"],

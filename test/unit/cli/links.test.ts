@@ -129,6 +129,24 @@ describe("mesh verify names what of the network is cut", () => {
     ]);
   });
 
+  it("the device of a cloud that is cut off by it, in a pod that is ready", async () => {
+    cutOff("gcp");
+    world.cloud("gcp").device = {
+      exitCode: 1,
+      stdout: "",
+      stderr: "no current Tailscale IPs; state: NeedsLogin\n",
+    };
+    const { report, networkOf } = await verify();
+    expect(networkOf("gcp")).toMatchObject({ status: "failed", detail: "routers 1/1, sidecars 0/1" });
+    expect(report.cuts).toMatchObject([
+      {
+        cloud: "gcp",
+        cause:
+          "gcp: pod agentweave-agent-1 is not on the tailnet: no current Tailscale IPs; state: NeedsLogin",
+      },
+    ]);
+  });
+
   it("a cloud that does not answer here either, and sends to the runbook for its loss", async () => {
     world.cloud("gcp").away = true;
     cut("aws", "gcp");

@@ -51,6 +51,8 @@ export class FakeCloud {
   pods: PodSummary[] = [
     { name: "agentweave-agent-1", ready: true, containers: [{ name: TAILNET.sidecar, ready: true }] },
   ];
+  /** What `tailscale ip` answers in the sidecar. */
+  device = success("100.64.0.1\n");
   /** Kinds of the workloads that were asked for, by their names. */
   readonly kinds: Record<string, string> = {};
   workloads: Record<string, { ready: number; desired: number } | undefined> = {};
@@ -212,6 +214,7 @@ export class FakeCloud {
     version: async () => this.answer("v1.34.2"),
     exec: async (place, command) => {
       if (this.podless !== undefined) throw await explainNoPod({ cloud: this.name, ...place }, this.apps);
+      if (place.container === TAILNET.sidecar) return this.answer(this.device);
       return this.answer(() => this.spire(command.slice(1)));
     },
     portForward: async (_namespace, pod) => {

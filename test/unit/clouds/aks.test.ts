@@ -4,7 +4,7 @@ import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks"
 import { gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains } from "../../../components/network/cidr";
 import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
+import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
 
 const ARGS: AksClusterArgs = {
   clusterName: "agentweave-azure",
@@ -37,6 +37,10 @@ beforeAll(async () => {
 });
 
 describe("AksCluster", () => {
+  it("tells the version of its nodes", async () => {
+    expect(await valueOf(cluster.kubernetesVersion)).toBe("1.35");
+  });
+
   it("makes a cluster with Entra ID alone, workload identity and patches", () => {
     expect(made.one(CLUSTER).inputs).toMatchObject({
       resourceName: "agentweave-azure",

@@ -5,7 +5,7 @@ import { amiType } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { AWS } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
+import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
 
 const ARGS: EksClusterArgs = {
   clusterName: "agentweave-aws",
@@ -35,6 +35,10 @@ const addon = (name: string) => {
 const SUBNET = "aws:ec2/subnet:Subnet";
 
 describe("EksCluster", () => {
+  it("tells the version of its nodes", async () => {
+    expect(await valueOf(cluster.kubernetesVersion)).toBe("1.35");
+  });
+
   it("divides the VPC into a private and a public subnet in each of two zones, which do not overlap", () => {
     const subnets = made.all(SUBNET).map((s) => s.inputs);
     expect(subnets.map((s) => s.availabilityZone).sort()).toEqual([

@@ -178,6 +178,7 @@ describe("ExistingCluster", () => {
           context: "aws-cluster",
           clusterName: "agentweave-aws",
           region: "us-east-1",
+          kubernetesVersion: "1.32",
           podCidr: "10.10.0.0/16",
           serviceCidr: "10.11.0.0/16",
           loadBalancer: { annotations: { "example.org/public": "yes" }, class: "example.org/lb" },
@@ -229,6 +230,7 @@ describe("ExistingCluster", () => {
 
   it("hands on what the configuration says of the cluster", async () => {
     const [cluster] = await build();
+    expect(await valueOf(cluster.kubernetesVersion!)).toBe("1.32");
     expect(cluster).toMatchObject({
       name: "aws",
       region: "us-east-1",

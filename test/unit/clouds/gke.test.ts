@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { GkeCluster, type GkeClusterArgs } from "../../../components/clouds/gke";
 import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret } from "../../support/recorder";
+import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
 
 const ARGS: GkeClusterArgs = {
   clusterName: "agentweave-gcp",
@@ -33,6 +33,12 @@ beforeAll(async () => {
 });
 
 describe("GkeCluster", () => {
+  it("tells the version of its nodes, which the release channel chooses", async () => {
+    const outputs = { ...GCP.outputs, [NODE_POOL]: { version: "1.35.1-gke.100" } };
+    const [{ kubernetesVersion }] = await build({}, { outputs });
+    expect(await valueOf(kubernetesVersion)).toBe("1.35.1-gke.100");
+  });
+
   it("makes a zonal cluster with private nodes, Dataplane V2, workload identity and a release channel", () => {
     expect(made.one(CLUSTER).inputs).toMatchObject({
       name: "agentweave-gcp",

@@ -1,3 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { TailnetAccess } from "../../../components/network/tailscale/access";
 import { type SidecarArgs, withSidecar } from "../../../components/network/tailscale/sidecar";
@@ -63,13 +68,57 @@ test("with an OAuth client, a device asks for the agents' tag", () => {
 
 test("the sidecar starts before the agent and ends after it", () => {
   expect(sidecarOf(pod()).restartPolicy).toBe("Always");
-  expect(sidecarOf(pod()).startupProbe.httpGet).toEqual({ path: "/healthz", port: "tailnet-health" });
   expect(sidecarOf(pod()).ports).toEqual([{ name: "tailnet-health", containerPort: 9002 }]);
   expect(pod().terminationGracePeriodSeconds).toBeGreaterThan(bare.terminationGracePeriodSeconds);
 });
 
-test("a tailnet that fails takes no agent out of its Service", () => {
-  expect(sidecarOf(pod()).readinessProbe).toBeUndefined();
+test("a tailnet that fails takes no agent out of its Service, and keeps none from starting", () => {
+  const sidecar = sidecarOf(pod());
+  expect(sidecar.readinessProbe).toBeUndefined();
+  // A container that is not started, or waits to be started again, makes its pod unready.
+  expect(sidecar.startupProbe).toBeUndefined();
+  expect(sidecar.livenessProbe.httpGet).toEqual({ path: "/metrics", port: "tailnet-health" });
+});
+
+describe("the shell in the sidecar", () => {
+  /** Runs a command of the container, with these programs in place of the image's. */
+  const shell = ({ command }: { command: string[] }, programs: Record<string, string>) => {
+    const bin = mkdtempSync(join(tmpdir(), "sidecar-"));
+    for (const [name, text] of Object.entries(programs)) {
+      writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    }
+    const child = spawn(command[0]!, command.slice(1), { env: { PATH: `${bin}:${process.env.PATH}` } });
+    let printed = "";
+    child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
+    const ended = once(child, "exit").finally(() => rmSync(bin, { recursive: true })) as Promise<[number]>;
+    return { child, ended, printed: () => printed };
+  };
+
+  test("begins containerboot anew when it gives up", async () => {
+    const { child, ended, printed } = shell(sidecarOf(pod()), { containerboot: "echo begun", sleep: ":" });
+    while (!/begun\nbegun/.test(printed())) await once(child.stdout, "data");
+    child.kill();
+    await ended;
+  });
+
+  test("ends containerboot with itself, and waits for it", async () => {
+    const containerboot = "trap 'echo ended; exit' TERM; echo begun; while :; do sleep 0.1; done";
+    const { child, ended, printed } = shell(sidecarOf(pod()), { containerboot });
+    await once(child.stdout, "data");
+    child.kill();
+    expect((await ended)[0]).toBe(0);
+    expect(printed()).toBe("begun\nended\n");
+  });
+
+  test("has the agent wait for the device, but not for ever", async () => {
+    const { exec } = sidecarOf(pod()).lifecycle.postStart;
+    const up = shell(exec, { tailscale: "echo up >&2; exit 0", sleep: "echo waited" });
+    expect((await up.ended)[0]).toBe(0);
+    expect(up.printed()).toBe("");
+    const away = shell(exec, { tailscale: "exit 1", sleep: "echo waited" });
+    expect((await away.ended)[0]).toBe(0);
+    expect(away.printed()).toBe("waited\n".repeat(30));
+  });
 });
 
 test("the agent's own container, its ports and its labels stay as they are", () => {
@@ -138,9 +187,12 @@ describe("the common name", () => {
   test("is offered once the device is up, and given away while the agent still answers", () => {
     const { lifecycle } = sidecarOf(pod({ servesGlobal: true }));
     const [start, stop] = [lifecycle.postStart, lifecycle.preStop].map(({ exec }: any) => exec.command[2]);
-    expect(start).toMatch(/^\(until .*9002\/healthz.* tailscale serve advertise svc:agentweave-global\).*&$/);
+    expect(start).toMatch(
+      /; \(until .*9002\/healthz.* tailscale serve advertise svc:agentweave-global\).*&$/,
+    );
     expect(stop).toMatch(/^tailscale serve drain svc:agentweave-global\b/);
-    expect(sidecarOf(pod()).lifecycle).toBeUndefined();
+    expect(sidecarOf(pod()).lifecycle.preStop).toBeUndefined();
+    expect(sidecarOf(pod()).lifecycle.postStart.exec.command[2]).not.toContain("serve");
   });
 
   test("leaves containerboot its 25 seconds to withdraw after the agent has gone", () => {

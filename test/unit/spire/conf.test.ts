@@ -44,6 +44,10 @@ describe("a string in HCL", () => {
 describe("server.conf", () => {
   const conf = parseHcl(renderServerConf(serverArgs));
 
+  test("forgets the agents of nodes that are gone, which the database would keep for ever", () => {
+    expect(conf.server).toMatchObject({ prune_attested_nodes_expired_for: "24h" });
+  });
+
   test("says what the settings say", () => {
     expect(conf.server).toMatchObject({
       trust_domain: TRUST_DOMAIN,

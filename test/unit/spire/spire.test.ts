@@ -17,18 +17,21 @@ const TYPES = {
   daemonSet: "kubernetes:apps/v1:DaemonSet",
   role: "kubernetes:rbac.authorization.k8s.io/v1:Role",
   clusterRole: "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+  claimSize: "kubernetes:core/v1:PersistentVolumeClaimPatch",
+  quota: "kubernetes:core/v1:ResourceQuota",
   csiDriver: "kubernetes:storage.k8s.io/v1:CSIDriver",
   networkPolicy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 };
 const LOAD_BALANCER = { status: { loadBalancer: { ingress: [{ hostname: "nlb.example.com" }] } } };
 
-function cluster(name: string): Cluster {
+function cluster(name: string, kubernetesVersion?: string): Cluster {
   return {
     name,
     region: "here",
     clusterName: `agentweave-${name}`,
     context: `${name}-cluster`,
     kubeconfig: pulumi.secret("the kubeconfig"),
+    kubernetesVersion: kubernetesVersion === undefined ? undefined : pulumi.output(kubernetesVersion),
     kubernetes: new k8s.Provider(`${name}-kubernetes`, {}),
     podCidr: "10.0.0.0/16",
     serviceCidr: "10.1.0.0/16",
@@ -42,22 +45,25 @@ function cluster(name: string): Cluster {
 const FLOWS = { mode: "direct", peerRanges: [] } as const;
 
 interface Options {
+  readonly protect?: boolean;
   readonly settings?: Partial<SpireSettings>;
   readonly sizes?: SpireSizes;
   readonly fakes?: Fakes;
+  readonly kubernetesVersion?: string;
 }
 
 /** SPIRE in one cloud for each name. */
-function stand(names: string[], { settings, sizes, fakes }: Options = {}) {
+function stand(names: string[], { settings, sizes, protect, fakes, kubernetesVersion }: Options = {}) {
   return record(
     () =>
       names.map(
         (name) =>
           new Spire(`${name}-spire`, {
-            cluster: cluster(name),
+            cluster: cluster(name, kubernetesVersion),
             trustDomain: `${name}.agentweave.io`,
             settings: { ...SPIRE_DEFAULTS, ...settings },
             sizes,
+            protect,
             images: resolveImages(),
             flows: FLOWS,
           }),
@@ -213,6 +219,27 @@ describe("every pod", () => {
     expect(probes).toBe(8);
   });
 
+  test("is kept by a node that is full, and let into its namespace by a quota that is there before it", () => {
+    const classes = workloads().map((workload) => {
+      const { namespace } = workload.inputs.metadata;
+      const { priorityClassName } = podOf(workload).spec;
+      const provider = workload.provider;
+      const quota = recording
+        .all(TYPES.quota)
+        .find((each) => each.provider === provider && each.inputs.metadata.namespace === namespace)!;
+      expect(quota.inputs.spec.scopeSelector.matchExpressions).toEqual([
+        { scopeName: "PriorityClass", operator: "In", values: expect.arrayContaining([priorityClassName]) },
+      ]);
+      expect(recording.leavesBefore(workload, quota)).toBe(true);
+      return [workload.inputs.metadata.name, priorityClassName];
+    });
+    expect(Object.fromEntries(classes)).toEqual({
+      "spire-server": "system-cluster-critical",
+      "spire-agent": "system-node-critical",
+      "spiffe-csi-driver": "system-node-critical",
+    });
+  });
+
   test("mounts only volumes that it has, and has none that it does not mount", () => {
     for (const workload of workloads()) {
       const { containers, volumes } = podOf(workload).spec;
@@ -281,7 +308,7 @@ describe("the server", () => {
 
   test("is replaced by its next version even if it never gets ready; one that was made in order stays, with its CA", () => {
     expect(server().inputs.spec.podManagementPolicy).toBe("Parallel");
-    expect(server().ignoreChanges).toEqual(["spec.podManagementPolicy"]);
+    expect(server().ignoreChanges).toContain("spec.podManagementPolicy");
   });
 
   test("keeps database and keys on a volume of the cluster's class, which leaves with it", () => {
@@ -336,6 +363,14 @@ describe("the server", () => {
     expect(checksum(same)).toBe(checksum(recording));
     expect(confOf(other)).not.toBe(confOf());
     expect(checksum(other)).not.toBe(checksum(recording));
+  });
+
+  test("is deleted or replaced by nobody where it is protected", async () => {
+    expect(server().protect).toBe(false);
+    const [, made] = await stand(["aws"], { protect: true });
+    expect(made.resources.filter(({ protect }) => protect).map(({ name }) => name)).toEqual([
+      "aws-spire-server",
+    ]);
   });
 
   test("takes sizes from its arguments", async () => {
@@ -425,10 +460,20 @@ describe("the agent", () => {
     });
   });
 
-  test("runs on every node, and may read what attestation needs, and nothing else", () => {
+  test("runs on every node", () => {
     expect(podOf(agent()).spec.tolerations).toEqual([{ operator: "Exists" }]);
-    expect(recording.one(TYPES.clusterRole, "aws-spire-agent-cluster-role").inputs.rules).toEqual([
-      { apiGroups: [""], resources: ["pods", "nodes", "nodes/proxy"], verbs: ["get"] },
+  });
+
+  test.each([
+    [undefined, "nodes/pods"],
+    ["1.32", "nodes/proxy"],
+    ["1.32.9-gke.1000000", "nodes/proxy"],
+    ["1.33", "nodes/pods"],
+    ["1.36.1", "nodes/pods"],
+  ])("may, with Kubernetes %s, get %s and nothing else", async (kubernetesVersion, permission) => {
+    const [, made] = await stand(["aws"], { kubernetesVersion });
+    expect(made.one(TYPES.clusterRole, "aws-spire-agent-cluster-role").inputs.rules).toEqual([
+      { apiGroups: [""], resources: [permission], verbs: ["get"] },
     ]);
   });
 });
@@ -480,7 +525,8 @@ describe("on destroy", () => {
   test("a pod leaves before the rights and files that it uses", () => {
     for (const workload of workloads()) {
       const uses = objects.filter(
-        ({ name, type }) => name.startsWith(`${workload.name}-`) && type !== TYPES.service,
+        ({ name, type }) =>
+          name.startsWith(`${workload.name}-`) && ![TYPES.service, TYPES.claimSize].includes(type),
       );
       expect(uses.length).toBeGreaterThan(1);
       for (const used of uses) expect(recording.leavesBefore(workload, used)).toBe(true);

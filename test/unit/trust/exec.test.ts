@@ -82,6 +82,28 @@ const run = (stdin?: string, limitMs = 5000) =>
   execInPod(server, kubeconfig(), ["spire-server", "healthcheck"], stdin, limitMs);
 
 describe("exec in a pod", () => {
+  it("takes a long answer, but not one without end", async () => {
+    const mebibyte = "x".repeat(1024 * 1024);
+    exec = (socket) => {
+      for (let i = 0; i < 20; i++) socket.send(frame(STDOUT, mebibyte));
+      success(socket);
+    };
+    expect((await run()).stdout).toHaveLength(20 * mebibyte.length);
+
+    let closed = false;
+    exec = (socket) => {
+      const timer = setInterval(() => socket.send(frame(STDOUT, mebibyte)), 1);
+      socket.on("close", () => {
+        clearInterval(timer);
+        closed = true;
+      });
+    };
+    await expect(run(undefined, 60_000)).rejects.toThrow(
+      /^aws: spire-server healthcheck printed more than 32 MiB\.$/,
+    );
+    while (!closed) await new Promise((resolve) => setImmediate(resolve));
+  }, 60_000);
+
   it("returns what the command printed, and asks for the right container and command", async () => {
     exec = (socket) => {
       socket.send(frame(STDOUT, "Server is "));

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { fault } from "../../../components/trust/fault";
-import { pauseMs, retry } from "../../../components/trust/retry";
+import { pauseMs, retry, together } from "../../../components/trust/retry";
 
 const quick = { limitMs: 100, firstPauseMs: 1, longestPauseMs: 2 };
 
@@ -38,6 +38,21 @@ describe("Waiting with back-off", () => {
       transient: false,
       podMissing: true,
     });
+  });
+
+  it("has one end for all waits of an operation, each of which is tried once even after it", async () => {
+    const operation = together(quick);
+    expect(together(operation)).toEqual(operation);
+    let attempts = 0;
+    const attempt = async () => {
+      attempts++;
+      throw fault("connection refused", { transient: true });
+    };
+    await expect(retry("the first", operation, attempt)).rejects.toThrow("gave up waiting for the first");
+    attempts = 0;
+    await expect(retry("the second", operation, attempt)).rejects.toThrow("gave up waiting for the second");
+    expect(attempts).toBe(1);
+    expect(await retry("the third", operation, () => Promise.resolve("there"))).toBe("there");
   });
 
   it("pauses between half of and the whole of a doubling time, never longer than the longest", () => {

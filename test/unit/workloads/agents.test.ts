@@ -277,7 +277,7 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
       "topology.kubernetes.io/zone",
     ]);
     const { spec: budget } = made.one(TYPES.budget, named(cloud, role, "-budget")).inputs;
-    expect(budget).toEqual({ minAvailable: 1, selector: spec.selector });
+    expect(budget).toMatchObject({ minAvailable: 1, selector: spec.selector });
   });
 
   test("is selected by no other role's Service, Deployment or budget", () => {
