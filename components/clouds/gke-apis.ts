@@ -2,7 +2,10 @@
 import * as gcp from "@pulumi/gcp";
 import type * as pulumi from "@pulumi/pulumi";
 
-/** With this API the provider looks at the project before it enables any other. */
+/**
+ * With this API the provider looks at the project once it has enabled any (google_project_service, resourceGoogleProjectServiceRead).
+ * It enables by the Service Usage API, which a project must have as it has from the console.
+ */
 const PROJECT_API = "cloudresourcemanager";
 
 /**
