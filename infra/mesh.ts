@@ -45,7 +45,10 @@ export class AgentMesh extends pulumi.ComponentResource {
     const images = resolveImages(config.images);
     const clusters = config.clouds.map((cloud) => ({
       config: cloud,
-      cluster: createCluster({ ...cloud, tags: config.tags }, self),
+      cluster: createCluster(
+        { ...cloud, tags: config.tags, podAutoscaling: config.agents.autoscaling !== undefined },
+        self,
+      ),
     }));
 
     this.network = new MeshNetwork(

@@ -7,6 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { subnet } from "../network/cidr";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
+import { dnsPrefix, nodeResourceGroup, poolName } from "./aks-names";
 import { AksNetwork } from "./aks-network";
 import { gatewaySubnet } from "./aks-ranges";
 import { type AksAdministrator, AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
@@ -23,9 +24,28 @@ export interface AksClusterArgs extends ClusterArgs {
   /** Kubernetes minor version, for example `1.34`; Azure applies its patches. */
   readonly kubernetesVersion: string;
   readonly nodes: NodeCounts & {
-    /** Size of a node's virtual machine, for example `Standard_B2s`. */
+    /** Size of a node's virtual machine, for example `Standard_D2s_v5`. With another, a new pool is made before the old goes. */
     readonly vmSize: string;
   };
+  /**
+   * The pool that AKS asks of every cluster for its own pods, which the mesh's may use as well. AKS refuses another size, and
+   * the pool with which a cluster is made cannot be replaced by another one
+   * (https://www.pulumi.com/registry/packages/azure-native/api-docs/containerservice/managedcluster/).
+   */
+  readonly systemNodes: {
+    /** Number of nodes, 1 or more. */
+    readonly count: number;
+    /**
+     * Size with at least 4 vCPUs and not of the B series (https://learn.microsoft.com/azure/aks/use-system-pools), for example
+     * `Standard_D4s_v5`.
+     */
+    readonly vmSize: string;
+  };
+  /**
+   * Whether nodes run no SSH server, for which the subscription must have feature `DisableSSHPreview`
+   * (https://learn.microsoft.com/azure/aks/manage-ssh-node-access). Default false: there is one, for which nobody has a key.
+   */
+  readonly disableSsh?: boolean;
   readonly network: {
     /** Address range of the virtual network in CIDR notation. */
     readonly vnetCidr: string;
@@ -114,8 +134,15 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       { ...self, ignoreChanges: ["principalId", "principalType"] },
     );
 
-    const { count, minCount, maxCount } = args.nodes;
-    const autoscaling = minCount !== undefined && maxCount !== undefined;
+    const pool = {
+      type: "VirtualMachineScaleSets",
+      osType: "Linux",
+      vnetSubnetID: network.subnetId,
+      enableNodePublicIP: false,
+      ...(args.disableSsh && { securityProfile: { sshAccess: "Disabled" } }),
+      upgradeSettings: { maxSurge: "1" },
+      tags,
+    };
     const cluster = new containerservice.ManagedCluster(
       `${name}-cluster`,
       {
@@ -123,7 +150,8 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         resourceGroupName: group.name,
         location,
         tags,
-        dnsPrefix: args.clusterName,
+        dnsPrefix: dnsPrefix(args.clusterName),
+        nodeResourceGroup: nodeResourceGroup(args.resourceGroup),
         kubernetesVersion: args.kubernetesVersion,
         autoUpgradeProfile: { upgradeChannel: "patch", nodeOSUpgradeChannel: "NodeImage" },
         identity: { type: "UserAssigned", userAssignedIdentities: [network.identityId] },
@@ -148,29 +176,26 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
           loadBalancerSku: "standard",
           outboundType: "loadBalancer",
         },
-        agentPoolProfiles: [
-          {
-            name: "system",
-            mode: "System",
-            type: "VirtualMachineScaleSets",
-            osType: "Linux",
-            vmSize: args.nodes.vmSize,
-            count,
-            ...(autoscaling && { enableAutoScaling: true, minCount, maxCount }),
-            vnetSubnetID: network.subnetId,
-            enableNodePublicIP: false,
-            // `kubectl debug node` needs no SSH, and a port that is not open needs no key.
-            securityProfile: { sshAccess: "Disabled" },
-            upgradeSettings: { maxSurge: "1" },
-            tags,
-          },
-        ],
+        agentPoolProfiles: [{ ...pool, ...args.systemNodes, name: "system", mode: "System" }],
       },
+      { ...self, dependsOn: [network.grant, administrator] },
+    );
+    const { count, minCount, maxCount, vmSize } = args.nodes;
+    const autoscaling = minCount !== undefined && maxCount !== undefined;
+    const nodes = new containerservice.AgentPool(
+      `${name}-nodes`,
       {
-        ...self,
-        dependsOn: [network.grant, administrator],
-        ignoreChanges: autoscaling ? ["agentPoolProfiles[0].count"] : [],
+        ...pool,
+        resourceGroupName: group.name,
+        resourceName: cluster.name,
+        agentPoolName: poolName(vmSize),
+        mode: "User",
+        orchestratorVersion: args.kubernetesVersion,
+        vmSize,
+        count,
+        ...(autoscaling && { enableAutoScaling: true, minCount, maxCount }),
       },
+      { ...self, ignoreChanges: autoscaling ? ["count"] : [] },
     );
 
     this.privateNetwork = {
@@ -183,7 +208,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       gatewayCidr: gatewaySubnet(args.network),
       securityGroupName: network.securityGroupName,
       tags,
-      settled: [cluster],
+      settled: [nodes],
     };
 
     // On the cluster rather than the group: whoever made it may be listed too, and Azure takes a role once in a scope.
@@ -210,13 +235,12 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         aksKubeconfig({ context: args.context, ...aksEndpoint(all[0]?.value) }),
       ),
     );
-    // The nodes are part of the cluster's own resource. An administrator who destroys the stack keeps the right to do so
-    // until nothing is left in the cluster.
+    // An administrator who destroys the stack keeps the right to do so until nothing is left in the cluster.
     this.kubernetes = kubernetesProvider(
       name,
       `azure/${args.resourceGroup}/${args.clusterName}`,
       this.kubeconfig,
-      { parent: this, dependsOn: [cluster, ...administrators] },
+      { parent: this, dependsOn: [nodes, ...administrators] },
     );
     this.registerOutputs();
   }

@@ -11,6 +11,8 @@ export interface ClusterArgs {
   readonly context: string;
   /** Tags (AWS, Azure) or labels (Google Cloud) for every cloud resource that takes them. Default none. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** Whether pods are scaled by their CPU, which needs a metrics server. GKE and AKS always have one. Default false. */
+  readonly podAutoscaling?: boolean;
 }
 
 /** Size of a cluster's node pool. */

@@ -1,18 +1,17 @@
 // Who administers an EKS cluster beside its creator, by access entries of EKS.
 import * as aws from "@pulumi/aws";
-import type * as pulumi from "@pulumi/pulumi";
-
-/** The access policy that equals `cluster-admin` (Amazon EKS user guide, "Review access policy permissions"). */
-const CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+import * as pulumi from "@pulumi/pulumi";
 
 /**
  * Lets IAM roles and users do everything in the whole cluster. What is made in the cluster must depend on the result: an
- * administrator who destroys the stack then keeps the right to do so until nothing is left in the cluster.
+ * administrator who destroys the stack then keeps the right to do so until nothing is left in the cluster. `partition` is that of
+ * the cluster, for example `aws-us-gov`.
  */
 export function eksAdministrators(
   name: string,
   clusterName: pulumi.Input<string>,
   principals: readonly string[],
+  partition: pulumi.Output<string>,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Resource[] {
   return principals.map((principalArn) => {
@@ -24,7 +23,8 @@ export function eksAdministrators(
       {
         clusterName,
         principalArn: entry.principalArn,
-        policyArn: CLUSTER_ADMIN,
+        // The access policy that equals `cluster-admin` (Amazon EKS user guide, "Review access policy permissions").
+        policyArn: pulumi.interpolate`arn:${partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`,
         accessScope: { type: "cluster" },
       },
       // Only an entry can have policies, and it goes after them.

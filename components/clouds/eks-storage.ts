@@ -3,12 +3,16 @@ import * as aws from "@pulumi/aws";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import { type EksAddonArgs, eksAddon } from "./eks-addon";
+
 /** ServiceAccount of the driver's controller (Amazon EKS user guide, "Store Kubernetes volumes with Amazon EBS"). */
 const SERVICE_ACCOUNT = "system:serviceaccount:kube-system:ebs-csi-controller-sa";
 
 /** Arguments of {@link EksStorage}. */
 export interface EksStorageArgs {
-  readonly clusterName: pulumi.Output<string>;
+  readonly addons: EksAddonArgs;
+  /** Partition of AWS that the cluster is in, for example `aws-us-gov`. */
+  readonly partition: pulumi.Output<string>;
   /** ARN of the IAM OIDC provider of the cluster. */
   readonly oidcProviderArn: pulumi.Output<string>;
   /** Issuer of the cluster's service account tokens, without `https://`. */
@@ -41,18 +45,16 @@ export class EksStorage extends pulumi.ComponentResource {
     );
     const policy = new aws.iam.RolePolicyAttachment(
       `${resourceName}-policy`,
-      { role: role.name, policyArn: "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy" },
+      {
+        role: role.name,
+        policyArn: pulumi.interpolate`arn:${args.partition}:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy`,
+      },
       self,
     );
-    this.driver = new aws.eks.Addon(
+    this.driver = eksAddon(
       `${resourceName}-driver`,
-      {
-        clusterName: args.clusterName,
-        addonName: "aws-ebs-csi-driver",
-        serviceAccountRoleArn: role.arn,
-        resolveConflictsOnCreate: "OVERWRITE",
-        resolveConflictsOnUpdate: "OVERWRITE",
-      },
+      "aws-ebs-csi-driver",
+      { ...args.addons, serviceAccountRoleArn: role.arn },
       { ...self, dependsOn: [policy, ...args.dependsOn] },
     );
     this.registerOutputs();

@@ -5,13 +5,18 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import type { EksAddonVersions } from "./eks-addon";
 import { eksAdministrators } from "./eks-administrators";
+import { eksKubeconfig } from "./eks-kubeconfig";
 import { EksNetwork } from "./eks-network";
 import { EksNodes } from "./eks-nodes";
 import { EksStorage } from "./eks-storage";
-import { execKubeconfig } from "./kubeconfig";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
+import { stackSettings } from "./stack-settings";
+
+/** How long the control plane's logs are kept, in days. */
+const LOG_DAYS = 30;
 
 /** Arguments of {@link EksCluster}. */
 export interface EksClusterArgs extends ClusterArgs {
@@ -23,11 +28,15 @@ export interface EksClusterArgs extends ClusterArgs {
   readonly nodes: NodeCounts & {
     /** EC2 instance type, for example `t3.medium`. */
     readonly instanceType: string;
+    /** Release of the node image, for example `1.35.0-20260105`. Default: the newest of the Kubernetes version when Pulumi runs. */
+    readonly releaseVersion?: string;
   };
+  /** Versions of EKS add-ons to keep to. Default, for each: EKS's own default for the Kubernetes version when Pulumi runs. */
+  readonly addonVersions?: EksAddonVersions;
   readonly network: {
     /** Address range of the VPC in CIDR notation, /16 to /28. Nodes and pods have addresses of it. */
     readonly vpcCidr: string;
-    /** Service address range in CIDR notation, /24 to /12, outside the VPC's. */
+    /** Service address range in CIDR notation, /24 to /12, of the private ranges (RFC 1918) and outside the VPC's. */
     readonly serviceCidr: string;
     /** Availability zones: how many of the region's, or which. At least 2. */
     readonly zones: number | readonly string[];
@@ -39,40 +48,6 @@ export interface EksClusterArgs extends ClusterArgs {
    * entry from EKS, which takes no second. Whoever else runs `pulumi` must be among them. Default none.
    */
   readonly administrators?: readonly string[];
-}
-
-/**
- * Kubeconfig of an EKS cluster, as JSON text. Its token comes from `aws eks get-token`, with the AWS credentials of
- * whoever uses it (Amazon EKS user guide, "Connect kubectl to an EKS cluster by creating a kubeconfig file").
- */
-export function eksKubeconfig(args: {
-  context: string;
-  region: string;
-  clusterName: string;
-  /** URL of the API server. */
-  endpoint: string;
-  /** CA certificates in base64. */
-  certificateAuthorityData: string;
-}): string {
-  return execKubeconfig({
-    context: args.context,
-    server: args.endpoint,
-    certificateAuthorityData: args.certificateAuthorityData,
-    exec: {
-      command: "aws",
-      args: [
-        "--region",
-        args.region,
-        "eks",
-        "get-token",
-        "--cluster-name",
-        args.clusterName,
-        "--output",
-        "json",
-      ],
-      installHint: "Install the AWS CLI, version 2: https://docs.aws.amazon.com/cli/",
-    },
-  });
 }
 
 /** Stands up an EKS cluster that can run the mesh: network, control plane, nodes, volumes, enforced network policies. */
@@ -122,10 +97,15 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
 
     const provider = new aws.Provider(
       `${name}-aws`,
-      { region: args.region as aws.Region, defaultTags: { tags: { ...args.tags } } },
+      {
+        ...stackSettings("aws", aws.config),
+        region: args.region as aws.Region,
+        defaultTags: { tags: { ...aws.config.defaultTags?.tags, ...args.tags } },
+      },
       { parent: this },
     );
     const self = { parent: this, provider };
+    const partition = aws.getPartitionOutput({}, self);
     const network = new EksNetwork(
       `${name}-network`,
       { ...args.network, region: args.region, provider },
@@ -134,6 +114,13 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     const key = new aws.kms.Key(
       `${name}-secrets`,
       { description: `Kubernetes secrets of ${args.clusterName}`, enableKeyRotation: true },
+      self,
+    );
+
+    // EKS would make it, to be kept for ever and left behind.
+    const logs = new aws.cloudwatch.LogGroup(
+      `${name}-logs`,
+      { name: `/aws/eks/${args.clusterName}/cluster`, retentionInDays: LOG_DAYS },
       self,
     );
 
@@ -151,15 +138,26 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
         endpointPublicAccess: true,
         publicAccessCidrs: [...(args.publicAccessCidrs ?? ["0.0.0.0/0"])],
         authenticationMode: eks.AuthenticationMode.Api,
-        enabledClusterLogTypes: ["api", "audit", "authenticator", "controllerManager", "scheduler"],
+        // Once there is the group, and until it goes: the cluster within the component depends on it by this alone.
+        enabledClusterLogTypes: logs.name.apply(() => [
+          "api",
+          "audit",
+          "authenticator",
+          "controllerManager",
+          "scheduler",
+        ]),
+        // At the end of a version's standard support EKS upgrades the control plane, and does not charge six times as much
+        // for extended support (https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html).
+        upgradePolicy: { supportType: "STANDARD" },
         encryptionConfigKeyArn: key.arn,
         createOidcProvider: true,
         // The node group below is a managed one, and EKS's own security group for the cluster serves both sides: the cloud
         // provider wants exactly one tagged security group on a node to open it for the load balancer.
         skipDefaultNodeGroup: true,
         skipDefaultSecurityGroups: true,
-        // The CNI add-on is made with the nodes, where what depends on it can be told.
+        // These add-ons are made with the nodes, where what depends on them can be told, and in versions that are known.
         useDefaultVpcCni: true,
+        kubeProxyAddonOptions: { enabled: false },
         tags: { ...args.tags },
       },
       self,
@@ -174,12 +172,18 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       securityGroupId: control.clusterSecurityGroupId,
     };
 
+    const addons = {
+      clusterName: control.eksCluster.name,
+      kubernetesVersion: args.kubernetesVersion,
+      versions: args.addonVersions,
+    };
     const nodes = new EksNodes(
       `${name}-nodes`,
       {
-        clusterName: control.eksCluster.name,
-        kubernetesVersion: args.kubernetesVersion,
+        addons,
         nodes: args.nodes,
+        podAutoscaling: args.podAutoscaling,
+        partition,
         subnetIds: network.privateSubnetIds,
         tags: args.tags,
         provider,
@@ -189,19 +193,32 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       self,
     );
 
-    const administrators = eksAdministrators(name, control.eksCluster.name, args.administrators ?? [], self);
+    const administrators = eksAdministrators(
+      name,
+      control.eksCluster.name,
+      args.administrators ?? [],
+      partition.partition,
+      self,
+    );
 
     this.kubeconfig = pulumi.secret(
       pulumi
         .all([control.eksCluster.endpoint, control.eksCluster.certificateAuthority])
         .apply(([endpoint, authority]) =>
-          eksKubeconfig({ ...args, endpoint, certificateAuthorityData: authority.data }),
+          eksKubeconfig({
+            ...args,
+            endpoint,
+            certificateAuthorityData: authority.data,
+            profile: aws.config.profile,
+            roleArn: aws.config.assumeRoles?.at(-1)?.roleArn,
+          }),
         ),
     );
     const storage = new EksStorage(
       `${name}-storage`,
       {
-        clusterName: control.eksCluster.name,
+        addons,
+        partition: partition.partition,
         oidcProviderArn: control.oidcProviderArn,
         oidcIssuer: control.oidcIssuer,
         provider,
@@ -211,7 +228,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     );
     this.kubernetes = kubernetesProvider(name, `aws/${args.region}/${args.clusterName}`, this.kubeconfig, {
       parent: this,
-      dependsOn: [nodes.nodeGroup, nodes.dns, storage.driver, ...administrators],
+      dependsOn: [nodes.nodeGroup, ...nodes.addons, storage.driver, ...administrators],
     });
     storage.defineDefaultClass(this.kubernetes);
     this.registerOutputs();

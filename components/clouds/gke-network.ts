@@ -14,6 +14,8 @@ export interface GkeNetworkArgs {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly provider: gcp.Provider;
+  /** APIs that must be enabled before anything is made. */
+  readonly dependsOn: pulumi.Resource[];
 }
 
 /** A network of its own for the cluster, without the default network's open firewall rules. */
@@ -31,7 +33,7 @@ export class GkeNetwork extends pulumi.ComponentResource {
     const network = new gcp.compute.Network(
       `${name}-vpc`,
       { autoCreateSubnetworks: false, routingMode: "REGIONAL" },
-      self,
+      { ...self, dependsOn: args.dependsOn },
     );
     const subnetwork = new gcp.compute.Subnetwork(
       `${name}-subnet`,
@@ -55,6 +57,11 @@ export class GkeNetwork extends pulumi.ComponentResource {
         region,
         router: router.name,
         natIpAllocateOption: "AUTO_ONLY",
+        // A socket keeps its public port, whomever it speaks to: tailnet devices behind such NATs find a direct way to each
+        // other and need no relay (https://tailscale.com/kb/1257/connection-types). Each socket takes a port of its own then,
+        // for which the default of 64 for a node is too few (https://cloud.google.com/nat/docs/ports-and-addresses).
+        enableEndpointIndependentMapping: true,
+        minPortsPerVm: 1024,
         sourceSubnetworkIpRangesToNat: "LIST_OF_SUBNETWORKS",
         subnetworks: [{ name: subnetwork.id, sourceIpRangesToNats: ["ALL_IP_RANGES"] }],
       },

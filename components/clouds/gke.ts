@@ -4,10 +4,20 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { enableApis } from "./gke-apis";
+import { gkeKubeconfig } from "./gke-kubeconfig";
 import { GkeNetwork, SECONDARY_RANGES } from "./gke-network";
-import { execKubeconfig } from "./kubeconfig";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
+import { stackSettings } from "./stack-settings";
+
+/**
+ * Size of a node's boot disk in GB. At Google's default of 100, three nodes and the one of an upgrade exceed the 250 GB of
+ * balanced and SSD disks that a new project has in a region (quota SSD_TOTAL_GB,
+ * https://cloud.google.com/compute/resource-usage), and the mesh's volumes have to fit as well. Of 40, GKE leaves 16 to pods
+ * (https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes).
+ */
+const DISK_GB = 40;
 
 /**
  * All that a node's own agents need: write logs and metrics, read images ("Use least privilege IAM service accounts",
@@ -23,14 +33,14 @@ const NODE_ROLES = {
 
 /** Arguments of {@link GkeCluster}. */
 export interface GkeClusterArgs extends ClusterArgs {
-  /** Project ID, not its name or number. */
+  /** Project ID, not its name or number; with its domain where it has one, for example `example.com:a-project`. */
   readonly project: string;
   /** Zone of the cluster, for example `us-central1-a`. */
   readonly zone: string;
   /** GKE release channel, which chooses and upgrades the Kubernetes version. */
   readonly releaseChannel: "RAPID" | "REGULAR" | "STABLE" | "EXTENDED";
   readonly nodes: NodeCounts & {
-    /** Compute Engine machine type, for example `e2-medium`. */
+    /** Compute Engine machine type of x86, for example `e2-standard-2`. */
     readonly machineType: string;
   };
   readonly network: {
@@ -50,25 +60,11 @@ export interface GkeClusterArgs extends ClusterArgs {
 }
 
 /**
- * Kubeconfig of a GKE cluster, as JSON text. Its token comes from `gke-gcloud-auth-plugin`, with the Google Cloud
- * credentials of whoever uses it (Google Kubernetes Engine, "Install kubectl and configure cluster access").
+ * The workload identity pool of a project. A project ID's domain comes last in it, as in the addresses of the project's service
+ * accounts (https://cloud.google.com/iam/docs/service-account-types): a colon is no part of a DNS name.
  */
-export function gkeKubeconfig(args: {
-  context: string;
-  /** Address of the API server, without `https://`. */
-  endpoint: string;
-  /** CA certificates in base64. */
-  certificateAuthorityData: string;
-}): string {
-  return execKubeconfig({
-    context: args.context,
-    server: `https://${args.endpoint}`,
-    certificateAuthorityData: args.certificateAuthorityData,
-    exec: {
-      command: "gke-gcloud-auth-plugin",
-      installHint: "Install it with: gcloud components install gke-gcloud-auth-plugin",
-    },
-  });
+export function workloadPool(project: string): string {
+  return `${project.split(":").reverse().join(".")}.svc.id.goog`;
 }
 
 /** Stands up a zonal GKE cluster that can run the mesh, with private nodes and enforced network policies. */
@@ -111,13 +107,20 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
 
     const provider = new gcp.Provider(
       `${name}-gcp`,
-      { project: args.project, region: this.region, zone: args.zone, defaultLabels: { ...args.tags } },
+      {
+        ...stackSettings("gcp", gcp.config),
+        project: args.project,
+        region: this.region,
+        zone: args.zone,
+        defaultLabels: { ...gcp.config.defaultLabels, ...args.tags },
+      },
       { parent: this },
     );
     const self = { parent: this, provider };
+    const apis = enableApis(name, self);
     const network = new GkeNetwork(
       `${name}-network`,
-      { ...args.network, region: this.region, provider },
+      { ...args.network, region: this.region, provider, dependsOn: apis },
       self,
     );
 
@@ -135,7 +138,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
         accountId: `${args.clusterName.slice(0, 24).replace(/-+$/, "")}-nodes`,
         displayName: `Nodes of ${args.clusterName}`,
       },
-      self,
+      { ...self, dependsOn: apis },
     );
     const grants = Object.entries(NODE_ROLES).map(
       ([key, role]) =>
@@ -147,6 +150,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     );
     const nodeConfig = {
       machineType: args.nodes.machineType,
+      diskSizeGb: DISK_GB,
       resourceLabels: { ...args.tags },
       serviceAccount: account.email,
       // Access is limited by the account's roles; the older scopes are left open, as Google recommends.
@@ -183,7 +187,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
             cidrBlocks: args.authorizedNetworks.map((cidrBlock) => ({ cidrBlock })),
           },
         }),
-        workloadIdentityConfig: { workloadPool: `${args.project}.svc.id.goog` },
+        workloadIdentityConfig: { workloadPool: workloadPool(args.project) },
         masterAuth: { clientCertificateConfig: { issueClientCertificate: false } },
         enableLegacyAbac: false,
         enableShieldedNodes: true,
@@ -219,7 +223,12 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       pulumi
         .all([cluster.endpoint, cluster.masterAuth.clusterCaCertificate])
         .apply(([endpoint, certificateAuthorityData]) =>
-          gkeKubeconfig({ context: args.context, endpoint, certificateAuthorityData }),
+          gkeKubeconfig({
+            context: args.context,
+            endpoint,
+            certificateAuthorityData,
+            impersonate: gcp.config.impersonateServiceAccount,
+          }),
         ),
     );
     this.kubernetes = kubernetesProvider(

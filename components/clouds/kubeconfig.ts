@@ -22,6 +22,8 @@ export interface Kubeconfig {
 export interface ExecPlugin {
   readonly command: string;
   readonly args?: readonly string[];
+  /** Variables of its environment beside those of whoever calls it. Default: none. */
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
   /** What to do when the command is missing; kubectl and Pulumi print it. */
   readonly installHint: string;
 }

@@ -14,7 +14,7 @@ const autoscaling = z
       .min(1)
       .meta({
         description:
-          "Fewest pods of a role where their number goes by CPU and not by replicas, which needs the cluster's metrics server. Default: no autoscaling.",
+          "Fewest pods of a role where their number goes by CPU and not by replicas, which needs the cluster's metrics server: a cluster that the program makes has one. Default: no autoscaling.",
         examples: [2],
       }),
     maxReplicas: z

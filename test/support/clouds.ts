@@ -26,6 +26,16 @@ export const AWS = {
     "aws:index/getAvailabilityZones:getAvailabilityZones": {
       names: ["us-east-1a", "us-east-1b", "us-east-1c"],
     },
+    "aws:index/getPartition:getPartition": { partition: "aws", dnsSuffix: "amazonaws.com" },
+    "aws:eks/getAddonVersion:getAddonVersion": ({
+      addonName,
+      kubernetesVersion,
+    }: Record<string, string>) => ({
+      version: `${addonName} for ${kubernetesVersion}`,
+    }),
+    "aws:ssm/getParameter:getParameter": ({ name }: Record<string, string>) => ({
+      insecureValue: `release at ${name}`,
+    }),
   },
 } satisfies Fakes;
 

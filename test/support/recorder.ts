@@ -25,8 +25,9 @@ export interface Registered {
 export interface Fakes {
   /** Outputs that the cloud would add to a resource's inputs, by type token. */
   readonly outputs?: Readonly<Record<string, object>>;
-  /** Results of provider functions, by token. Any other call fails. */
-  readonly calls?: Readonly<Record<string, object>>;
+  /** Results of provider functions, by token, or what makes them of the arguments. Any other call fails. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Arguments have as many shapes as there are functions.
+  readonly calls?: Readonly<Record<string, object | ((inputs: any) => object)>>;
   /** A preview of a first run: no output is known. */
   readonly preview?: boolean;
 }
@@ -68,10 +69,10 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
         id: `${name}-id`,
         state: fakes.preview ? {} : { ...inputs, ...fakes.outputs?.[type] },
       }),
-      call: ({ token }) => {
+      call: ({ token, inputs }) => {
         const result = fakes.calls?.[token];
         if (!result) throw new Error(`Mock not implemented: ${token}`);
-        return result;
+        return typeof result === "function" ? result(inputs) : result;
       },
     },
     "agentweave-mesh",
@@ -107,6 +108,20 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
   // Waits until every resource is registered.
   await pulumi.runtime.disconnect();
   return [result, new Recording(resources)];
+}
+
+/** Like `record`, with settings of the stack in providers' own namespaces, for example `aws:profile`. */
+export async function recordWith<T>(
+  settings: Readonly<Record<string, string>>,
+  program: () => T,
+  fakes: Fakes = {},
+): Promise<[T, Recording]> {
+  pulumi.runtime.setAllConfig({ ...settings });
+  try {
+    return await record(program, fakes);
+  } finally {
+    pulumi.runtime.setAllConfig({});
+  }
 }
 
 /** The value of an output. */

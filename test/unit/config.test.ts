@@ -464,6 +464,36 @@ test.each<[string, unknown, RegExp]>([
     /vpcCidr: .* write a \/26 or larger/,
   ],
   [
+    "services on AWS at public addresses",
+    one("aws", { network: { serviceCidr: "198.18.0.0/16" } }),
+    /serviceCidr: 198\.18\.0\.0\/16 is not of 10\.0\.0\.0\/8, .* of which EKS takes .* write a range of these/,
+  ],
+  [
+    "machines of Arm on Google Cloud",
+    one("gcp", { nodes: { machineType: "t2a-standard-2" } }),
+    /machineType: is "t2a-standard-2", which is Arm: GKE taints .* write another type such as e2-standard-2$/,
+  ],
+  [
+    "machines on Google Cloud that take no volume",
+    one("gcp", { nodes: { machineType: "n4-standard-2" } }),
+    /machineType: .* takes no Persistent Disk: .* write another type such as e2-standard-2$/,
+  ],
+  [
+    "a system pool that AKS refuses",
+    one("azure", { systemNodes: { vmSize: "Standard_B4ms" } }),
+    /systemNodes\.vmSize: is "Standard_B4ms", .* no system pool of the B series; write another size/,
+  ],
+  [
+    "a version of an add-on of Kubernetes alone",
+    one("aws", { addonVersions: { coredns: "1.13" } }),
+    /addonVersions\.coredns: is "1\.13"; write a version of the add-on such as v1/,
+  ],
+  [
+    "a release of the node image by its AMI",
+    one("aws", { nodes: { releaseVersion: "ami-0123456789abcdef0" } }),
+    /releaseVersion: .* write a release of the node image such as 1\.35\.0-2026/,
+  ],
+  [
     "node counts out of order",
     one("aws", { nodes: { count: 5, minCount: 1, maxCount: 4 } }),
     /count: is 5, .* at most 4/,

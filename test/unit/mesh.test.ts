@@ -45,11 +45,11 @@ const FAKES: Fakes = {
 };
 
 /** The dev stack in a project of one's own. */
-function stand(fakes: Fakes) {
+function stand(fakes: Fakes, changed: object = {}) {
   const raw = stackConfig("dev") as { clouds: { gcp: object } };
   const clouds = { ...raw.clouds, gcp: { ...raw.clouds.gcp, project: "a-project-of-mine" } };
   const context = { stack: "dev", projectDir: path.resolve(__dirname, "../..") };
-  const config = parseConfig({ ...raw, clouds, network: { mode: "direct" } }, context);
+  const config = parseConfig({ ...raw, clouds, network: { mode: "direct" }, ...changed }, context);
   return record(() => new AgentMesh("mesh", config), fakes);
 }
 
@@ -83,6 +83,7 @@ function kubeconfigs(resources: readonly Registered[]): [string, unknown][] {
 describe("the mesh of the dev stack", () => {
   it("is these resources", () => {
     expect(counts(made)).toEqual({
+      "aws:cloudwatch/logGroup:LogGroup": 1,
       "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": 1,
       "aws:ec2/eip:Eip": 1,
       "aws:ec2/internetGateway:InternetGateway": 1,
@@ -93,12 +94,13 @@ describe("the mesh of the dev stack", () => {
       "aws:ec2/routeTableAssociation:RouteTableAssociation": 4,
       "aws:ec2/subnet:Subnet": 4,
       "aws:ec2/vpc:Vpc": 1,
-      "aws:eks/addon:Addon": 3,
+      "aws:eks/addon:Addon": 4,
       "aws:eks/nodeGroup:NodeGroup": 1,
       "aws:iam/role:Role": 2,
       "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 4,
       "aws:kms/key:Key": 1,
       "azure-native:authorization:RoleAssignment": 2,
+      "azure-native:containerservice:AgentPool": 1,
       "azure-native:containerservice:ManagedCluster": 1,
       "azure-native:managedidentity:UserAssignedIdentity": 1,
       "azure-native:network:NetworkSecurityGroup": 1,
@@ -114,6 +116,7 @@ describe("the mesh of the dev stack", () => {
       "gcp:container/cluster:Cluster": 1,
       "gcp:container/nodePool:NodePool": 1,
       "gcp:projects/iAMMember:IAMMember": 5,
+      "gcp:projects/service:Service": 5,
       "gcp:serviceaccount/account:Account": 1,
       "kubernetes:apps/v1:DaemonSet": 6,
       "kubernetes:apps/v1:Deployment": 14,
@@ -300,6 +303,14 @@ describe("on destroy", () => {
   ])("the server of %s leaves before its nodes", (cloud, nodes) => {
     expectOrder(server(cloud), made.one(PROVIDER, `${cloud}-kubernetes`), made.one(nodes));
   });
+});
+
+it("has a metrics server on AWS where agents are scaled by their CPU, and only there", async () => {
+  const agents = { autoscaling: { minReplicas: 2, maxReplicas: 4 } };
+  const [, scaled] = await stand(FAKES, { agents });
+  const metrics = ({ resources }: Recording) =>
+    resources.filter(({ inputs }) => inputs.addonName === "metrics-server");
+  expect([made, scaled].map((recording) => metrics(recording).length)).toEqual([0, 1]);
 });
 
 describe("at the first preview, when no kubeconfig and no address is known", () => {

@@ -1,6 +1,7 @@
 // Amazon EKS in the configuration.
 import { z } from "zod";
-import { prefixLength } from "../../../components/network/cidr";
+import type { EksAddonName } from "../../../components/clouds/eks-addon";
+import { contains, prefixLength } from "../../../components/network/cidr";
 import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
@@ -8,6 +9,9 @@ import { nodeProblems } from "./nodes";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
 const SMALLEST_SUBNET = 28;
+
+/** Of these EKS takes services' addresses (Amazon EKS API reference, "KubernetesNetworkConfigRequest"; RFC 1918). */
+const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 /** IAM roles and users (IAM user guide, "IAM identifiers"), in any partition; what a session has is an ARN of STS. */
 const administrator = text(
@@ -22,7 +26,8 @@ const network = z
         "Range of the VPC, /16 to /28. Nodes and pods have their addresses from it. Default: 10.10.0.0/16.",
     }),
     serviceCidr: cidrBetween(12, 24).default("10.11.0.0/16").meta({
-      description: "Range of Kubernetes services, /12 to /24, outside of the VPC. Default: 10.11.0.0/16.",
+      description:
+        "Range of Kubernetes services, /12 to /24, of the private ranges (RFC 1918) and outside of the VPC. Default: 10.11.0.0/16.",
     }),
     zones: z
       .union(
@@ -42,6 +47,14 @@ const network = z
       }),
   })
   .prefault({});
+
+const addonVersion = (addon: EksAddonName) =>
+  text(/^v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+$/, "a version of the add-on such as v1.20.4-eksbuild.2")
+    .optional()
+    .meta({
+      description: `Version of add-on ${addon} to keep to. Default: EKS's own default for the Kubernetes version, looked up by each pulumi up.`,
+      examples: ["v1.20.4-eksbuild.2"],
+    });
 
 const schema = z
   .strictObject({
@@ -63,7 +76,26 @@ const schema = z
       instanceType: text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type such as t3.medium")
         .default("t3.medium")
         .meta({ description: "EC2 instance type of a node. Default: t3.medium." }),
+      releaseVersion: text(
+        /^1\.[0-9]+\.[0-9]+-[0-9]{8}$/,
+        "a release of the node image such as 1.35.0-20260105",
+      )
+        .optional()
+        .meta({
+          description:
+            "Release of the node image to keep to. Default: the newest of the Kubernetes version, looked up by each pulumi up, which then replaces the nodes one after another.",
+          examples: ["1.35.0-20260105"],
+        }),
     }),
+    addonVersions: z
+      .strictObject({
+        "vpc-cni": addonVersion("vpc-cni"),
+        "kube-proxy": addonVersion("kube-proxy"),
+        coredns: addonVersion("coredns"),
+        "aws-ebs-csi-driver": addonVersion("aws-ebs-csi-driver"),
+        "metrics-server": addonVersion("metrics-server"),
+      } satisfies Record<EksAddonName, unknown>)
+      .prefault({}),
     network,
     publicAccessCidrs: z.array(cidr()).min(1).default(["0.0.0.0/0"]).meta({
       description:
@@ -114,6 +146,13 @@ function zoneProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   return problems;
 }
 
+function serviceRangeProblems({ network }: Draft<z.output<typeof schema>>): Problem[] {
+  const range = network?.serviceCidr;
+  if (range === undefined || PRIVATE_RANGES.some((cidr) => contains(cidr, range))) return [];
+  const message = `${range} is not of ${PRIVATE_RANGES.join(", ")}, of which EKS takes addresses of services; write a range of these such as 10.11.0.0/16`;
+  return [{ path: ["network", "serviceCidr"], message }];
+}
+
 /** Tags of AWS (AWS General Reference, "Tag naming limits and requirements"). */
 function refusesTag(key: string, value: string): string | undefined {
   const allowed = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
@@ -137,6 +176,6 @@ export const aws: CloudSpec<typeof schema> = {
     { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr },
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
-  problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud)],
+  problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud), ...serviceRangeProblems(cloud)],
   refusesTag,
 };

@@ -10,6 +10,9 @@ import { nodeProblems } from "./nodes";
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
 
+const vmSize = (example: string) =>
+  text(/^(Standard|Basic)_[A-Za-z0-9_-]+$/, `a VM size such as ${example}`).default(example);
+
 const administrator = z.strictObject({
   objectId: text(
     /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
@@ -59,9 +62,26 @@ const schema = z
         description: 'Kubernetes minor version of control plane and nodes, in quotes. Default: "1.35".',
       }),
     nodes: nodePool({
-      vmSize: text(/^(Standard|Basic)_[A-Za-z0-9_-]+$/, "a VM size such as Standard_B2s")
-        .default("Standard_B2s")
-        .meta({ description: "Size of a node's virtual machine. Default: Standard_B2s." }),
+      vmSize: vmSize("Standard_D2s_v5").meta({
+        description:
+          "Size of a node's virtual machine. With another one, a new pool is made before the old one goes. Default: Standard_D2s_v5.",
+      }),
+    }),
+    systemNodes: z
+      .strictObject({
+        count: z.int().min(1).default(1).meta({
+          description:
+            "Nodes of the system pool, which AKS asks for beside the nodes above. The mesh's pods may run there, too. Microsoft recommends 3 in production. Default: 1.",
+        }),
+        vmSize: vmSize("Standard_D4s_v5").meta({
+          description:
+            "Size of such a node's virtual machine: at least 4 vCPUs, not of the B series. AKS refuses a change. Default: Standard_D4s_v5.",
+        }),
+      })
+      .prefault({}),
+    disableSsh: z.boolean().default(false).meta({
+      description:
+        "Whether nodes run no SSH server, for which the subscription needs feature Microsoft.ContainerService/DisableSSHPreview. Nobody has a key for it in any case. Default: false.",
     }),
     network,
     authorizedIpRanges: z.array(cidr()).min(1).optional().meta({
@@ -104,6 +124,14 @@ function networkProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   return problems;
 }
 
+/** What AKS refuses in a system pool (AKS documentation, "Manage system node pools", limitations). */
+function systemNodeProblems({ systemNodes }: Draft<z.output<typeof schema>>): Problem[] {
+  const size = systemNodes?.vmSize;
+  if (size === undefined || !/^(Basic_|Standard_B)/.test(size)) return [];
+  const message = `is ${JSON.stringify(size)}, and AKS takes no system pool of the B series; write another size such as Standard_D4s_v5`;
+  return [{ path: ["systemNodes", "vmSize"], message }];
+}
+
 /** A VPN gateway has a subnet of its own, beside that of the nodes. */
 function vpnProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   const { vnetCidr, nodeCidr } = cloud.network ?? {};
@@ -133,7 +161,11 @@ export const azure: CloudSpec<typeof schema> = {
     { path: ["network", "podCidr"], cidr: cloud.network?.podCidr },
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
-  problems: (cloud) => [...nodeProblems(cloud.nodes), ...networkProblems(cloud)],
+  problems: (cloud) => [
+    ...nodeProblems(cloud.nodes),
+    ...systemNodeProblems(cloud),
+    ...networkProblems(cloud),
+  ],
   vpnProblems,
   podsInOverlay: true,
   refusesTag,

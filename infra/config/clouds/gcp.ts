@@ -1,8 +1,26 @@
 // Google Kubernetes Engine in the configuration.
 import { z } from "zod";
 import { cidr, cidrBetween, text } from "../fields";
-import { clusterName, identityFields, nodePool, type CloudSpec } from "./spec";
+import type { Problem } from "../problem";
+import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+
+/** The smallest type on which the mesh runs beside GKE's own pods. */
+const MACHINE_TYPE = "e2-standard-2";
+
+/** Why machine types of a series cannot be nodes here. */
+const REFUSED_SERIES: readonly { readonly pattern: RegExp; readonly because: string }[] = [
+  {
+    // Google Kubernetes Engine, "Prepare an Arm workload for deployment to Standard clusters".
+    pattern: /^(t2a|c4a|n4a)-/,
+    because: "which is Arm: GKE taints such nodes, and lets none of the mesh's pods run there",
+  },
+  {
+    // Compute Engine, "About Hyperdisk", machine series support; Google Kubernetes Engine, "Storage classes".
+    pattern: /^(c4|c4d|n4|n4d|h4d)-/,
+    because: "which takes no Persistent Disk: the volumes of GKE's default StorageClass are such",
+  },
+];
 
 const network = z
   .strictObject({
@@ -31,10 +49,11 @@ const schema = z
       "at most 40 lower-case letters, digits and dashes, a letter first and no dash last",
     ),
     project: text(
-      /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
-      "a project ID of 6 to 30 lower-case letters, digits and dashes",
+      /^([a-z0-9][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+      "a project ID of 6 to 30 lower-case letters, digits and dashes, with its domain before it where it has one (example.com:a-project)",
     ).meta({
-      description: "Project ID (not its name or number) in which the cluster is made. Required.",
+      description:
+        "Project ID (not its name or number) in which the cluster is made, with its domain where it has one (example.com:a-project). The APIs that are needed are enabled in it, and stay so. Required.",
       examples: ["your-project-id"],
     }),
     zone: text(/^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$/, "a zone such as us-central1-a")
@@ -44,9 +63,11 @@ const schema = z
       description: "GKE release channel, which sets and upgrades the Kubernetes version. Default: REGULAR.",
     }),
     nodes: nodePool({
-      machineType: text(/^[a-z][a-z0-9-]+$/, "a machine type such as e2-medium")
-        .default("e2-medium")
-        .meta({ description: "Compute Engine machine type of a node. Default: e2-medium." }),
+      machineType: text(/^[a-z][a-z0-9-]+$/, `a machine type such as ${MACHINE_TYPE}`)
+        .default(MACHINE_TYPE)
+        .meta({
+          description: `Compute Engine machine type of a node: x86, of a series that takes Persistent Disk. e2-medium leaves 940m of CPU to a node's pods, too little for the mesh beside GKE's own. Default: ${MACHINE_TYPE}.`,
+        }),
     }),
     network,
     authorizedNetworks: z.array(cidr()).min(1).optional().meta({
@@ -62,6 +83,14 @@ const schema = z
     description:
       "A zonal cluster of GKE in a network of its own. Its administrators are those of the project's IAM: give them roles/container.admin there.",
   });
+
+function machineTypeProblems({ nodes }: Draft<z.output<typeof schema>>): Problem[] {
+  const type = nodes?.machineType;
+  const refused = REFUSED_SERIES.find(({ pattern }) => type !== undefined && pattern.test(type));
+  if (refused === undefined) return [];
+  const message = `is ${JSON.stringify(type)}, ${refused.because}; write another type such as ${MACHINE_TYPE}`;
+  return [{ path: ["nodes", "machineType"], message }];
+}
 
 /** Tags become labels on Google Cloud (Resource Manager, "Requirements for labels"); they are refused rather than changed. */
 function refusesTag(key: string, value: string): string | undefined {
@@ -89,6 +118,6 @@ export const gcp: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
     { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
   ],
-  problems: (cloud) => nodeProblems(cloud.nodes),
+  problems: (cloud) => [...nodeProblems(cloud.nodes), ...machineTypeProblems(cloud)],
   refusesTag,
 };

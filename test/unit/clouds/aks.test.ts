@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks";
+import { dnsPrefix, nodeResourceGroup, poolName } from "../../../components/clouds/aks-names";
 import { gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains } from "../../../components/network/cidr";
 import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
@@ -12,7 +13,8 @@ const ARGS: AksClusterArgs = {
   location: "eastus",
   resourceGroup: "agentweave-rg",
   kubernetesVersion: "1.35",
-  nodes: { count: 3, vmSize: "Standard_B2s" },
+  nodes: { count: 3, vmSize: "Standard_D2s_v5" },
+  systemNodes: { count: 1, vmSize: "Standard_D4s_v5" },
   network: {
     vnetCidr: "10.30.0.0/16",
     nodeCidr: "10.30.0.0/20",
@@ -26,6 +28,7 @@ const build = (args: Partial<AksClusterArgs> = {}, fakes: Partial<Fakes> = {}) =
   record(() => new AksCluster("azure", { ...ARGS, ...args }), { ...AZURE, ...fakes });
 
 const CLUSTER = "azure-native:containerservice:ManagedCluster";
+const POOL = "azure-native:containerservice:AgentPool";
 const ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment";
 const role = (id: string) =>
   `/subscriptions/a-subscription/providers/Microsoft.Authorization/roleDefinitions/${id}`;
@@ -93,16 +96,18 @@ describe("AksCluster", () => {
     expect(gatewaySubnet({ vnetCidr: "10.30.0.0/28", nodeCidr: "10.30.0.0/29" })).toBeUndefined();
   });
 
-  it("runs three Standard_B2s in its own subnet, without public addresses and without SSH", () => {
-    const [pool] = made.one(CLUSTER).inputs.agentPoolProfiles;
-    expect(pool).toMatchObject({
-      mode: "System",
-      count: 3,
-      vmSize: "Standard_B2s",
-      vnetSubnetID: "azure-network-subnet-id",
-      enableNodePublicIP: false,
-      securityProfile: { sshAccess: "Disabled" },
-    });
+  /** What the nodes of every pool have, of a cluster that was made. */
+  const pools = (recording: Recording) => [
+    ...recording.one(CLUSTER).inputs.agentPoolProfiles,
+    ...recording.all(POOL).map(({ inputs }) => inputs),
+  ];
+
+  it("runs AKS's own pods in a system pool and three Standard_D2s_v5 beside it, in its own subnet and without public addresses", () => {
+    const everywhere = { vnetSubnetID: "azure-network-subnet-id", enableNodePublicIP: false };
+    expect(pools(made)).toMatchObject([
+      { ...everywhere, mode: "System", count: 1, vmSize: "Standard_D4s_v5" },
+      { ...everywhere, mode: "User", count: 3, vmSize: "Standard_D2s_v5", orchestratorVersion: "1.35" },
+    ]);
     expect(made.one(CLUSTER).inputs).not.toHaveProperty("linuxProfile");
     expect(made.one("azure-native:network:Subnet").inputs).toMatchObject({
       virtualNetworkName: "the-vnet",
@@ -112,12 +117,47 @@ describe("AksCluster", () => {
 
   it("lets an autoscaler count nodes when it has bounds", async () => {
     const [, other] = await build({ nodes: { ...ARGS.nodes, minCount: 2, maxCount: 6 } });
-    expect(other.one(CLUSTER).inputs.agentPoolProfiles[0]).toMatchObject({
-      count: 3,
-      enableAutoScaling: true,
-      minCount: 2,
-      maxCount: 6,
-    });
+    const pool = other.one(POOL);
+    expect(pool.inputs).toMatchObject({ count: 3, enableAutoScaling: true, minCount: 2, maxCount: 6 });
+    expect(pool.ignoreChanges).toEqual(["count"]);
+    expect(made.one(POOL).ignoreChanges).toEqual([]);
+  });
+
+  it("names the pool by its size, so that another size makes another pool", async () => {
+    const [, other] = await build({ nodes: { ...ARGS.nodes, vmSize: "Standard_D4s_v5" } });
+    const names = [made, other].map((recording) => recording.one(POOL).inputs.agentPoolName);
+    expect(new Set(names).size).toBe(2);
+    expect(names).toEqual(["Standard_D2s_v5", "Standard_D4s_v5"].map(poolName));
+    for (const name of names) expect(name).toMatch(/^[a-z][a-z0-9]{0,11}$/);
+    expect(other.one(CLUSTER).inputs).toEqual(made.one(CLUSTER).inputs);
+  });
+
+  it("turns SSH off where it is told, and asks for nothing that only some subscriptions have where not", async () => {
+    const [, other] = await build({ disableSsh: true });
+    for (const pool of pools(made)) expect(pool).not.toHaveProperty("securityProfile");
+    for (const pool of pools(other)) expect(pool.securityProfile).toEqual({ sshAccess: "Disabled" });
+  });
+
+  it.each([
+    ["agentweave-azure", "agentweave-rg"],
+    ["A_cluster_".repeat(6) + "abc", "a.resource-group.".repeat(5) + "(four)"],
+  ])(
+    "derives names of cluster %s and group %s within the limits of Azure",
+    async (clusterName, resourceGroup) => {
+      const [, other] = await build({ clusterName, resourceGroup });
+      const { inputs } = other.one(CLUSTER);
+      expect(inputs.dnsPrefix).toBe(dnsPrefix(clusterName));
+      expect(inputs.dnsPrefix).toMatch(/^[A-Za-z0-9]([A-Za-z0-9-]{0,52}[A-Za-z0-9])?$/);
+      expect(inputs.nodeResourceGroup).toBe(nodeResourceGroup(resourceGroup));
+      expect(inputs.nodeResourceGroup).toMatch(/^[\w.()-]{1,80}$/);
+      expect(inputs.nodeResourceGroup).not.toBe(resourceGroup);
+    },
+  );
+
+  it("makes everything with the default provider, to which the engine hands the stack's settings of Azure", () => {
+    for (const { name, provider } of made.resources.filter((r) => r.type.startsWith("azure-native:"))) {
+      expect([name, provider]).toEqual([name, ""]);
+    }
   });
 
   it("lets the cluster's identity use the subnet and no more", () => {
@@ -177,7 +217,8 @@ describe("AksCluster", () => {
 
   it("is torn down from the workloads to the resource group, and its rights go after it", () => {
     const control = made.one(CLUSTER);
-    expect(made.leavesBefore(made.one("pulumi:providers:kubernetes"), control)).toBe(true);
+    expect(made.leavesBefore(made.one("pulumi:providers:kubernetes"), made.one(POOL))).toBe(true);
+    expect(made.leavesBefore(made.one(POOL), control)).toBe(true);
     for (const type of [
       "network:Subnet",
       "managedidentity:UserAssignedIdentity",
@@ -199,6 +240,7 @@ describe("AksCluster", () => {
         .map((r) => r.type)
         .sort(),
     ).toEqual([
+      POOL,
       CLUSTER,
       "azure-native:managedidentity:UserAssignedIdentity",
       "azure-native:network:NetworkSecurityGroup",

@@ -1,11 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks";
-import { amiType } from "../../../components/clouds/eks-nodes";
+import { isArm } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { AWS } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
+import {
+  type Fakes,
+  record,
+  type Recording,
+  recordWith,
+  unwrapSecret,
+  valueOf,
+} from "../../support/recorder";
 
 const ARGS: EksClusterArgs = {
   clusterName: "agentweave-aws",
@@ -62,7 +69,8 @@ describe("EksCluster", () => {
 
   it("takes the zones it is given", async () => {
     const zones = ["us-east-1d", "us-east-1f"];
-    const [, other] = await build({ network: { ...ARGS.network, zones } }, { calls: {} });
+    const calls = { ...AWS.calls, "aws:index/getAvailabilityZones:getAvailabilityZones": { names: [] } };
+    const [, other] = await build({ network: { ...ARGS.network, zones } }, { calls });
     expect(new Set(other.all(SUBNET).map((s) => s.inputs.availabilityZone))).toEqual(new Set(zones));
   });
 
@@ -89,17 +97,122 @@ describe("EksCluster", () => {
       kubernetesServiceIpAddressRange: "10.11.0.0/16",
       enabledClusterLogTypes: ["api", "audit", "authenticator", "controllerManager", "scheduler"],
       encryptionConfigKeyArn: "arn:aws:kms:us-east-1:123456789012:key/a-key",
+      upgradePolicy: { supportType: "STANDARD" },
       createOidcProvider: true,
       skipDefaultNodeGroup: true,
       useDefaultVpcCni: true,
+      kubeProxyAddonOptions: { enabled: false },
       publicSubnetIds: ["aws-network-public-1-id", "aws-network-public-2-id"],
       privateSubnetIds: ["aws-network-private-1-id", "aws-network-private-2-id"],
     });
     expect(made.one("aws:kms/key:Key").inputs.enableKeyRotation).toBe(true);
   });
 
-  it("enforces network policies", () => {
-    expect(JSON.parse(addon("vpc-cni").inputs.configurationValues)).toEqual({ enableNetworkPolicy: "true" });
+  it("keeps the control plane's logs for a month, in a group that leaves after the cluster", () => {
+    const logs = made.one("aws:cloudwatch/logGroup:LogGroup");
+    expect(logs.inputs).toMatchObject({ name: "/aws/eks/agentweave-aws/cluster", retentionInDays: 30 });
+    expect(made.leavesBefore(made.one("eks:index:Cluster"), logs)).toBe(true);
+  });
+
+  it("enforces network policies, and lets answers of pods out with the pods' own addresses", () => {
+    expect(JSON.parse(addon("vpc-cni").inputs.configurationValues)).toEqual({
+      enableNetworkPolicy: "true",
+      env: { AWS_VPC_K8S_CNI_EXTERNALSNAT: "true" },
+    });
+  });
+
+  it("has each add-on in the version that suits its Kubernetes, or in that which it is told", async () => {
+    const [, other] = await build({
+      kubernetesVersion: "1.36",
+      addonVersions: { coredns: "v1.13.2-eksbuild.1" },
+    });
+    const versions = (recording: Recording) =>
+      Object.fromEntries(
+        recording.all("aws:eks/addon:Addon").map(({ inputs }) => [inputs.addonName, inputs.addonVersion]),
+      );
+    expect(versions(made)).toEqual({
+      "vpc-cni": "vpc-cni for 1.35",
+      "kube-proxy": "kube-proxy for 1.35",
+      coredns: "coredns for 1.35",
+      "aws-ebs-csi-driver": "aws-ebs-csi-driver for 1.35",
+    });
+    expect(versions(other)).toEqual({
+      "vpc-cni": "vpc-cni for 1.36",
+      "kube-proxy": "kube-proxy for 1.36",
+      coredns: "v1.13.2-eksbuild.1",
+      "aws-ebs-csi-driver": "aws-ebs-csi-driver for 1.36",
+    });
+  });
+
+  it("has a metrics server where pods are scaled by their CPU, as long as there are such", async () => {
+    const [, other] = await build({ podAutoscaling: true });
+    const metrics = other.all("aws:eks/addon:Addon").find((a) => a.inputs.addonName === "metrics-server")!;
+    expect(other.leavesBefore(other.one("pulumi:providers:kubernetes"), metrics)).toBe(true);
+  });
+
+  it.each([
+    ["t3.medium", "x86_64"],
+    ["t4g.medium", "arm64"],
+  ])(
+    "boots a %s with the newest release of its image, or with the one that it is told",
+    async (instanceType, arch) => {
+      const release = async (nodes: Partial<EksClusterArgs["nodes"]>) => {
+        const [, other] = await build({ nodes: { count: 3, instanceType, ...nodes } });
+        return other.one("aws:eks/nodeGroup:NodeGroup").inputs.releaseVersion;
+      };
+      expect(await release({})).toBe(
+        `release at /aws/service/eks/optimized-ami/1.35/amazon-linux-2023/${arch}/standard/recommended/release_version`,
+      );
+      expect(await release({ releaseVersion: "1.35.0-20260105" })).toBe("1.35.0-20260105");
+    },
+  );
+
+  it.each([
+    ["aws", "amazonaws.com"],
+    ["aws-us-gov", "amazonaws.com"],
+    ["aws-cn", "amazonaws.com.cn"],
+  ])("names what belongs to AWS by its partition: %s", async (partition, dnsSuffix) => {
+    const principal = `arn:${partition}:iam::123456789012:role/platform`;
+    const [, other] = await build(
+      { administrators: [principal] },
+      { calls: { ...AWS.calls, "aws:index/getPartition:getPartition": { partition, dnsSuffix } } },
+    );
+    const arns = other.resources.flatMap(({ inputs }) =>
+      [inputs.policyArn].filter((arn): arn is string => arn !== undefined),
+    );
+    expect(arns).toHaveLength(5);
+    for (const arn of arns) expect(arn.startsWith(`arn:${partition}:`)).toBe(true);
+    const trust = JSON.parse(other.one("aws:iam/role:Role", "aws-nodes-role").inputs.assumeRolePolicy);
+    expect(trust.Statement[0].Principal.Service).toBe(`ec2.${dnsSuffix}`);
+  });
+
+  it("does as the stack's settings of AWS say, with the cloud's own region and tags first", async () => {
+    const roleArn = "arn:aws:iam::123456789012:role/deployer";
+    const [other, recording] = await recordWith(
+      {
+        "aws:profile": "team",
+        "aws:region": "eu-west-1",
+        "aws:allowedAccountIds": JSON.stringify(["123456789012"]),
+        "aws:assumeRoles": JSON.stringify([{ roleArn }]),
+        "aws:defaultTags": JSON.stringify({ tags: { team: "mesh", environment: "unknown" } }),
+      },
+      () => new EksCluster("aws", ARGS),
+      AWS,
+    );
+    const { inputs } = recording.one("pulumi:providers:aws");
+    expect(unwrapSecret(inputs.profile)).toBe("team");
+    expect(JSON.parse(unwrapSecret(inputs.allowedAccountIds))).toEqual(["123456789012"]);
+    expect(JSON.parse(unwrapSecret(inputs.assumeRoles))).toEqual([{ roleArn }]);
+    expect(inputs.region).toBe("us-east-1");
+    expect(JSON.parse(inputs.defaultTags)).toEqual({ tags: { team: "mesh", environment: "test" } });
+    // Who made the cluster is who may use it.
+    const kubeconfig = JSON.parse(await valueOf(other.kubeconfig));
+    expect(kubeconfig.users[0].user.exec.args.slice(-4)).toEqual([
+      "--profile",
+      "team",
+      "--role-arn",
+      roleArn,
+    ]);
   });
 
   it("limits who reaches the API server as it is told", async () => {
@@ -135,6 +248,7 @@ describe("EksCluster", () => {
       instanceTypes: ["t3.medium"],
       scalingConfig: { desiredSize: 3, minSize: 3, maxSize: 3 },
       subnetIds: ["aws-network-private-1-id", "aws-network-private-2-id"],
+      amiType: "AL2023_x86_64_STANDARD",
       launchTemplate: { id: "aws-nodes-template-id", version: "7" },
     });
     const template = made.one("aws:ec2/launchTemplate:LaunchTemplate").inputs;
@@ -144,12 +258,13 @@ describe("EksCluster", () => {
   });
 
   it.each([
-    ["t3.medium", "AL2023_x86_64_STANDARD"],
-    ["g5.xlarge", "AL2023_x86_64_STANDARD"],
-    ["t4g.medium", "AL2023_ARM_64_STANDARD"],
-    ["c7gn.large", "AL2023_ARM_64_STANDARD"],
-  ])("boots a %s with the image of its processor", (instanceType, image) => {
-    expect(amiType(instanceType)).toBe(image);
+    ["t3.medium", false],
+    ["g5.xlarge", false],
+    ["a1.large", true],
+    ["t4g.medium", true],
+    ["c7gn.large", true],
+  ])("knows the processor of a %s", (instanceType, arm) => {
+    expect(isArm(instanceType)).toBe(arm);
   });
 
   it("gives the EBS CSI driver a role that its own service account alone can take", () => {
@@ -207,6 +322,7 @@ describe("EksCluster", () => {
       expect([order[i]!.name, made.leavesBefore(order[i]!, next)]).toEqual([order[i]!.name, true]);
     });
     expect(made.leavesBefore(provider, addon("coredns"))).toBe(true);
+    expect(made.leavesBefore(group, addon("kube-proxy"))).toBe(true);
     for (const route of made.all("aws:ec2/route:Route")) expect(made.leavesBefore(group, route)).toBe(true);
   });
 

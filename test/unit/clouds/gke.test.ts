@@ -1,8 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { GkeCluster, type GkeClusterArgs } from "../../../components/clouds/gke";
+import { GkeCluster, type GkeClusterArgs, workloadPool } from "../../../components/clouds/gke";
 import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
+import {
+  type Fakes,
+  record,
+  type Recording,
+  recordWith,
+  unwrapSecret,
+  valueOf,
+} from "../../support/recorder";
 
 const ARGS: GkeClusterArgs = {
   clusterName: "agentweave-gcp",
@@ -10,7 +17,7 @@ const ARGS: GkeClusterArgs = {
   project: "your-project-id",
   zone: "us-central1-a",
   releaseChannel: "REGULAR",
-  nodes: { count: 3, machineType: "e2-medium" },
+  nodes: { count: 3, machineType: "e2-standard-2" },
   network: {
     nodeCidr: "10.20.0.0/20",
     podCidr: "10.21.0.0/16",
@@ -69,11 +76,11 @@ describe("GkeCluster", () => {
     expect(made.one("gcp:compute/network:Network").inputs.autoCreateSubnetworks).toBe(false);
   });
 
-  it("runs three shielded e2-medium under an account that may log, measure and pull images, and nothing else", () => {
+  it("runs three shielded e2-standard-2 under an account that may log, measure and pull images, and nothing else", () => {
     const pool = made.one(NODE_POOL).inputs;
     expect(pool.nodeCount).toBe(3);
     expect(pool.nodeConfig).toMatchObject({
-      machineType: "e2-medium",
+      machineType: "e2-standard-2",
       serviceAccount: ACCOUNT,
       shieldedInstanceConfig: { enableSecureBoot: true, enableIntegrityMonitoring: true },
       workloadMetadataConfig: { mode: "GKE_METADATA" },
@@ -90,6 +97,76 @@ describe("GkeCluster", () => {
     expect(new Set(grants.map((g) => g.member))).toEqual(new Set([`serviceAccount:${ACCOUNT}`]));
     // The pool that GKE insists on at first is no weaker.
     expect(made.one(CLUSTER).inputs.nodeConfig).toEqual(pool.nodeConfig);
+  });
+
+  it("keeps the disks of all nodes and of one that is upgraded, with the mesh's volumes, within a new project's 250 GB", () => {
+    const { nodeConfig, nodeCount } = made.one(NODE_POOL).inputs;
+    const volumes = 50 + 20 + 1;
+    expect((nodeCount + 1) * nodeConfig.diskSizeGb + volumes).toBeLessThanOrEqual(250);
+    expect(nodeConfig.diskSizeGb).toBeGreaterThanOrEqual(30);
+  });
+
+  it("enables the APIs before what is made with them, that of projects first, and leaves them enabled", () => {
+    const enabled = made.all("gcp:projects/service:Service");
+    expect(enabled.map(({ inputs }) => inputs.service).sort()).toEqual([
+      "cloudresourcemanager.googleapis.com",
+      "compute.googleapis.com",
+      "container.googleapis.com",
+      "dns.googleapis.com",
+      "iam.googleapis.com",
+    ]);
+    expect(enabled.map(({ inputs }) => inputs.disableOnDestroy)).toEqual(enabled.map(() => false));
+    const first = made.one("gcp:projects/service:Service", "gcp-api-cloudresourcemanager");
+    const others = enabled.filter((service) => service !== first);
+    for (const service of others)
+      expect([service.name, made.leavesBefore(service, first)]).toEqual([service.name, true]);
+    const rest = made.resources.filter((r) => r.type.startsWith("gcp:") && !enabled.includes(r));
+    for (const resource of rest) {
+      for (const service of others) {
+        expect([resource.name, service.name, made.leavesBefore(resource, service)]).toEqual([
+          resource.name,
+          service.name,
+          true,
+        ]);
+      }
+    }
+  });
+
+  it("gives each socket one public port, by which devices of a tailnet find each other directly", () => {
+    expect(made.one("gcp:compute/routerNat:RouterNat").inputs).toMatchObject({
+      enableEndpointIndependentMapping: true,
+      minPortsPerVm: 1024,
+    });
+  });
+
+  it("names the workload identity pool of a project with a domain as DNS names go", async () => {
+    const project = "example.com:a-project";
+    const [, other] = await build({ project });
+    expect(other.one(CLUSTER).inputs.workloadIdentityConfig.workloadPool).toBe(workloadPool(project));
+    expect(workloadPool(project)).toBe("a-project.example.com.svc.id.goog");
+    expect(workloadPool("a-project")).toBe("a-project.svc.id.goog");
+  });
+
+  it("does as the stack's settings of Google Cloud say, with the cloud's own project, zone and labels first", async () => {
+    const [other, recording] = await recordWith(
+      {
+        "gcp:impersonateServiceAccount": "deployer@ops.iam.gserviceaccount.com",
+        "gcp:project": "another",
+        "gcp:defaultLabels": JSON.stringify({ team: "mesh", environment: "unknown" }),
+        "gcp:credentials": "a-key",
+      },
+      () => new GkeCluster("gcp", ARGS),
+      GCP,
+    );
+    const { inputs } = recording.one("pulumi:providers:gcp");
+    expect(unwrapSecret(inputs.impersonateServiceAccount)).toBe("deployer@ops.iam.gserviceaccount.com");
+    expect(unwrapSecret(inputs.credentials)).toBe("a-key");
+    expect(inputs.project).toBe("your-project-id");
+    expect(JSON.parse(inputs.defaultLabels)).toEqual({ team: "mesh", environment: "test" });
+    const kubeconfig = JSON.parse(await valueOf(other.kubeconfig));
+    expect(kubeconfig.users[0].user.exec.env).toEqual([
+      { name: "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", value: "deployer@ops.iam.gserviceaccount.com" },
+    ]);
   });
 
   it("leaves the number of nodes to an autoscaler when it has bounds", async () => {

@@ -64,7 +64,7 @@ describe("createCluster", () => {
       project: "your-project-id",
       zone: "us-central1-a",
       releaseChannel: "REGULAR",
-      nodes: { count: 3, machineType: "e2-medium" },
+      nodes: { count: 3, machineType: "e2-standard-2" },
       network: ranges,
     };
     expect(sdksLoadedFor({ provider: "gcp", name: "gcp", ...gcp })).toEqual(["gcp"]);

@@ -1,8 +1,8 @@
 import { KubeConfig } from "@kubernetes/client-node";
 
 import { aksEndpoint, aksKubeconfig } from "../../../components/clouds/aks-kubeconfig";
-import { eksKubeconfig } from "../../../components/clouds/eks";
-import { gkeKubeconfig } from "../../../components/clouds/gke";
+import { eksKubeconfig } from "../../../components/clouds/eks-kubeconfig";
+import { gkeKubeconfig } from "../../../components/clouds/gke-kubeconfig";
 import { mergeKubeconfigs } from "../../../components/clouds/kubeconfig";
 
 const CA = Buffer.from("a CA").toString("base64");
