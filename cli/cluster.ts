@@ -1,6 +1,7 @@
 // What the command line needs of a cloud's Kubernetes API, and that API itself behind it.
 import type * as k8s from "@kubernetes/client-node";
 import type { Duplex } from "node:stream";
+import { loadKubeConfig } from "../components/clouds/kubeconfig-client";
 import { type CommandResult, execInPod, type ExecTarget } from "../components/trust/exec";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
@@ -90,24 +91,12 @@ const readiness = (
 
 /** The cluster of a cloud, through its kubeconfig. The Kubernetes library is loaded at the first use. */
 export const connectKubernetes: Connect = (cloud) => {
-  const loading = async () => {
-    const library = await import("@kubernetes/client-node");
-    const config = new library.KubeConfig();
-    try {
-      config.loadFromString(cloud.kubeconfig);
-    } catch {
-      throw new CliError(`${cloud.name}: its kubeconfig cannot be read`); // the parser's own words quote it
-    }
-    if (!config.getCurrentCluster())
-      throw new CliError(`${cloud.name}: the kubeconfig has no context ${cloud.context}`);
-    return { library, config };
-  };
-  let loaded: ReturnType<typeof loading> | undefined;
-  const kubernetes = () => (loaded ??= loading());
+  let loaded: ReturnType<typeof loadKubeConfig> | undefined;
+  const kubernetes = () => (loaded ??= loadKubeConfig(cloud.name, cloud.kubeconfig));
 
   return {
     version: async () => {
-      const { library, config } = await kubernetes();
+      const { k8s: library, config } = await kubernetes();
       try {
         return (await config.makeApiClient(library.VersionApi).getCode()).gitVersion;
       } catch (error) {
@@ -119,7 +108,7 @@ export const connectKubernetes: Connect = (cloud) => {
       execInPod({ cloud: cloud.name, ...place }, cloud.kubeconfig, command, undefined, limitMs),
 
     portForward: async (namespace, pod, port) => {
-      const { library, config } = await kubernetes();
+      const { k8s: library, config } = await kubernetes();
       try {
         return await forwardToPod(new library.PortForward(config), namespace, pod, port);
       } catch (error) {
@@ -128,7 +117,7 @@ export const connectKubernetes: Connect = (cloud) => {
     },
 
     pods: async (namespace, labels) => {
-      const { library, config } = await kubernetes();
+      const { k8s: library, config } = await kubernetes();
       const labelSelector = Object.entries(labels)
         .map(([key, value]) => `${key}=${value}`)
         .join(",");
@@ -143,7 +132,7 @@ export const connectKubernetes: Connect = (cloud) => {
     },
 
     workload: async (kind, namespace, name) => {
-      const { library, config } = await kubernetes();
+      const { k8s: library, config } = await kubernetes();
       const api = config.makeApiClient(library.AppsV1Api);
       const read = {
         Deployment: () => api.readNamespacedDeployment({ namespace, name }),

@@ -1,8 +1,8 @@
 // The mesh as a stack's outputs tell of it (infra/index.ts): parsed, checked, and each cloud with its own kubeconfig.
-import { load } from "js-yaml";
 import { z } from "zod";
+import { parseKubeconfig } from "../components/clouds/kubeconfig";
 import { NETWORK_MODES } from "../components/network/mode";
-import { CliError, EXIT } from "./errors";
+import { CliError, EXIT, lineOf } from "./errors";
 
 const agentSchema = z
   .object({
@@ -95,18 +95,14 @@ function problemsOf(error: z.ZodError): string {
     .join("; ");
 }
 
-function kubeconfigOf(text: string | Record<string, unknown>): Record<string, unknown> {
-  let parsed: unknown;
+function kubeconfigOf(written: string | Record<string, unknown>): object {
   try {
-    parsed = typeof text === "string" ? load(text) : text;
-  } catch {
-    parsed = undefined; // the parser's own words quote the kubeconfig
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    return parseKubeconfig(typeof written === "string" ? written : JSON.stringify(written));
+  } catch (error) {
     throw new CliError(
-      "The stack's output kubeconfig cannot be read. Were the outputs taken without --show-secrets?",
+      `The stack's output kubeconfig cannot be read: ${lineOf(error)}. Were the outputs taken without --show-secrets?`,
     );
-  return parsed as Record<string, unknown>;
+  }
 }
 
 /**

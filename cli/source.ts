@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { decodeText } from "../components/encoding";
 import { CliError, EXIT } from "./errors";
 import { type Mesh, meshOf } from "./mesh-outputs";
 
@@ -61,7 +62,7 @@ function parse(text: string, where: string): unknown {
 
 function read(file: string): string {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return decodeText(readFileSync(file === "-" ? 0 : file));
   } catch (error) {
     throw new CliError(`The outputs cannot be read from ${file}: ${(error as Error).message}.`, EXIT.usage);
   }

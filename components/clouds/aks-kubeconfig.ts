@@ -36,11 +36,11 @@ export function aksEndpoint(userKubeconfig: string | undefined): {
   certificateAuthorityData: string;
 } {
   const cluster = userKubeconfig
-    ? parseKubeconfig(Buffer.from(userKubeconfig, "base64").toString("utf8")).clusters[0]?.cluster
+    ? parseKubeconfig(Buffer.from(userKubeconfig, "base64")).clusters[0]?.cluster
     : undefined;
   const server = cluster?.server;
   const certificateAuthorityData = cluster?.["certificate-authority-data"];
-  if (typeof server !== "string" || typeof certificateAuthorityData !== "string") {
+  if (server === undefined || certificateAuthorityData === undefined) {
     throw new Error("Azure's user kubeconfig names no API server with its CA");
   }
   return { server, certificateAuthorityData };

@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 
 import { PROJECT } from "../project";
 import { assemble, parseKubeconfig, partsOf } from "./kubeconfig";
+import type { KubeconfigUser } from "./kubeconfig-rules";
 
 /** Keys that name a file, and the key that holds the same as base64 data (kubernetes.io, "kubeconfig (v1)"). */
 const FILE_KEYS: Readonly<Record<string, string>> = {
@@ -18,19 +19,22 @@ const FILE_KEYS: Readonly<Record<string, string>> = {
  * Certificate, key and token files are read in, and an exec plugin named by a relative path gets its full path, both
  * relative to the file's directory as kubectl does it. The text may hold private keys: treat it as a secret.
  *
- * Throws an Error that names the file and, if the context is missing, the contexts there are. It never quotes the file's
- * contents.
+ * Throws an Error that names the file and, if the context is missing, the contexts there are, or why client-go refuses what the context refers to. It
+ * never quotes the file's contents.
  */
 export function readKubeconfig(path: string, context: string): string {
   try {
     const dir = dirname(path);
-    const { cluster, user, namespace } = partsOf(parseKubeconfig(readFileSync(path, "utf8")), context);
-    return JSON.stringify(
-      assemble(context, { cluster: inlineFiles(cluster, dir), user: inlineUser(user, dir), namespace }),
-    );
+    const { cluster, user, namespace } = partsOf(parseKubeconfig(readFileSync(path)), context);
+    const whole = assemble(context, {
+      cluster: inlineFiles(cluster, dir),
+      user: inlineUser(user, dir),
+      namespace,
+    });
+    partsOf(whole, context); // what was read in may be no certificate
+    return JSON.stringify(whole);
   } catch (error) {
-    // eslint-disable-next-line preserve-caught-error -- The cause has lines of the file.
-    throw new Error(`kubeconfig ${path}: ${firstLine(error)}`);
+    throw new Error(`kubeconfig ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -42,11 +46,11 @@ interface Reference {
   /** Which cluster it is, as the Kubernetes provider is told it (`clusterIdentifier`): another one has nothing yet. */
   cluster: string;
   /** URL of its API server. */
-  server: unknown;
+  server: string | undefined;
 }
 
 /** URL of the API server in a kubeconfig of one context. */
-const serverOf = (text: string, context: string) => partsOf(parseKubeconfig(text), context).cluster["server"];
+const serverOf = (text: string, context: string) => partsOf(parseKubeconfig(text), context).cluster.server;
 
 /** A path as the stack's configuration has it: from the project's folder, or from home by `~/`, where it is below one of these. */
 export function placeOf(path: string): string {
@@ -77,7 +81,7 @@ export function resolveKubeconfig(text: string): string {
   const now = serverOf(found, context);
   if (now !== server)
     throw new Error(
-      `kubeconfig ${path}: context "${context}" is of ${String(now)}, and was of ${String(server)} when it was last used`,
+      `kubeconfig ${path}: context "${context}" is of ${now}, and was of ${server} when it was last used`,
     );
   return found;
 }
@@ -93,33 +97,25 @@ function referenceIn(text: string): Reference | undefined {
   }
 }
 
-function inlineFiles(entry: Record<string, unknown>, dir: string): Record<string, unknown> {
-  const result = { ...entry };
-  for (const [fileKey, dataKey] of Object.entries(FILE_KEYS)) {
-    const file = result[fileKey];
-    if (typeof file !== "string" || file === "") continue;
-    delete result[fileKey];
-    // Data that is there already wins over the file, as in client-go.
-    result[dataKey] ??= readFileSync(resolve(dir, file)).toString("base64");
-  }
-  return result;
+function inlineFiles<Entry extends Record<string, unknown>>(entry: Entry, dir: string): Entry {
+  const files = Object.entries(FILE_KEYS).flatMap(([fileKey, dataKey]) => {
+    const file = entry[fileKey];
+    return typeof file === "string"
+      ? [
+          [fileKey, undefined] as const,
+          [dataKey, readFileSync(resolve(dir, file)).toString("base64")] as const,
+        ]
+      : [];
+  });
+  return { ...entry, ...Object.fromEntries(files) };
 }
 
-function inlineUser(user: Record<string, unknown>, dir: string): Record<string, unknown> {
-  const result = inlineFiles(user, dir);
-  if (typeof result.tokenFile === "string") {
-    result.token = readFileSync(resolve(dir, result.tokenFile), "utf8").trim();
-    delete result.tokenFile;
-  }
-  const exec = result.exec as { command?: unknown } | undefined;
+function inlineUser(user: KubeconfigUser, dir: string): KubeconfigUser {
+  const { tokenFile, ...result } = inlineFiles(user, dir);
+  if (tokenFile !== undefined) result.token = readFileSync(resolve(dir, tokenFile), "utf8").trim();
   // A bare name is looked up on PATH; one with a slash is a path.
-  if (typeof exec?.command === "string" && exec.command.includes("/")) {
-    result.exec = { ...exec, command: resolve(dir, exec.command) };
+  if (result.exec?.command?.includes("/")) {
+    result.exec = { ...result.exec, command: resolve(dir, result.exec.command) };
   }
   return result;
-}
-
-/** The YAML parser adds an excerpt of the text after the first line, which may be a key. */
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
 }

@@ -21,13 +21,8 @@ const KEYS = {
   proxyUrl: "proxy-url",
 } as const;
 
-/** Only the machine itself. */
-const LOOPBACK = /^(localhost|127\.[0-9.]+|\[::1\])$/;
-
-const textOf = (cluster: Record<string, unknown>, key: string): string | undefined => {
-  const value = cluster[key];
-  return typeof value === "string" && value !== "" ? value : undefined;
-};
+/** Only the machine itself; who listens at 0.0.0.0 is asked there, too (k3d's kubeconfigs). */
+const LOOPBACK = /^(localhost|127\.[0-9.]+|0\.0\.0\.0|\[::1?\])$/;
 
 /**
  * Why the API server of a context can be reached by nobody else, each with what to write instead; empty when it can be. It quotes nothing of
@@ -35,23 +30,26 @@ const textOf = (cluster: Record<string, unknown>, key: string): string | undefin
  */
 export function apiServerProblems(kubeconfig: string, context: string): readonly string[] {
   const { cluster } = partsOf(parseKubeconfig(kubeconfig), context);
-  const proxy = textOf(cluster, KEYS.proxyUrl);
+  const { protocol, hostname } = new URL(cluster[KEYS.server]!);
+  const proxy = cluster[KEYS.proxyUrl];
   return [
-    ...(protocolOf(textOf(cluster, KEYS.server)) === "https:"
+    ...(protocol === "https:"
       ? []
       : [`its ${KEYS.server} is no https:// URL, and a token goes there by TLS alone; write one`]),
-    ...(textOf(cluster, KEYS.ca) === undefined
+    ...(LOOPBACK.test(hostname) && proxy === undefined
+      ? [
+          `its ${KEYS.server} is on the machine that runs Pulumi, where nobody else reaches it; write an address that both reach`,
+        ]
+      : []),
+    ...(cluster[KEYS.ca] === undefined
       ? [`it has no ${KEYS.ca}, by which the API server is told from another; write it`]
       : []),
     ...(proxy === undefined ? [] : proxyProblems(proxy)),
   ];
 }
 
-const protocolOf = (url: string | undefined) =>
-  url !== undefined && URL.canParse(url) ? new URL(url).protocol : undefined;
-
 function proxyProblems(url: string): string[] {
-  if (protocolOf(url) !== "http:")
+  if (!url.startsWith("http:") || !URL.canParse(url))
     return [`its ${KEYS.proxyUrl} is no http:// URL, and no other proxy is understood; write one`];
   const { hostname, username, password } = new URL(url);
   return [
@@ -74,11 +72,10 @@ export function apiServerOf(kubeconfig: string, context: string): ApiServer {
   if (problems.length > 0)
     throw new Error(`the kubeconfig of ${context} cannot be used: ${problems.join("; ")}`);
   const { cluster } = partsOf(parseKubeconfig(kubeconfig), context);
-  const tlsServerName = textOf(cluster, KEYS.tlsServerName);
-  const proxyUrl = textOf(cluster, KEYS.proxyUrl);
+  const { [KEYS.tlsServerName]: tlsServerName, [KEYS.proxyUrl]: proxyUrl } = cluster;
   return {
-    server: textOf(cluster, KEYS.server)!,
-    ca: Buffer.from(textOf(cluster, KEYS.ca)!, "base64").toString("utf8"),
+    server: cluster[KEYS.server]!,
+    ca: Buffer.from(cluster[KEYS.ca]!, "base64").toString("utf8"),
     ...(tlsServerName !== undefined && { tlsServerName }),
     ...(proxyUrl !== undefined && { proxyUrl }),
   };

@@ -1,22 +1,22 @@
-// Kubeconfigs as text, by pure functions: one cluster's with a cloud's exec plugin, and several merged into one.
-import { load } from "js-yaml";
+// Kubeconfigs as text, by pure functions: read by the rules of client-go, one cluster's with a cloud's exec plugin, and several merged into one.
+import { CORE_SCHEMA, load, type Mark, Type, YAMLException } from "js-yaml";
+import { z } from "zod";
+import { decodeText } from "../encoding";
+import {
+  clusterProblems,
+  type Kubeconfig,
+  type KubeconfigCluster,
+  kubeconfigSchema,
+  type KubeconfigUser,
+  serverUrl,
+  userProblems,
+  withoutEmpty,
+} from "./kubeconfig-rules";
 
-/** One named entry of a kubeconfig's lists. */
-interface Named<Key extends string> {
-  name: string;
-  value: Record<Key, Record<string, unknown>>;
-}
-type Entry<Key extends string> = { name: string } & Named<Key>["value"];
-
-/** The parts of a kubeconfig that the program uses (kubernetes.io, "kubeconfig (v1)"). */
-export interface Kubeconfig {
-  apiVersion: "v1";
-  kind: "Config";
-  clusters: Entry<"cluster">[];
-  users: Entry<"user">[];
-  contexts: Entry<"context">[];
-  "current-context": string;
-}
+/** Go's reader has no dates, but merge keys (yaml.org/type/merge.html). */
+const SCHEMA = CORE_SCHEMA.extend({
+  implicit: [new Type("tag:yaml.org,2002:merge", { kind: "scalar", resolve: (key) => key === "<<" })],
+});
 
 /** A client-go credential plugin: a command that prints a short-lived token, so that the kubeconfig holds none. */
 export interface ExecPlugin {
@@ -73,29 +73,42 @@ export function mergeKubeconfigs(parts: readonly { context: string; kubeconfig: 
 
 /** What one context of a kubeconfig refers to. */
 export interface ContextParts {
-  cluster: Record<string, unknown>;
-  user: Record<string, unknown>;
+  cluster: KubeconfigCluster;
+  user: KubeconfigUser;
   /** Default namespace of the context. */
   namespace?: string;
 }
 
-/** Reads a kubeconfig, YAML or JSON. Missing lists are empty. Throws an Error if the text is not a kubeconfig. */
-export function parseKubeconfig(text: string): Kubeconfig {
-  const raw = load(text) as Partial<Kubeconfig> | null | undefined;
-  if (typeof raw !== "object" || raw === null || raw.kind !== "Config") {
-    throw new Error("not a kubeconfig: it has no `kind: Config`");
-  }
-  return {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: raw.clusters ?? [],
-    users: raw.users ?? [],
-    contexts: raw.contexts ?? [],
-    "current-context": raw["current-context"] ?? "",
-  };
+/**
+ * Reads a kubeconfig, YAML or JSON, as client-go does: `kind` and `apiVersion` may be left out, empty text is no value, and nothing is a date.
+ * Missing lists are empty. Throws an Error, which quotes nothing of it, if the text is not a kubeconfig.
+ */
+export function parseKubeconfig(text: string | Uint8Array): Kubeconfig {
+  const result = kubeconfigSchema.safeParse(loadYaml(text) ?? {});
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) =>
+    `${z.core.toDotPath(path)} ${message}`.trim(),
+  );
+  throw new Error(`not a kubeconfig: ${problems.join("; ")}`);
 }
 
-/** The cluster and user that a context refers to. Throws an Error that lists the contexts there are. */
+function loadYaml(text: string | Uint8Array): unknown {
+  try {
+    // Of a key that comes twice the last one counts, as in Go.
+    const options = { schema: SCHEMA, json: true };
+    return withoutEmpty(load(typeof text === "string" ? text : decodeText(text), options));
+  } catch (error) {
+    const mark = error instanceof YAMLException ? (error.mark as Mark | undefined) : undefined;
+    const line = mark === undefined ? "" : ` (line ${mark.line + 1})`;
+    // eslint-disable-next-line preserve-caught-error -- The parser's own words quote the text, which may be a key.
+    throw new Error(`not a kubeconfig: neither YAML nor JSON${line}`);
+  }
+}
+
+/**
+ * The cluster and user that a context refers to, the server as a URL. Throws an Error that lists the contexts there are, or all for which client-go
+ * refuses to use what is there.
+ */
 export function partsOf(config: Kubeconfig, context: string): ContextParts {
   const entry = config.contexts.find((c) => c.name === context)?.context;
   if (!entry) {
@@ -104,10 +117,17 @@ export function partsOf(config: Kubeconfig, context: string): ContextParts {
   }
   const cluster = config.clusters.find((c) => c.name === entry.cluster)?.cluster;
   if (!cluster)
-    throw new Error(`context "${context}" refers to cluster "${String(entry.cluster)}", which is missing`);
+    throw new Error(`context "${context}" refers to cluster "${entry.cluster ?? ""}", which is missing`);
   const user = config.users.find((u) => u.name === entry.user)?.user;
-  if (!user) throw new Error(`context "${context}" refers to user "${String(entry.user)}", which is missing`);
-  return { cluster, user, ...(typeof entry.namespace === "string" && { namespace: entry.namespace }) };
+  if (!user) throw new Error(`context "${context}" refers to user "${entry.user ?? ""}", which is missing`);
+  const problems = [...clusterProblems(cluster), ...userProblems(user)];
+  if (problems.length > 0) throw new Error(`context "${context}": ${problems.join("; ")}`);
+  const { namespace } = entry;
+  return {
+    cluster: { ...cluster, server: serverUrl(cluster.server!)! },
+    user,
+    ...(namespace !== undefined && { namespace }),
+  };
 }
 
 /** A kubeconfig with one context, or, without parts, with none. */

@@ -1,5 +1,6 @@
 // How providers of dynamic resources ask a cluster's Kubernetes API. No error of it quotes what was asked or answered, which may be a token.
-import { loadKubeConfig, passing } from "../trust/exec";
+import { loadKubeConfig } from "../clouds/kubeconfig-client";
+import { passing } from "../trust/exec";
 import { fault, wordsOf } from "../trust/fault";
 
 /** A cluster by its kubeconfig. */

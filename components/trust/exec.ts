@@ -1,6 +1,6 @@
 // Runs a command in a container through the Kubernetes API, authenticated by the cluster's own credentials.
 import { Readable, Writable } from "node:stream";
-import { resolveKubeconfig } from "../clouds/kubeconfig-file";
+import { loadKubeConfig } from "../clouds/kubeconfig-client";
 import { fault, wordsOf } from "./fault";
 import { explainNoPod } from "./no-pod";
 
@@ -35,9 +35,9 @@ interface ExecStatus {
 }
 
 // Causes that pass by themselves: a node or API server that restarts, a container that is being made or has just died, for which containerd has many
-// words, an overloaded API server.
+// words, an overloaded API server, a proxy that does not get to it (hpagent has its answer as "Bad response").
 export const passing =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|container not found|not running|failed to exec in container(?!.*(?:no such file|executable file not found|permission denied))|timeout|timed out|too many requests|\bEOF\b/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|bad response: 50[234]|container not found|not running|failed to exec in container(?!.*(?:no such file|executable file not found|permission denied))|timeout|timed out|too many requests|\bEOF\b/i;
 
 /** Most bytes of each output of a command. A registration entry is less than a thousand. */
 const OUTPUT_LIMIT = 32 * 1024 * 1024;
@@ -62,38 +62,6 @@ function exitCodeOf(status: ExecStatus): number | undefined {
   if (status.status === "Success") return 0;
   const cause = status.details?.causes?.find(({ reason }) => reason === "ExitCode");
   return status.reason === "NonZeroExitCode" && cause ? Number(cause.message) : undefined;
-}
-
-/**
- * The Kubernetes client, and the kubeconfig of a cloud as it takes it, out of its text or `kubeconfigReference`. Throws a fault that quotes
- * nothing of a kubeconfig that is none.
- */
-export async function loadKubeConfig(cloud: string, kubeconfig: string) {
-  // Loaded here because only providers need it, and not the Pulumi program.
-  const k8s = await import("@kubernetes/client-node");
-  const config = new k8s.KubeConfig();
-  const text = textOf(cloud, kubeconfig);
-  try {
-    config.loadFromString(text);
-  } catch {
-    // The parser's own words quote the kubeconfig.
-    throw fault(
-      `${cloud}: its kubeconfig cannot be read. It must be YAML or JSON with clusters, users, contexts and current-context.`,
-      {},
-    );
-  }
-  if (!config.getCurrentCluster())
-    throw fault(`${cloud}: its kubeconfig has no cluster for its current-context.`, {});
-  return { k8s, config };
-}
-
-function textOf(cloud: string, kubeconfig: string): string {
-  try {
-    return resolveKubeconfig(kubeconfig);
-  } catch (error) {
-    const next = "Put the file there, or write where it is in the stack's configuration and run the update.";
-    throw fault(`${cloud}: ${wordsOf(error)}. ${next}`, {});
-  }
 }
 
 /** Turns a refused connection into an error that says how the pod is, which the WebSocket handshake's bare HTTP code does not. */

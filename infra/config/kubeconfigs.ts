@@ -1,7 +1,7 @@
 // Whether the kubeconfigs of existing clusters are there and have what the configuration names.
 import { readFileSync } from "node:fs";
 import { readKubeconfig } from "../../components/clouds/kubeconfig-file";
-import { parseKubeconfig } from "../../components/clouds/kubeconfig";
+import { parseKubeconfig, partsOf } from "../../components/clouds/kubeconfig";
 import type { CloudDrafts } from "./checks";
 import { isUnusable } from "./clouds/spec";
 import { nearest } from "./explain";
@@ -10,6 +10,8 @@ import { absolutePath, contextOf } from "./settle";
 
 /** Mistakes in the kubeconfigs and contexts of existing clusters. No message quotes a file's contents but its contexts' names. */
 export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Problem[] {
+  /** The clouds by what leads to their API servers. */
+  const clusters = new Map<string, string>();
   return clouds.flatMap(([name, entry]) => {
     if (entry.provider !== "existing" || entry.kubeconfig === undefined) {
       return [];
@@ -18,7 +20,7 @@ export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Pro
     const file = absolutePath(entry.kubeconfig, projectDir);
     const contexts = contextsOf(file);
     if (typeof contexts === "string") {
-      return at("kubeconfig", `${contexts}; write the path of a kubeconfig file`);
+      return at("kubeconfig", contexts);
     }
     const context = contextOf(name, entry);
     if (isUnusable(entry, "context")) {
@@ -34,33 +36,47 @@ export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Pro
         `is ${JSON.stringify(context)}, which is not in ${file}; ${contexts.length === 0 ? none : instead}`,
       );
     }
+    let way: string;
     try {
-      readKubeconfig(file, context);
-      return [];
+      way = wayTo(readKubeconfig(file, context), context);
     } catch (error) {
       return at(
         "kubeconfig",
         `cannot be used: ${(error as Error).message}; mend the file or write the path of another`,
       );
     }
+    const other = clusters.get(way);
+    clusters.set(way, other ?? name);
+    return other === undefined
+      ? []
+      : at(
+          "kubeconfig",
+          `leads to the API server of cloud ${other}, and each cloud needs a cluster of its own; write another, or remove one of the two clouds`,
+        );
   });
 }
 
-/** Names of the contexts in a kubeconfig file, or why it cannot be read. */
+/** What tells the API server of a context from others. Behind one address there may be several, told apart by their names at the handshake, and each proxy may have its own. */
+function wayTo(kubeconfig: string, context: string): string {
+  const { cluster } = partsOf(parseKubeconfig(kubeconfig), context);
+  return JSON.stringify([new URL(cluster.server!).href, cluster["tls-server-name"], cluster["proxy-url"]]);
+}
+
+/** Names of the contexts in a kubeconfig file, or why it cannot be read and what to do. */
 function contextsOf(file: string): string[] | string {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readFileSync(file);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return missing
+    const what = missing
       ? `there is no file ${file}`
       : `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`;
+    return `${what}; write the path of a kubeconfig file`;
   }
   try {
-    return parseKubeconfig(text).contexts.map(({ name }) => name);
-  } catch {
-    // The YAML parser's message quotes the text, which may be a key.
-    return `${file} is not a kubeconfig`;
+    return parseKubeconfig(bytes).contexts.map(({ name }) => name);
+  } catch (error) {
+    return `${file} is ${(error as Error).message}; mend the file or write the path of another`;
   }
 }

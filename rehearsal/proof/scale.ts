@@ -2,7 +2,7 @@
 import { connectKubernetes } from "../../cli/cluster";
 import { within } from "../../cli/limits";
 import type { MeshCloud } from "../../cli/mesh-outputs";
-import { loadKubeConfig } from "../../components/trust/exec";
+import { loadKubeConfig } from "../../components/clouds/kubeconfig-client";
 import { selector } from "../../components/well-known";
 
 const LIMIT_MS = 60_000;

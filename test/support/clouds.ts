@@ -1,4 +1,5 @@
 // What the three clouds answer under mocks, as far as a cluster needs it.
+import { CA_DATA } from "./kubeconfig";
 import type { Fakes } from "./recorder";
 
 /** Amazon EKS. */
@@ -8,7 +9,7 @@ export const AWS = {
       eksCluster: {
         name: "agentweave-aws",
         endpoint: "https://ABC.eks.example",
-        certificateAuthority: { data: "Q0E=" },
+        certificateAuthority: { data: CA_DATA },
       },
       clusterSecurityGroupId: "sg-of-the-cluster",
       oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
@@ -47,7 +48,7 @@ export const GCP = {
   outputs: {
     "gcp:container/cluster:Cluster": {
       endpoint: "203.0.113.7",
-      masterAuth: { clusterCaCertificate: "Q0E=" },
+      masterAuth: { clusterCaCertificate: CA_DATA },
     },
     "gcp:compute/haVpnGateway:HaVpnGateway": {
       vpnInterfaces: [
@@ -65,7 +66,7 @@ export const AZURE_CALLER = "azure-native:authorization:getClientConfig";
 const AZURE_KUBECONFIG = `
 apiVersion: v1
 kind: Config
-clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: Q0E=}}]
+clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: ${CA_DATA}}}]
 users: [{name: clusterUser, user: {token: a-token-of-azure}}]
 contexts: [{name: agentweave-azure, context: {cluster: agentweave-azure, user: clusterUser}}]
 `;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { ConfigError, parseConfig } from "../../infra/config";
 import { formatPath } from "../../infra/config/problem";
+import { CA_DATA } from "../support/kubeconfig";
 
 let dir: string;
 beforeAll(() => void (dir = mkdtempSync(path.join(tmpdir(), "config-access-"))));
@@ -15,7 +16,7 @@ function problemsOf(cluster: object, observability: object = {}): string[] {
     const server = `https://${name}.example`;
     const config = {
       kind: "Config",
-      clusters: [{ name: "c", cluster: { server, "certificate-authority-data": "Q0E=", ...more } }],
+      clusters: [{ name: "c", cluster: { server, "certificate-authority-data": CA_DATA, ...more } }],
       users: [{ name: "u", user: { token: "hidden" } }],
       contexts: [{ name: `${name}-cluster`, context: { cluster: "c", user: "u" } }],
     };

@@ -7,6 +7,7 @@ import { ConfigError, loadConfig, parseConfig, type MeshConfig } from "../../inf
 import { stackFileSchema } from "../../infra/config/json-schema";
 import { PROVIDERS } from "../../infra/config/clouds";
 import { formatPath } from "../../infra/config/problem";
+import { CA_DATA } from "../support/kubeconfig";
 import { stackConfig } from "../support/stack";
 
 const root = path.resolve(__dirname, "../..");
@@ -18,7 +19,7 @@ beforeAll(() => {
     apiVersion: "v1",
     kind: "Config",
     clusters: [
-      { name: "c", cluster: { server: "https://127.0.0.1:6443", "certificate-authority-data": "Q0E=" } },
+      { name: "c", cluster: { server: "https://on.example:6443", "certificate-authority-data": CA_DATA } },
     ],
     users: [{ name: "u", user: { token: "hidden" } }],
     contexts: ["on-cluster", "other"].map((name) => ({ name, context: { cluster: "c", user: "u" } })),
@@ -662,7 +663,17 @@ test.each<[string, unknown, RegExp]>([
   [
     "a file that is no kubeconfig",
     on({ kubeconfig: "broken" }),
-    /kubeconfig: .*\/broken is not a kubeconfig; write(?!.*hidden)/,
+    /kubeconfig: .*\/broken is not a kubeconfig: neither YAML nor JSON \(line 2\); mend(?!.*hidden)/,
+  ],
+  [
+    "one cluster for two clouds",
+    {
+      clouds: {
+        on: onPremises,
+        other: { ...onPremises, context: "other", podCidr: "10.3.0.0/16", serviceCidr: "10.4.0.0/16" },
+      },
+    },
+    /^clouds\.other\.kubeconfig: leads to the API server of cloud on, .*; write another/,
   ],
   ["a misspelt context", on({ context: "othr" }), /context: is "othr", .* write other$/],
   [

@@ -47,7 +47,7 @@ describe("Pulumi's plugin", () => {
   test("gets an error's words and its cloud, and never a kubeconfig that cannot be parsed", async () => {
     const inputs = { target, kubeconfig: "token: [hunter2", timeoutSeconds: 1 };
     await expect(plugin.create("TrustBundle", inputs)).rejects.toThrow(
-      /^aws: its kubeconfig cannot be read\. It must be YAML or JSON with clusters, users, contexts and current-context\.$/,
+      /^aws: its kubeconfig cannot be used: not a kubeconfig: neither YAML nor JSON \(line 2\)$/,
     );
   });
 

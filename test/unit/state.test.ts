@@ -8,6 +8,7 @@ import { FIELD_MANAGER } from "../../components/well-known";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import { planOf, type Planned } from "../../rehearsal/plan/plan";
+import { CA_DATA } from "../support/kubeconfig";
 import { record, type Registered } from "../support/recorder";
 import { stackConfig } from "../support/stack";
 
@@ -45,7 +46,6 @@ describe.each(NETWORK_MODES)("in mode %s", (mode) => {
 });
 
 describe("the rehearsal's stack, whose clusters are of kubeconfig files", () => {
-  const CA = Buffer.from("an authority").toString("base64");
   const KEY = "a-private-key ".repeat(100);
   let resources: readonly Registered[];
   beforeAll(async () => {
@@ -58,7 +58,9 @@ describe("the rehearsal's stack, whose clusters are of kubeconfig files", () => 
       const kubeconfig = {
         apiVersion: "v1",
         kind: "Config",
-        clusters: [{ name, cluster: { server: "https://127.0.0.1:1", "certificate-authority-data": CA } }],
+        clusters: [
+          { name, cluster: { server: `https://${name}.example`, "certificate-authority-data": CA_DATA } },
+        ],
         users: [{ name, user: { token: KEY } }],
         contexts: [{ name: context, context: { cluster: name, user: name } }],
       };

@@ -43,7 +43,7 @@ const thrownBy = (action: () => unknown): CliError => {
 describe("A stack's outputs", () => {
   it("give each cloud its own current context of the one kubeconfig, and its agents", () => {
     const [aws, gcp] = meshOf(outputs).clouds;
-    expect(JSON.parse(gcp!.kubeconfig)).toEqual({
+    expect(JSON.parse(gcp!.kubeconfig)).toMatchObject({
       contexts: [{ name: "aws-cluster" }],
       "current-context": "gcp-cluster",
     });

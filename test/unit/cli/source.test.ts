@@ -51,6 +51,12 @@ describe("The mesh is found", () => {
     expect(said).toEqual([`mesh: outputs in ${file}`]);
   });
 
+  it("in a file that PowerShell wrote, in UTF-16", async () => {
+    const file = path.join(project, "given.json");
+    writeFileSync(file, `\ufeff${outputs("given")}`, "utf16le");
+    expect(await find({ outputs: file })).toEqual(["given"]);
+  });
+
   it("in the rehearsal of the checkout, where there is one", async () => {
     rehearsal(outputs("rehearsed"));
     stack("stacked");

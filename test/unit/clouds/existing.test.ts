@@ -12,6 +12,7 @@ import {
   readKubeconfig,
   resolveKubeconfig,
 } from "../../../components/clouds/kubeconfig-file";
+import { CA, CA_DATA, CA_KEY, CA_KEY_DATA } from "../../support/kubeconfig";
 import { record, unwrapSecret, valueOf } from "../../support/recorder";
 
 const KUBECONFIG = `
@@ -52,14 +53,12 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "kubeconfig-"));
   path = join(dir, "config");
   writeFileSync(path, KUBECONFIG.replace("pki/", ""));
-  writeFileSync(join(dir, "ca.crt"), "the CA");
-  writeFileSync(join(dir, "admin.crt"), "the certificate");
-  writeFileSync(join(dir, "admin.key"), "the key");
+  writeFileSync(join(dir, "ca.crt"), CA);
+  writeFileSync(join(dir, "admin.crt"), CA);
+  writeFileSync(join(dir, "admin.key"), CA_KEY);
   writeFileSync(join(dir, "token"), "the token\n");
 });
 afterAll(() => rmSync(dir, { recursive: true }));
-
-const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 describe("readKubeconfig", () => {
   it("keeps the given context alone, makes it current, and reads its files in", () => {
@@ -70,9 +69,9 @@ describe("readKubeconfig", () => {
     expect(config.getContextObject("aws-cluster")?.namespace).toBe("spire");
     expect(config.getClusters()).toHaveLength(1);
     expect(config.getCurrentCluster()?.server).toBe("https://127.0.11.1:6443");
-    expect(config.getCurrentCluster()?.caData).toBe(base64("the CA"));
-    expect(config.getCurrentUser()?.certData).toBe(base64("the certificate"));
-    expect(config.getCurrentUser()?.keyData).toBe(base64("the key"));
+    expect(config.getCurrentCluster()?.caData).toBe(CA_DATA);
+    expect(config.getCurrentUser()?.certData).toBe(CA_DATA);
+    expect(config.getCurrentUser()?.keyData).toBe(CA_KEY_DATA);
     expect(readKubeconfig(path, "aws-cluster")).not.toContain("token-of-another-cluster");
     expect(readKubeconfig(path, "aws-cluster")).not.toContain("admin.key");
   });

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { GkeCluster, type GkeClusterArgs, workloadPool } from "../../../components/clouds/gke";
 import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
+import { CA_DATA } from "../../support/kubeconfig";
 import {
   type Fakes,
   record,
@@ -199,7 +200,7 @@ describe("GkeCluster", () => {
     const kubeconfig = JSON.parse(unwrapSecret(provider.inputs.kubeconfig));
     expect(kubeconfig.clusters[0].cluster).toEqual({
       server: "https://203.0.113.7",
-      "certificate-authority-data": "Q0E=",
+      "certificate-authority-data": CA_DATA,
     });
     expect(Object.keys(kubeconfig.users[0].user)).toEqual(["exec"]);
     expect(provider.inputs.clusterIdentifier).toBe("gcp/your-project-id/us-central1-a/agentweave-gcp");

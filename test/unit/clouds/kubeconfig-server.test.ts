@@ -1,6 +1,5 @@
 import { apiServerOf, apiServerProblems } from "../../../components/clouds/kubeconfig-server";
-
-const CA = Buffer.from("the CA").toString("base64");
+import { CA, CA_DATA } from "../../support/kubeconfig";
 
 /** A kubeconfig whose cluster has this beside, or instead of, what it needs. */
 const kubeconfig = (cluster: object = {}) =>
@@ -9,7 +8,7 @@ const kubeconfig = (cluster: object = {}) =>
     clusters: [
       {
         name: "c",
-        cluster: { server: "https://a.example:6443", "certificate-authority-data": CA, ...cluster },
+        cluster: { server: "https://a.example:6443", "certificate-authority-data": CA_DATA, ...cluster },
       },
     ],
     users: [{ name: "u", user: { token: "hunter2" } }],
@@ -19,7 +18,7 @@ const problems = (cluster: object) => apiServerProblems(kubeconfig(cluster), "x"
 
 describe("the API server of a kubeconfig", () => {
   test("is known by its authorities", () => {
-    expect(apiServerOf(kubeconfig(), "x")).toEqual({ server: "https://a.example:6443", ca: "the CA" });
+    expect(apiServerOf(kubeconfig(), "x")).toEqual({ server: "https://a.example:6443", ca: CA });
   });
 
   test("may have another name in its certificate, and be behind a proxy", () => {
@@ -39,11 +38,13 @@ describe("the API server of a kubeconfig", () => {
 
   test.each([
     ["a server without TLS", { server: "http://hidden.example" }, /^its server is no https:/],
-    ["a server that is no URL", { server: "hidden" }, /^its server is no https:/],
     ["no authorities", { "certificate-authority-data": undefined }, /^it has no certificate-authority-data/],
     ["a proxy of another kind", { "proxy-url": "socks5://hidden.example" }, /^its proxy-url is no http:/],
     ["a proxy by TLS", { "proxy-url": "https://hidden.example" }, /^its proxy-url is no http:/],
-    ["a proxy that is no URL", { "proxy-url": "hidden" }, /^its proxy-url is no http:/],
+    ...["localhost", "127.0.0.1", "0.0.0.0", "[::1]"].map(
+      (host) =>
+        [`a server at ${host}`, { server: `https://${host}:6443` }, /^its server is on the machine/] as const,
+    ),
     ...["localhost", "127.0.0.1", "[::1]"].map(
       (host) =>
         [

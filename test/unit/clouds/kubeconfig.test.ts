@@ -4,21 +4,24 @@ import { aksEndpoint, aksKubeconfig } from "../../../components/clouds/aks-kubec
 import { eksKubeconfig } from "../../../components/clouds/eks-kubeconfig";
 import { gkeKubeconfig } from "../../../components/clouds/gke-kubeconfig";
 import { mergeKubeconfigs } from "../../../components/clouds/kubeconfig";
-
-const CA = Buffer.from("a CA").toString("base64");
+import { CA_DATA } from "../../support/kubeconfig";
 
 const aws = eksKubeconfig({
   context: "aws-cluster",
   region: "us-east-1",
   clusterName: "agentweave-aws",
   endpoint: "https://ABC.gr7.us-east-1.eks.amazonaws.com",
-  certificateAuthorityData: CA,
+  certificateAuthorityData: CA_DATA,
 });
-const gcp = gkeKubeconfig({ context: "gcp-cluster", endpoint: "203.0.113.7", certificateAuthorityData: CA });
+const gcp = gkeKubeconfig({
+  context: "gcp-cluster",
+  endpoint: "203.0.113.7",
+  certificateAuthorityData: CA_DATA,
+});
 const azure = aksKubeconfig({
   context: "azure-cluster",
   server: "https://agentweave.hcp.eastus.azmk8s.io:443",
-  certificateAuthorityData: CA,
+  certificateAuthorityData: CA_DATA,
 });
 
 function load(text: string): KubeConfig {
@@ -46,7 +49,7 @@ describe("a cloud's kubeconfig", () => {
     ],
   ])("gets its token on %s from the cloud's own plugin and holds none", (_, text, server, command, args) => {
     const config = load(text);
-    expect(config.getCurrentCluster()).toMatchObject({ server, caData: CA, skipTLSVerify: false });
+    expect(config.getCurrentCluster()).toMatchObject({ server, caData: CA_DATA, skipTLSVerify: false });
     const user = config.getCurrentUser()!;
     expect(user.exec).toMatchObject({
       command,
@@ -68,14 +71,14 @@ describe("aksEndpoint", () => {
     const text = `
 apiVersion: v1
 kind: Config
-clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: ${CA}}}]
+clusters: [{name: agentweave-azure, cluster: {server: "https://a.example:443", certificate-authority-data: ${CA_DATA}}}]
 users: [{name: clusterUser, user: {token: a-token}}]
 contexts: [{name: agentweave-azure, context: {cluster: agentweave-azure, user: clusterUser}}]
 current-context: agentweave-azure
 `;
     expect(aksEndpoint(userKubeconfig(text))).toEqual({
       server: "https://a.example:443",
-      certificateAuthorityData: CA,
+      certificateAuthorityData: CA_DATA,
     });
   });
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { reachableApiServer } from "../../../components/observability/prometheus/api-server";
+import { CA, CA_DATA } from "../../support/kubeconfig";
 import { valueOf } from "../../support/recorder";
 
 const cluster = {
@@ -8,7 +9,7 @@ const cluster = {
     JSON.stringify({
       kind: "Config",
       clusters: [
-        { name: "c", cluster: { server: "https://a.example", "certificate-authority-data": "Q0E=" } },
+        { name: "c", cluster: { server: "https://a.example", "certificate-authority-data": CA_DATA } },
       ],
       users: [{ name: "u", user: { token: "hunter2" } }],
       contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
@@ -19,5 +20,5 @@ const cluster = {
 test("the API server of a kubeconfig is no secret, so that a preview shows it", async () => {
   const api = reachableApiServer(cluster);
   expect(await pulumi.isSecret(api)).toBe(false);
-  expect(await valueOf(api)).toEqual({ server: "https://a.example", ca: "CA" });
+  expect(await valueOf(api)).toEqual({ server: "https://a.example", ca: CA });
 });

@@ -9,6 +9,7 @@ import type { MetricsSettings } from "../../../components/observability/settings
 import { NAMESPACES } from "../../../components/well-known";
 import { tokenRenewerConfig } from "../../../telemetry/token-renewer/config";
 import { configMapsOf } from "../../support/config-maps";
+import { CA, CA_DATA } from "../../support/kubeconfig";
 import { type Fakes, record, type Recording } from "../../support/recorder";
 import { RULES_ARGS } from "../../support/rules";
 import { restrictedViolations } from "../spire/pod-security";
@@ -34,14 +35,12 @@ const SETTINGS: MetricsSettings = {
   alertmanagers: [],
 };
 const NAMES = ["aws", "gcp", "azure"];
-const CA = "certificate of an authority";
 
 function kubeconfig(cloud: string, more: object = {}): string {
   const server = `https://${cloud}.api.example`;
-  const authorities = Buffer.from(CA).toString("base64");
   return JSON.stringify({
     kind: "Config",
-    clusters: [{ name: "c", cluster: { server, "certificate-authority-data": authorities, ...more } }],
+    clusters: [{ name: "c", cluster: { server, "certificate-authority-data": CA_DATA, ...more } }],
     users: [{ name: "u", user: { token: "hunter2" } }],
     contexts: [{ name: `${cloud}-cluster`, context: { cluster: "c", user: "u" } }],
     "current-context": `${cloud}-cluster`,

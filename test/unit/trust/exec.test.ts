@@ -1,11 +1,15 @@
 // exec against an HTTP server on loopback that answers as a Kubernetes API server does (protocol v5.channel.k8s.io).
 import { once } from "node:events";
 import { createServer, type Server as HttpServer, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { execInPod } from "../../../components/trust/exec";
 import { factsOf } from "../../../components/trust/fault";
 import { SPIRE_SERVER } from "../../../components/well-known";
+import { type ConnectProxy, connectProxy } from "../../support/agent/connect-proxy";
+import { pemOf } from "../../support/agent/pki";
+import { issue } from "../../support/certificate";
 
 const server = { cloud: "aws", namespace: "spire", pod: "spire-server-0", container: "spire-server" };
 const STDOUT = 1;
@@ -287,18 +291,98 @@ describe("exec in a pod", () => {
     expect(error.transient).toBeFalsy();
   });
 
-  it("quotes nothing of a kubeconfig that cannot be read or has no cluster", async () => {
+  it("quotes nothing of a kubeconfig that cannot be read, and names the context that is missing", async () => {
     const broken = execInPod(server, "users: [{token: hunter2", ["x"], undefined, 1000);
-    await expect(broken).rejects.toThrow(
-      /^aws: its kubeconfig cannot be read\. It must be YAML or JSON[^{]*$/,
+    await expect(broken).rejects.toThrow(/^aws: its kubeconfig cannot be used: not a kubeconfig: [^{]*$/);
+    const other = kubeconfig().replace("current-context: x", "current-context: y");
+    await expect(execInPod(server, other, ["x"], undefined, 1000)).rejects.toThrow(
+      'aws: its kubeconfig cannot be used: no context "y" in the kubeconfig; it has: x',
     );
-    const empty = execInPod(
-      server,
-      kubeconfig().replace("current-context: x", "current-context: y"),
-      ["x"],
-      undefined,
-      1000,
+  });
+
+  describe("of a server behind a proxy", () => {
+    const HOST = "api.example:6443";
+    let secure: HttpsServer;
+    let proxy: ConnectProxy;
+    let ca: string;
+
+    beforeEach(async () => {
+      const { cert, key } = pemOf(issue({ dns: "api.example" }));
+      ca = cert;
+      secure = createSecureServer({ cert, key }, (...call) => void http.emit("request", ...call))
+        .on("upgrade", (...call) => void http.emit("upgrade", ...call))
+        .listen(0, "127.0.0.1");
+      await once(secure, "listening");
+      proxy = await connectProxy({ [HOST]: (secure.address() as AddressInfo).port });
+      exec = (socket) => {
+        socket.send(frame(STDOUT, "healthy"));
+        success(socket);
+      };
+    });
+    afterEach(async () => {
+      delete process.env["HTTPS_PROXY"];
+      delete process.env["NO_PROXY"];
+      await proxy.close();
+      secure.closeAllConnections();
+      secure.close();
+      await once(secure, "close");
+    });
+
+    const behind = (cluster: object = {}) =>
+      JSON.stringify({
+        clusters: [
+          {
+            name: "c",
+            cluster: {
+              server: `https://${HOST}`,
+              "certificate-authority-data": Buffer.from(ca).toString("base64"),
+              ...cluster,
+            },
+          },
+        ],
+        users: [{ name: "u", user: { token: "hunter2" } }],
+        contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+        "current-context": "x",
+      });
+    const runBehind = (cluster?: object) => execInPod(server, behind(cluster), ["x"], undefined, 5000);
+
+    it("goes through the one that the kubeconfig names, whatever the environment says", async () => {
+      process.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
+      expect((await runBehind({ "proxy-url": proxy.url })).stdout).toBe("healthy");
+      expect(proxy.asked).toEqual([HOST]);
+    });
+
+    it("goes through that of the environment, as what else is asked of the server does", async () => {
+      process.env["HTTPS_PROXY"] = proxy.url;
+      expect((await runBehind()).stdout).toBe("healthy");
+      refuseWith = 500;
+      pod = (response) =>
+        answer(response, 200, { kind: "Pod", apiVersion: "v1", status: { phase: "Failed" } });
+      await expect(runBehind()).rejects.toThrow(/pod spire\/spire-server-0 is Failed/);
+      expect(proxy.asked).toEqual([HOST, HOST, HOST]);
+    });
+
+    it.each([
+      [503, true],
+      [407, false],
+    ])(
+      "tells what its proxy says instead (HTTP %i), and waits for what may pass: %s",
+      async (code, transient) => {
+        proxy.misbehave = (client) => void client.end(`HTTP/1.1 ${code} No\r\nContent-Length: 0\r\n\r\n`);
+        await expect(runBehind({ "proxy-url": proxy.url })).rejects.toMatchObject({
+          message: expect.stringMatching(
+            new RegExp(`cannot be reached .*: Bad response: ${code}\\.`),
+          ) as string,
+          transient,
+        });
+      },
     );
-    await expect(empty).rejects.toThrow("aws: its kubeconfig has no cluster for its current-context.");
+
+    it("goes past it where NO_PROXY says so", async () => {
+      process.env["HTTPS_PROXY"] = proxy.url;
+      process.env["NO_PROXY"] = "example";
+      await expect(runBehind()).rejects.toThrow(/ENOTFOUND|EAI_AGAIN/);
+      expect(proxy.asked).toEqual([]);
+    });
   });
 });
