@@ -95,6 +95,9 @@ export const AGENT = {
   socketDir: "/spiffe-workload-api",
 } as const;
 
+/** The labels by which network policies know agents of any role; every agent's Service selects by them, too. */
+export const AGENT_SELECTOR = { "app.kubernetes.io/component": AGENT.component } as const;
+
 /** What the mesh's devices on a tailnet are called, and the tags by which its policy knows them. */
 export const TAILNET = {
   /** Tag of all agents. */

@@ -23,7 +23,7 @@ export interface ExecPlugin {
   readonly command: string;
   readonly args?: readonly string[];
   /** Variables of its environment beside those of whoever calls it. Default: none. */
-  readonly env?: readonly { readonly name: string; readonly value: string }[];
+  readonly env?: { name: string; value: string }[];
   /** What to do when the command is missing; kubectl and Pulumi print it. */
   readonly installHint: string;
 }

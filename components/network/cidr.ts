@@ -58,8 +58,15 @@ export function subnet(cidr: string, prefix: number, index: number): string {
   if (!Number.isInteger(index) || index < 0 || index >= available) {
     throw new RangeError(`${cidr} has no /${prefix} number ${index}, it has ${available} of them`);
   }
-  const base = ipaddr.IPv4.networkAddressFromCIDR(cidr).octets.reduce((sum, octet) => sum * 256 + octet, 0);
-  const address = base + index * 2 ** (BITS - prefix);
+  return rangeAt(firstAddress(cidr) + index * 2 ** (BITS - prefix), prefix);
+}
+
+/** The range's first address as a number. */
+function firstAddress(cidr: string): number {
+  return ipaddr.IPv4.networkAddressFromCIDR(cidr).octets.reduce((sum, octet) => sum * 256 + octet, 0);
+}
+
+function rangeAt(address: number, prefix: number): string {
   const octets = [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256);
   return `${octets.join(".")}/${prefix}`;
 }
@@ -86,4 +93,28 @@ export function firstFree(space: string, prefix: number, taken: readonly string[
     }
   }
   return undefined;
+}
+
+/** The fewest ranges that have exactly the addresses of `range` that are in none of `holes`, in ascending order. */
+export function without(range: string, holes: readonly string[]): string[] {
+  const bounds = (cidr: string) => {
+    const first = firstAddress(cidr);
+    return { first, after: first + addressCount(cidr) };
+  };
+  const whole = bounds(range);
+  const stops = [...holes.map(bounds), { first: whole.after, after: whole.after }];
+  const parts: string[] = [];
+  let next = whole.first;
+  for (const { first, after } of stops.sort((a, b) => a.first - b.first)) {
+    const limit = Math.min(first, whole.after);
+    while (next < limit) {
+      // The largest range that starts here: it starts at a multiple of its size, and ends before the hole.
+      let prefix = 0;
+      while (next % 2 ** (BITS - prefix) !== 0 || next + 2 ** (BITS - prefix) > limit) prefix += 1;
+      parts.push(rangeAt(next, prefix));
+      next += 2 ** (BITS - prefix);
+    }
+    next = Math.max(next, after);
+  }
+  return parts;
 }

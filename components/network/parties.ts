@@ -1,6 +1,6 @@
 // Who talks to whom in the mesh, and by what a NetworkPolicy of one cluster knows each of them.
 import {
-  AGENT,
+  AGENT_SELECTOR,
   COLLECTOR,
   GRAFANA,
   NAMESPACES,
@@ -58,8 +58,7 @@ const parties = {
     title: "agents",
     kind: "pods",
     namespace: NAMESPACES.agents,
-    // Of any role.
-    labels: { "app.kubernetes.io/component": AGENT.component },
+    labels: AGENT_SELECTOR,
   },
   opa: { title: "OPA", kind: "pods", namespace: NAMESPACES.opa, labels: selector(OPA.name) },
   spireServer: {

@@ -1,5 +1,6 @@
 // The NetworkPolicies of one namespace, made from the table of flows: a pure function. What the table does not have is denied.
 import type * as k8s from "@pulumi/kubernetes";
+import { without } from "./cidr";
 import { type ConfiguredPort, type Flow, FLOWS, flowsIn, type FlowSituation } from "./flows";
 import { urlPort } from "./part";
 import { PARTIES, type Party } from "./parties";
@@ -99,7 +100,7 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
     case "anywhere":
       return undefined;
     case "outside":
-      return [{ ipBlock: { cidr: "0.0.0.0/0", except: [LINK_LOCAL, ranges.podCidr, ranges.serviceCidr] } }];
+      return outside(ranges).map((cidr) => ({ ipBlock: { cidr } }));
     case "collector": {
       const { tracingEndpoint } = context;
       const [, namespace] = SERVICE_HOST.exec(tracingEndpoint ? new URL(tracingEndpoint).hostname : "") ?? [];
@@ -120,6 +121,14 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
     case "scraper":
       throw new Error(`${details.title} is no party that a flow goes to`);
   }
+}
+
+/**
+ * Ranges, and no exceptions (`except`) of one: with Amazon's VPC CNI an exception takes its range away from the other rules of the pod as well
+ * (aws/amazon-network-policy-controller-k8s#121), name servers and API servers in it among them.
+ */
+function outside({ podCidr, serviceCidr }: ClusterRanges): string[] {
+  return without("0.0.0.0/0", [LINK_LOCAL, podCidr, serviceCidr]);
 }
 
 function inNamespace(name: string): Peer {

@@ -7,6 +7,7 @@ import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import { COLLECTOR, labels, NAMESPACES, selector } from "../well-known";
 import { COLLECTOR_PATHS, renderCollectorConfig } from "./collector-config";
 import { COLLECTOR_CONFIG_MAP, collectorPod } from "./collector-pod";
@@ -121,7 +122,7 @@ export class Collector extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: matchLabels,
-          ports: [{ name: "otlp-http", port: COLLECTOR.otlpHttpPort, targetPort: "otlp-http" }],
+          ports: [servicePort("otlp-http", COLLECTOR.otlpHttpPort)],
         },
       },
       { ...self, dependsOn: [...self.dependsOn, pods] },

@@ -6,6 +6,7 @@ import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { GeneratedConfigMap } from "../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import { LETTERS, RandomText } from "../random-text";
 import { GRAFANA, labels, NAMESPACES, selector } from "../well-known";
 import { PASSWORD_KEY, provisioningFiles } from "./grafana-files";
@@ -100,7 +101,7 @@ export class Grafana extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: selector(GRAFANA.name),
-          ports: [{ name: "http", port: GRAFANA.port, targetPort: "http" }],
+          ports: [servicePort("http", GRAFANA.port)],
         },
       },
       { ...self, dependsOn: [...self.dependsOn, deployment] },

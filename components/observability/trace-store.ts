@@ -7,6 +7,7 @@ import { checksum } from "../kubernetes/checksum";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
 import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { labels, NAMESPACES, selector, TRACE_STORE } from "../well-known";
@@ -103,7 +104,7 @@ export class TraceStore extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: matchLabels,
-          ports: [{ name: "query", port: TRACE_STORE.queryPort, targetPort: "query" }],
+          ports: [servicePort("query", TRACE_STORE.queryPort)],
         },
       },
       { ...self, dependsOn: [...self.dependsOn, pod] },
@@ -124,7 +125,7 @@ export class TraceStore extends pulumi.ComponentResource {
         spec: {
           ...spec,
           selector: matchLabels,
-          ports: [{ name: "intake", port: TRACE_STORE.intakePort, targetPort: "intake" }],
+          ports: [servicePort("intake", TRACE_STORE.intakePort)],
         },
       },
       { ...self, ...EXPOSED_SERVICE_OPTIONS },

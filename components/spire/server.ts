@@ -8,6 +8,7 @@ import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { grantServerAccess } from "./server-access";
@@ -83,7 +84,7 @@ export class SpireServer extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: selector(SPIRE_SERVER.name),
-          ports: [{ name: "api", port: SPIRE_PORTS.api, targetPort: "api" }],
+          ports: [servicePort("api", SPIRE_PORTS.api)],
         },
       },
       self,
@@ -132,9 +133,7 @@ export class SpireServer extends pulumi.ComponentResource {
         spec: {
           ...spec,
           selector: selector(SPIRE_SERVER.name),
-          ports: [
-            { name: "bundle-endpoint", port: SPIRE_PORTS.bundleEndpoint, targetPort: "bundle-endpoint" },
-          ],
+          ports: [servicePort("bundle-endpoint", SPIRE_PORTS.bundleEndpoint)],
         },
       },
       { ...self, ...EXPOSED_SERVICE_OPTIONS },

@@ -4,8 +4,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
-import { AGENT_PORTS, agentObjectName, NAMESPACES, selector } from "../well-known";
+import { AGENT_PORTS, AGENT_SELECTOR, agentObjectName, NAMESPACES, selector } from "../well-known";
 import { agentLabels } from "./agent-pod";
 
 /** What `AgentService` needs. */
@@ -41,8 +42,10 @@ export class AgentService extends pulumi.ComponentResource {
         spec: {
           ...spec,
           publishNotReadyAddresses: false,
-          selector: selector(agentObjectName(role)),
-          ports: [{ name: "mtls", port: AGENT_PORTS.mtls, targetPort: "mtls" }],
+          // Amazon's VPC CNI lets a pod call a Service only where this has the labels by which the policy knows the pods behind it
+          // (aws/amazon-network-policy-controller-k8s, pkg/resolvers/endpoints.go, `getMatchingServiceClusterIPs`).
+          selector: { ...selector(agentObjectName(role)), ...AGENT_SELECTOR },
+          ports: [servicePort("mtls", AGENT_PORTS.mtls)],
         },
       },
       { ...self, ...EXPOSED_SERVICE_OPTIONS },

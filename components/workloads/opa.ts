@@ -6,6 +6,7 @@ import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { servicePort } from "../kubernetes/service-port";
 import type { ContainerSize } from "../kubernetes/container";
 import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
@@ -84,7 +85,7 @@ export class Opa extends pulumi.ComponentResource {
       `${name}-service`,
       {
         metadata,
-        spec: { selector: matchLabels, ports: [{ name: "http", port: OPA.port, targetPort: "api" }] },
+        spec: { selector: matchLabels, ports: [servicePort("http", OPA.port)] },
       },
       { ...self, dependsOn: [...self.dependsOn, deployment] },
     );

@@ -36,19 +36,29 @@ const FAKES: Fakes = {
  * @throws ConfigError as the program itself does.
  */
 export async function planOf(stack: string, mode: NetworkMode): Promise<readonly Planned[]> {
+  const [, plan] = await meshOf(stack, mode);
+  return plan;
+}
+
+/** The mesh of such a plan, and the plan. Default of `mode`: the stack's own. */
+export async function meshOf(
+  stack: string,
+  mode?: NetworkMode,
+): Promise<readonly [AgentMesh, readonly Planned[]]> {
   const raw = stackConfig(stack);
-  const network = { ...(raw["network"] as object), mode };
+  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
   const projectDir = path.resolve(__dirname, "../..");
   const config = parseConfig({ ...raw, network }, { stack, projectDir });
-  const [, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
+  const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
-  return resources
+  const plan = resources
     .filter(({ type }) => !type.startsWith("agentweave:") && !type.startsWith("pulumi:"))
     .map((resource) => ({
       ...resource,
       cloud: cloudOf(resource.name, names),
       layer: layerOf(resource, resources),
     }));
+  return [mesh, plan];
 }
 
 /** A resource of one cloud has its key as the first part of its name. Keys may have dashes, so the longest that fits. */

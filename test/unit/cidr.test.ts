@@ -9,6 +9,7 @@ import {
   prefixLength,
   subnet,
   subnets,
+  without,
 } from "../../components/network/cidr";
 
 const range = fc
@@ -89,4 +90,44 @@ test("a range is not divided into more or smaller parts than it has addresses", 
 test("the first free range overlaps none that is taken, and there is none in a full space", () => {
   expect(firstFree("10.0.0.0/8", 16, ["10.0.0.0/15", "10.2.3.0/24"])).toBe("10.3.0.0/16");
   expect(firstFree("10.0.0.0/24", 25, ["10.0.0.1/32", "10.0.0.128/25"])).toBeUndefined();
+});
+
+test("what is left of a range has every address of it but those of the holes, once", () => {
+  const overlap = (a: string, b: string) => {
+    const [[aStart, aEnd], [bStart, bEnd]] = [bounds(a), bounds(b)];
+    return Math.max(0, Math.min(aEnd, bEnd) - Math.max(aStart, bStart) + 1);
+  };
+  fc.assert(
+    fc.property(range, range, range, (whole, hole, other) => {
+      const left = without(whole, [hole, other]);
+      for (const part of left) {
+        expect(contains(whole, part)).toBe(true);
+        expect(overlaps(part, hole) || overlaps(part, other)).toBe(false);
+      }
+      const both = contains(hole, other)
+        ? overlap(whole, other)
+        : contains(other, hole)
+          ? overlap(whole, hole)
+          : 0;
+      expect(left.reduce((sum, part) => sum + addressCount(part), 0)).toBe(
+        addressCount(whole) - overlap(whole, hole) - overlap(whole, other) + both,
+      );
+      const starts = left.map((part) => bounds(part)[0]);
+      expect(starts).toEqual([...starts].sort((a, b) => a - b));
+      expect(new Set(starts).size).toBe(starts.length);
+    }),
+  );
+});
+
+test("what is left of all addresses without one range are as many ranges as its prefix is long", () => {
+  expect(without("0.0.0.0/0", ["10.0.0.0/8"])).toEqual([
+    "0.0.0.0/5",
+    "8.0.0.0/7",
+    "11.0.0.0/8",
+    "12.0.0.0/6",
+    "16.0.0.0/4",
+    "32.0.0.0/3",
+    "64.0.0.0/2",
+    "128.0.0.0/1",
+  ]);
 });

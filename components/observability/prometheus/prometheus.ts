@@ -6,15 +6,9 @@ import type { ApiServer } from "../../clouds/kubeconfig-server";
 import type { Images } from "../../images";
 import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { servicePort } from "../../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../../kubernetes/volume";
-import {
-  KUBERNETES_API,
-  labels,
-  METRICS_PORT_NAMES,
-  NAMESPACES,
-  PROMETHEUS,
-  selector,
-} from "../../well-known";
+import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
 import type { RulesArgs } from "../rules";
 import type { MetricsSettings, RemoteWrite } from "../settings";
 import { reachableApiServer } from "./api-server";
@@ -160,7 +154,7 @@ export class Prometheus extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: selector(PROMETHEUS.name),
-          ports: [{ name: "http", port: PROMETHEUS.port, targetPort: METRICS_PORT_NAMES.main }],
+          ports: [servicePort("http", PROMETHEUS.port)],
         },
       },
       { ...self, dependsOn: [...self.dependsOn, server] },

@@ -2,7 +2,7 @@
 import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { namespacePolicies } from "../../../components/network/policies";
-import { allows, type Policy, type Ranges } from "../../support/network-policy";
+import { allows, type EngineName, type Policy } from "../../support/network-policy";
 import type { Recording } from "../../support/recorder";
 import type { Passing } from "./flows-needed";
 import { type PartName, PARTS } from "./flows-needed-observability";
@@ -10,14 +10,12 @@ import { contextOf, PLANS, stand, worldOf, type Plan } from "./flows-world";
 
 /** Namespaces of the mesh. */
 export const MESH_NAMESPACES = ["agentweave", "opa", "spire", "spire-system", "tailscale", "observability"];
-/** Both ways in which networks take ranges. */
-export const RANGES: readonly Ranges[] = ["match all addresses", "match no pod and no node"];
-/** A cluster, and how its network takes ranges. */
+/** A cluster, and the engine that decides in it. */
 export interface Where {
   readonly mode: NetworkMode;
   readonly part: PartName;
   readonly plan: Plan;
-  readonly ranges: Ranges;
+  readonly engine: EngineName;
 }
 
 const recordings = new Map<string, Recording>();
@@ -43,7 +41,7 @@ function ends(mode: NetworkMode, plan: Plan): ReturnType<typeof worldOf> {
 }
 
 /** The policies of a cluster with this part. */
-export function policiesIn({ mode, part, plan }: Omit<Where, "ranges">, flows = FLOWS): Policy[] {
+export function policiesIn({ mode, part, plan }: Omit<Where, "engine">, flows = FLOWS): Policy[] {
   return MESH_NAMESPACES.flatMap((namespace) =>
     namespacePolicies(namespace, contextOf(mode, PARTS[part]), PLANS[plan], flows).map(({ name, spec }) => ({
       metadata: { namespace, name },
@@ -56,14 +54,15 @@ export function policiesIn({ mode, part, plan }: Omit<Where, "ranges">, flows = 
 export function allowed(
   policies: readonly Policy[],
   wanted: readonly Passing[],
-  { mode, plan, ranges }: Omit<Where, "part">,
+  { mode, plan, engine }: Omit<Where, "part">,
 ): Passing[] {
   const world = ends(mode, plan);
   const end = (name: string) => {
-    if (world[name] === undefined) throw new Error(`the world has no ${name}`);
-    return world[name];
+    const found = world[name];
+    if (found === undefined) throw new Error(`the world has no ${name}`);
+    return found;
   };
   return wanted.filter(([from, to, protocol, port]) =>
-    allows(policies, { from: end(from), to: end(to), protocol, port }, ranges),
+    allows(policies, { from: end(from), to: end(to), protocol, port }, engine),
   );
 }

@@ -14,7 +14,7 @@ import { labels } from "../../../components/well-known";
 import { Agent } from "../../../components/workloads/agent";
 import { AgentNamespace } from "../../../components/workloads/agent-namespace";
 import { Opa } from "../../../components/workloads/opa";
-import type { Endpoint, Policy } from "../../support/network-policy";
+import type { Connection, Policy } from "../../support/network-policy";
 import { record, type Recording } from "../../support/recorder";
 
 /** Address plans of clusters: pods apart from nodes, and pods among nodes as the VPC CNI has it. */
@@ -143,11 +143,14 @@ function podLabels(made: Recording, namespace: string, name: string): Record<str
   return workloads[0]!.inputs.spec.template.metadata.labels;
 }
 
+/** What is no Service. */
+type End = Connection["from"];
+
 /** The ends of flows, by the names that the lists of flows have for them. */
-export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonly<Record<string, Endpoint>> {
+export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonly<Record<string, End>> {
   const { pods, nodes, serviceCidr } = PLANS[plan];
   const ip = (n: number) => `${pods}.${n}`;
-  const pod = (n: number, namespace: string, of: Record<string, string>): Endpoint => ({
+  const pod = (n: number, namespace: string, of: Record<string, string>): End => ({
     kind: "pod",
     namespace,
     labels: of,
@@ -156,7 +159,7 @@ export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonl
   const own = (n: number, namespace: string, name: string) =>
     pod(n, namespace, podLabels(made, namespace, name));
   const observing = (n: number, name: string) => pod(n, "observability", labels(name, "observability"));
-  const outside = (address: string): Endpoint => ({ kind: "outside", ip: address });
+  const outside = (address: string): End => ({ kind: "outside", ip: address });
   return {
     agent: own(1, "agentweave", "agentweave-agent"),
     otherAgent: own(2, "agentweave", "agentweave-worker"),

@@ -1,14 +1,16 @@
 import { NETWORK_MODES } from "../../../components/network/mode";
 import { PARTIES } from "../../../components/network/parties";
 import { namespacePolicies } from "../../../components/network/policies";
-import { selects, type Policy } from "../../support/network-policy";
+import { ENGINE_NAMES, selects, type Policy } from "../../support/network-policy";
 import type { Passing } from "./flows-needed";
 import { deniedIn, neededIn, SCENARIOS } from "./flows-needed-observability";
-import { allowed, made, MESH_NAMESPACES, policiesIn, RANGES, standAll } from "./flows-trial";
+import { allowed, made, MESH_NAMESPACES, policiesIn, standAll } from "./flows-trial";
 import { contextOf, PLANS, policiesOf, worldOf, type Plan } from "./flows-world";
 
 const CASES = SCENARIOS.flatMap((scenario) =>
-  (Object.keys(PLANS) as Plan[]).flatMap((plan) => RANGES.map((ranges) => ({ ...scenario, plan, ranges }))),
+  (Object.keys(PLANS) as Plan[]).flatMap((plan) =>
+    ENGINE_NAMES.map((engine) => ({ ...scenario, plan, engine })),
+  ),
 );
 
 beforeAll(standAll);
@@ -24,7 +26,7 @@ test.each(NETWORK_MODES)("what the components make in mode %s is what is looked 
 });
 
 describe.each(CASES)(
-  "in mode $mode, in a cluster of part '$part', where pods are $plan and ranges $ranges",
+  "in mode $mode, in a cluster of part '$part', where pods are $plan and $engine decides",
   (where) => {
     const needed = neededIn(where.mode, where.part);
     const denied = deniedIn(where.mode, where.part);
@@ -69,8 +71,8 @@ test("nobody but Prometheus and Grafana reaches Prometheus, unless it is read by
 });
 
 test("in mode direct the agents' port is open to everybody, as their load balancers are", () => {
-  for (const ranges of RANGES) {
-    const where = { mode: "direct", part: "none", plan: "overlay", ranges } as const;
+  for (const engine of ENGINE_NAMES) {
+    const where = { mode: "direct", part: "none", plan: "overlay", engine } as const;
     const published: Passing[] = ["stranger", "internet", "node"].map((from) => [from, "agent", "TCP", 8443]);
     expect(allowed(policiesIn(where), published, where)).toEqual(published);
   }

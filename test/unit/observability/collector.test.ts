@@ -121,13 +121,13 @@ describe("the collector", () => {
 
   test("is found by agents where its Service is", () => {
     const { metadata, spec: service } = made.one(SERVICE).inputs;
-    const [{ port, targetPort }] = service.ports;
+    const [{ name, port, targetPort }] = service.ports;
     expect(collector.endpoint).toBe(
       `http://${metadata.name}.${metadata.namespace}.svc.cluster.local:${port}`,
     );
     expect(containers(spec())["otel-collector"].ports).toContainEqual({
-      name: targetPort,
-      containerPort: 4318,
+      name,
+      containerPort: targetPort,
     });
     expect(service.selector).toEqual(made.one(STATEFUL_SET).inputs.spec.selector.matchLabels);
     expect(template().metadata.labels).toMatchObject(service.selector);

@@ -119,7 +119,7 @@ describe("the pod of Grafana", () => {
     }
     expect(made.one(SERVICE).inputs.spec).toMatchObject({
       selector: made.one(DEPLOYMENT).inputs.spec.selector.matchLabels,
-      ports: [{ port: 3000, targetPort: "http" }],
+      ports: [{ port: 3000, targetPort: 3000 }],
     });
   });
 

@@ -81,7 +81,7 @@ function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
     });
     return new Metrics("metrics", {
       clouds,
-      namespace: clouds[0]!.dependsOn[0]!,
+      namespace: clouds[0]?.dependsOn[0] as pulumi.Resource,
       namespaces: scrapedNamespaces(false),
       images: resolveImages(),
       settings: { ...SETTINGS, ...settings },
@@ -189,7 +189,7 @@ describe("Prometheus", () => {
     for (const probe of ["startupProbe", "livenessProbe"])
       expect(container[probe].httpGet).toEqual({ path: "/-/healthy", port: "metrics" });
     const service = made.one(SERVICE).inputs;
-    expect(service.spec.ports).toEqual([{ name: "http", port: 9090, targetPort: "metrics" }]);
+    expect(service.spec.ports).toEqual([{ name: "http", port: 9090, targetPort: 9090 }]);
     expect(pod().metadata.labels).toMatchObject(service.spec.selector);
     expect(metrics.prometheus.url).toBe(
       `http://${service.metadata.name}.${service.metadata.namespace}.svc:${service.spec.ports[0].port}`,

@@ -125,7 +125,7 @@ describe("the trace store", () => {
     // Of the pod alone; and not the address to which a device of a tailnet passes on what comes for the pod.
     expect(host).toMatch(/^127\.(?!0\.0\.1$)/);
     const published = service("intake").spec;
-    expect(published).toMatchObject({ type: "LoadBalancer", ports: [{ port: 4317, targetPort: "intake" }] });
+    expect(published).toMatchObject({ type: "LoadBalancer", ports: [{ port: 4317, targetPort: 4317 }] });
     expect(relay.ports).toContainEqual({ name: "intake", containerPort: 4317 });
   });
 

@@ -286,7 +286,8 @@ describe("the server", () => {
     });
     expect(podOf(server()).metadata.annotations["prometheus.io/port"]).toBe(String(ports.metrics));
     for (const { inputs } of recording.all(TYPES.service)) {
-      for (const { port, targetPort } of inputs.spec.ports) expect(ports[targetPort]).toBe(port);
+      for (const { name, port, targetPort } of inputs.spec.ports)
+        expect([port, targetPort]).toEqual([ports[name], ports[name]]);
     }
   });
 

@@ -171,7 +171,7 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
       annotations: { "example.com/load-balancer-of": cloud },
     });
     expect(spec).toMatchObject({ type: "LoadBalancer", loadBalancerClass: `example.com/${cloud}` });
-    expect(spec.ports).toEqual([{ name: "mtls", port: 8443, targetPort: "mtls" }]);
+    expect(spec.ports).toEqual([{ name: "mtls", port: 8443, targetPort: 8443 }]);
     expect(podOf(deployment(cloud, role)).metadata.labels).toMatchObject(spec.selector);
   });
 
