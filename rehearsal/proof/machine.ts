@@ -1,7 +1,7 @@
 // The proof of what real nodes do: they are attested, pods are known by the kubelet's word, policies are enforced, and unsafe pods are refused.
 import path from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
-import { connectKubernetes } from "../../cli/cluster";
+import { connectKubernetes, podSummary } from "../../cli/cluster";
 import type { Mesh, MeshCloud } from "../../cli/mesh-outputs";
 import { runInServer } from "../../cli/spire";
 import { flowsIn } from "../../components/network/flows";
@@ -43,10 +43,9 @@ async function attestedPods(mesh: Mesh): Promise<string> {
       const attested = items.filter(({ spec }) =>
         spec?.volumes?.some(({ csi }) => csi?.driver === CSI_DRIVER),
       );
-      const waiting = attested.filter(({ metadata, status }) => {
-        const ready = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True");
-        return metadata?.deletionTimestamp === undefined && !ready;
-      });
+      const waiting = attested.filter(
+        (pod) => pod.metadata?.deletionTimestamp === undefined && !podSummary(pod).ready,
+      );
       if (attested.length === 0) throw new Error(`${cloud.name}: no pod has a volume of ${CSI_DRIVER}`);
       if (waiting.length > 0) throw new Error(`${cloud.name}: ${waiting[0]!.metadata?.name} is not ready`);
       return attested.length;

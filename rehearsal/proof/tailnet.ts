@@ -1,4 +1,5 @@
 // The proof that the mesh works over its tailnet: what its policy approves and denies, a link that is cut and mended, a subnet router that is lost.
+import { podSummary } from "../../cli/cluster";
 import { type Mesh, type MeshAgent, type MeshCloud, usualAgent } from "../../cli/mesh-outputs";
 import type { VerifyReport } from "../../cli/report";
 import { verifyMesh } from "../../cli/verify";
@@ -208,9 +209,8 @@ function loseRouter(trial: TailnetTrial, cloud: MeshCloud): Promise<Step> {
       return `${now.given_name} has ${now.subnet_routes!.join(" and ")}, which ${before.given_name} had`;
     });
     await until("a router in its place", async () => {
-      const { metadata, status } = await core.readNamespacedPod(pod);
-      const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status === "True");
-      return metadata?.uid !== uid && ready ? true : undefined;
+      const now = await core.readNamespacedPod(pod);
+      return now.metadata?.uid !== uid && podSummary(now).ready ? true : undefined;
     });
     return found;
   });
