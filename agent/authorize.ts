@@ -35,7 +35,7 @@ export interface Authorizer {
 }
 
 /** What callers are told when no decision could be had; the cause is for the log. */
-export const UNAVAILABLE = "policy unavailable";
+const UNAVAILABLE = "policy unavailable";
 
 const LONGEST_REASON = 500;
 const answer = z.union([

@@ -72,7 +72,7 @@ export function fetchAdvice(target: MeshCloud, source: MeshCloud, error: unknown
 }
 
 /** The next step when OPA in `cloud` gave no decision. */
-export function opaAdvice(cloud: MeshCloud): string {
+function opaAdvice(cloud: MeshCloud): string {
   return `OPA in ${cloud.name} gives no decision, so everything is denied: ${kubectl(cloud, NAMESPACES.opa, "get pods")}, ${kubectl(cloud, NAMESPACES.opa, `logs deployment/${OPA.name}`)}`;
 }
 

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { request } from "../agent/identity/request";
 import type { Identity } from "../agent/identity/source";
-import { AGENT_PORTS, selector } from "../components/well-known";
+import { AGENT_PORTS } from "../components/well-known";
+import { selector } from "../components/kubernetes/metadata";
 import type { Cluster } from "./cluster";
 import { CliError, EXIT, lineOf } from "./errors";
 import type { MeshAgent, MeshCloud } from "./mesh-outputs";
@@ -46,7 +47,7 @@ const denial = /Not authorized: (.*)/s;
  *
  * @throws Denied with the policy's reason, or CliError in the agent's words.
  */
-export function resultOf(agent: string, status: number, text: string): unknown {
+function resultOf(agent: string, status: number, text: string): unknown {
   let document: unknown;
   try {
     document = JSON.parse(text);

@@ -10,7 +10,7 @@ import { agentNamed, type Mesh } from "./mesh-outputs";
 import { columns } from "./table";
 
 /** Longest time of a call, in milliseconds: an agent tries each endpoint for 10 s, more than once. */
-export const CALL_LIMIT_MS = 60_000;
+const CALL_LIMIT_MS = 60_000;
 
 /** A call as the command line names it. */
 export interface CallRequest {

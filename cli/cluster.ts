@@ -2,7 +2,8 @@
 import type * as k8s from "@kubernetes/client-node";
 import type { Duplex } from "node:stream";
 import { loadKubeConfig } from "../components/clouds/kubeconfig-client";
-import { type CommandResult, execInPod, type ExecTarget } from "../components/trust/exec";
+import { type CommandResult, execInPod } from "../components/trust/exec";
+import { type ExecTarget } from "../components/trust/exec-target";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
 import { forwardToPod } from "./port-forward";

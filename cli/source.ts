@@ -23,7 +23,7 @@ export interface Surroundings {
 }
 
 /** The surroundings of this checkout. */
-export const checkout = (): Surroundings => ({ project: path.resolve(__dirname, ".."), env: process.env });
+const checkout = (): Surroundings => ({ project: path.resolve(__dirname, ".."), env: process.env });
 
 /** Pulumi may have to fetch the state from a slow backend. */
 const PULUMI_LIMIT_MS = 60_000;

@@ -1,5 +1,6 @@
 // The check of one cloud's own part of a tailnet: its subnet routers, and the sidecars in its agents' pods.
-import { NAMESPACES, selector, TAILNET } from "../components/well-known";
+import { NAMESPACES, TAILNET } from "../components/well-known";
+import { selector } from "../components/kubernetes/metadata";
 import { routerAdvice, serverAdvice, sidecarAdvice } from "./advice";
 import type { Cluster, PodSummary } from "./cluster";
 import { lineOf } from "./errors";

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { isInside, joining, leash, makeWorld, runInside, whyNoWorld, worldExists } from "./machine/world";
 import { stopRunning } from "./processes";
 import { say } from "./progress";
-import { destroy, down, isProven, prepare, preview, rehearsalOf, rehearse } from "./rehearsal";
+import { destroy, down, firstPart, isProven, prepare, preview, rehearsalOf, rehearse } from "./rehearsal";
 import type { Changes } from "./machine/engine";
 import { reportText } from "./proof/table";
 
@@ -76,13 +76,29 @@ const OUTSIDE: Record<string, () => Promise<boolean>> = {
   },
 };
 
+/** Runs this same command in the world, with other options where they are given. */
+async function again(...changed: string[]): Promise<boolean> {
+  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  return (await runInside(root, [...program, ...changed])) === 0;
+}
+
 /** Runs this same command in the world, which is made for it; what has to be got is got before, since nothing else is reached from there. */
 async function inTheWorld(): Promise<boolean> {
   const why = whyNoWorld();
   if (why) throw new Error(why);
-  await prepare(rehearsal);
+  const first = name === "up" ? firstPart(rehearsal) : undefined;
+  await prepare(first ?? rehearsal);
   await makeWorld(root);
-  return (await runInside(root, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])) === 0;
+  if (!first) return again();
+  say("\nFirst the mesh alone: what shows it is being got meanwhile.");
+  const rest = prepare(rehearsal);
+  rest.catch(() => {});
+  if (!(await again("--config", first.config))) {
+    stopRunning();
+    return false;
+  }
+  await rest;
+  return again();
 }
 
 /** Ctrl-C at any moment: the programs that this run waits for end with it, and so do clouds that are still being started. */

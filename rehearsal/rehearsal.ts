@@ -1,7 +1,7 @@
 // The rehearsal's steps: programs, images, clouds, the mesh on them, and the proof that it works.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { load as parseYaml } from "js-yaml";
+import { dump, load as parseYaml } from "js-yaml";
 import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
@@ -17,7 +17,7 @@ import { stackFor, startTailnet, TAILNET_PROGRAMS } from "./machine/tailnet";
 import { isInside, leash, sweep } from "./machine/world";
 import { type Binaries, findPrograms } from "./programs/get";
 import { installPackages } from "./programs/host";
-import { fillRegistry, imagePrograms, type ImageOrigin } from "./programs/images";
+import { fillRegistry, haveImages, imagePrograms, type ImageOrigin } from "./programs/images";
 import { nodeProgram } from "./programs/node";
 import { say } from "./progress";
 import { type CallProofs, proveCalls } from "./proof/calls";
@@ -129,18 +129,40 @@ export interface Made {
 
 const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "made.json");
 
+/** What the mesh of these clouds is made of, and what shows it. */
+function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly shows: string[] } {
+  const { observability, images } = configOf(rehearsal);
+  const { tailscale, prometheus, jaeger, grafana, otelCollector, ...others } = resolveImages(images);
+  return {
+    mesh: [
+      ...CONTROL_PLANE_IMAGES,
+      ...Object.values(others),
+      ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
+    ],
+    shows: observability ? [prometheus, jaeger, grafana, otelCollector] : [],
+  };
+}
+
+/**
+ * The rehearsal without what shows the mesh, while that has still to be got: where it is built, the mesh can be proven minutes before.
+ * Undefined when everything is there.
+ */
+export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
+  if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
+  const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
+  stack.config[`${PREFIX}observability`] = { enabled: false };
+  const config = path.join(rehearsal.root, "first", path.basename(rehearsal.config));
+  mkdirSync(path.dirname(config), { recursive: true });
+  writeFileSync(config, dump(stack), { mode: 0o600 });
+  return { ...rehearsal, config };
+}
+
 /** Gets all programs and images. Called outside of the world, which reaches nothing. */
 export async function prepare(rehearsal: Rehearsal): Promise<Made> {
   say("programs");
   await installPackages();
-  const { observability, images } = configOf(rehearsal);
-  const { tailscale, prometheus, jaeger, grafana, otelCollector, ...others } = resolveImages(images);
-  const references = [
-    ...CONTROL_PLANE_IMAGES,
-    ...Object.values(others),
-    ...(observability ? [prometheus, jaeger, grafana, otelCollector] : []),
-    ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
-  ];
+  const { mesh, shows } = imagesOf(rehearsal);
+  const references = [...mesh, ...shows];
   const names = [
     ...MACHINE_PROGRAMS,
     ...(await imagePrograms(references)),

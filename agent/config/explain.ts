@@ -3,7 +3,7 @@ import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 
 /** A path as it is written in messages: `agent.capabilities[0].name`. */
-export function formatPath(path: readonly PropertyKey[]): string {
+function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
     return text === "" ? String(part) : `${text}.${String(part)}`;

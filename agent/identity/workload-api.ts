@@ -5,7 +5,7 @@ import { type Identity, type IdentitySource, isValid } from "./source";
 import { decodeX509SvidResponse, identityOf, type X509SvidResponse } from "./x509-svid";
 
 /** Where the CSI driver puts the socket in a pod. */
-export const DEFAULT_ENDPOINT = "unix:///spiffe-workload-api/spire-agent.sock";
+const DEFAULT_ENDPOINT = "unix:///spiffe-workload-api/spire-agent.sock";
 
 const METHOD = "/SpiffeWorkloadAPI/FetchX509SVID";
 

@@ -74,7 +74,7 @@ function derLength(bytes: Buffer): number {
 }
 
 /** Certificates that stand one after the other, without anything between them. */
-export function splitCertificates(der: Uint8Array): X509Certificate[] {
+function splitCertificates(der: Uint8Array): X509Certificate[] {
   const certificates: X509Certificate[] = [];
   for (let rest = Buffer.from(der); rest.length > 0;) {
     const length = derLength(rest);

@@ -1,7 +1,7 @@
 // Programs of this repository that run in the stock Node image: brought along in a ConfigMap, started by a loader.
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { labels } from "../well-known";
+import { labels } from "./metadata";
 import type { ContainerSize } from "./container";
 import { GeneratedConfigMap, type GeneratedConfigMapArgs } from "./generated-config-map";
 import type { ProgramName } from "./node-bundle";

@@ -17,7 +17,7 @@ export interface AgentPlace {
  * Names of a role's pods on a tailnet. The first has the name alone; control servers append a number to the names of those
  * that come later (https://tailscale.com/kb/1098/machine-names), and pods of a StatefulSet come one after the other.
  */
-export function tailnetNames(place: Pick<AgentPlace, "cloud" | "role" | "replicas">): readonly string[] {
+function tailnetNames(place: Pick<AgentPlace, "cloud" | "role" | "replicas">): readonly string[] {
   const name = agentName(place.cloud, place.role);
   return Array.from({ length: place.replicas ?? 1 }, (_, index) => (index === 0 ? name : `${name}-${index}`));
 }

@@ -5,8 +5,8 @@ import { WHERES } from "./part";
 import { PARTIES, type PartyDetails } from "./parties";
 
 /** Lines between which `npm run schema` writes the tables. */
-export const FLOWS_BEGIN = "<!-- flows:begin -->";
-export const FLOWS_END = "<!-- flows:end -->";
+const FLOWS_BEGIN = "<!-- flows:begin -->";
+const FLOWS_END = "<!-- flows:end -->";
 
 /** The formatter would write the tables otherwise. */
 const UNFORMATTED = ["<!-- prettier-ignore-start -->", "<!-- prettier-ignore-end -->"] as const;

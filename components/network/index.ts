@@ -55,11 +55,12 @@ export class MeshNetwork extends pulumi.ComponentResource {
   ) {
     super("agentweave:network:MeshNetwork", name, {}, opts);
     const { clouds, settings, images } = args;
-    const self = { parent: this };
+    /** Options of a child, which had its name without this network's in front of it. */
+    const child = (earlier: string) => ({ parent: this, aliases: [{ name: earlier }] });
     if (settings.mode === "tailscale") {
       const { tailscale } = settings;
       const tailnet = new Tailnet(
-        "tailnet",
+        `${name}-tailnet`,
         {
           clouds: clouds.map(({ cluster: { name, podCidr, serviceCidr } }) => ({
             name,
@@ -69,12 +70,13 @@ export class MeshNetwork extends pulumi.ComponentResource {
           settings: tailscale,
           parts: this.#parts(),
         },
-        self,
+        child("tailnet"),
       );
       this.#tailnet = tailnet;
       for (const { cluster, subnetRouter } of clouds) {
+        const routers = `${cluster.name}-subnet-routers`;
         const { namespace } = new SubnetRouters(
-          `${cluster.name}-subnet-routers`,
+          `${name}-${routers}`,
           {
             cluster,
             mode: subnetRouter,
@@ -83,7 +85,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
             images,
             flows: this.flowsOf(cluster.name),
           },
-          { ...self, dependsOn: [...tailnet.settled] },
+          { ...child(routers), dependsOn: [...tailnet.settled] },
         );
         this.#namespaces.set(cluster.name, namespace);
       }
@@ -91,13 +93,13 @@ export class MeshNetwork extends pulumi.ComponentResource {
     const vpn =
       settings.mode === "vpn"
         ? new Vpn(
-            "vpn",
+            `${name}-vpn`,
             {
               clusters: clouds.map(({ cluster }) => cluster),
               settings: settings.vpn,
               parts: this.#parts(),
             },
-            self,
+            child("vpn"),
           )
         : undefined;
     this.connected = vpn?.connected ?? [];

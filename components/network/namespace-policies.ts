@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { labels } from "../well-known";
+import { labels } from "../kubernetes/metadata";
 import { type FlowContext, namespacePolicies, type NamespacePolicy } from "./policies";
 
 /** What `NamespacePolicies` needs. */

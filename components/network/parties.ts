@@ -6,7 +6,6 @@ import {
   NAMESPACES,
   OPA,
   PROMETHEUS,
-  selector,
   SPIRE_AGENT,
   SPIRE_SERVER,
   TAILNET,
@@ -14,6 +13,7 @@ import {
   TRACE_STORE,
   TRUST_EXPORTER,
 } from "../well-known";
+import { selector } from "../kubernetes/metadata";
 import type { NetworkMode } from "./mode";
 
 /** What carries a flow between clouds. Of what is in the tailnet, a NetworkPolicy sees only the devices' encrypted packets. */

@@ -1,7 +1,8 @@
 // The pod of an OpenTelemetry collector: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { COLLECTOR, labels, METRICS_PORT_NAMES, scrapeAnnotations, selector } from "../well-known";
+import { COLLECTOR, METRICS_PORT_NAMES } from "../well-known";
+import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 import { COLLECTOR_PATHS } from "./collector-config";
 import { PROGRAM_UID } from "./program";
 import { RELAY_VOLUMES, sender, type SenderArgs } from "./relay";

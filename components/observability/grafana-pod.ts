@@ -1,7 +1,8 @@
 // The pod of Grafana: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { GRAFANA, labels } from "../well-known";
+import { GRAFANA } from "../well-known";
+import { labels } from "../kubernetes/metadata";
 import { GRAFANA_PATHS, HOME_DASHBOARD, PASSWORD_KEY, PROVISIONING_FILES } from "./grafana-files";
 import { OBSERVABILITY_SIZES } from "./sizes";
 

@@ -3,8 +3,9 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { labels, NAMESPACES, PROMETHEUS } from "../well-known";
-import type { ScrapeReach } from "./prometheus/config";
+import { NAMESPACES, PROMETHEUS } from "../well-known";
+import { labels } from "../kubernetes/metadata";
+import type { ScrapeReach } from "./prometheus/scraped-cluster";
 
 /** What `ScrapeAccess` needs. */
 export interface ScrapeAccessArgs {

@@ -9,7 +9,8 @@ import {
   unlessMissing,
 } from "../kubernetes/api";
 import { fault } from "../trust/fault";
-import { labels, PROMETHEUS } from "../well-known";
+import { PROMETHEUS } from "../well-known";
+import { labels } from "../kubernetes/metadata";
 
 /** A new token of an account, bound to nothing else, for that API server's own audience. The API server may shorten its life. */
 export async function mintToken(access: Access, account: ObjectName, seconds: number): Promise<string> {

@@ -1,7 +1,8 @@
 // The pod of the trace store: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { labels, METRICS_PORT_NAMES, scrapeAnnotations, TRACE_STORE } from "../well-known";
+import { METRICS_PORT_NAMES, TRACE_STORE } from "../well-known";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { PROGRAM_UID } from "./program";
 import { receiver, type ReceiverArgs, RELAY_VOLUMES } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";

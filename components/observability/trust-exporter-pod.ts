@@ -1,7 +1,8 @@
 // The pod of the trust exporter: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { type ContainerSize, nonRoot } from "../kubernetes/container";
-import { labels, scrapeAnnotations, TRUST_EXPORTER } from "../well-known";
+import { TRUST_EXPORTER } from "../well-known";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "./program";
 
 /** The ConfigMap with the exporter's configuration, and where the pod has it. */

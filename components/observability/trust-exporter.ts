@@ -7,7 +7,8 @@ import { checksum } from "../kubernetes/checksum";
 import type { ContainerSize } from "../kubernetes/container";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { labels, NAMESPACES, selector, TRUST_EXPORTER } from "../well-known";
+import { NAMESPACES, TRUST_EXPORTER } from "../well-known";
+import { labels, selector } from "../kubernetes/metadata";
 import { renderTrustExporterConfig } from "./trust-exporter-config";
 import { TRUST_EXPORTER_CONFIG, trustExporterPod } from "./trust-exporter-pod";
 

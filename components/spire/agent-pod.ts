@@ -1,14 +1,8 @@
 // The pod of the SPIRE agent: a pure function. It needs the host's process ids and a directory of the host, hence the
 // Pod Security Standard `privileged` of its namespace, and nothing more of the host.
 import type * as k8s from "@pulumi/kubernetes";
-import {
-  labels,
-  METRICS_PORT_NAMES,
-  scrapeAnnotations,
-  SPIRE_AGENT,
-  SPIRE_PORTS,
-  SPIRE_SERVER,
-} from "../well-known";
+import { METRICS_PORT_NAMES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { AGENT_PATHS } from "./paths";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { NODE_CRITICAL } from "../kubernetes/priority";

@@ -1,7 +1,8 @@
 // The pod of the SPIFFE CSI driver, with the sidecars that every CSI driver has: a pure function.
 import type * as k8s from "@pulumi/kubernetes";
 import type { Images } from "../images";
-import { CSI_DRIVER, labels } from "../well-known";
+import { CSI_DRIVER } from "../well-known";
+import { labels } from "../kubernetes/metadata";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
 import { NODE_CRITICAL } from "../kubernetes/priority";
 import { containerResources, UNPRIVILEGED } from "../kubernetes/container";

@@ -4,7 +4,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
-import { CSI_DRIVER, labels, NAMESPACES, selector } from "../well-known";
+import { CSI_DRIVER, NAMESPACES } from "../well-known";
+import { labels, selector } from "../kubernetes/metadata";
 import { CSI_DRIVER_NAME, csiDriverPod } from "./csi-driver-pod";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 

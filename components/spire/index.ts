@@ -65,5 +65,5 @@ export class Spire extends pulumi.ComponentResource {
 export { SpireAgent } from "./agent";
 export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
 export { SpiffeCsiDriver } from "./csi-driver";
-export { SpireServer, type SpireServerTarget } from "./server";
+export { SpireServer } from "./server";
 export type { SpireSizes } from "./sizes";

@@ -2,7 +2,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
-import { labels, namespaceMetadata, NAMESPACES, type PodSecurityLevel } from "../well-known";
+import { NAMESPACES } from "../well-known";
+import { labels, namespaceMetadata, type PodSecurityLevel } from "../kubernetes/metadata";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { criticalPodsQuota } from "../kubernetes/priority";
 import { NamespacePolicies } from "../network/namespace-policies";

@@ -1,6 +1,7 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { labels, METRICS_PORT_NAMES, scrapeAnnotations, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";

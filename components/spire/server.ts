@@ -3,7 +3,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
-import { labels, NAMESPACES, selector, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { NAMESPACES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { labels, selector } from "../kubernetes/metadata";
 import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
@@ -155,6 +156,6 @@ export class SpireServer extends pulumi.ComponentResource {
 }
 
 /** URL of the bundle endpoint at `host`, a DNS name or an IP address. */
-export function bundleEndpointUrl(host: string): string {
+function bundleEndpointUrl(host: string): string {
   return httpsUrl(host, SPIRE_PORTS.bundleEndpoint);
 }

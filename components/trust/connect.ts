@@ -1,6 +1,7 @@
 // How the providers reach a SPIRE server.
 import { SPIRE_SERVER } from "../well-known";
-import { execInPod, type ServerPod } from "./exec";
+import { execInPod } from "./exec";
+import { type ServerPod } from "./exec-target";
 import { factsOf, fault, wordsOf } from "./fault";
 import { type Patience, together } from "./retry";
 import { spireServer, type SpireServer } from "./spire-server";

@@ -3,21 +3,7 @@ import { Readable, Writable } from "node:stream";
 import { loadKubeConfig } from "../clouds/kubeconfig-client";
 import { fault, wordsOf } from "./fault";
 import { explainNoPod } from "./no-pod";
-
-/** Where a SPIRE server runs. */
-export interface ServerPod {
-  /** The cloud's key in the stack's config; errors begin with it. */
-  cloud: string;
-  namespace: string;
-  pod: string;
-  container: string;
-}
-
-/** A server's pod, and what makes it. */
-export interface ExecTarget extends ServerPod {
-  /** Name of the pod's StatefulSet. A pod that does not exist is then told apart: gone with its StatefulSet, or only away. */
-  statefulSet?: string;
-}
+import type { ExecTarget } from "./exec-target";
 
 /** What a command left behind when it ended. */
 export interface CommandResult {

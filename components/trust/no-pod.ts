@@ -1,6 +1,6 @@
 // A pod that does not exist: gone with its StatefulSet, or only away, while its volume still holds all that it knows.
 import type { AppsV1Api } from "@kubernetes/client-node";
-import type { ExecTarget } from "./exec";
+import type { ExecTarget } from "./exec-target";
 import { fault, type FaultFacts } from "./fault";
 
 /** What the Kubernetes API tells of a pod's StatefulSet: the replicas that it is to have, that there is none, or, with this HTTP code, nothing. */

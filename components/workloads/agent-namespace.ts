@@ -6,7 +6,8 @@ import { programConfigMap } from "../kubernetes/node-program";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
-import { namespaceMetadata, NAMESPACES } from "../well-known";
+import { NAMESPACES } from "../well-known";
+import { namespaceMetadata } from "../kubernetes/metadata";
 import { AGENT_PROGRAM } from "./agent-pod";
 
 /** What `AgentNamespace` needs. */

@@ -8,11 +8,9 @@ import {
   agentName,
   agentObjectName,
   CSI_DRIVER,
-  labels,
   METRICS_PORT_NAMES,
-  scrapeAnnotations,
-  selector,
 } from "../well-known";
+import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 
 /** Default size of an agent's container. */
 export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;

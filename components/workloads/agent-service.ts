@@ -6,7 +6,8 @@ import { loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
-import { AGENT_PORTS, AGENT_SELECTOR, agentObjectName, NAMESPACES, selector } from "../well-known";
+import { AGENT_PORTS, AGENT_SELECTOR, agentObjectName, NAMESPACES } from "../well-known";
+import { selector } from "../kubernetes/metadata";
 import { agentLabels } from "./agent-pod";
 
 /** What `AgentService` needs. */

@@ -6,7 +6,8 @@ import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import type { ContainerSize } from "../kubernetes/container";
-import { AGENT, agentObjectName, NAMESPACES, selector } from "../well-known";
+import { AGENT, agentObjectName, NAMESPACES } from "../well-known";
+import { selector } from "../kubernetes/metadata";
 import { agentLabels, agentPod } from "./agent-pod";
 
 /** How many pods of a role there are, by the CPU they use. */

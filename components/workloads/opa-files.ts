@@ -16,7 +16,7 @@ export interface OpaLocation {
 }
 
 /** OPA's configuration (https://www.openpolicyagent.org/docs/configuration). */
-export function opaConfig({ cloud, region }: OpaLocation) {
+function opaConfig({ cloud, region }: OpaLocation) {
   return {
     labels: { cloud, region },
     decision_logs: { console: true },

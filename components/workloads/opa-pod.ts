@@ -1,10 +1,11 @@
 // The pod of OPA: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { labels, METRICS_PORT_NAMES, OPA, scrapeAnnotations, selector } from "../well-known";
+import { METRICS_PORT_NAMES, OPA } from "../well-known";
+import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 
 /** Path of the program in OPA's image (its Dockerfile). */
-export const OPA_BINARY = "/opa";
+const OPA_BINARY = "/opa";
 
 /** User and group of the image. */
 const UID = 1000;
@@ -28,7 +29,7 @@ const SHUTDOWN_WAIT = 5;
 /** Seconds for the answers under way after that. */
 const SHUTDOWN_GRACE = 5;
 
-export const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
+const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
 
 /** What `opaPod` needs. */
 export interface OpaPodArgs {

@@ -1,6 +1,6 @@
 // Address ranges of the whole mesh: none may overlap another, nor one that has a meaning already.
 import { firstFree, overlaps, prefixLength } from "../../components/network/cidr";
-import type { CloudDrafts } from "./checks";
+import type { CloudDrafts } from "./draft";
 import { formatPath, type Path, type Problem } from "./problem";
 import { specOf } from "./settle";
 

@@ -2,9 +2,8 @@
 import { agentName } from "../../components/well-known";
 import { networkProblems } from "./address-ranges";
 import { agentsProblems } from "./agents";
-import type { CloudEntry } from "./clouds";
-import { isUnusable, type Draft } from "./clouds/spec";
-import type { ConfigDraft } from "./draft";
+import { isUnusable } from "./clouds/spec";
+import type { CloudDraft, CloudDrafts, ConfigDraft } from "./draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "./lifetimes";
 import { networkSettingsProblems } from "./network";
@@ -15,12 +14,6 @@ import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
 import { contextOf, specOf, trustDomainOf } from "./settle";
 import { vpnProblems } from "./vpn";
-
-/** A cloud's entry as far as it can be used. Its provider is known. */
-export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
-
-/** The clouds of a draft with their names, by which they are sorted. */
-export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[];
 
 /** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */
 export function check(
@@ -121,7 +114,7 @@ function sharedNameProblems(clouds: CloudDrafts): Problem[] {
 }
 
 /** The roles of every cloud that is named, whether or not the rest of its entry can be used. */
-function rolesByCloud(entries: Readonly<Record<string, Draft<CloudEntry> | undefined>>): RolesByCloud {
+function rolesByCloud(entries: NonNullable<ConfigDraft["clouds"]>): RolesByCloud {
   return new Map(
     Object.entries(entries).map(([cloud, entry]) => {
       // A role that cannot be used has left a hole.

@@ -1,6 +1,6 @@
 // A configuration as far as it can be used, so that mistakes in how values go together are told along with wrong values.
 import { z } from "zod";
-import { PROVIDERS } from "./clouds";
+import { type CloudEntry, PROVIDERS } from "./clouds";
 import type { Draft } from "./clouds/spec";
 import { cloudName } from "./fields";
 import { lenientPolicy, type PolicyDraft } from "./policy";
@@ -23,6 +23,12 @@ const lenientSchema = configSchema.extend({
 
 /** A configuration of which any part may be missing, single items of the policy's lists included. */
 export type ConfigDraft = Draft<Omit<ConfigEntry, "policy">> & { readonly policy?: PolicyDraft };
+
+/** A cloud's entry as far as it can be used. Its provider is known. */
+export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
+
+/** The clouds of a draft with their names, by which they are sorted. */
+export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[];
 
 type Container = Record<string | number, unknown>;
 

@@ -7,7 +7,7 @@ import { DURATION_PATTERN, durationSeconds } from "./duration";
 const TRUST_DOMAIN_LENGTH = 255;
 
 /** What a cloud may be called: a DNS label, since it is one in the trust domain, and short, since resources are named after it. */
-export const CLOUD_NAME_LENGTH = 20;
+const CLOUD_NAME_LENGTH = 20;
 
 /** Text that a pattern describes. `instead` follows "write" in the problem's text. */
 export function text(pattern: RegExp, instead: string): z.ZodString {

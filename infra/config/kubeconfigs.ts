@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { readKubeconfig } from "../../components/clouds/kubeconfig-file";
 import { parseKubeconfig, partsOf } from "../../components/clouds/kubeconfig";
-import type { CloudDrafts } from "./checks";
+import type { CloudDrafts } from "./draft";
 import { isUnusable } from "./clouds/spec";
 import { nearest } from "./explain";
 import type { Problem } from "./problem";

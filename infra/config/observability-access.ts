@@ -1,7 +1,7 @@
 // Whether Prometheus, which runs in the home cloud, gets to the API servers of the others by what their kubeconfigs say.
 import { apiServerProblems } from "../../components/clouds/kubeconfig-server";
 import { readKubeconfig } from "../../components/clouds/kubeconfig-file";
-import type { CloudDrafts } from "./checks";
+import type { CloudDrafts } from "./draft";
 import type { Draft } from "./clouds/spec";
 import type { ObservabilityEntry } from "./observability";
 import type { Problem } from "./problem";

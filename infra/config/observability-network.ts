@@ -5,7 +5,7 @@ import {
   telemetryHostname,
 } from "../../components/network/tailscale/telemetry-devices";
 import { agentName } from "../../components/well-known";
-import type { CloudDrafts } from "./checks";
+import type { CloudDrafts } from "./draft";
 import type { Draft } from "./clouds/spec";
 import type { NetworkEntry } from "./network";
 import type { ObservabilityEntry } from "./observability";

@@ -20,9 +20,8 @@ interface Node {
 }
 
 /** Lines between which `npm run schema` writes the tables. The formatter would write them otherwise. */
-export const REFERENCE_START =
-  "<!-- prettier-ignore-start -->\n<!-- `npm run schema` writes what follows -->";
-export const REFERENCE_END = "<!-- prettier-ignore-end -->";
+const REFERENCE_START = "<!-- prettier-ignore-start -->\n<!-- `npm run schema` writes what follows -->";
+const REFERENCE_END = "<!-- prettier-ignore-end -->";
 
 function range({ minimum, maximum }: Node): string {
   const bounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;

@@ -1,10 +1,7 @@
 // Whether the clouds of the configuration can be connected by tunnels.
-import {
-  type VpnMember,
-  type VpnProblem,
-  vpnProblems as allocationProblems,
-} from "../../components/network/vpn/allocation";
-import type { CloudDrafts } from "./checks";
+import { vpnProblems as allocationProblems } from "../../components/network/vpn/allocation";
+import { type VpnMember, type VpnProblem } from "../../components/network/vpn/member";
+import type { CloudDrafts } from "./draft";
 import type { Draft, Gateway } from "./clouds/spec";
 import type { NetworkEntry } from "./network";
 import type { Path, Problem } from "./problem";

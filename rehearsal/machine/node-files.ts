@@ -3,9 +3,9 @@ import { dump } from "js-yaml";
 import { WORLD_ADDRESS } from "./world";
 
 /** Version of Kubernetes, as rehearsal/programs/kubernetes pins it. */
-export const KUBERNETES_VERSION = "v1.34.4";
+const KUBERNETES_VERSION = "v1.34.4";
 /** Image of the container that holds a pod's namespaces: the one that kubeadm 1.34 names. */
-export const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1";
+const PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1";
 /** Images of what kubeadm starts: `kubeadm config images list`. kube-proxy runs beside the kubelet. */
 export const CONTROL_PLANE_IMAGES = [
   ...["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map(

@@ -10,7 +10,6 @@ import type { MeshConfig } from "../../infra/config";
 import { NAMESPACE } from "../../infra/config/namespace";
 import { run } from "../processes";
 import { until } from "../proof/steps";
-import type { Rehearsal } from "../rehearsal";
 import { runningIn, spawnInWorld, sweep, whenReady, WORLD_ADDRESS } from "./world";
 
 /** MagicDNS domain; `.test` is nobody's (RFC 6761). */
@@ -43,7 +42,7 @@ function write(file: string, text: string): boolean {
 }
 
 /** The program's own policy for these clouds, as Headscale takes it. Pure. */
-export function headscalePolicy({ clouds, observability }: Pick<MeshConfig, "clouds" | "observability">) {
+function headscalePolicy({ clouds, observability }: Pick<MeshConfig, "clouds" | "observability">) {
   const names = clouds.map(({ name }) => name);
   const parts = observability && new Map(names.map((name) => [name, partOf(name, observability, names)]));
   const places = clouds.map(({ name, ...cloud }) => {
@@ -205,7 +204,7 @@ export async function startTailnet(
  *
  * @returns absolute path of the new file.
  */
-export function stackFor({ root, config }: Pick<Rehearsal, "root" | "config">): string {
+export function stackFor({ root, config }: { root: string; config: string }): string {
   const { agents, routers, observability } = keysOf(root);
   if (!agents || !routers || !observability) throw new Error("the tailnet has no keys: make rehearse");
   const stack = load(readFileSync(config, "utf8")) as { config: Record<string, unknown> };

@@ -145,7 +145,7 @@ export function runningIn(root: string, name: string): number[] {
 }
 
 /** The command that runs `argv` in the world. */
-export function enterCommand(root: string, argv: readonly string[]): string[] {
+function enterCommand(root: string, argv: readonly string[]): string[] {
   if (!worldExists(root)) throw new Error("the rehearsal is not there: make rehearse");
   return ["nsenter", `--net=${namespaceFile(root)}`, "--", ...argv];
 }

@@ -117,6 +117,12 @@ function doneIn(storage: string): Done {
   }
 }
 
+/** True if all these images are in the storage, whatever they are from. */
+export function haveImages(references: readonly string[], storage: string): boolean {
+  const done = doneIn(storage);
+  return references.every((reference) => reference in done);
+}
+
 /** True if the image is there, and from what would be taken now. */
 function isThere(reference: string, args: FillArgs, done: Done): boolean {
   const before = done[reference];

@@ -3,7 +3,7 @@ import { connectKubernetes } from "../../cli/cluster";
 import { within } from "../../cli/limits";
 import type { MeshCloud } from "../../cli/mesh-outputs";
 import { loadKubeConfig } from "../../components/clouds/kubeconfig-client";
-import { selector } from "../../components/well-known";
+import { selector } from "../../components/kubernetes/metadata";
 
 const LIMIT_MS = 60_000;
 const POLL_MS = 100;

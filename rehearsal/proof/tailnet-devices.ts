@@ -1,7 +1,8 @@
 // What the devices of the tailnet see and are told: who answers at a place, whose ranges lead where, which pods there are.
 import { connectKubernetes } from "../../cli/cluster";
 import type { Mesh, MeshAgent } from "../../cli/mesh-outputs";
-import { AGENT, NAMESPACES, selector, TAILNET } from "../../components/well-known";
+import { AGENT, NAMESPACES, TAILNET } from "../../components/well-known";
+import { selector } from "../../components/kubernetes/metadata";
 import { nameOf } from "./calls";
 import { coreOf } from "./core";
 

@@ -13,7 +13,7 @@ import type { RelayMetrics } from "./metrics";
  * How long a connection lives, in milliseconds. Before that the trace store asks its clients in good order to open another; this is for
  * those that do not.
  */
-export const LONGEST_LIFE_MS = 15 * 60_000;
+const LONGEST_LIFE_MS = 15 * 60_000;
 
 /** What the connections of a relay are watched by. */
 export interface ConnectionsArgs {

@@ -6,7 +6,8 @@ import { text } from "node:stream/consumers";
 import * as tls from "node:tls";
 import { ProxyFailed, Tunnel } from "../../agent/calls/proxy";
 import type { ApiServer } from "../../components/clouds/kubeconfig-server";
-import { labels, PROMETHEUS, TOKEN_RENEWER } from "../../components/well-known";
+import { PROMETHEUS, TOKEN_RENEWER } from "../../components/well-known";
+import { labels } from "../../components/kubernetes/metadata";
 
 /** An API server, and who asks it. */
 export interface Access extends ApiServer {

@@ -18,7 +18,7 @@ import { scale } from "../../rehearsal/proof/scale";
 import { until } from "../../rehearsal/proof/steps";
 import type { Report } from "../../rehearsal/rehearsal";
 import { kill, processesNamed } from "./kill";
-import { observabilityTests } from "./observability-suite";
+import { laterObservabilityTests, observabilityTests } from "./observability-suite";
 import { type Place, placeOf, rehearsed, ROOT, writeStack } from "./stack";
 
 const MINUTES = 60_000;
@@ -209,12 +209,13 @@ describe("the rehearsal", () => {
     MINUTES,
   );
 
-  observabilityTests({
+  const stage = {
     mesh: () => meshOn(rehearsal),
     outputs: () => path.join(rehearsal.root, "outputs.json"),
     report: () => report!,
     troubles: async () => troubles(await verifyMesh(meshOn(rehearsal))),
-  });
+  };
+  observabilityTests(stage);
 
   test(
     "is told by the command line that OPA is down, and then nothing is allowed",
@@ -254,6 +255,8 @@ describe("the rehearsal", () => {
     },
     5 * MINUTES,
   );
+
+  laterObservabilityTests(stage);
 
   test(
     "goes on when a whole cloud has lost power, after the next run",

@@ -1,13 +1,14 @@
 // Clouds for tests: one alone, or a rehearsal's with a stack of its own. All are in one world, in whose network the tests run (`make engine-test`).
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dump, load } from "js-yaml";
 import { removeCloud, startCloud } from "../../rehearsal/machine/cloud";
 import { serveImages } from "../../rehearsal/machine/registry";
 import { run } from "../../rehearsal/processes";
+import { say } from "../../rehearsal/progress";
 import { imageFolder, programFolder, type Rehearsal } from "../../rehearsal/rehearsal";
 
-export const PROJECT = path.resolve(__dirname, "../..");
+const PROJECT = path.resolve(__dirname, "../..");
 const FOLDER = path.join(PROJECT, ".rehearsal-test");
 /** Where the tests' clouds are: the world that `make engine-test` runs the tests in. */
 export const ROOT = path.join(FOLDER, "world");
@@ -36,7 +37,23 @@ export async function oneCloud(name: string): Promise<OneCloud> {
     serviceCidr: "10.81.0.0/16",
   };
   await startCloud(config as Parameters<typeof startCloud>[0], bin, new Set());
-  return { dir, kubeconfig: readFileSync(file, "utf8"), remove: () => removeCloud(dir) };
+  const remove = () => {
+    sayRestarts(dir);
+    return removeCloud(dir);
+  };
+  return { dir, kubeconfig: readFileSync(file, "utf8"), remove };
+}
+
+/** Says the last words of each program of a control plane that ended and was started again: a test that failed meanwhile did not fail by itself. */
+function sayRestarts(dir: string): void {
+  const pods = path.join(dir, "log/pods");
+  for (const file of readdirSync(pods, { recursive: true, encoding: "utf8" })) {
+    const [pod, , log] = file.split(path.sep);
+    if (!pod?.startsWith("kube-system_") || !log) continue;
+    if (!existsSync(path.join(pods, path.dirname(file), `${parseInt(log) + 1}.log`))) continue;
+    const words = readFileSync(path.join(pods, file), "utf8").trimEnd().split("\n").slice(-5).join("\n");
+    say(`  ended, and started again: ${path.dirname(file)}\n${words}`);
+  }
 }
 
 /** A rehearsal of a test's own. */
@@ -67,7 +84,7 @@ export async function rehearsed<Found>(
 }
 
 /** As in the tutorial: an orchestrator in one cloud, workers in the others. */
-export const ROLES: Readonly<Record<string, readonly string[]>> = {
+const ROLES: Readonly<Record<string, readonly string[]>> = {
   aws: ["agent", "orchestrator"],
   gcp: ["agent", "worker"],
   azure: ["agent", "worker"],

@@ -42,7 +42,7 @@ export const probe = (cloud: string, peer_cloud: string) =>
     peer: `${peer_cloud}_agent`,
     peer_cloud,
   });
-export const bucket = (metric: string, labels: Readonly<Record<string, string>>, le: string) =>
+const bucket = (metric: string, labels: Readonly<Record<string, string>>, le: string) =>
   select(`${metric}_bucket`, { ...labels, le });
 export const trust = (metric: string, target: string, source: string) =>
   select(metric, { cloud: target, target, source });

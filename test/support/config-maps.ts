@@ -6,7 +6,7 @@ import {
 import { recipes } from "../../components/providers/recipes";
 import type { Recording, Registered } from "./recorder";
 
-export const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
+const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 export const GENERATED = "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap";
 
 /** A ConfigMap as its cluster has it. */

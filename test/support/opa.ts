@@ -26,7 +26,7 @@ export interface Decision {
 }
 
 /** Path of OPA's binary: that of KUBEBUILDER_ASSETS or PATH, else built as the rehearsal pins it. */
-export function opaBinary(): Promise<string> {
+function opaBinary(): Promise<string> {
   return programPath("opa");
 }
 

@@ -6,7 +6,7 @@ import { programPath } from "./programs";
 import { run } from "../../rehearsal/processes";
 
 /** Path of promtool, built as the rehearsal pins it. */
-export function promtoolBinary(): Promise<string> {
+function promtoolBinary(): Promise<string> {
   return programPath("promtool");
 }
 

@@ -6,10 +6,10 @@ import type { TailscaleSettings } from "../mode";
 import { advertisedTags, type DeviceKind } from "./keys";
 
 /** Directory of the daemon's socket, where the `tailscale` command looks for it, and of its scratch files. */
-export const RUN_DIR = "/var/run/tailscale";
+const RUN_DIR = "/var/run/tailscale";
 
 /** Volume for that directory, in every pod of a device. */
-export const RUN_VOLUME = "tailscale-run";
+const RUN_VOLUME = "tailscale-run";
 
 /** Secret with the auth key of a namespace's devices, and the key in it. */
 export const AUTH_SECRET = { name: "tailnet-auth-key", key: "authkey" } as const;

@@ -8,7 +8,7 @@ import { tailscaleSdk } from "./sdk";
 export type DeviceKind = "agents" | "routers" | "observability";
 
 /** Tag of a cloud's devices of one kind. */
-export function deviceTag(cloud: string, kind: DeviceKind): string {
+function deviceTag(cloud: string, kind: DeviceKind): string {
   switch (kind) {
     case "agents":
       return TAILNET.agentTag;

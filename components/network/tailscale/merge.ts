@@ -11,7 +11,7 @@ import {
 } from "jsonc-parser";
 import { routerTag, TAILNET } from "../../well-known";
 import { replaceOwnItems } from "./marked-list";
-import type { TailnetPolicy } from "./policy";
+import type { TailnetPolicy } from "./policy-syntax";
 
 /** HuJSON: JSON with comments and trailing commas (https://github.com/tailscale/hujson). */
 const HUJSON = { allowTrailingComma: true };

@@ -1,7 +1,8 @@
 // The pod of a subnet router: a pure function.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
-import { labels, scrapeAnnotations, selector, TAILNET } from "../../well-known";
+import { TAILNET } from "../../well-known";
+import { labels, scrapeAnnotations, selector } from "../../kubernetes/metadata";
 import { deviceEnv, deviceProbes, HEALTH_PORT, RUN_FILES } from "./containerboot";
 import type { TailscaleSettings } from "../mode";
 import { ROUTER_SIZE } from "./sizes";

@@ -5,7 +5,8 @@ import type { TailscaleSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
 import { type DeviceKind, deviceKey } from "./keys";
 import { mergePolicy } from "./merge";
-import { renderPolicy, type TailnetCloud, tailnetPolicy } from "./policy";
+import { renderPolicy, tailnetPolicy } from "./policy";
+import { type TailnetCloud } from "./policy-syntax";
 import { tailscaleSdk } from "./sdk";
 import { telemetryDevices } from "./telemetry-devices";
 

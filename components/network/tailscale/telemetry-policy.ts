@@ -2,7 +2,7 @@
 import { AGENT_PORTS, PROMETHEUS, RELAY, routerTag, TAILNET, TRACE_STORE } from "../../well-known";
 import { type CrossCloudFlow, crossCloudFlows } from "../cross-cloud";
 import type { ObservabilityPart } from "../part";
-import type { Grant, PolicyArgs, PolicyTest } from "./policy";
+import type { Grant, PolicyArgs, PolicyTest } from "./policy-syntax";
 import { telemetryDevices } from "./telemetry-devices";
 
 /** What listens in the pods of these devices and is none of the tailnet's business, and what is open on many machines. */

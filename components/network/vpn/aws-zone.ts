@@ -2,7 +2,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { PrivateNetworkOf } from "../../clouds/private-network";
-import { type AgentZoneArgs, RECORD_TTL } from "./names";
+import { type AgentZoneArgs, RECORD_TTL } from "./zone";
 
 /** A private hosted zone. The VPC has both DNS settings on, without which it would not be asked. */
 export class AwsZone extends pulumi.ComponentResource {

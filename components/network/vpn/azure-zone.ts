@@ -2,7 +2,7 @@
 import * as privatedns from "@pulumi/azure-native/privatedns";
 import * as pulumi from "@pulumi/pulumi";
 import type { PrivateNetworkOf } from "../../clouds/private-network";
-import { type AgentZoneArgs, RECORD_TTL } from "./names";
+import { type AgentZoneArgs, RECORD_TTL } from "./zone";
 
 /** A private zone. Zones are of no region: their location is `global`. */
 export class AzureZone extends pulumi.ComponentResource {

@@ -1,7 +1,7 @@
 // What a cloud's end of the VPN offers, whichever provider's it is.
 import type * as pulumi from "@pulumi/pulumi";
 import type { CrossCloudFlow } from "../cross-cloud";
-import type { LinkEnd } from "./allocation";
+import type { LinkEnd } from "./member";
 
 /** A port that is opened to the other clouds. */
 export interface Opening {

@@ -2,7 +2,7 @@
 import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 import type { PrivateNetworkOf } from "../../clouds/private-network";
-import { type AgentZoneArgs, RECORD_TTL } from "./names";
+import { type AgentZoneArgs, RECORD_TTL } from "./zone";
 
 /** A private managed zone. Cloud DNS wants absolute names, with a dot at the end. */
 export class GcpZone extends pulumi.ComponentResource {

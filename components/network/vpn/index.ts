@@ -6,7 +6,8 @@ import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
 import type { VpnSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
-import { allocateVpn, type VpnMember, type VpnPair } from "./allocation";
+import { allocateVpn } from "./allocation";
+import { type VpnMember, type VpnPair } from "./member";
 import { openings, type Tunnel, type TunnelSettings, type VpnGateway } from "./gateway";
 import { createGateway } from "./providers";
 

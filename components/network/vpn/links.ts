@@ -1,6 +1,6 @@
 // The links inside of the tunnels of one pair of clouds: which public addresses they connect, and their addresses.
 import { overlaps, prefixLength, subnet } from "../cidr";
-import type { Link, LinkEnd, VpnMember, VpnProblem } from "./allocation";
+import type { Link, LinkEnd, VpnMember, VpnProblem } from "./member";
 import { TUNNELS_PER_CONNECTION, VPN_RULES } from "./rules";
 
 /**

@@ -5,6 +5,7 @@ import type { Cluster } from "../../clouds/cluster";
 import { agentName } from "../../well-known";
 import type { VpnSettings } from "../mode";
 import { createZone } from "./providers";
+import { AgentRecord } from "./zone";
 
 /** The load balancer of the agents of one role in one cloud. */
 export interface NamedAgent {
@@ -13,28 +14,6 @@ export interface NamedAgent {
   /** Host name or IP address. */
   readonly host: pulumi.Output<string>;
 }
-
-/** A record of the zone. */
-export interface AgentRecord {
-  /** First label of the name, for example `aws-agent`. */
-  readonly label: string;
-  /** `CNAME` for the load balancers of AWS, whose public DNS names resolve to addresses of the VPC from everywhere. */
-  readonly type: pulumi.Output<"A" | "CNAME">;
-  readonly value: pulumi.Output<string>;
-}
-
-/** What a zone of any provider is made of. */
-export interface AgentZoneArgs {
-  /** The zone's name, for example `mesh.internal`. */
-  readonly domain: string;
-  readonly records: readonly AgentRecord[];
-}
-
-/**
- * Seconds that a record may be remembered: a load balancer that is made anew has another address. AWS's own records for load balancers
- * have 60, too.
- */
-export const RECORD_TTL = 60;
 
 /** What a load balancer's host is in DNS. IPv6 addresses are none: the tunnels carry IPv4. */
 export function recordType(host: string): "A" | "CNAME" {

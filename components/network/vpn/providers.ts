@@ -2,7 +2,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import type { VpnGateway, VpnGatewayArgs } from "./gateway";
-import type { AgentZoneArgs } from "./names";
+import type { AgentZoneArgs } from "./zone";
 
 type GatewayClass<N> = new (
   name: string,

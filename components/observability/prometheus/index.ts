@@ -10,7 +10,7 @@ import type { MetricsSettings } from "../settings";
 import { Prometheus, type ScrapedCloud } from "./prometheus";
 import { TokenRenewer } from "./token-renewer";
 
-export { scrapedNamespaces, type ScrapeReach } from "./config";
+export { scrapedNamespaces } from "./config";
 export type { ScrapedCloud } from "./prometheus";
 
 type Template = k8s.types.input.core.v1.PodTemplateSpec;

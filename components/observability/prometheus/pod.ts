@@ -1,7 +1,8 @@
 // The pod of Prometheus: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
-import { labels, METRICS_PORT_NAMES, PROMETHEUS, scrapeAnnotations } from "../../well-known";
+import { METRICS_PORT_NAMES, PROMETHEUS } from "../../well-known";
+import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
 import { OBSERVABILITY_SIZES } from "../sizes";
 import { CONFIG_DIR, CONFIG_FILE, clusterDir, remoteWriteFile, remoteWriteKey, RULES_FILE } from "./files";
 import { configFiles, otherCluster, ownCluster } from "./volume";

@@ -8,11 +8,13 @@ import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { servicePort } from "../../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../../kubernetes/volume";
-import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
+import { KUBERNETES_API, NAMESPACES, PROMETHEUS } from "../../well-known";
+import { labels, selector } from "../../kubernetes/metadata";
 import type { RulesArgs } from "../rules";
 import type { MetricsSettings, RemoteWrite } from "../settings";
 import { reachableApiServer } from "./api-server";
-import { renderPrometheusConfig, type ScrapedCluster, type ScrapeReach } from "./config";
+import { renderPrometheusConfig } from "./config";
+import { type ScrapedCluster, type ScrapeReach } from "./scraped-cluster";
 import { authorities, CONFIG_FILE, remoteWriteKey } from "./files";
 import {
   DATA_VOLUME,

@@ -1,10 +1,10 @@
 // Which ports of which pods Prometheus reads, and what their series are labelled with: a pure function.
 import { AGENT, METRICS_PORT_NAMES } from "../../well-known";
 import { LABELS } from "../rules/names";
-import type { ScrapedCluster } from "./config";
+import type { ScrapedCluster } from "./scraped-cluster";
 
 /** Label `job` of the tailnet's devices beside agents and others: they are not what the pod is there for. */
-export const TAILNET_DEVICE_JOB = "tailnet-device";
+const TAILNET_DEVICE_JOB = "tailnet-device";
 
 const POD = "__meta_kubernetes_pod_";
 const META = {

@@ -4,14 +4,8 @@ import type { Cluster } from "../../clouds/cluster";
 import type { ApiServer } from "../../clouds/kubeconfig-server";
 import { nonRoot } from "../../kubernetes/container";
 import type { TokenRenewerConfig } from "../../../telemetry/token-renewer/config";
-import {
-  KUBERNETES_API,
-  labels,
-  NAMESPACES,
-  PROMETHEUS,
-  scrapeAnnotations,
-  TOKEN_RENEWER,
-} from "../../well-known";
+import { KUBERNETES_API, NAMESPACES, PROMETHEUS, TOKEN_RENEWER } from "../../well-known";
+import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
 import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer } from "../program";
 import { SCRAPE_TOKEN_SECONDS } from "../scrape-token";
 import { HOME_DIR } from "./files";

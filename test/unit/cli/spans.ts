@@ -15,8 +15,8 @@ export interface StoredSpan {
 }
 
 export const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
-export const SERVER = 2;
-export const CLIENT = 3;
+const SERVER = 2;
+const CLIENT = 3;
 /** When traces begin here, in nanoseconds; not a whole millisecond. */
 const BEGIN = 1_795_618_464_245_125_000n;
 

@@ -10,7 +10,7 @@ import type { FlowContext } from "../../../components/network/policies";
 import { SubnetRouters } from "../../../components/network/tailscale/router";
 import { withSidecar } from "../../../components/network/tailscale/sidecar";
 import { Spire, SPIRE_DEFAULTS } from "../../../components/spire";
-import { labels } from "../../../components/well-known";
+import { labels } from "../../../components/kubernetes/metadata";
 import { Agent } from "../../../components/workloads/agent";
 import { AgentNamespace } from "../../../components/workloads/agent-namespace";
 import { Opa } from "../../../components/workloads/opa";
@@ -24,7 +24,7 @@ export const PLANS = {
 } as const;
 export type Plan = keyof typeof PLANS;
 
-export const PEER_RANGES = ["10.64.0.0/16", "10.128.0.0/16"];
+const PEER_RANGES = ["10.64.0.0/16", "10.128.0.0/16"];
 
 const TAILSCALE: TailscaleSettings = {
   tailnet: "tail1a2b3c.ts.net",

@@ -1,5 +1,5 @@
 // Evaluates a tailnet's policy as Tailscale does: nothing passes but what a grant lets pass, and a policy's own tests have to hold.
-import type { PolicyTest, TailnetPolicy } from "../../../components/network/tailscale/policy";
+import type { PolicyTest, TailnetPolicy } from "../../../components/network/tailscale/policy-syntax";
 
 type Rules = Pick<TailnetPolicy, "grants">;
 

@@ -1,9 +1,6 @@
 import { parse } from "jsonc-parser";
-import {
-  renderPolicy,
-  type TailnetPolicy,
-  tailnetPolicy,
-} from "../../../components/network/tailscale/policy";
+import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
+import { type TailnetPolicy } from "../../../components/network/tailscale/policy-syntax";
 import type { ObservabilityPart } from "../../../components/network/part";
 import { allows, failedTests } from "./tailscale-evaluate";
 

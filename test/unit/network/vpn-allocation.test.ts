@@ -1,13 +1,8 @@
 import * as fc from "fast-check";
 import type { CloudProvider } from "../../../components/clouds/private-network";
 import { contains, overlaps, subnet } from "../../../components/network/cidr";
-import {
-  allocateVpn,
-  type Link,
-  type VpnAllocation,
-  type VpnMember,
-  vpnProblems,
-} from "../../../components/network/vpn/allocation";
+import { allocateVpn, vpnProblems } from "../../../components/network/vpn/allocation";
+import { type Link, type VpnAllocation, type VpnMember } from "../../../components/network/vpn/member";
 
 const FIRST_ASN = 64800;
 

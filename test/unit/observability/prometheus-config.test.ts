@@ -2,9 +2,9 @@ import { load } from "js-yaml";
 import {
   type PrometheusConfigArgs,
   renderPrometheusConfig,
-  type ScrapedCluster,
   scrapedNamespaces,
 } from "../../../components/observability/prometheus/config";
+import { type ScrapedCluster } from "../../../components/observability/prometheus/scraped-cluster";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- What was rendered has no type. */
 
