@@ -5,11 +5,13 @@ import { httpsUrl } from "../components/kubernetes/load-balancer";
 import type { NetworkSettings } from "../components/network/mode";
 import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
 import { loadConfig } from "./config";
+import { judgePlaceholders } from "./config/placeholders";
 import { AgentMesh } from "./mesh";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
 function program() {
   const config = loadConfig();
+  judgePlaceholders(pulumi.getStack(), config.clouds);
   const mesh = new AgentMesh("mesh", config);
 
   /** What an operator needs to know of each cloud, by its name. */
@@ -21,6 +23,8 @@ function program() {
         clusterName: cluster.clusterName,
         context: cluster.context,
         trustDomain: config.trustDomain,
+        /** Ranges of the public addresses from which its pods come on the internet, for the allow lists of others. */
+        egress: cluster.egressCidrs,
         /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
         bundleEndpoint: spire.server.bundleEndpointUrl,
         /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */

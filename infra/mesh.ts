@@ -44,12 +44,22 @@ export class AgentMesh extends pulumi.ComponentResource {
     const self = { parent: this };
 
     const images = resolveImages(config.images);
+    const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
+      createCluster(
+        {
+          ...cloud,
+          tags: config.tags,
+          podAutoscaling: config.agents.autoscaling !== undefined,
+          apiServerClients,
+        },
+        self,
+      );
+    // Prometheus and the renewer of its tokens call the API servers of the other clouds from here.
+    const home = config.clouds.find(({ name }) => name === config.observability?.home);
+    const homeCluster = home && stand(home);
     const clusters = config.clouds.map((cloud) => ({
       config: cloud,
-      cluster: createCluster(
-        { ...cloud, tags: config.tags, podAutoscaling: config.agents.autoscaling !== undefined },
-        self,
-      ),
+      cluster: cloud === home ? homeCluster! : stand(cloud, homeCluster?.egressCidrs),
     }));
 
     this.network = new MeshNetwork(

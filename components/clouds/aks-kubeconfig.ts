@@ -14,6 +14,8 @@ export function aksKubeconfig(args: {
   server: string;
   /** CA certificates in base64. */
   certificateAuthorityData: string;
+  /** ID of the tenant that the token is from. Default: that of the login. */
+  tenantId?: string;
 }): string {
   return execKubeconfig({
     context: args.context,
@@ -21,7 +23,14 @@ export function aksKubeconfig(args: {
     certificateAuthorityData: args.certificateAuthorityData,
     exec: {
       command: "kubelogin",
-      args: ["get-token", "--login", "azurecli", "--server-id", AKS_SERVER_ID],
+      args: [
+        "get-token",
+        "--login",
+        "azurecli",
+        "--server-id",
+        AKS_SERVER_ID,
+        ...(args.tenantId === undefined ? [] : ["--tenant-id", args.tenantId]),
+      ],
       installHint: "Install it with: az aks install-cli",
     },
   });

@@ -2,8 +2,10 @@
 import * as authorization from "@pulumi/azure-native/authorization";
 import * as managedidentity from "@pulumi/azure-native/managedidentity";
 import * as network from "@pulumi/azure-native/network";
+import type { Provider } from "@pulumi/azure-native/provider";
 import * as pulumi from "@pulumi/pulumi";
 
+import { hostRange } from "./access";
 import { AZURE_ROLES, roleDefinitionId } from "./aks-roles";
 
 /** Arguments of {@link AksNetwork}. */
@@ -16,6 +18,7 @@ export interface AksNetworkArgs {
   readonly vnetCidr: string;
   readonly nodeCidr: string;
   readonly tags?: Readonly<Record<string, string>>;
+  readonly provider: Provider;
 }
 
 /** A virtual network with one subnet for nodes. Pods have addresses of an overlay, not of the subnet. */
@@ -26,12 +29,16 @@ export class AksNetwork extends pulumi.ComponentResource {
   readonly securityGroupName: pulumi.Output<string>;
   /** Resource ID of the identity with which the control plane manages the network. */
   readonly identityId: pulumi.Output<string>;
-  /** The identity's right to the subnet, without which the cluster is refused. */
-  readonly grant: authorization.RoleAssignment;
+  /** The identity's rights to subnet and address, without which the cluster is refused. */
+  readonly grants: readonly authorization.RoleAssignment[];
+  /** Resource ID of the address with which nodes and pods go out to the internet. */
+  readonly outboundAddressId: pulumi.Output<string>;
+  /** The range that is this address alone. */
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
 
   constructor(name: string, args: AksNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:AksNetwork", name, {}, opts);
-    const self = { parent: this };
+    const self = { parent: this, provider: args.provider };
     const common = {
       resourceGroupName: args.resourceGroupName,
       location: args.location,
@@ -82,17 +89,27 @@ export class AksNetwork extends pulumi.ComponentResource {
       { ...self, dependsOn: open },
     );
     const identity = new managedidentity.UserAssignedIdentity(`${name}-identity`, common, self);
-    this.grant = new authorization.RoleAssignment(
-      `${name}-grant`,
-      {
-        scope: subnet.id,
-        principalId: identity.principalId,
-        // Said outright, Azure does not look the new identity up, which it may not have replicated yet.
-        principalType: authorization.PrincipalType.ServicePrincipal,
-        roleDefinitionId: roleDefinitionId(args.subscriptionId, AZURE_ROLES.networkContributor),
-      },
+    // Known before there is a cluster, so that others can let it in: AKS would make one of its own after it.
+    const outbound = new network.PublicIPAddress(
+      `${name}-outbound`,
+      { ...common, sku: { name: "Standard" }, publicIPAllocationMethod: "Static" },
       self,
     );
+    const grant = (suffix: string, scope: pulumi.Output<string>) =>
+      new authorization.RoleAssignment(
+        `${name}-${suffix}`,
+        {
+          scope,
+          principalId: identity.principalId,
+          // Said outright, Azure does not look the new identity up, which it may not have replicated yet.
+          principalType: authorization.PrincipalType.ServicePrincipal,
+          roleDefinitionId: roleDefinitionId(args.subscriptionId, AZURE_ROLES.networkContributor),
+        },
+        self,
+      );
+    this.grants = [grant("grant", subnet.id), grant("outbound-grant", outbound.id)];
+    this.outboundAddressId = outbound.id;
+    this.egressCidrs = outbound.ipAddress.apply((ip) => [hostRange(ip!)]);
     this.virtualNetworkId = vnet.id;
     this.virtualNetworkName = vnet.name;
     this.subnetId = subnet.id;

@@ -6,6 +6,9 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { subnet } from "../network/cidr";
+import type { ApiServerAccess } from "./access";
+import { aksEndpointProfile, aksServerName } from "./aks-access";
+import { type AzureAccount, azureAccount } from "./aks-account";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
 import { dnsPrefix, nodeResourceGroup, poolName } from "./aks-names";
 import { AksNetwork } from "./aks-network";
@@ -56,8 +59,10 @@ export interface AksClusterArgs extends ClusterArgs {
     /** Address range of services, outside of `vnetCidr`. */
     readonly serviceCidr: string;
   };
-  /** From where the API server can be reached, in CIDR notation. Default: any address, with Entra ID alone. */
-  readonly authorizedIpRanges?: readonly string[];
+  /** From where the API server can be reached. Default: any address, with Entra ID alone. */
+  readonly access?: ApiServerAccess;
+  /** Account of Azure. Default: that of the stack's settings `azure-native:*`. */
+  readonly account?: AzureAccount;
   /** Who administers the cluster beside the identity that makes it. Whoever else runs `pulumi` must be among them. Default none. */
   readonly administrators?: readonly AksAdministrator[];
 }
@@ -74,6 +79,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly sourceCidrs: readonly string[];
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
   /**
    * Azure's load balancer probes by the port's `appProtocol`, with HTTP or HTTPS if that says so, and the bundle endpoint
    * would never answer such a probe with 200. TCP alone asks no more than an open port (Cloud Provider Azure, "Azure
@@ -101,7 +107,8 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
     // Pods of an overlay have addresses that mean nothing outside: packets leave with those of the nodes.
     this.sourceCidrs = [args.network.nodeCidr];
 
-    const self = { parent: this };
+    const { provider, tenantId } = azureAccount(name, args.account, { parent: this });
+    const self = { parent: this, provider };
     const tags = { ...args.tags };
     const { location } = args;
     const caller = authorization.getClientConfigOutput(self);
@@ -118,9 +125,11 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         resourceGroupName: group.name,
         subscriptionId: caller.subscriptionId,
         tags,
+        provider,
       },
       self,
     );
+    this.egressCidrs = network.egressCidrs;
     // Whoever makes the cluster may then make objects in it. A role takes up to five minutes to have effect, so it is given
     // on the group before the cluster, which takes as long to make. Later runs by others leave it with the first.
     const administrator = new authorization.RoleAssignment(
@@ -159,10 +168,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         enableRBAC: true,
         aadProfile: { managed: true, enableAzureRBAC: true },
         disableLocalAccounts: true,
-        apiServerAccessProfile: {
-          disableRunCommand: true,
-          ...(args.authorizedIpRanges && { authorizedIPRanges: [...args.authorizedIpRanges] }),
-        },
+        apiServerAccessProfile: { disableRunCommand: true, ...aksEndpointProfile(args) },
         oidcIssuerProfile: { enabled: true },
         securityProfile: { workloadIdentity: { enabled: true } },
         networkProfile: {
@@ -175,10 +181,11 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
           dnsServiceIP: dnsAddress(args.network.serviceCidr),
           loadBalancerSku: "standard",
           outboundType: "loadBalancer",
+          loadBalancerProfile: { outboundIPs: { publicIPs: [{ id: network.outboundAddressId }] } },
         },
         agentPoolProfiles: [{ ...pool, ...args.systemNodes, name: "system", mode: "System" }],
       },
-      { ...self, dependsOn: [network.grant, administrator] },
+      { ...self, dependsOn: [...network.grants, administrator] },
     );
     const { count, minCount, maxCount, vmSize } = args.nodes;
     const autoscaling = minCount !== undefined && maxCount !== undefined;
@@ -200,6 +207,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
 
     this.privateNetwork = {
       provider: "azure",
+      sdk: provider,
       subscriptionId: caller.subscriptionId,
       resourceGroupName: group.name,
       location,
@@ -227,12 +235,17 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
     );
 
     const credentials = containerservice.listManagedClusterUserCredentialsOutput(
-      { resourceGroupName: group.name, resourceName: cluster.name, format: "exec" },
+      {
+        resourceGroupName: group.name,
+        resourceName: cluster.name,
+        format: "exec",
+        ...aksServerName(args),
+      },
       self,
     );
     this.kubeconfig = pulumi.secret(
       credentials.kubeconfigs.apply((all) =>
-        aksKubeconfig({ context: args.context, ...aksEndpoint(all[0]?.value) }),
+        aksKubeconfig({ context: args.context, tenantId, ...aksEndpoint(all[0]?.value) }),
       ),
     );
     // An administrator who destroys the stack keeps the right to do so until nothing is left in the cluster.

@@ -11,6 +11,8 @@ export interface ClusterArgs {
   readonly context: string;
   /** Tags (AWS, Azure) or labels (Google Cloud) for every cloud resource that takes them. Default none. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** Ranges of others of the mesh that call its API server from the internet, in CIDR notation. Default: none. */
+  readonly apiServerClients?: pulumi.Input<readonly string[]>;
   /** Whether pods are scaled by their CPU, which needs a metrics server. GKE and AKS always have one. Default false. */
   readonly podAutoscaling?: boolean;
 }
@@ -52,6 +54,8 @@ export interface Cluster {
   readonly serviceCidr: string;
   /** Ranges of the addresses that packets of its pods have outside of the cluster, where no gateway changes them. In CIDR notation. */
   readonly sourceCidrs: readonly string[];
+  /** Ranges of the public addresses from which its pods come on the internet, in CIDR notation; they stay. Default: not known. */
+  readonly egressCidrs?: pulumi.Output<readonly string[]>;
   /** Annotations that make a `LoadBalancer` Service public on this cloud with its layer-4 load balancer. */
   readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
   /** `loadBalancerClass` for such a Service, where the cloud needs one. */

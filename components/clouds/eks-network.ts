@@ -3,6 +3,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { subnets } from "../network/cidr";
+import { hostRange } from "./access";
 
 /**
  * Zone ids in which EKS makes no control plane (Amazon EKS user guide, "View Amazon EKS networking requirements for VPC
@@ -29,6 +30,8 @@ export class EksNetwork extends pulumi.ComponentResource {
   readonly privateSubnetIds: pulumi.Output<string>[];
   /** All route tables of its subnets. */
   readonly routeTableIds: readonly pulumi.Output<string>[];
+  /** Range of the NAT gateway's address, which is that of all pods on the internet. */
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
   /** What must be there for a node to reach the internet, and so to join the cluster. */
   readonly routes: pulumi.Resource[];
 
@@ -99,6 +102,7 @@ export class EksNetwork extends pulumi.ComponentResource {
     this.publicSubnetIds = publicSubnets.map((s) => s.id);
     this.privateSubnetIds = privateSubnets.map((s) => s.id);
     this.routeTableIds = [publicRoutes.tableId, privateRoutes.tableId];
+    this.egressCidrs = address.publicIp.apply((ip) => [hostRange(ip)]);
     this.routes = [...publicRoutes.settled, ...privateRoutes.settled];
     this.registerOutputs();
   }

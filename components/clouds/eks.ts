@@ -4,7 +4,10 @@ import * as eks from "@pulumi/eks";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { ApiServerAccess } from "./access";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { eksEndpoints, eksVisitors } from "./eks-access";
+import { type AwsAccount, awsAccount } from "./eks-account";
 import type { EksAddonVersions } from "./eks-addon";
 import { eksAdministrators } from "./eks-administrators";
 import { eksKubeconfig } from "./eks-kubeconfig";
@@ -13,7 +16,6 @@ import { EksNodes } from "./eks-nodes";
 import { EksStorage } from "./eks-storage";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
-import { stackSettings } from "./stack-settings";
 
 /** How long the control plane's logs are kept, in days. */
 const LOG_DAYS = 30;
@@ -41,8 +43,10 @@ export interface EksClusterArgs extends ClusterArgs {
     /** Availability zones: how many of the region's, or which. At least 2. */
     readonly zones: number | readonly string[];
   };
-  /** From where the API server can be reached, in CIDR notation. Default `["0.0.0.0/0"]`: any address, with IAM alone. */
-  readonly publicAccessCidrs?: readonly string[];
+  /** From where the API server can be reached. Default: any address, with IAM alone. */
+  readonly access?: ApiServerAccess;
+  /** Account of AWS. Default: that of the stack's settings `aws:*`. */
+  readonly account?: AwsAccount;
   /**
    * ARNs of IAM roles or users that administer the cluster, beside the identity that makes it: that one has its access
    * entry from EKS, which takes no second. Whoever else runs `pulumi` must be among them. Default none.
@@ -62,6 +66,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly sourceCidrs: readonly string[];
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
   /**
    * A Network Load Balancer by the AWS cloud provider that EKS runs in the control plane ("legacy cloud provider" in the
    * Amazon EKS user guide, "Route TCP and UDP traffic with Network Load Balancers"): one Service needs no AWS Load
@@ -95,10 +100,11 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     this.serviceCidr = args.network.serviceCidr;
     this.sourceCidrs = [args.network.vpcCidr];
 
+    const account = awsAccount(args.account);
     const provider = new aws.Provider(
       `${name}-aws`,
       {
-        ...stackSettings("aws", aws.config),
+        ...account.provider,
         region: args.region as aws.Region,
         defaultTags: { tags: { ...aws.config.defaultTags?.tags, ...args.tags } },
       },
@@ -111,6 +117,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       { ...args.network, region: args.region, provider },
       self,
     );
+    this.egressCidrs = network.egressCidrs;
     const key = new aws.kms.Key(
       `${name}-secrets`,
       { description: `Kubernetes secrets of ${args.clusterName}`, enableKeyRotation: true },
@@ -133,10 +140,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
         publicSubnetIds: network.publicSubnetIds,
         privateSubnetIds: network.privateSubnetIds,
         kubernetesServiceIpAddressRange: args.network.serviceCidr,
-        // Nodes reach the API server inside the VPC; people and CI from outside.
-        endpointPrivateAccess: true,
-        endpointPublicAccess: true,
-        publicAccessCidrs: [...(args.publicAccessCidrs ?? ["0.0.0.0/0"])],
+        ...eksEndpoints(args),
         authenticationMode: eks.AuthenticationMode.Api,
         // Once there is the group, and until it goes: the cluster within the component depends on it by this alone.
         enabledClusterLogTypes: logs.name.apply(() => [
@@ -201,6 +205,8 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       self,
     );
 
+    const visitors = eksVisitors(name, control.clusterSecurityGroupId, args.access, self);
+
     this.kubeconfig = pulumi.secret(
       pulumi
         .all([control.eksCluster.endpoint, control.eksCluster.certificateAuthority])
@@ -209,8 +215,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
             ...args,
             endpoint,
             certificateAuthorityData: authority.data,
-            profile: aws.config.profile,
-            roleArn: aws.config.assumeRoles?.at(-1)?.roleArn,
+            ...account.caller,
           }),
         ),
     );
@@ -228,7 +233,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     );
     this.kubernetes = kubernetesProvider(name, `aws/${args.region}/${args.clusterName}`, this.kubeconfig, {
       parent: this,
-      dependsOn: [nodes.nodeGroup, ...nodes.addons, storage.driver, ...administrators],
+      dependsOn: [nodes.nodeGroup, ...nodes.addons, storage.driver, ...administrators, ...visitors],
     });
     storage.defineDefaultClass(this.kubernetes);
     this.registerOutputs();

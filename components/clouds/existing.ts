@@ -21,6 +21,8 @@ export interface ExistingClusterArgs extends ClusterArgs {
   readonly podCidr: string;
   /** Service address range in CIDR notation. */
   readonly serviceCidr: string;
+  /** Ranges of the public addresses from which its pods come on the internet, in CIDR notation. Default: not known. */
+  readonly egressCidrs?: readonly string[];
   /** The gateway of its network, where it is in a VPN: then both addresses and ASN. Default: none. */
   readonly vpn?: {
     /** Public IPv4 addresses, one or two. */
@@ -54,6 +56,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly sourceCidrs: readonly string[];
+  readonly egressCidrs?: pulumi.Output<readonly string[]>;
   readonly loadBalancerAnnotations: Readonly<Record<string, string>>;
   readonly loadBalancerClass?: string;
   /** What other clouds reach is asked for in one way, whether they come by the internet or by tunnels. */
@@ -75,6 +78,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
     this.podCidr = args.podCidr;
     this.serviceCidr = args.serviceCidr;
     this.sourceCidrs = [args.podCidr, ...(args.vpn?.ranges ?? [])];
+    this.egressCidrs = args.egressCidrs && pulumi.output([...args.egressCidrs]);
     this.loadBalancerAnnotations = args.loadBalancer?.annotations ?? {};
     this.loadBalancerClass = args.loadBalancer?.class;
     this.internalLoadBalancerAnnotations = this.loadBalancerAnnotations;

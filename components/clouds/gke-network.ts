@@ -1,9 +1,21 @@
 // The VPC network of a GKE cluster: one subnetwork with ranges for pods and services, and a way out for private nodes.
 import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
+import { hostRange } from "./access";
 
 /** Names of the subnetwork's secondary ranges, by which the cluster refers to them. */
 export const SECONDARY_RANGES = { pods: "pods", services: "services" } as const;
+
+/**
+ * Public ports of a node. Each socket takes a port of its own, for which Cloud NAT's default of 64 is too few
+ * (https://cloud.google.com/nat/docs/ports-and-addresses).
+ */
+const PORTS_PER_NODE = 1024;
+
+/** Addresses that so many nodes need: Cloud NAT hands out the ports of an address above the well-known 1024 (same page). */
+export function natAddresses(nodes: number): number {
+  return Math.ceil((nodes * PORTS_PER_NODE) / (65536 - 1024));
+}
 
 /** Arguments of {@link GkeNetwork}. */
 export interface GkeNetworkArgs {
@@ -13,6 +25,8 @@ export interface GkeNetworkArgs {
   readonly nodeCidr: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  /** Most nodes that there may be at a time. */
+  readonly nodes: number;
   readonly provider: gcp.Provider;
   /** APIs that must be enabled before anything is made. */
   readonly dependsOn: pulumi.Resource[];
@@ -22,6 +36,8 @@ export interface GkeNetworkArgs {
 export class GkeNetwork extends pulumi.ComponentResource {
   readonly networkId: pulumi.Output<string>;
   readonly subnetworkId: pulumi.Output<string>;
+  /** Ranges of Cloud NAT's addresses, which are those of all pods on the internet. */
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
   /** Cloud NAT, without which a private node pulls no image from outside of Google. */
   readonly nat: gcp.compute.RouterNat;
 
@@ -51,22 +67,33 @@ export class GkeNetwork extends pulumi.ComponentResource {
       self,
     );
     const router = new gcp.compute.Router(`${name}-router`, { region, network: network.id }, self);
+    // Reserved, so that others can let them in: those that Cloud NAT allocates by itself may change.
+    const addresses = Array.from(
+      { length: natAddresses(args.nodes) },
+      (_, index) =>
+        new gcp.compute.Address(
+          `${name}-nat-${index + 1}`,
+          { region, addressType: "EXTERNAL" },
+          { ...self, dependsOn: args.dependsOn },
+        ),
+    );
     this.nat = new gcp.compute.RouterNat(
       `${name}-nat`,
       {
         region,
         router: router.name,
-        natIpAllocateOption: "AUTO_ONLY",
+        natIpAllocateOption: "MANUAL_ONLY",
+        natIps: addresses.map(({ selfLink }) => selfLink),
         // A socket keeps its public port, whomever it speaks to: tailnet devices behind such NATs find a direct way to each
-        // other and need no relay (https://tailscale.com/kb/1257/connection-types). Each socket takes a port of its own then,
-        // for which the default of 64 for a node is too few (https://cloud.google.com/nat/docs/ports-and-addresses).
+        // other and need no relay (https://tailscale.com/kb/1257/connection-types).
         enableEndpointIndependentMapping: true,
-        minPortsPerVm: 1024,
+        minPortsPerVm: PORTS_PER_NODE,
         sourceSubnetworkIpRangesToNat: "LIST_OF_SUBNETWORKS",
         subnetworks: [{ name: subnetwork.id, sourceIpRangesToNats: ["ALL_IP_RANGES"] }],
       },
       self,
     );
+    this.egressCidrs = pulumi.all(addresses.map(({ address }) => address)).apply((ips) => ips.map(hostRange));
     this.networkId = network.id;
     this.subnetworkId = subnetwork.id;
     this.registerOutputs();

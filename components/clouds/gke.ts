@@ -3,7 +3,9 @@ import * as gcp from "@pulumi/gcp";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { ApiServerAccess } from "./access";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
+import { gkeAuthorizedNetworks, gkeEndpoint, gkeEndpoints } from "./gke-access";
 import { enableApis } from "./gke-apis";
 import { gkeKubeconfig } from "./gke-kubeconfig";
 import { GkeNetwork, SECONDARY_RANGES } from "./gke-network";
@@ -53,8 +55,13 @@ export interface GkeClusterArgs extends ClusterArgs {
     /** Address range of the control plane's private endpoint, a /28. */
     readonly controlPlaneCidr: string;
   };
-  /** From where the API server can be reached, in CIDR notation. Default: any address, with IAM alone. */
-  readonly authorizedNetworks?: readonly string[];
+  /** From where the API server can be reached. Default: any address, with IAM alone. */
+  readonly access?: ApiServerAccess;
+  /** Who calls Google Cloud. Default: as the stack's settings `gcp:*` say. */
+  readonly account?: {
+    /** Service account to act as, by its address, in place of the stack's `gcp:impersonateServiceAccount`. */
+    readonly impersonateServiceAccount?: string;
+  };
   /** Whether the cluster refuses to be deleted. Default false. */
   readonly deletionProtection?: boolean;
 }
@@ -79,6 +86,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
   readonly podCidr: string;
   readonly serviceCidr: string;
   readonly sourceCidrs: readonly string[];
+  readonly egressCidrs: pulumi.Output<readonly string[]>;
   /**
    * A backend service-based external passthrough Network Load Balancer, which keeps layer 4 as it is and replaces the older
    * kind with target pools (Google Kubernetes Engine, "Create a backend service-based external load balancer"). It is
@@ -105,10 +113,12 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     this.serviceCidr = args.network.serviceCidr;
     this.sourceCidrs = [args.network.nodeCidr, args.network.podCidr];
 
+    const impersonate = args.account?.impersonateServiceAccount;
     const provider = new gcp.Provider(
       `${name}-gcp`,
       {
         ...stackSettings("gcp", gcp.config),
+        ...(impersonate !== undefined && { impersonateServiceAccount: impersonate }),
         project: args.project,
         region: this.region,
         zone: args.zone,
@@ -120,10 +130,18 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     const apis = enableApis(name, self);
     const network = new GkeNetwork(
       `${name}-network`,
-      { ...args.network, region: this.region, provider, dependsOn: apis },
+      {
+        ...args.network,
+        region: this.region,
+        // One more while the pool is upgraded.
+        nodes: (args.nodes.maxCount ?? args.nodes.count) + 1,
+        provider,
+        dependsOn: apis,
+      },
       self,
     );
 
+    this.egressCidrs = network.egressCidrs;
     this.privateNetwork = {
       provider: "gcp",
       sdk: provider,
@@ -179,14 +197,10 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
         datapathProvider: "ADVANCED_DATAPATH",
         privateClusterConfig: {
           enablePrivateNodes: true,
-          enablePrivateEndpoint: false,
+          ...gkeEndpoints(args),
           masterIpv4CidrBlock: args.network.controlPlaneCidr,
         },
-        ...(args.authorizedNetworks && {
-          masterAuthorizedNetworksConfig: {
-            cidrBlocks: args.authorizedNetworks.map((cidrBlock) => ({ cidrBlock })),
-          },
-        }),
+        ...gkeAuthorizedNetworks(args),
         workloadIdentityConfig: { workloadPool: workloadPool(args.project) },
         masterAuth: { clientCertificateConfig: { issueClientCertificate: false } },
         enableLegacyAbac: false,
@@ -221,13 +235,13 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     this.kubernetesVersion = pool.version;
     this.kubeconfig = pulumi.secret(
       pulumi
-        .all([cluster.endpoint, cluster.masterAuth.clusterCaCertificate])
+        .all([gkeEndpoint(cluster, args), cluster.masterAuth.clusterCaCertificate])
         .apply(([endpoint, certificateAuthorityData]) =>
           gkeKubeconfig({
             context: args.context,
             endpoint,
             certificateAuthorityData,
-            impersonate: gcp.config.impersonateServiceAccount,
+            impersonate: impersonate ?? gcp.config.impersonateServiceAccount,
           }),
         ),
     );

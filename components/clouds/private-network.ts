@@ -1,5 +1,6 @@
 // What a gateway or a private DNS zone needs of a cluster's network to be attached to it. Types only: no cloud's SDK is loaded by it.
 import type * as aws from "@pulumi/aws";
+import type { Provider as AzureProvider } from "@pulumi/azure-native/provider";
 import type * as gcp from "@pulumi/gcp";
 import type * as pulumi from "@pulumi/pulumi";
 
@@ -23,6 +24,7 @@ interface GcpNetwork {
 
 interface AzureNetwork {
   readonly provider: "azure";
+  readonly sdk: AzureProvider;
   readonly subscriptionId: pulumi.Output<string>;
   readonly resourceGroupName: pulumi.Output<string>;
   readonly location: string;

@@ -9,6 +9,7 @@ import { lifetimeProblems } from "./lifetimes";
 import { networkSettingsProblems } from "./network";
 import { observabilityProblems } from "./observability";
 import { observabilityAccessProblems } from "./observability-access";
+import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
 import { policyProblems, type RolesByCloud } from "./policy";
 import type { Path, Problem } from "./problem";
@@ -42,6 +43,7 @@ export function check(
     ...policyProblems(policy ?? {}, roles),
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
+    ...observabilityApiProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
     ...(kubeconfigs === "made later"
       ? []

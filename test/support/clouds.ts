@@ -15,6 +15,7 @@ export const AWS = {
       oidcProviderArn: "arn:aws:iam::123456789012:oidc-provider/oidc.eks.example/id/ABC",
       oidcIssuer: "oidc.eks.example/id/ABC",
     },
+    "aws:ec2/eip:Eip": { publicIp: "198.51.100.10" },
     "aws:ec2/vpnConnection:VpnConnection": {
       tunnel1Address: "198.51.100.1",
       tunnel2Address: "198.51.100.2",
@@ -46,6 +47,7 @@ export const GCP_ACCOUNT = "agentweave-gcp-nodes@your-project-id.iam.gserviceacc
 /** Google Kubernetes Engine. */
 export const GCP = {
   outputs: {
+    "gcp:compute/address:Address": { address: "198.51.100.20", selfLink: "link-of-an-address" },
     "gcp:container/cluster:Cluster": {
       endpoint: "203.0.113.7",
       masterAuth: { clusterCaCertificate: CA_DATA },

@@ -1,5 +1,6 @@
 // Clusters as far as tunnels know them, each with handles of its provider's kind.
 import * as aws from "@pulumi/aws";
+import { Provider as AzureProvider } from "@pulumi/azure-native/provider";
 import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../components/clouds";
@@ -32,6 +33,7 @@ export function gcpCluster(name: string, nodes: string, pods: string): Cluster {
 export function azureCluster(name: string, nodes: string, gatewayCidr: string): Cluster {
   return cluster(name, [nodes], {
     provider: "azure",
+    sdk: new AzureProvider(`${name}-azure`),
     subscriptionId: pulumi.output("a-subscription"),
     resourceGroupName: pulumi.output(`${name}-rg`),
     location: "eastus",

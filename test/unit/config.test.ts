@@ -511,8 +511,38 @@ test.each<[string, unknown, RegExp]>([
   ],
   [
     "no CIDR",
-    one("aws", { publicAccessCidrs: ["10.0.0.1"] }),
-    /publicAccessCidrs\[0\]: .* write an IPv4 range in CIDR/,
+    one("aws", { access: { ranges: ["10.0.0.1"] } }),
+    /access\.ranges\[0\]: .* write an IPv4 range in CIDR/,
+  ],
+  [
+    "a private range at a public endpoint",
+    one("gcp", { access: { ranges: ["203.0.113.0/24", "10.8.0.0/16"] } }),
+    /access\.ranges\[1\]: 10\.8\.0\.0\/16 is no range of the internet, .* write the public addresses .*, or endpoint: private$/,
+  ],
+  [
+    "ranges at AKS's private endpoint",
+    one("azure", { access: { endpoint: "private", ranges: ["10.8.0.0/16"] } }),
+    /access\.ranges: cannot limit a private endpoint of AKS, .* remove it, or write endpoint: public$/,
+  ],
+  [
+    "a session as the role of an account",
+    one("aws", { account: { roleArn: "arn:aws:sts::123456789012:assumed-role/deployer/ann" } }),
+    /account\.roleArn: .* write the ARN of an IAM role such as/,
+  ],
+  [
+    "a name of an account of AWS",
+    one("aws", { account: { allowedAccountIds: ["production"] } }),
+    /account\.allowedAccountIds\[0\]: .* write an account ID of 12 digits, in quotes$/,
+  ],
+  [
+    "a service account by its name",
+    one("gcp", { account: { impersonateServiceAccount: "deployer" } }),
+    /account\.impersonateServiceAccount: .* write the address of a service account/,
+  ],
+  [
+    "a subscription by its name",
+    one("azure", { account: { subscriptionId: "Pay-As-You-Go" } }),
+    /account\.subscriptionId: .* write the ID of the subscription, in lower case/,
   ],
   [
     "a session instead of its role",

@@ -5,7 +5,14 @@ import type { PolicyData } from "../../components/workloads/policy-data";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import { AWS, AZURE, AZURE_CALLER, GCP } from "../support/clouds";
-import { record, type Fakes, type Recording, type Registered, unwrapSecret } from "../support/recorder";
+import {
+  record,
+  type Fakes,
+  type Recording,
+  type Registered,
+  unwrapSecret,
+  valueOf,
+} from "../support/recorder";
 import { stackConfig } from "../support/stack";
 
 const CLOUDS = ["aws", "azure", "gcp"];
@@ -99,16 +106,18 @@ describe("the mesh of the dev stack", () => {
       "aws:iam/role:Role": 2,
       "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 4,
       "aws:kms/key:Key": 1,
-      "azure-native:authorization:RoleAssignment": 2,
+      "azure-native:authorization:RoleAssignment": 3,
       "azure-native:containerservice:AgentPool": 1,
       "azure-native:containerservice:ManagedCluster": 1,
       "azure-native:managedidentity:UserAssignedIdentity": 1,
       "azure-native:network:NetworkSecurityGroup": 1,
+      "azure-native:network:PublicIPAddress": 1,
       "azure-native:network:SecurityRule": 1,
       "azure-native:network:Subnet": 1,
       "azure-native:network:VirtualNetwork": 1,
       "azure-native:resources:ResourceGroup": 1,
       "eks:index:Cluster": 1,
+      "gcp:compute/address:Address": 1,
       "gcp:compute/network:Network": 1,
       "gcp:compute/router:Router": 1,
       "gcp:compute/routerNat:RouterNat": 1,
@@ -143,6 +152,7 @@ describe("the mesh of the dev stack", () => {
       "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": 3,
       "pulumi-nodejs:dynamic/agentweave:RandomText": 1,
       "pulumi:providers:aws": 1,
+      "pulumi:providers:azure-native": 1,
       "pulumi:providers:gcp": 1,
       "pulumi:providers:kubernetes": 3,
     });
@@ -302,6 +312,65 @@ describe("on destroy", () => {
     ["azure", "azure-native:containerservice:ManagedCluster"],
   ])("the server of %s leaves before its nodes", (cloud, nodes) => {
     expectOrder(server(cloud), made.one(PROVIDER, `${cloud}-kubernetes`), made.one(nodes));
+  });
+});
+
+describe("where ranges limit who reaches the API servers", () => {
+  const RANGE = "192.88.99.0/24";
+  /** Address by which pods of each cloud go out, and what it is of. */
+  const EGRESS: Readonly<Record<string, [cidr: string, type: string]>> = {
+    aws: ["198.51.100.10/32", "aws:ec2/eip:Eip"],
+    azure: ["192.0.2.1/32", "azure-native:network:PublicIPAddress"],
+    gcp: ["198.51.100.20/32", "gcp:compute/address:Address"],
+  };
+  const CONTROL_PLANES: Readonly<Record<string, string>> = {
+    aws: "eks:index:Cluster",
+    azure: "azure-native:containerservice:ManagedCluster",
+    gcp: "gcp:container/cluster:Cluster",
+  };
+  const limited = (observability: object) => {
+    const { clouds } = stackConfig("dev") as { clouds: Record<string, object> };
+    const entries = Object.entries(clouds).map(([name, cloud]) => [
+      name,
+      { ...cloud, access: { ranges: [RANGE] } },
+    ]);
+    return stand(FAKES, { clouds: Object.fromEntries(entries), observability });
+  };
+  const letIn = (recording: Recording): Record<string, string[]> => ({
+    aws: recording.one("eks:index:Cluster").inputs.publicAccessCidrs,
+    azure: recording.one("azure-native:containerservice:ManagedCluster").inputs.apiServerAccessProfile
+      .authorizedIPRanges,
+    gcp: recording
+      .one("gcp:container/cluster:Cluster")
+      .inputs.masterAuthorizedNetworksConfig.cidrBlocks.map(
+        (block: { cidrBlock: string }) => block.cidrBlock,
+      ),
+  });
+
+  it("those of the other clouds let in Prometheus", async () => {
+    // Not the first by name, so that it is the program that makes it first.
+    const home = "gcp";
+    const [mesh, recording] = await limited({ home });
+    const [egress, type] = EGRESS[home]!;
+    const expected = CLOUDS.map((cloud) => [cloud, cloud === home ? [RANGE] : [RANGE, egress]]);
+    expect(letIn(recording)).toEqual(Object.fromEntries(expected));
+    // The address is there before any cluster, so that no cluster waits for another one.
+    const clusters = Object.values(CONTROL_PLANES).map((token) => recording.one(token));
+    for (const cluster of clusters) {
+      if (cluster.type !== CONTROL_PLANES[home])
+        expect([cluster.type, recording.leavesBefore(cluster, recording.one(type))]).toEqual([
+          cluster.type,
+          true,
+        ]);
+      for (const other of clusters) expect(recording.leavesBefore(cluster, other)).toBe(false);
+    }
+    for (const { cluster } of mesh.clouds)
+      expect(await valueOf(cluster.egressCidrs!)).toEqual([EGRESS[cluster.name]![0]]);
+  });
+
+  it("nobody else is let in where nothing reads metrics", async () => {
+    const [, recording] = await limited({ enabled: false });
+    expect(letIn(recording)).toEqual(Object.fromEntries(CLOUDS.map((cloud) => [cloud, [RANGE]])));
   });
 });
 

@@ -13,7 +13,7 @@ export class AzureZone extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:AzureZone", name, {}, opts);
-    const self = { parent: this };
+    const self = { parent: this, provider: network.sdk };
     const { resourceGroupName, virtualNetworkId } = network;
     const common = { resourceGroupName, location: "global", tags: { ...network.tags } };
     const zone = new privatedns.PrivateZone(name, { ...common, privateZoneName: domain }, self);

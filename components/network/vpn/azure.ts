@@ -35,6 +35,7 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
   readonly asn: number;
   readonly addresses: readonly pulumi.Output<string>[];
   readonly settled: readonly pulumi.Resource[];
+  readonly #provider: pulumi.ProviderResource;
   readonly #gateway: network.VirtualNetworkGateway;
   readonly #ipConfigurations: readonly pulumi.Output<string>[];
   readonly #common: {
@@ -50,13 +51,14 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:AzureVpnGateway", name, {}, opts);
+    this.#provider = handles.sdk;
     this.cloud = args.cloud;
     this.asn = args.asn;
     const { resourceGroupName, location, gatewayCidr } = handles;
     if (gatewayCidr === undefined)
       throw new Error(`${args.cloud}: no range is left for the gateway's subnet`);
     this.#common = { resourceGroupName, location, tags: { ...handles.tags } };
-    const self = { parent: this };
+    const self = { parent: this, provider: this.#provider };
 
     const subnet = new network.Subnet(
       `${name}-subnet`,
@@ -126,7 +128,7 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
    * the one instance that it has a tunnel with: the other's address is that of its own tunnel with the peer.
    */
   connect(peer: VpnGateway, tunnels: readonly Tunnel[]): VpnConnection {
-    const self = { parent: this };
+    const self = { parent: this, provider: this.#provider };
     const name = `${this.cloud}-vpn-${peer.cloud}`;
     const ofInstance = (index: number) => tunnels.filter(({ local }) => local.address === index);
     const settled = tunnels.map((tunnel) => {
@@ -190,7 +192,7 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
         sharedKey,
       },
       // Azure answers with the key, and its SDK does not know it for a secret.
-      { parent: this, additionalSecretOutputs: ["sharedKey"] },
+      { parent: this, provider: this.#provider, additionalSecretOutputs: ["sharedKey"] },
     );
   }
 }

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import type { EksAddonName } from "../../../components/clouds/eks-addon";
 import { contains, prefixLength } from "../../../components/network/cidr";
-import { cidr, cidrBetween, distinct, text } from "../fields";
+import { cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
+import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
@@ -47,6 +48,38 @@ const network = z
       }),
   })
   .prefault({});
+
+const account = z
+  .strictObject({
+    profile: text(/^\S+$/, "the name of a profile of the AWS configuration files")
+      .optional()
+      .meta({
+        description:
+          "Profile of the AWS configuration files for this cloud, in place of the stack's credentials and roles (aws:profile, aws:assumeRoles and their like); kubeconfigs name it, too. A role that asks for an external ID is taken by such a profile. Default: as the stack's aws:* settings say.",
+        examples: ["mesh-production"],
+      }),
+    roleArn: text(
+      /^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role\/[\x21-\x7e]+$/,
+      "the ARN of an IAM role such as arn:aws:iam::123456789012:role/deployer",
+    )
+      .optional()
+      .meta({
+        description:
+          "ARN of the IAM role to assume for this cloud, in place of the stack's aws:assumeRoles; kubeconfigs name it, too. Default: as the stack says, or none with a profile.",
+        examples: ["arn:aws:iam::123456789012:role/deployer"],
+      }),
+    allowedAccountIds: z
+      .array(text(/^[0-9]{12}$/, "an account ID of 12 digits, in quotes"))
+      .min(1)
+      .optional()
+      .meta({
+        description:
+          "IDs of accounts, in quotes, outside of which nothing is made for this cloud. Default: as the stack's aws:allowedAccountIds says.",
+        examples: [["123456789012"]],
+      }),
+  })
+  .prefault({})
+  .meta({ description: "Account of AWS, where it is not that of the stack's aws:* settings." });
 
 const addonVersion = (addon: EksAddonName) =>
   text(/^v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+$/, "a version of the add-on such as v1.20.4-eksbuild.2")
@@ -97,10 +130,8 @@ const schema = z
       } satisfies Record<EksAddonName, unknown>)
       .prefault({}),
     network,
-    publicAccessCidrs: z.array(cidr()).min(1).default(["0.0.0.0/0"]).meta({
-      description:
-        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: 0.0.0.0/0, everywhere.",
-    }),
+    access: access("in the VPC, and from the ranges below that are connected with it"),
+    account,
     administrators: z
       .array(administrator)
       .check(distinct((arn) => arn))
@@ -176,6 +207,11 @@ export const aws: CloudSpec<typeof schema> = {
     { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr },
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
-  problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud), ...serviceRangeProblems(cloud)],
+  problems: (cloud) => [
+    ...nodeProblems(cloud.nodes),
+    ...zoneProblems(cloud),
+    ...serviceRangeProblems(cloud),
+    ...accessProblems(cloud),
+  ],
   refusesTag,
 };

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { GATEWAY_PREFIX, gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains, overlaps } from "../../../components/network/cidr";
-import { cidr, cidrBetween, distinct, text } from "../fields";
+import { cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
+import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
@@ -13,9 +14,33 @@ const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0
 const vmSize = (example: string) =>
   text(/^(Standard|Basic)_[A-Za-z0-9_-]+$/, `a VM size such as ${example}`).default(example);
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const id = (of: string) => text(UUID, `the ID of the ${of}, in lower case, as az account show has it`);
+
+const account = z
+  .strictObject({
+    subscriptionId: id("subscription")
+      .optional()
+      .meta({
+        description:
+          "ID of the subscription of this cloud. Default: as the stack's azure-native:* settings or the Azure CLI say.",
+        examples: ["0b1f6471-1bf0-4dda-aec3-cb9272f09590"],
+      }),
+    tenantId: id("tenant")
+      .optional()
+      .meta({
+        description:
+          "ID of the tenant of Microsoft Entra ID that this subscription is of; kubeconfigs name it, too. Default: as the stack's azure-native:tenantId or the login says.",
+        examples: ["72f988bf-86f1-41af-91ab-2d7cd011db47"],
+      }),
+  })
+  .prefault({})
+  .meta({ description: "Account of Azure, where it is not that of the stack's azure-native:* settings." });
+
 const administrator = z.strictObject({
   objectId: text(
-    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    UUID,
     "the object ID of Microsoft Entra ID, in lower case, such as 8f6ae6a5-2b3c-4c1d-9e0f-1a2b3c4d5e6f; neither a name nor an application's ID",
   ),
   type: z.enum(["User", "Group", "ServicePrincipal"]),
@@ -84,10 +109,11 @@ const schema = z
         "Whether nodes run no SSH server, for which the subscription needs feature Microsoft.ContainerService/DisableSSHPreview. Nobody has a key for it in any case. Default: false.",
     }),
     network,
-    authorizedIpRanges: z.array(cidr()).min(1).optional().meta({
-      description:
-        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: everywhere.",
-    }),
+    access: access(
+      "in the virtual network and whatever is connected with it, without ranges",
+      "AKS refuses a change. ",
+    ),
+    account,
     administrators: z
       .array(administrator)
       .check(distinct(({ objectId }) => objectId))
@@ -132,6 +158,14 @@ function systemNodeProblems({ systemNodes }: Draft<z.output<typeof schema>>): Pr
   return [{ path: ["systemNodes", "vmSize"], message }];
 }
 
+/** What AKS does not apply to private clusters (AKS documentation, "Create a private AKS cluster", limitations). */
+function privateRangeProblems({ access }: Draft<z.output<typeof schema>>): Problem[] {
+  if (access?.endpoint !== "private" || access.ranges === undefined) return [];
+  const message =
+    "cannot limit a private endpoint of AKS, which all connected networks reach; remove it, or write endpoint: public";
+  return [{ path: ["access", "ranges"], message }];
+}
+
 /** A VPN gateway has a subnet of its own, beside that of the nodes. */
 function vpnProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   const { vnetCidr, nodeCidr } = cloud.network ?? {};
@@ -165,6 +199,8 @@ export const azure: CloudSpec<typeof schema> = {
     ...nodeProblems(cloud.nodes),
     ...systemNodeProblems(cloud),
     ...networkProblems(cloud),
+    ...accessProblems(cloud),
+    ...privateRangeProblems(cloud),
   ],
   vpnProblems,
   podsInOverlay: true,

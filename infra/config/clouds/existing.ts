@@ -118,6 +118,15 @@ const schema = z
       })
       .prefault({})
       .meta({ description: "How the cluster gives a Service an address that other clouds can reach." }),
+    egressCidrs: z
+      .array(cidr())
+      .min(1)
+      .optional()
+      .meta({
+        description:
+          "Ranges of the public addresses from which its pods come on the internet. Needed where it is observability.home and another cloud's access has ranges, to which these are added. Default: not known.",
+        examples: [["198.51.100.7/32"]],
+      }),
     vpn: vpn.optional().meta({ description: "The gateway by which the cluster joins the VPN." }),
     storageClass: text(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "the name of a StorageClass")
       .optional()

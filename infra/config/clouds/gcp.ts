@@ -1,7 +1,8 @@
 // Google Kubernetes Engine in the configuration.
 import { z } from "zod";
-import { cidr, cidrBetween, text } from "../fields";
+import { cidrBetween, text } from "../fields";
 import type { Problem } from "../problem";
+import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 
@@ -70,10 +71,24 @@ const schema = z
         }),
     }),
     network,
-    authorizedNetworks: z.array(cidr()).min(1).optional().meta({
-      description:
-        "Ranges from which the Kubernetes API can be reached, credentials still needed. Default: everywhere.",
-    }),
+    access: access(
+      "in controlPlaneCidr, in the VPC network and from the ranges below that are connected with it",
+    ),
+    account: z
+      .strictObject({
+        impersonateServiceAccount: text(
+          /^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/,
+          "the address of a service account such as deployer@your-project-id.iam.gserviceaccount.com",
+        )
+          .optional()
+          .meta({
+            description:
+              "Service account to act as for this cloud, in place of the stack's gcp:impersonateServiceAccount; kubeconfigs do so, too. Default: as the stack's gcp:* settings say.",
+            examples: ["deployer@your-project-id.iam.gserviceaccount.com"],
+          }),
+      })
+      .prefault({})
+      .meta({ description: "Who calls Google Cloud, where it is not as the stack's gcp:* settings say." }),
     deletionProtection: z.boolean().default(false).meta({
       description: "Whether the cluster refuses to be deleted, `pulumi destroy` included. Default: false.",
     }),
@@ -118,6 +133,10 @@ export const gcp: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
     { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
   ],
-  problems: (cloud) => [...nodeProblems(cloud.nodes), ...machineTypeProblems(cloud)],
+  problems: (cloud) => [
+    ...nodeProblems(cloud.nodes),
+    ...machineTypeProblems(cloud),
+    ...accessProblems(cloud),
+  ],
   refusesTag,
 };

@@ -5,7 +5,14 @@ import { dnsPrefix, nodeResourceGroup, poolName } from "../../../components/clou
 import { gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains } from "../../../components/network/cidr";
 import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
-import { type Fakes, record, type Recording, unwrapSecret, valueOf } from "../../support/recorder";
+import {
+  type Fakes,
+  record,
+  type Recording,
+  recordWith,
+  unwrapSecret,
+  valueOf,
+} from "../../support/recorder";
 
 const ARGS: AksClusterArgs = {
   clusterName: "agentweave-azure",
@@ -154,19 +161,70 @@ describe("AksCluster", () => {
     },
   );
 
-  it("makes everything with the default provider, to which the engine hands the stack's settings of Azure", () => {
+  const PROVIDER = "pulumi:providers:azure-native";
+  const TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+  it("makes everything with a provider of its own, as the stack's settings of Azure say", async () => {
+    const { urn } = made.one(PROVIDER);
     for (const { name, provider } of made.resources.filter((r) => r.type.startsWith("azure-native:"))) {
-      expect([name, provider]).toEqual([name, ""]);
+      expect([name, provider]).toEqual([name, `${urn}::azure-azure-id`]);
     }
+    const [other, recording] = await recordWith(
+      { "azure-native:subscriptionId": "of-the-stack", "azure-native:tenantId": TENANT },
+      () => new AksCluster("azure", ARGS),
+      AZURE,
+    );
+    expect(unwrapSecret(recording.one(PROVIDER).inputs.subscriptionId)).toBe("of-the-stack");
+    const { args } = JSON.parse(await valueOf(other.kubeconfig)).users[0].user.exec;
+    expect(args.slice(-2)).toEqual(["--tenant-id", TENANT]);
   });
 
-  it("lets the cluster's identity use the subnet and no more", () => {
-    expect(made.one(ROLE_ASSIGNMENT, "azure-network-grant").inputs).toEqual({
-      scope: "azure-network-subnet-id",
-      principalId: "the-cluster",
-      principalType: "ServicePrincipal",
-      roleDefinitionId: role("4d97b98b-1d4f-4787-a291-c67834d212e7"),
+  it("has a subscription and a tenant of its own, in place of the stack's, the tenant in the kubeconfig as well", async () => {
+    const account = { subscriptionId: "0b1f6471-1bf0-4dda-aec3-cb9272f09590", tenantId: TENANT };
+    const [other, recording] = await recordWith(
+      { "azure-native:subscriptionId": "of-the-stack", "azure-native:tenantId": "of-the-stack" },
+      () => new AksCluster("azure", { ...ARGS, account }),
+      AZURE,
+    );
+    expect(recording.one(PROVIDER).inputs).toMatchObject(account);
+    const { args } = JSON.parse(await valueOf(other.kubeconfig)).users[0].user.exec;
+    expect(args.slice(-2)).toEqual(["--tenant-id", TENANT]);
+    const { args: unset } = JSON.parse(await valueOf(cluster.kubeconfig)).users[0].user.exec;
+    expect(unset).not.toContain("--tenant-id");
+  });
+
+  it("is of the environment of Azure that the variable names, which a provider that is made reads no more", async () => {
+    process.env["ARM_ENVIRONMENT"] = "usgovernment";
+    try {
+      const [, other] = await build();
+      expect(other.one(PROVIDER).inputs.environment).toBe("usgovernment");
+    } finally {
+      delete process.env["ARM_ENVIRONMENT"];
+    }
+    expect(made.one(PROVIDER).inputs.environment).toBe("public");
+  });
+
+  it("lets the cluster's identity use the subnet, the outbound address and no more", () => {
+    const granted = made.all(ROLE_ASSIGNMENT).filter(({ inputs }) => inputs.principalId === "the-cluster");
+    expect(granted.map(({ inputs }) => inputs).sort((a, b) => (a.scope < b.scope ? -1 : 1))).toEqual(
+      ["azure-network-outbound-id", "azure-network-subnet-id"].map((scope) => ({
+        scope,
+        principalId: "the-cluster",
+        principalType: "ServicePrincipal",
+        roleDefinitionId: role("4d97b98b-1d4f-4787-a291-c67834d212e7"),
+      })),
+    );
+  });
+
+  it("goes out by an address that stays, which is known before there is a cluster", async () => {
+    const address = made.one("azure-native:network:PublicIPAddress");
+    expect(address.inputs).toMatchObject({ sku: { name: "Standard" }, publicIPAllocationMethod: "Static" });
+    expect(made.one(CLUSTER).inputs.networkProfile.loadBalancerProfile).toMatchObject({
+      outboundIPs: { publicIPs: [{ id: `${address.name}-id` }] },
     });
+    expect(await valueOf(cluster.egressCidrs)).toEqual(["192.0.2.1/32"]);
+    expect(made.leavesBefore(address, made.one(CLUSTER))).toBe(false);
+    expect(made.leavesBefore(made.one(CLUSTER), address)).toBe(true);
   });
 
   it.each([
@@ -199,9 +257,36 @@ describe("AksCluster", () => {
     expect(other.leavesBefore(other.one("pulumi:providers:kubernetes"), assignment)).toBe(true);
   });
 
-  it("limits who reaches the API server as it is told", async () => {
-    const [, other] = await build({ authorizedIpRanges: ["203.0.113.0/24"] });
-    expect(other.one(CLUSTER).inputs.apiServerAccessProfile.authorizedIPRanges).toEqual(["203.0.113.0/24"]);
+  const CLIENTS = { apiServerClients: ["198.51.100.9/32"] };
+
+  it("is reached by the API server's public endpoint from the ranges and the mesh's own callers", async () => {
+    const [, open] = await build(CLIENTS);
+    const [, other] = await build({ ...CLIENTS, access: { endpoint: "public", ranges: ["203.0.113.0/24"] } });
+    expect(open.one(CLUSTER).inputs.apiServerAccessProfile).toEqual({ disableRunCommand: true });
+    expect(other.one(CLUSTER).inputs.apiServerAccessProfile).toEqual({
+      disableRunCommand: true,
+      authorizedIPRanges: ["203.0.113.0/24", "198.51.100.9/32"],
+    });
+  });
+
+  it("is reached by the private endpoint alone where it is told, by a name that resolves everywhere", async () => {
+    const asked: object[] = [];
+    const CREDENTIALS = "azure-native:containerservice:listManagedClusterUserCredentials";
+    const noting = (inputs: object) => {
+      asked.push(inputs);
+      return AZURE.calls[CREDENTIALS];
+    };
+    const calls = { ...AZURE.calls, [CREDENTIALS]: noting };
+    const [, other] = await build({ ...CLIENTS, access: { endpoint: "private" } }, { calls });
+    expect(other.one(CLUSTER).inputs.apiServerAccessProfile).toEqual({
+      disableRunCommand: true,
+      enablePrivateCluster: true,
+      enablePrivateClusterPublicFQDN: true,
+      privateDNSZone: "none",
+    });
+    await build({}, { calls });
+    expect(asked).toMatchObject([{ serverFqdn: "public" }, {}]);
+    expect(asked[1]).not.toHaveProperty("serverFqdn");
   });
 
   it("gives its kubeconfig to the provider as a secret, with nothing of the credentials that Azure handed out", async () => {
@@ -244,6 +329,7 @@ describe("AksCluster", () => {
       CLUSTER,
       "azure-native:managedidentity:UserAssignedIdentity",
       "azure-native:network:NetworkSecurityGroup",
+      "azure-native:network:PublicIPAddress",
       "azure-native:network:VirtualNetwork",
       "azure-native:resources:ResourceGroup",
     ]);

@@ -215,9 +215,109 @@ describe("EksCluster", () => {
     ]);
   });
 
-  it("limits who reaches the API server as it is told", async () => {
-    const [, other] = await build({ publicAccessCidrs: ["203.0.113.0/24"] });
-    expect(other.one("eks:index:Cluster").inputs.publicAccessCidrs).toEqual(["203.0.113.0/24"]);
+  const RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+  const CLIENTS = { apiServerClients: ["198.51.100.9/32", "203.0.113.0/24"] };
+
+  it("is reached by the API server's public endpoint from anywhere, or from the ranges and the mesh's own callers", async () => {
+    const ranges = ["203.0.113.0/24"];
+    const [, open] = await build(CLIENTS);
+    const [, limited] = await build({ ...CLIENTS, access: { endpoint: "public", ranges } });
+    const publicAccess = { endpointPrivateAccess: true, endpointPublicAccess: true };
+    expect(open.one("eks:index:Cluster").inputs).toMatchObject({
+      ...publicAccess,
+      publicAccessCidrs: ["0.0.0.0/0"],
+    });
+    expect(limited.one("eks:index:Cluster").inputs).toMatchObject({
+      ...publicAccess,
+      publicAccessCidrs: ["203.0.113.0/24", "198.51.100.9/32"],
+    });
+    expect(limited.all(RULE)).toEqual([]);
+  });
+
+  it("is reached by the private endpoint alone where it is told, from connected networks until nothing is left in it", async () => {
+    const [, other] = await build({ ...CLIENTS, access: { endpoint: "private", ranges: ["10.200.0.0/16"] } });
+    const { inputs } = other.one("eks:index:Cluster");
+    expect(inputs).toMatchObject({ endpointPrivateAccess: true, endpointPublicAccess: false });
+    expect(inputs).not.toHaveProperty("publicAccessCidrs");
+    const rule = other.one(RULE);
+    expect(rule.inputs).toMatchObject({
+      securityGroupId: "sg-of-the-cluster",
+      cidrIpv4: "10.200.0.0/16",
+      fromPort: 443,
+      toPort: 443,
+      ipProtocol: "tcp",
+    });
+    expect(other.leavesBefore(other.one("pulumi:providers:kubernetes"), rule)).toBe(true);
+  });
+
+  it("tells the address of its NAT gateway, which is known before there is a cluster", async () => {
+    expect(await valueOf(cluster.egressCidrs)).toEqual(["198.51.100.10/32"]);
+    const address = made.one("aws:ec2/eip:Eip");
+    expect(made.one("aws:ec2/natGateway:NatGateway").inputs.allocationId).toBe(`${address.name}-id`);
+    expect(made.leavesBefore(address, made.one("eks:index:Cluster"))).toBe(false);
+  });
+
+  const STACK = {
+    "aws:profile": "team",
+    "aws:accessKey": "a-key",
+    "aws:assumeRoles": JSON.stringify([{ roleArn: "arn:aws:iam::123456789012:role/of-the-stack" }]),
+    "aws:forbiddenAccountIds": JSON.stringify(["999999999999"]),
+    "aws:maxRetries": "3",
+  };
+  const SETTINGS = [
+    "profile",
+    "accessKey",
+    "assumeRoles",
+    "allowedAccountIds",
+    "forbiddenAccountIds",
+    "maxRetries",
+  ];
+  const ROLE = "arn:aws:iam::210987654321:role/of-the-cloud";
+
+  it.each([
+    [
+      "a profile, in place of all credentials of the stack",
+      { profile: "other" },
+      { profile: "other", forbiddenAccountIds: ["999999999999"], maxRetries: 3 },
+      ["--profile", "other"],
+    ],
+    [
+      "a role, in place of the stack's",
+      { roleArn: ROLE },
+      {
+        profile: "team",
+        accessKey: "a-key",
+        assumeRoles: [{ roleArn: ROLE }],
+        forbiddenAccountIds: ["999999999999"],
+        maxRetries: 3,
+      },
+      ["--profile", "team", "--role-arn", ROLE],
+    ],
+    [
+      "a role by a profile, in its account alone",
+      { profile: "other", roleArn: ROLE, allowedAccountIds: ["210987654321"] },
+      {
+        profile: "other",
+        assumeRoles: [{ roleArn: ROLE }],
+        allowedAccountIds: ["210987654321"],
+        maxRetries: 3,
+      },
+      ["--profile", "other", "--role-arn", ROLE],
+    ],
+  ])("has an account of its own by %s", async (_, account, expected, caller) => {
+    const [other, recording] = await recordWith(
+      STACK,
+      () => new EksCluster("aws", { ...ARGS, account }),
+      AWS,
+    );
+    const { inputs } = recording.one("pulumi:providers:aws");
+    const found = SETTINGS.filter((key) => key in inputs).map((key) => {
+      const text = pulumi.runtime.isRpcSecret(inputs[key]) ? unwrapSecret(inputs[key]) : inputs[key];
+      return [key, /^[[{\d]/.test(text) ? JSON.parse(text) : text] as const;
+    });
+    expect(Object.fromEntries(found)).toEqual(expected);
+    const { args } = JSON.parse(await valueOf(other.kubeconfig)).users[0].user.exec;
+    expect(args.slice(args.indexOf("json") + 1)).toEqual(caller);
   });
 
   it("lets the given administrators do everything in the cluster until nothing is left in it", async () => {

@@ -254,8 +254,10 @@ describe("ExistingCluster", () => {
           serviceCidr: "10.11.0.0/16",
           loadBalancer: { annotations: { "example.org/reachable": "yes" }, class: "example.org/lb" },
           vpn: { gatewayAddresses: ["198.51.100.7"], asn: 64600, ranges: ["10.12.0.0/24"] },
+          egressCidrs: ["198.51.100.9/32"],
         }),
     );
+    expect(await valueOf(cluster.egressCidrs!)).toEqual(["198.51.100.9/32"]);
     expect(cluster.internalLoadBalancerAnnotations).toEqual({ "example.org/reachable": "yes" });
     expect(cluster.internalLoadBalancerClass).toBe("example.org/lb");
     expect(cluster.sourceCidrs).toEqual(["10.10.0.0/16", "10.12.0.0/24"]);

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { natAddresses } from "../../../components/clouds/gke-network";
 import { GkeCluster, type GkeClusterArgs, workloadPool } from "../../../components/clouds/gke";
 import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
 import { CA_DATA } from "../../support/kubeconfig";
@@ -177,12 +178,70 @@ describe("GkeCluster", () => {
     expect(pool).not.toHaveProperty("nodeCount");
   });
 
-  it("limits who reaches the API server and refuses deletion as it is told", async () => {
-    const [, other] = await build({ authorizedNetworks: ["203.0.113.0/24"], deletionProtection: true });
+  it("refuses deletion as it is told", async () => {
+    const [, other] = await build({ deletionProtection: true });
+    expect(other.one(CLUSTER).inputs.deletionProtection).toBe(true);
+  });
+
+  const CLIENTS = { apiServerClients: ["198.51.100.9/32"] };
+
+  it("is reached by the API server's public endpoint from the ranges and the mesh's own callers, and from no other's machine in Google Cloud", async () => {
+    const [, open] = await build(CLIENTS);
+    const [, other] = await build({ ...CLIENTS, access: { endpoint: "public", ranges: ["203.0.113.0/24"] } });
+    expect(open.one(CLUSTER).inputs).not.toHaveProperty("masterAuthorizedNetworksConfig");
     expect(other.one(CLUSTER).inputs).toMatchObject({
-      deletionProtection: true,
-      masterAuthorizedNetworksConfig: { cidrBlocks: [{ cidrBlock: "203.0.113.0/24" }] },
+      privateClusterConfig: { enablePrivateEndpoint: false },
+      masterAuthorizedNetworksConfig: {
+        cidrBlocks: [{ cidrBlock: "203.0.113.0/24" }, { cidrBlock: "198.51.100.9/32" }],
+        gcpPublicCidrsAccessEnabled: false,
+      },
     });
+  });
+
+  it.each([
+    ["its own network", undefined],
+    ["connected networks", ["10.200.0.0/16"]],
+  ])("is reached by the private endpoint alone where it is told, from %s", async (_, ranges) => {
+    const { [CLUSTER]: known } = GCP.outputs;
+    const privateClusterConfig = { privateEndpoint: "10.23.0.2" };
+    const [other, recording] = await build(
+      { ...CLIENTS, access: { endpoint: "private", ranges } },
+      { outputs: { ...GCP.outputs, [CLUSTER]: { ...known, privateClusterConfig } } },
+    );
+    expect(recording.one(CLUSTER).inputs).toMatchObject({
+      privateClusterConfig: { enablePrivateEndpoint: true, masterGlobalAccessConfig: { enabled: true } },
+      masterAuthorizedNetworksConfig: { cidrBlocks: (ranges ?? []).map((cidrBlock) => ({ cidrBlock })) },
+    });
+    const kubeconfig = JSON.parse(await valueOf(other.kubeconfig));
+    expect(kubeconfig.clusters[0].cluster.server).toBe("https://10.23.0.2");
+  });
+
+  it("goes out by addresses that stay, which are known before there is a cluster and enough for all nodes' ports", async () => {
+    const [other, recording] = await build({ nodes: { ...ARGS.nodes, minCount: 3, maxCount: 63 } });
+    const addresses = recording.all("gcp:compute/address:Address");
+    expect(addresses).toHaveLength(2);
+    expect(await valueOf(other.egressCidrs)).toEqual(["198.51.100.20/32", "198.51.100.20/32"]);
+    expect(recording.one("gcp:compute/routerNat:RouterNat").inputs).toMatchObject({
+      natIpAllocateOption: "MANUAL_ONLY",
+      natIps: ["link-of-an-address", "link-of-an-address"],
+    });
+    expect([4, 63, 64, 126, 127].map(natAddresses)).toEqual([1, 1, 2, 2, 3]);
+    for (const address of addresses)
+      expect(recording.leavesBefore(address, recording.one(CLUSTER))).toBe(false);
+  });
+
+  it("acts as a service account of its own, in place of the stack's, in the kubeconfig as well", async () => {
+    const impersonateServiceAccount = "mesh@another-project.iam.gserviceaccount.com";
+    const [other, recording] = await recordWith(
+      { "gcp:impersonateServiceAccount": "deployer@ops.iam.gserviceaccount.com" },
+      () => new GkeCluster("gcp", { ...ARGS, account: { impersonateServiceAccount } }),
+      GCP,
+    );
+    expect(recording.one("pulumi:providers:gcp").inputs.impersonateServiceAccount).toBe(
+      impersonateServiceAccount,
+    );
+    const { exec } = JSON.parse(await valueOf(other.kubeconfig)).users[0].user;
+    expect(exec.env).toMatchObject([{ value: impersonateServiceAccount }]);
   });
 
   it.each([

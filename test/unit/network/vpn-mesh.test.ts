@@ -97,3 +97,10 @@ test("a gateway waits for no gateway of another cloud", () => {
     }
   }
 });
+
+test("everything of a cloud is made by that cloud's own provider, which knows its account", () => {
+  const ofClouds = plan.filter(({ type }) => /^(aws|gcp|azure-native):/.test(type));
+  expect(ofClouds.length).toBeGreaterThan(100);
+  for (const { name, cloud, provider } of ofClouds)
+    expect([name, provider.split("::").at(-1)]).toEqual([name, `${cloud}-${cloud}-id`]);
+});
