@@ -1,4 +1,4 @@
-// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, Secrets and ConfigMaps.
+// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, Secrets, ConfigMaps and PersistentVolumes.
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
@@ -48,6 +48,8 @@ export class KubernetesApi {
   readonly secrets = new Map<string, Record<string, string>>();
   /** ConfigMaps as they were written last. */
   readonly configMaps = new Map<string, { data?: object; binaryData?: object; metadata: object }>();
+  /** PersistentVolumes, as a list of them has them. */
+  volumes: object[] = [];
   /** Tokens that it takes beside the operator's. */
   readonly tokens = new Set<string>();
   /** Whether there is the account `prometheus`. */
@@ -143,6 +145,8 @@ export class KubernetesApi {
     if (token !== OPERATOR && this.forbidden?.test(path)) return { code: 403 };
     if (method === "POST" && ACCOUNT.test(path)) return this.mint(body);
     if (method === "GET" && PODS.test(path)) return { code: 200, body: { kind: "PodList", items: [] } };
+    if (method === "GET" && path === "/api/v1/persistentvolumes")
+      return { code: 200, body: { kind: "PersistentVolumeList", items: this.volumes } };
     const configMap = CONFIG_MAP.exec(path);
     if (configMap) return this.configMap(method, configMap[1] ?? body.metadata.name, body);
     const secret = SECRET.exec(path);

@@ -7,7 +7,7 @@ import type { Images } from "../../images";
 import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { servicePort } from "../../kubernetes/service-port";
-import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../../kubernetes/volume";
 import { KUBERNETES_API, labels, NAMESPACES, PROMETHEUS, selector } from "../../well-known";
 import type { RulesArgs } from "../rules";
 import type { MetricsSettings, RemoteWrite } from "../settings";
@@ -119,6 +119,7 @@ export class Prometheus extends pulumi.ComponentResource {
               self,
             ),
           ];
+    const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, home, metadata, DATA_VOLUME, self);
     const server = new k8s.apps.v1.StatefulSet(
       name,
       {
@@ -141,7 +142,7 @@ export class Prometheus extends pulumi.ComponentResource {
           ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, config, rules, ...secrets] },
+      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, config, rules, ...secrets, cleanup] },
     );
     ownVolumeSize(`${name}-volume`, metadata, DATA_VOLUME, settings.storageSize, {
       ...self,
