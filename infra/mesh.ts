@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
+import { clusterTolerations } from "../components/kubernetes/tolerations";
 import { MeshNetwork } from "../components/network";
 import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
 import { Observability } from "../components/observability";
@@ -34,11 +35,13 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
+    const tolerations = new Map<unknown, Cluster["tolerations"]>();
+    const ofPods = clusterTolerations((provider) => tolerations.get(provider) ?? []);
     super(
       "agentweave:mesh:AgentMesh",
       name,
       {},
-      pulumi.mergeOptions(opts, { transformations: [oneFieldManager] }),
+      pulumi.mergeOptions(opts, { transformations: [oneFieldManager, ofPods] }),
     );
     const self = { parent: this };
 
@@ -50,6 +53,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         self,
       ),
     }));
+    for (const { cluster } of clusters) tolerations.set(cluster.kubernetes, cluster.tolerations);
 
     this.network = new MeshNetwork(
       "network",
