@@ -5,11 +5,13 @@ import { httpsUrl } from "../components/kubernetes/load-balancer";
 import type { NetworkSettings } from "../components/network/mode";
 import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
 import { loadConfig } from "./config";
+import { refuseConflicts } from "./conflicts";
 import { AgentMesh } from "./mesh";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
-function program() {
+async function program() {
   const config = loadConfig();
+  await refuseConflicts(config);
   const mesh = new AgentMesh("mesh", config);
 
   /** What an operator needs to know of each cloud, by its name. */

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
+import { ownedBy, stackName } from "../components/kubernetes/ownership";
 import { clusterTolerations } from "../components/kubernetes/tolerations";
 import { MeshNetwork } from "../components/network";
 import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
@@ -41,7 +42,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       "agentweave:mesh:AgentMesh",
       name,
       {},
-      pulumi.mergeOptions(opts, { transformations: [oneFieldManager, ofPods] }),
+      pulumi.mergeOptions(opts, { transformations: [oneFieldManager, ownedBy(stackName()), ofPods] }),
     );
     const self = { parent: this };
 

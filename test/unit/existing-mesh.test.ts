@@ -78,6 +78,20 @@ test("every pod tolerates what its cloud asks for, and no other cloud's does", (
   }
 });
 
+test("what a cluster has once under its name tells the stack that made it, or has a name that begins with the mesh's", () => {
+  const scoped = made.resources.filter(
+    ({ type, inputs }) =>
+      type.startsWith("kubernetes:") && inputs.metadata.namespace === undefined && !type.includes("Patch"),
+  );
+  const named = (kind: string) => scoped.filter(({ type }) => type.endsWith(`:${kind}`));
+  expect([named("Namespace").length, named("CSIDriver").length]).toEqual([10, 2]);
+  for (const { name, inputs } of scoped) {
+    const { annotations, name: object } = inputs.metadata;
+    const own = /^agentweave-/.test(object) || annotations["agentweave.io/stack"] === "agentweave-mesh/test";
+    expect([name, own]).toEqual([name, true]);
+  }
+});
+
 test("what every node needs tolerates everything", () => {
   const everywhere = podsOf("special", /:DaemonSet$/);
   expect(everywhere).toHaveLength(2);
