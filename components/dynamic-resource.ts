@@ -8,6 +8,7 @@ const MODULES = {
   RegistrationEntry: "agentweave/trust",
   ScrapeToken: "agentweave/observability",
   GeneratedConfigMap: "agentweave/kubernetes",
+  VolumeCleanup: "agentweave/kubernetes",
   RandomText: "agentweave",
 } as const;
 

@@ -6,12 +6,14 @@ import type { NetworkSettings } from "../components/network/mode";
 import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
 import { loadConfig } from "./config";
 import { judgePlaceholders } from "./config/placeholders";
+import { refuseConflicts } from "./conflicts";
 import { AgentMesh } from "./mesh";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
-function program() {
+async function program() {
   const config = loadConfig();
   judgePlaceholders(pulumi.getStack(), config.clouds);
+  await refuseConflicts(config);
   const mesh = new AgentMesh("mesh", config);
 
   /** What an operator needs to know of each cloud, by its name. */

@@ -3,6 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
+import { ownedBy, stackName } from "../components/kubernetes/ownership";
+import { clusterTolerations } from "../components/kubernetes/tolerations";
 import { MeshNetwork } from "../components/network";
 import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
@@ -35,11 +37,13 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
+    const tolerations = new Map<unknown, Cluster["tolerations"]>();
+    const ofPods = clusterTolerations((provider) => tolerations.get(provider) ?? []);
     super(
       "agentweave:mesh:AgentMesh",
       name,
       {},
-      pulumi.mergeOptions(opts, { transformations: [oneFieldManager] }),
+      pulumi.mergeOptions(opts, { transformations: [oneFieldManager, ownedBy(stackName()), ofPods] }),
     );
     const self = { parent: this };
 
@@ -61,6 +65,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       config: cloud,
       cluster: cloud === home ? homeCluster! : stand(cloud, homeCluster?.egressCidrs),
     }));
+    for (const { cluster } of clusters) tolerations.set(cluster.kubernetes, cluster.tolerations);
 
     this.network = new MeshNetwork(
       "network",

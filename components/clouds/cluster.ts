@@ -68,4 +68,22 @@ export interface Cluster {
   readonly privateNetwork?: PrivateNetwork;
   /** StorageClass for volumes; undefined takes the cluster's default class. */
   readonly storageClassName?: string;
+  /** Root directory of its kubelets. Default: `/var/lib/kubelet`, which is the kubelet's own. */
+  readonly kubeletDirectory?: string;
+  /** What all pods of the mesh tolerate. Default: nothing. What every node needs tolerates everything. */
+  readonly tolerations?: readonly Toleration[];
+}
+
+/** A taint that pods put up with (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/). */
+export interface Toleration {
+  /** Key of the taint. Default, with `Exists`: any. */
+  readonly key?: string;
+  /** Default: `Equal`. */
+  readonly operator?: "Exists" | "Equal";
+  /** Value of the taint, with `Equal`. */
+  readonly value?: string;
+  /** Default: any. */
+  readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+  /** Seconds for which a pod stays, with `NoExecute`. Default: for ever. */
+  readonly tolerationSeconds?: number;
 }

@@ -2,7 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Cluster, ClusterArgs } from "./cluster";
+import type { Cluster, ClusterArgs, Toleration } from "./cluster";
 import { kubeconfigReference, readKubeconfig } from "./kubeconfig-file";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
@@ -41,6 +41,10 @@ export interface ExistingClusterArgs extends ClusterArgs {
   };
   /** StorageClass for volumes. Default: the cluster's default class. */
   readonly storageClass?: string;
+  /** Root directory of its kubelets, absolute. Default: `/var/lib/kubelet`. */
+  readonly kubeletDirectory?: string;
+  /** What all pods of the mesh tolerate. Default: nothing. */
+  readonly tolerations?: readonly Toleration[];
 }
 
 /** Takes a cluster from a kubeconfig file; makes nothing in any cloud. */
@@ -64,6 +68,8 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly internalLoadBalancerClass?: string;
   readonly privateNetwork: PrivateNetworkOf<"existing">;
   readonly storageClassName?: string;
+  readonly kubeletDirectory?: string;
+  readonly tolerations?: readonly Toleration[];
 
   /** Throws a RunError, before it registers anything, if the file cannot be read or lacks the context. */
   constructor(name: string, args: ExistingClusterArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -89,6 +95,8 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
       ...(addresses && asn !== undefined && { gateway: { addresses, asn, sharedKey } }),
     };
     this.storageClassName = args.storageClass;
+    this.kubeletDirectory = args.kubeletDirectory;
+    this.tolerations = args.tolerations;
     this.kubeconfig = pulumi.secret(kubeconfig);
     const identifier = `existing/${args.region}/${args.clusterName}`;
     this.credentials = pulumi.secret(kubeconfigReference(args.kubeconfig, args.context, identifier));

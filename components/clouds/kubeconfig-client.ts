@@ -9,7 +9,7 @@ import { proxyFromEnvironment } from "./proxy";
  * used.
  */
 export async function loadKubeConfig(cloud: string, kubeconfig: string) {
-  // Loaded here because only providers need it, and not the Pulumi program.
+  // Loaded here because the Pulumi program needs it for existing clusters alone.
   const k8s = await import("@kubernetes/client-node");
   const config = new k8s.KubeConfig();
   config.loadFromString(forClient(cloud, textOf(cloud, kubeconfig)));

@@ -1,6 +1,7 @@
 // One name under which all objects of a mesh are applied, however often an `up` is begun.
 import * as pulumi from "@pulumi/pulumi";
 import { FIELD_MANAGER } from "../well-known";
+import { annotated } from "./annotated";
 
 /** Annotation that names the field manager of an object (provider/pkg/metadata/annotations.go of pulumi-kubernetes). */
 export const FIELD_MANAGER_ANNOTATION = "pulumi.com/patchFieldManager";
@@ -16,14 +17,6 @@ export const FIELD_MANAGER_ANNOTATION = "pulumi.com/patchFieldManager";
  * later would stay.
  */
 export const oneFieldManager: pulumi.ResourceTransformation = ({ type, props, opts }) => {
-  const { metadata } = props as {
-    metadata?: { annotations?: pulumi.Input<Record<string, pulumi.Input<string>>> };
-  };
-  if (!type.startsWith("kubernetes:") || metadata === undefined) return undefined;
-  const name = { [FIELD_MANAGER_ANNOTATION]: FIELD_MANAGER };
-  const { annotations } = metadata;
-  const all = pulumi.Output.isInstance(annotations)
-    ? annotations.apply((known) => ({ ...known, ...name }))
-    : { ...(annotations as Record<string, pulumi.Input<string>> | undefined), ...name };
-  return { props: { ...props, metadata: { ...metadata, annotations: all } }, opts };
+  if (!type.startsWith("kubernetes:") || !("metadata" in props)) return undefined;
+  return { props: annotated(props, { [FIELD_MANAGER_ANNOTATION]: FIELD_MANAGER }), opts };
 };

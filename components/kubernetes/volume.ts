@@ -2,10 +2,24 @@
 import * as k8s from "@pulumi/kubernetes";
 import type { Cluster } from "../clouds/cluster";
 import type { ChildOptions } from "./options";
+import { VolumeCleanup } from "./volume-cleanup";
+
+/** What matters here of a StatefulSet's metadata. */
+interface SetName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** The claim that Kubernetes makes for the one pod of the set. */
+const claimOf = ({ name, namespace }: SetName, volume: string) => ({
+  namespace,
+  name: `${volume}-${name}-0`,
+});
 
 /**
  * The part of a StatefulSet's spec that gives its pod a volume `name` of this size, a Kubernetes quantity. It leaves with the StatefulSet, so that
- * `pulumi destroy` leaves no disk behind that costs money. The StatefulSet needs `OWN_VOLUME_OPTIONS`, and `ownVolumeSize` for another size later.
+ * `pulumi destroy` leaves no disk behind that costs money. The StatefulSet needs `OWN_VOLUME_OPTIONS`, `ownVolumeCleanup` among its dependencies, and
+ * `ownVolumeSize` for another size later.
  */
 export function ownVolume(
   cluster: Pick<Cluster, "storageClassName">,
@@ -34,6 +48,17 @@ export function ownVolume(
  */
 export const OWN_VOLUME_OPTIONS = { ignoreChanges: ["spec.volumeClaimTemplates"] };
 
+/** What the StatefulSet of `ownVolume`, whose metadata are `set`, depends on, so that the disk is gone before what deletes it. */
+export function ownVolumeCleanup(
+  name: string,
+  cluster: Cluster,
+  set: SetName,
+  volume: string,
+  { parent }: Pick<ChildOptions, "parent">,
+): VolumeCleanup {
+  return new VolumeCleanup(name, { cluster, claim: claimOf(set, volume) }, { parent });
+}
+
 /**
  * Has the volume of `ownVolume` grow to `size` in place. Kubernetes refuses a smaller one, and any other one where the claim's StorageClass does not have
  * `allowVolumeExpansion` (https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims).
@@ -43,11 +68,7 @@ export const OWN_VOLUME_OPTIONS = { ignoreChanges: ["spec.volumeClaimTemplates"]
  */
 export function ownVolumeSize(
   name: string,
-  set: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly labels: Readonly<Record<string, string>>;
-  },
+  set: SetName & { readonly labels: Readonly<Record<string, string>> },
   volume: string,
   size: string,
   opts: ChildOptions,
@@ -56,8 +77,7 @@ export function ownVolumeSize(
     name,
     {
       metadata: {
-        name: `${volume}-${set.name}-0`,
-        namespace: set.namespace,
+        ...claimOf(set, volume),
         labels: set.labels,
         // Its size belongs to who made it, the StatefulSet's controller, which never changes it.
         annotations: { "pulumi.com/patchForce": "true" },

@@ -8,7 +8,7 @@ import { loadBalancerHost } from "../kubernetes/load-balancer";
 import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
-import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { NAMESPACES, TRACE_STORE } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
@@ -78,6 +78,7 @@ export class TraceStore extends pulumi.ComponentResource {
       relay: { image: images.agent, cloud, region, peers: senders },
       checksum: checksum([config, bundle.digest]),
     });
+    const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, cluster, metadata, TRACES_VOLUME, self);
     const pod = new k8s.apps.v1.StatefulSet(
       name,
       {
@@ -92,7 +93,7 @@ export class TraceStore extends pulumi.ComponentResource {
           ...ownVolume(cluster, TRACES_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, account, configMap] },
+      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, account, configMap, cleanup] },
     );
     ownVolumeSize(`${name}-volume`, metadata, TRACES_VOLUME, settings.storageSize, {
       ...self,

@@ -1,5 +1,6 @@
 // The providers of all dynamic resources. States name them, so that a provider must take what any earlier version of it has left in a state.
 import { makeGeneratedConfigMapProvider } from "../kubernetes/generated-config-map-provider";
+import { makeVolumeCleanupProvider } from "../kubernetes/volume-cleanup-provider";
 import { scrapeTokenProvider } from "../observability/scrape-token-provider";
 import { randomTextProvider } from "../random-text-provider";
 import { federationRelationshipProvider } from "../trust/federation-relationship";
@@ -15,5 +16,6 @@ export const providers = {
   RegistrationEntry: registrationEntryProvider,
   ScrapeToken: scrapeTokenProvider,
   GeneratedConfigMap: makeGeneratedConfigMapProvider(recipes),
+  VolumeCleanup: makeVolumeCleanupProvider(),
   RandomText: randomTextProvider,
 } satisfies Record<DynamicKind, object>;

@@ -15,15 +15,15 @@ const CSI_DIR = "/spiffe-csi";
 const CSI_SOCKET = `${CSI_DIR}/csi.sock`;
 /** Inside the driver: the agent's socket directory, the source of all its mounts. */
 const WORKLOAD_API_DIR = "/spire-agent-socket";
-/** On the node, where the kubelet looks for plugins (its root directory is /var/lib/kubelet on every cloud). */
-const KUBELET = "/var/lib/kubelet";
-const PLUGIN_DIR = `${KUBELET}/plugins/${CSI_DRIVER}`;
+/** The kubelet's own default of its root directory on the node, in which it looks for plugins. */
+const KUBELET_DIRECTORY = "/var/lib/kubelet";
 
 const HEALTH_PORTS = { driver: 9808, registrar: 9809 } as const;
 
-/** Template of the driver's pod. */
+/** Template of the driver's pod, on nodes whose kubelets have this root directory. */
 export function csiDriverPod(
   images: Pick<Images, "spiffeCsiDriver" | "csiNodeDriverRegistrar" | "csiLivenessProbe">,
+  kubelet = KUBELET_DIRECTORY,
 ): k8s.types.input.core.v1.PodTemplateSpec {
   const liveness = (port: string) => ({
     httpGet: { path: "/healthz", port },
@@ -33,6 +33,7 @@ export function csiDriverPod(
     failureThreshold: 3,
   });
   const resources = containerResources(undefined, { cpu: "10m", memory: "64Mi" });
+  const pluginDir = `${kubelet}/plugins/${CSI_DRIVER}`;
   const csiDir = { name: "csi", mountPath: CSI_DIR };
 
   return {
@@ -62,7 +63,7 @@ export function csiDriverPod(
           volumeMounts: [
             { name: AGENT_SOCKET_VOLUME.name, mountPath: WORKLOAD_API_DIR, readOnly: true },
             csiDir,
-            { name: "pods", mountPath: `${KUBELET}/pods`, mountPropagation: "Bidirectional" },
+            { name: "pods", mountPath: `${kubelet}/pods`, mountPropagation: "Bidirectional" },
           ],
         },
         {
@@ -70,7 +71,7 @@ export function csiDriverPod(
           image: images.csiNodeDriverRegistrar,
           args: [
             `--csi-address=${CSI_SOCKET}`,
-            `--kubelet-registration-path=${PLUGIN_DIR}/csi.sock`,
+            `--kubelet-registration-path=${pluginDir}/csi.sock`,
             `--http-endpoint=:${HEALTH_PORTS.registrar}`,
           ],
           ports: [{ name: "registrar", containerPort: HEALTH_PORTS.registrar }],
@@ -90,9 +91,9 @@ export function csiDriverPod(
       ],
       volumes: [
         AGENT_SOCKET_VOLUME,
-        { name: "csi", hostPath: { path: PLUGIN_DIR, type: "DirectoryOrCreate" } },
-        { name: "pods", hostPath: { path: `${KUBELET}/pods`, type: "Directory" } },
-        { name: "registration", hostPath: { path: `${KUBELET}/plugins_registry`, type: "Directory" } },
+        { name: "csi", hostPath: { path: pluginDir, type: "DirectoryOrCreate" } },
+        { name: "pods", hostPath: { path: `${kubelet}/pods`, type: "Directory" } },
+        { name: "registration", hostPath: { path: `${kubelet}/plugins_registry`, type: "Directory" } },
       ],
     },
   };

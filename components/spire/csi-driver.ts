@@ -57,7 +57,10 @@ export class SpiffeCsiDriver extends pulumi.ComponentResource {
       name,
       {
         metadata,
-        spec: { selector: { matchLabels: selector(CSI_DRIVER_NAME) }, template: csiDriverPod(images) },
+        spec: {
+          selector: { matchLabels: selector(CSI_DRIVER_NAME) },
+          template: csiDriverPod(images, cluster.kubeletDirectory),
+        },
       },
       { ...self, dependsOn: [...self.dependsOn, account, driver] },
     );

@@ -10,7 +10,7 @@ import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
-import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -90,6 +90,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       self,
     );
+    const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, cluster, metadata, DATA_VOLUME, self);
     const server = new k8s.apps.v1.StatefulSet(
       name,
       {
@@ -111,7 +112,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config],
+        dependsOn: [...self.dependsOn, ...access, config, cleanup],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,

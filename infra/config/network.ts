@@ -52,13 +52,13 @@ const tailscale = z
     }),
     keys: z
       .strictObject({
-        kind: z.enum(["authKey", "oauthClient"]).default("authKey").meta({
+        kind: z.enum(["authKey", "oauthClient"]).default("oauthClient").meta({
           description:
-            "What devices log in with. authKey: keys that expire; oauthClient: an OAuth client for each cloud, which does not. Default: authKey.",
+            "What devices log in with. oauthClient: OAuth clients that may make keys for one tag, and do not expire; authKey: keys that expire. Default: oauthClient.",
         }),
         expiryDays: z.int().min(1).max(90).default(90).meta({
           description:
-            "Days until an auth key expires, 1 to 90: run pulumi up before, or new pods cannot join. Default: 90.",
+            "Days until an auth key expires, 1 to 90. The first pulumi up in each half of that time makes new ones: run it as often, or new pods cannot join. Default: 90.",
         }),
       })
       .prefault({})

@@ -1,5 +1,5 @@
 // Whether Prometheus, in the home cloud, is let in to the API servers of the others, by which it finds their pods in every mode.
-import type { CloudDraft, CloudDrafts } from "./checks";
+import type { CloudDraft, CloudDrafts } from "./draft";
 import type { Draft } from "./clouds/spec";
 import type { ObservabilityEntry } from "./observability";
 import type { Problem } from "./problem";

@@ -81,7 +81,7 @@ export class Engine {
       {
         stackName: stack,
         projectName: "agentweave-mesh",
-        program: () => Promise.resolve(outputsOf(project)),
+        program: () => outputsOf(project),
       },
       {
         workDir: project,
@@ -145,7 +145,7 @@ export class Engine {
 }
 
 /** Runs the program, as `pulumi up` does, and gives its outputs. */
-function outputsOf(project: string): Record<string, unknown> {
+function outputsOf(project: string): Promise<Record<string, unknown>> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- It is loaded when it is to run, not before.
-  return (require(path.join(project, "infra")) as () => Record<string, unknown>)();
+  return (require(path.join(project, "infra")) as () => Promise<Record<string, unknown>>)();
 }

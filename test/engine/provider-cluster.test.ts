@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { V1StatefulSet } from "@kubernetes/client-node";
+import { makeVolumeCleanupProvider } from "../../components/kubernetes/volume-cleanup-provider";
 import { ownVolume } from "../../components/kubernetes/volume";
 import type { Server } from "../../components/trust/connect";
 import { federationRelationshipProvider as relationships } from "../../components/trust/federation-relationship";
@@ -266,6 +267,31 @@ describe("Through a real API server", () => {
       const read = async (state: typeof outs) => (await relationships.read(id, state)).id;
       expect(await Promise.all([read(outs), read(nowhere)])).toEqual(["", ""]);
       await Promise.all([relationships.delete(id, outs), relationships.delete(id, nowhere)]);
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    "the volume that a server left is waited for, unless it is to stay",
+    async () => {
+      const cleanup = makeVolumeCleanupProvider();
+      const claim = { namespace: "gcp", name: `${DATA}-${SPIRE_SERVER.pod}` };
+      const state = { cloud: "gcp", kubeconfig, claim };
+      // All volumes here are to stay, those of the lost databases as well.
+      await cleanup.delete("any", state);
+      const { items } = await core.listPersistentVolume();
+      const name = items.find(({ spec }) => spec?.claimRef?.namespace === claim.namespace)!.metadata!.name!;
+      const policy = { op: "replace", path: "/spec/persistentVolumeReclaimPolicy", value: "Delete" };
+      await core.patchPersistentVolume({ name, body: [policy] });
+      let over = false;
+      const removing = cleanup.delete("any", state).then(() => (over = true));
+      await until("Kubernetes to find nothing that deletes it", async () => {
+        const { status } = await core.readPersistentVolume({ name });
+        return status?.phase === "Failed" ? true : undefined;
+      });
+      expect(over).toBe(false);
+      await core.deletePersistentVolume({ name });
+      await removing;
     },
     2 * MINUTES,
   );

@@ -1,4 +1,4 @@
-// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, Secrets and ConfigMaps.
+// A stand-in for a Kubernetes API server on loopback, by TLS: one ServiceAccount, its tokens, Secrets, ConfigMaps, PersistentVolumes, namespaces and CSIDrivers.
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
@@ -32,6 +32,7 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
 const ACCOUNT = /^\/api\/v1\/namespaces\/observability\/serviceaccounts\/prometheus\/token$/;
 const SECRET = /^\/api\/v1\/namespaces\/observability\/secrets(?:\/([^/]+))?$/;
 const CONFIG_MAP = /^\/api\/v1\/namespaces\/observability\/configmaps(?:\/([^/]+))?$/;
+const SHARED = /^\/api(?:s\/storage\.k8s\.io)?\/v1\/((?:namespaces|csidrivers)\/[^/]+)$/;
 const PODS = /^\/api\/v1\/namespaces\/observability\/pods$/;
 
 /** A token of an account that is good from `issued` to `expires` (seconds since 1970); its signature is none. */
@@ -48,6 +49,12 @@ export class KubernetesApi {
   readonly secrets = new Map<string, Record<string, string>>();
   /** ConfigMaps as they were written last. */
   readonly configMaps = new Map<string, { data?: object; binaryData?: object; metadata: object }>();
+  /** PersistentVolumes, as a list of them has them. */
+  volumes: object[] = [];
+  /** Its API groups. */
+  groups: string[] = [];
+  /** Metadata of what a cluster has once under a name, by its path within the API: `namespaces/opa`. */
+  readonly shared = new Map<string, object>();
   /** Tokens that it takes beside the operator's. */
   readonly tokens = new Set<string>();
   /** Whether there is the account `prometheus`. */
@@ -143,6 +150,12 @@ export class KubernetesApi {
     if (token !== OPERATOR && this.forbidden?.test(path)) return { code: 403 };
     if (method === "POST" && ACCOUNT.test(path)) return this.mint(body);
     if (method === "GET" && PODS.test(path)) return { code: 200, body: { kind: "PodList", items: [] } };
+    if (method === "GET" && path === "/api/v1/persistentvolumes")
+      return { code: 200, body: { kind: "PersistentVolumeList", items: this.volumes } };
+    if (method === "GET" && /^\/apis\/?$/.test(path))
+      return { code: 200, body: { groups: this.groups.map((name) => ({ name, versions: [] })) } };
+    const shared = this.shared.get(SHARED.exec(path)?.[1] ?? "");
+    if (method === "GET" && shared) return { code: 200, body: { metadata: shared } };
     const configMap = CONFIG_MAP.exec(path);
     if (configMap) return this.configMap(method, configMap[1] ?? body.metadata.name, body);
     const secret = SECRET.exec(path);

@@ -14,6 +14,8 @@ export interface Registered {
   readonly dependencies: readonly string[];
   /** Paths of properties that are given once, when the resource is made. */
   readonly ignoreChanges: readonly string[];
+  /** Paths of properties whose change makes another one of it. */
+  readonly replaceOnChanges: readonly string[];
   /** Whether the engine refuses to delete or replace it. */
   readonly protect: boolean;
   /** Whether it only leaves the state when it is deleted. */
@@ -97,6 +99,7 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
           provider: req.getProvider(),
           dependencies: req.getDependenciesList(),
           ignoreChanges: req.getIgnorechangesList(),
+          replaceOnChanges: req.getReplaceonchangesList(),
           protect: req.getProtect(),
           retainOnDelete: req.getRetainondelete(),
           secretOutputs: req.getAdditionalsecretoutputsList(),

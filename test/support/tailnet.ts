@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../components/clouds/cluster";
 import type { TailscaleSettings } from "../../components/network/mode";
 
-/** A tailnet that the program looks after, by the defaults of the configuration. */
+/** A tailnet that the program looks after, with auth keys, else by the defaults of the configuration. */
 export const MANAGED: TailscaleSettings = {
   tailnet: "tail1a2b3c.ts.net",
   manageTailnet: true,

@@ -309,7 +309,7 @@ describe("agents and their policy", () => {
       tailscale: {
         tailnet: "tail1a2b3c.ts.net",
         manageTailnet: true,
-        keys: { kind: "authKey", expiryDays: 90 },
+        keys: { kind: "oauthClient", expiryDays: 90 },
         policy: "own",
         callers: [],
         global: true,

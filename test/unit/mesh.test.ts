@@ -1,4 +1,5 @@
 import * as path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { parseAgentConfig } from "../../agent/config";
 import type { PolicyData } from "../../components/workloads/policy-data";
@@ -33,6 +34,7 @@ const BUNDLE = `${DYNAMIC}TrustBundle`;
 const RELATIONSHIP = `${DYNAMIC}FederationRelationship`;
 const ENTRY = `${DYNAMIC}RegistrationEntry`;
 const TOKEN = "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken";
+const CLEANUP = "pulumi-nodejs:dynamic/agentweave/kubernetes:VolumeCleanup";
 const ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role";
 const PROVIDER = "pulumi:providers:kubernetes";
 const SERVICE = "kubernetes:core/v1:Service";
@@ -146,6 +148,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
       "kubernetes:storage.k8s.io/v1:StorageClass": 1,
       "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": 8,
+      "pulumi-nodejs:dynamic/agentweave/kubernetes:VolumeCleanup": 5,
       "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": 2,
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
       "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": 16,
@@ -225,10 +228,10 @@ describe("the mesh of the dev stack", () => {
 
   it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
     const found = kubeconfigs(made.resources);
-    // A provider, a bundle, an alias and two programs of each cloud, an entry of each agent and of each other identity, two of each relationship
-    // and token, the rules and the dashboards.
+    // A provider, a bundle, an alias, a server's volume and two programs of each cloud, an entry of each agent and of each other identity, two of each
+    // relationship and token, the rules, the dashboards, and the volumes of Prometheus and of the trace store.
     expect(found).toHaveLength(
-      5 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length + 2,
+      6 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length + 4,
     );
     for (const [place, value] of found) {
       expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);
@@ -307,11 +310,26 @@ describe("on destroy", () => {
   });
 
   it.each([
-    ["aws", "aws:eks/nodeGroup:NodeGroup"],
-    ["gcp", "gcp:container/nodePool:NodePool"],
-    ["azure", "azure-native:containerservice:ManagedCluster"],
-  ])("the server of %s leaves before its nodes", (cloud, nodes) => {
-    expectOrder(server(cloud), made.one(PROVIDER, `${cloud}-kubernetes`), made.one(nodes));
+    ["aws", "aws:eks/nodeGroup:NodeGroup", "aws-nodes-group"],
+    ["aws", "aws:eks/addon:Addon", "aws-storage-driver"],
+    ["gcp", "gcp:container/nodePool:NodePool", "gcp-nodes"],
+    ["azure", "azure-native:containerservice:AgentPool", "azure-nodes"],
+  ])("the volumes of %s are gone after their pods, and before %s %s", (cloud, type, name) => {
+    const withVolume = made
+      .all(STATEFUL_SET)
+      .filter((set) => set.name.startsWith(`${cloud}-`) && set.inputs.spec.volumeClaimTemplates);
+    expect(withVolume).toHaveLength(cloud === "aws" ? 3 : 1);
+    for (const set of withVolume) {
+      const { metadata, spec } = set.inputs;
+      const claim = {
+        namespace: metadata.namespace,
+        name: `${spec.volumeClaimTemplates[0].metadata.name}-${metadata.name}-0`,
+      };
+      const cleanup = made.all(CLEANUP).filter(({ inputs }) => inputs.cloud === cloud);
+      const own = cleanup.filter(({ inputs }) => isDeepStrictEqual(inputs.claim, claim));
+      expect(own).toHaveLength(1);
+      expectOrder(set, own[0]!, made.one(PROVIDER, `${cloud}-kubernetes`), made.one(type, name));
+    }
   });
 });
 

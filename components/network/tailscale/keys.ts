@@ -24,6 +24,16 @@ const DESCRIPTION_LENGTH = 50;
 const SECONDS_PER_DAY = 86_400;
 
 /**
+ * Number of the half of a key's life that a time is in, counted from 1970. Each half has keys of its own, so that the first `up` in one makes new keys while those of the
+ * last still have half of their life at least. A key is dead only where a whole half went by without an `up`.
+ *
+ * @param now in milliseconds since 1970.
+ */
+export function keyPeriod(expiryDays: number, now: number): number {
+  return Math.floor(now / ((expiryDays * SECONDS_PER_DAY * 1000) / 2));
+}
+
+/**
  * Makes the key of a cloud's devices of one kind. All devices are ephemeral: the tailnet forgets them some time after they were last seen
  * (https://tailscale.com/kb/1111/ephemeral-nodes).
  *
@@ -37,10 +47,11 @@ export function deviceKey(
 ): pulumi.Output<string> {
   const { OauthClient, TailnetKey } = tailscaleSdk();
   const name = `${cloud}-${kind}-key`;
-  const description = `agentweave ${cloud} ${kind}`.slice(0, DESCRIPTION_LENGTH);
+  const describe = (about: string) => `agentweave ${about}`.slice(0, DESCRIPTION_LENGTH);
   const tags = [deviceTag(cloud, kind)];
   const secret = { ...opts, additionalSecretOutputs: ["key"] };
   if (keys.kind === "oauthClient") {
+    const description = describe(`${cloud} ${kind}`);
     const client = new OauthClient(name, { description, scopes: ["auth_keys"], tags }, secret);
     // The device makes its own key with the client's secret; what kind of key is said behind the question mark
     // (https://tailscale.com/kb/1215/oauth-clients).
@@ -49,16 +60,18 @@ export function deviceKey(
   const key = new TailnetKey(
     name,
     {
-      description,
+      // Nothing else of a key could tell Pulumi that it is time for a new one.
+      description: describe(`${keyPeriod(keys.expiryDays, Date.now())} ${cloud} ${kind}`),
       tags,
       reusable: true,
       ephemeral: true,
       preauthorized: true,
       expiry: keys.expiryDays * SECONDS_PER_DAY,
-      // An update after the expiry makes a new one.
+      // And one that was revoked.
       recreateIfInvalid: "always",
     },
-    secret,
+    // The new one is in its Secret before the old one is revoked.
+    { ...secret, replaceOnChanges: ["description"] },
   );
   return pulumi.secret(key.key);
 }

@@ -38,6 +38,8 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
   readonly #provider: pulumi.ProviderResource;
   readonly #gateway: network.VirtualNetworkGateway;
   readonly #ipConfigurations: readonly pulumi.Output<string>[];
+  /** The connection that was made last. */
+  #last?: pulumi.Resource;
   readonly #common: {
     readonly resourceGroupName: pulumi.Output<string>;
     readonly location: string;
@@ -168,10 +170,17 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
       `${this.cloud}-vpn-${peer.cloud}`,
       { connectionType: "Vnet2Vnet", virtualNetworkGateway2: { id: peer.#gateway.id } },
       key,
+      peer,
     );
     return { addresses: this.addresses, settled: [connection] };
   }
 
+  /**
+   * Connections of a gateway are made, and leave, one after another: Azure refuses an operation on it while another one is under way
+   * (`AnotherOperationInProgress`).
+   *
+   * @param peer the gateway at the other end, where the connection is one of that, too.
+   */
   #connection(
     name: string,
     end: Omit<
@@ -179,8 +188,10 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
       "resourceGroupName" | "virtualNetworkGateway1" | "sharedKey"
     >,
     sharedKey: pulumi.Output<string>,
+    peer?: AzureVpnGateway,
   ): pulumi.Resource {
-    return new network.VirtualNetworkGatewayConnection(
+    const gateways = [this, ...(peer === undefined ? [] : [peer])];
+    const connection = new network.VirtualNetworkGatewayConnection(
       name,
       {
         ...this.#common,
@@ -192,7 +203,14 @@ export class AzureVpnGateway extends pulumi.ComponentResource implements VpnGate
         sharedKey,
       },
       // Azure answers with the key, and its SDK does not know it for a secret.
-      { parent: this, provider: this.#provider, additionalSecretOutputs: ["sharedKey"] },
+      {
+        parent: this,
+        provider: this.#provider,
+        additionalSecretOutputs: ["sharedKey"],
+        dependsOn: gateways.flatMap((gateway) => gateway.#last ?? []),
+      },
     );
+    for (const gateway of gateways) gateway.#last = connection;
+    return connection;
   }
 }

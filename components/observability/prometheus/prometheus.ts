@@ -7,7 +7,7 @@ import type { Images } from "../../images";
 import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { servicePort } from "../../kubernetes/service-port";
-import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeSize } from "../../kubernetes/volume";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../../kubernetes/volume";
 import { KUBERNETES_API, NAMESPACES, PROMETHEUS } from "../../well-known";
 import { labels, selector } from "../../kubernetes/metadata";
 import type { RulesArgs } from "../rules";
@@ -121,6 +121,7 @@ export class Prometheus extends pulumi.ComponentResource {
               self,
             ),
           ];
+    const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, home, metadata, DATA_VOLUME, self);
     const server = new k8s.apps.v1.StatefulSet(
       name,
       {
@@ -143,7 +144,7 @@ export class Prometheus extends pulumi.ComponentResource {
           ...ownVolume(home, DATA_VOLUME, settings.storageSize, metadata.labels),
         },
       },
-      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, config, rules, ...secrets] },
+      { ...self, ...OWN_VOLUME_OPTIONS, dependsOn: [...self.dependsOn, config, rules, ...secrets, cleanup] },
     );
     ownVolumeSize(`${name}-volume`, metadata, DATA_VOLUME, settings.storageSize, {
       ...self,

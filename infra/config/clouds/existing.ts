@@ -66,6 +66,31 @@ const vpn = z.strictObject({
     }),
 });
 
+const toleration = z.strictObject({
+  key: text(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/, "a taint's key such as dedicated")
+    .optional()
+    .meta({
+      description: "Key of the taint. Default, with operator Exists: any.",
+      examples: ["dedicated"],
+    }),
+  operator: z.enum(["Exists", "Equal"]).default("Equal").meta({
+    description: "Whether the taint's value matters. Default: Equal, which it does.",
+  }),
+  value: text(/^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/, "a taint's value such as agents")
+    .optional()
+    .meta({
+      description: "Value of the taint, with operator Equal. Default: empty.",
+      examples: ["agents"],
+    }),
+  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional().meta({
+    description: "Effect of the taint. Default: any.",
+  }),
+  tolerationSeconds: z.int().min(0).optional().meta({
+    description:
+      "Seconds for which a pod stays on a node that gets the taint, with effect NoExecute. Default: for ever.",
+  }),
+});
+
 const schema = z
   .strictObject({
     provider: z.literal("existing"),
@@ -134,13 +159,54 @@ const schema = z
         description: "StorageClass of volumes. Default: the cluster's default class.",
         examples: ["standard"],
       }),
+    kubeletDirectory: text(/^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/, "an absolute path such as /var/lib/kubelet")
+      .optional()
+      .meta({
+        description:
+          "Root directory of the kubelets on the nodes, where pods' identities are mounted. k0s: /var/lib/k0s/kubelet; MicroK8s: /var/snap/microk8s/common/var/lib/kubelet. Default: /var/lib/kubelet.",
+        examples: ["/var/lib/k0s/kubelet"],
+      }),
+    tolerations: z
+      .array(toleration)
+      .default([])
+      .meta({
+        description:
+          "Taints of nodes that all pods of the mesh tolerate, as Kubernetes writes tolerations. SPIRE agents and the CSI driver tolerate every taint. Default: none.",
+        examples: [[{ key: "dedicated", value: "agents", effect: "NoSchedule" }]],
+      }),
   })
   .meta({
     title: "Existing cluster",
     description: "A Kubernetes cluster that is reached with a kubeconfig.",
   });
 
-function problems({ vpn = {} }: Draft<z.output<typeof schema>>): Problem[] {
+/** What Kubernetes would refuse, pod by pod (pkg/apis/core/validation, `ValidateTolerations`). */
+function tolerationProblems(tolerations: readonly Partial<z.output<typeof toleration>>[]): Problem[] {
+  return tolerations.flatMap(({ key, operator, value, effect, tolerationSeconds }, index) => {
+    const at = (field: string, message: string): Problem[] => [
+      { path: ["tolerations", index, field], message },
+    ];
+    return [
+      ...(operator === "Equal" && key === undefined
+        ? at("key", "is missing; write the taint's key, or operator: Exists to tolerate every taint")
+        : []),
+      ...(operator === "Exists" && value !== undefined
+        ? at("value", "is set beside operator: Exists, which takes any; remove it, or write operator: Equal")
+        : []),
+      ...(tolerationSeconds !== undefined && effect !== "NoExecute"
+        ? at("tolerationSeconds", "is set without effect: NoExecute; write that beside it, or remove it")
+        : []),
+    ];
+  });
+}
+
+function problems({ tolerations = [], ...cloud }: Draft<z.output<typeof schema>>): Problem[] {
+  // Items that cannot be used have left holes.
+  const usable = tolerations.map((item) => item ?? {});
+  return [...tolerationProblems(usable), ...gatewayProblems(cloud)];
+}
+
+function gatewayProblems({ vpn = {} }: Pick<Draft<z.output<typeof schema>>, "vpn">): Problem[] {
   const addresses = vpn.gatewayAddresses ?? [];
   const ofAddresses = addresses.flatMap((address, index) => {
     const path = ["vpn", "gatewayAddresses", index];

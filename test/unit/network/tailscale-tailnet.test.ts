@@ -1,6 +1,7 @@
 import { parse } from "jsonc-parser";
 import type { TailscaleSettings } from "../../../components/network/mode";
 import type { ObservabilityPart } from "../../../components/network/part";
+import { keyPeriod } from "../../../components/network/tailscale/keys";
 import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { Tailnet } from "../../../components/network/tailscale/tailnet";
 import { type Fakes, record, valueOf } from "../../support/recorder";
@@ -54,6 +55,41 @@ describe("auth keys", () => {
       // What Tailscale takes as a description.
       expect(inputs.description).toMatch(/^[a-z0-9 -]{1,50}$/);
     }
+  });
+
+  describe("of 90 days", () => {
+    const DAY = 86_400_000;
+    // The day on which a half of their life begins.
+    const start = keyPeriod(90, Date.parse("2026-06-01")) * 45 * DAY;
+    afterEach(() => jest.restoreAllMocks());
+
+    test.each([
+      ["stay as they are for half of their life", 0, 45 * DAY - 1, true],
+      ["are others in the next half, by when the last ones are good still", 45 * DAY - 1, 45 * DAY, false],
+      ["are others, too, at the end of a half that had an update on its first day only", 0, 45 * DAY, false],
+    ])("%s", async (_what, before, after, same) => {
+      const keysAt = async (time: number) => {
+        jest.spyOn(Date, "now").mockReturnValue(start + time);
+        const [, recording] = await stand({ keys: { kind: "authKey", expiryDays: 90 } });
+        jest.restoreAllMocks();
+        return recording.all(TYPES.key);
+      };
+      const [first, second] = [await keysAt(before), await keysAt(after)];
+      const descriptions = (keys: typeof first) => keys.map(({ inputs }) => inputs.description as string);
+      expect(descriptions(first).map((text, i) => text === descriptions(second)[i])).toEqual(
+        first.map(() => same),
+      );
+      for (const key of second) expect(key.replaceOnChanges).toEqual(["description"]);
+    });
+
+    test("are others in each half, whatever the name of their cloud", async () => {
+      const longest = { name: "a".repeat(20), podCidr: "10.0.0.0/16", serviceCidr: "10.1.0.0/16" };
+      const settings = { ...MANAGED, keys: { kind: "authKey", expiryDays: 1 } as const };
+      const [, recording] = await record(() => new Tailnet("tailnet", { clouds: [longest], settings }));
+      for (const { inputs } of recording.all(TYPES.key)) {
+        expect(inputs.description).toMatch(/^agentweave [0-9]{5} a{20} [a-z]+$/);
+      }
+    });
   });
 
   test("are made after the policy that knows their tags", async () => {

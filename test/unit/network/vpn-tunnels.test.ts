@@ -301,6 +301,27 @@ describe("on Azure", () => {
     }
   });
 
+  test.each(["azure", "azure-2"])(
+    "no two connections of %s, from whichever end, are made or deleted at a time",
+    (cloud) => {
+      const gateway = `${cloud}-vpn-gateway-id`;
+      const own = made
+        .all(AZURE_CONNECTION)
+        .filter(({ inputs }) =>
+          [inputs.virtualNetworkGateway1.id, inputs.virtualNetworkGateway2?.id].includes(gateway),
+        );
+      // Two of them with the other gateway of Azure.
+      expect(own).toHaveLength(12);
+      const parallel = own.flatMap((a, index) =>
+        own
+          .slice(index + 1)
+          .filter((b) => !made.leavesBefore(a, b) && !made.leavesBefore(b, a))
+          .map((b) => `${a.name}, ${b.name}`),
+      );
+      expect(parallel).toEqual([]);
+    },
+  );
+
   test("two gateways of Azure know each other by name, with one key", async () => {
     const ends = [
       made.one(AZURE_CONNECTION, "azure-vpn-azure-2"),

@@ -1,0 +1,66 @@
+// Whose an object is that a cluster has once under its name: server-side apply takes over what is there, and a destroy would delete it.
+import * as pulumi from "@pulumi/pulumi";
+import { annotated } from "./annotated";
+import { type Access, asked, coreApi, unlessMissing } from "./api";
+import { selector } from "./metadata";
+
+/** Annotation with the stack that made an object, `<project>/<stack>`. */
+export const STACK_ANNOTATION = "agentweave.io/stack";
+
+/** What others may have made under the same name. The mesh's other objects are in its namespaces, or have names that begin with its own. */
+const SHARED = ["kubernetes:core/v1:Namespace", "kubernetes:storage.k8s.io/v1:CSIDriver"];
+
+/** The stack that the program runs for, as the annotation has it. */
+export const stackName = () => `${pulumi.getProject()}/${pulumi.getStack()}`;
+
+/** Has every such object below a component say that this stack made it. */
+export function ownedBy(stack: string): pulumi.ResourceTransformation {
+  return ({ type, props, opts }) =>
+    SHARED.includes(type) ? { props: annotated(props, { [STACK_ANNOTATION]: stack }), opts } : undefined;
+}
+
+/** An object that is not this stack's. */
+export interface Foreign {
+  readonly kind: "namespace" | "csidriver";
+  readonly name: string;
+  /** The stack that made it, `<project>/<stack>`; undefined where nobody says that it is a mesh's. */
+  readonly stack: string | undefined;
+}
+
+type Labels = Record<string, string>;
+
+/** The objects of these names in a cluster that a stack did not make. Throws as `asked` does, and asks once. */
+export async function foreignObjects(
+  access: Access,
+  stack: string,
+  names: { readonly namespaces: readonly string[]; readonly csiDriver: string },
+): Promise<Foreign[]> {
+  const { k8s, config, api } = await coreApi(access);
+  const storage = config.makeApiClient(k8s.StorageV1Api);
+  type Read = () => Promise<{ metadata?: { annotations?: Labels; labels?: Labels } }>;
+  const wanted: { kind: Foreign["kind"]; name: string; read: Read }[] = [
+    ...names.namespaces.map((name) => ({
+      kind: "namespace" as const,
+      name,
+      read: () => api.readNamespace({ name }),
+    })),
+    {
+      kind: "csidriver" as const,
+      name: names.csiDriver,
+      read: () => storage.readCSIDriver({ name: names.csiDriver }),
+    },
+  ];
+  const found = await Promise.all(
+    wanted.map(async ({ kind, name, read }) => {
+      const object = await unlessMissing(asked(access.cloud, `read ${kind} ${name}`, read));
+      const { annotations, labels } = object?.metadata ?? {};
+      const owner = annotations?.[STACK_ANNOTATION];
+      // Before it told its stack, the program labelled what it made, as it does still.
+      const unsaid = owner === undefined && labels?.[PART_OF] === selector(name)[PART_OF];
+      return object === undefined || owner === stack || unsaid ? [] : [{ kind, name, stack: owner }];
+    }),
+  );
+  return found.flat();
+}
+
+const PART_OF = "app.kubernetes.io/part-of";

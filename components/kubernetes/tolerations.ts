@@ -1,0 +1,35 @@
+// What the pods of a cluster tolerate, given to all of them in one place.
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { Toleration } from "../clouds/cluster";
+
+/** Kinds of the pods that run where there is room; those of DaemonSets tolerate everything by themselves. */
+const KINDS = ["kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"];
+
+/** A template as this program writes it. */
+interface Template {
+  readonly spec: k8s.types.input.core.v1.PodSpec;
+}
+
+/**
+ * Has every pod below a component tolerate what its cluster asks for.
+ *
+ * @param of what pods of a Kubernetes provider tolerate.
+ */
+export function clusterTolerations(
+  of: (provider: pulumi.ProviderResource | undefined) => readonly Toleration[],
+): pulumi.ResourceTransformation {
+  return ({ type, props, opts }) => {
+    const tolerations = of((opts as pulumi.CustomResourceOptions).provider);
+    if (!KINDS.includes(type) || tolerations.length === 0) return undefined;
+    const { spec } = props as { spec: { template: Template | pulumi.Output<Template> } };
+    const tolerant = (template: Template) => ({
+      ...template,
+      spec: { ...template.spec, tolerations: [...tolerations] },
+    });
+    const template = pulumi.Output.isInstance(spec.template)
+      ? spec.template.apply(tolerant)
+      : tolerant(spec.template);
+    return { props: { ...props, spec: { ...spec, template } }, opts };
+  };
+}
