@@ -1,13 +1,12 @@
 // The rehearsal's steps: programs, images, clouds, the mesh on them, and the proof that it works.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { load as parseYaml } from "js-yaml";
 import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { resolveImages } from "../components/images";
 import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
-import { NAMESPACE } from "../infra/config/namespace";
+import { stackFileSettings } from "../infra/config/settings";
 import { isRunning, knownClouds, removeCloud, startCloud } from "./machine/cloud";
 import { type Changes, Engine } from "./machine/engine";
 import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
@@ -28,7 +27,6 @@ import { proveTailnet, type TailnetProof } from "./proof/tailnet";
 
 type LocalCloud = CloudConfigOf<"existing">;
 
-const PREFIX = `${NAMESPACE}:`;
 /** Longest time of each check: three clouds that have just started share this machine. */
 const VERIFY_LIMIT_MS = 60_000;
 /**
@@ -88,14 +86,8 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
 
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
 export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
-  const { config: entries = {} } = parseYaml(readFileSync(config, "utf8")) as {
-    config?: Record<string, unknown>;
-  };
-  const raw = Object.fromEntries(
-    Object.entries(entries)
-      .filter(([key]) => key.startsWith(PREFIX))
-      .map(([key, value]) => [key.slice(PREFIX.length), value]),
-  );
+  // The keys of its tailnet stand in its own file in the clear: the engine encrypts them.
+  const { raw } = stackFileSettings(readFileSync(config), stack);
   return parseConfig(raw, { stack, projectDir: project, kubeconfigs: "made later" });
 }
 
