@@ -13,6 +13,7 @@ import { ConfigError, type Problem } from "./config/problem";
 import { configSchema, type ConfigEntry } from "./config/schema";
 import { settleNetwork } from "./config/network";
 import { settleObservability } from "./config/observability";
+import { settingsOf } from "./config/settings";
 import { settleCloud, settlePolicy } from "./config/settle";
 
 export type { CloudConfig, CloudConfigOf } from "./config/clouds";
@@ -66,10 +67,10 @@ export function parseConfig(
   const given = cloudsByName(raw);
   const result = configSchema.safeParse(given);
   const ofSchema = result.success ? [] : explain(configSchema, given, result.error.issues);
-  // A key that could not be read at all is not also missing.
+  // What could not be read is neither missing nor wrong besides.
   const found = [
     ...known,
-    ...ofSchema.filter(({ path }) => !known.some((other) => other.path[0] === path[0])),
+    ...ofSchema.filter(({ path }) => !known.some((other) => other.path.every((part, at) => part === path[at]))),
   ];
   const problems = [...found, ...check(draftOf(given, found), context)];
   if (!result.success || problems.length > 0) {
@@ -98,31 +99,15 @@ function cloudsByName(raw: unknown): unknown {
 
 /** The configuration of the stack that the program runs for. Throws as parseConfig does. */
 export function loadConfig(): MeshConfig {
-  const raw: Record<string, unknown> = {};
-  const unreadable: Problem[] = [];
-  for (const [name, text] of Object.entries(pulumi.runtime.allConfig())) {
-    const [namespace, key] = split(name);
-    if (namespace !== NAMESPACE) {
-      continue;
-    }
-    try {
-      raw[key] = JSON.parse(text);
-    } catch {
-      // Not only broken JSON: any plain text that was written where a map belongs. It may be a secret, so it is not shown.
-      unreadable.push({
-        path: [key],
-        message: "is not a map of keys; write one, or set single values with --path",
-      });
-    }
-  }
+  // The SDK's, though it is not among its types.
+  const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
+  // Of a map that holds secrets Pulumi tells that it does, and not which.
+  const { raw, problems } = settingsOf(pulumi.runtime.allConfig(), ([key]) =>
+    isConfigSecret(`${NAMESPACE}:${key}`),
+  );
   return parseConfig(
     raw,
     { stack: pulumi.getStack(), projectDir: path.resolve(__dirname, "..") },
-    unreadable,
+    problems,
   );
-}
-
-function split(name: string): [namespace: string, key: string] {
-  const colon = name.indexOf(":");
-  return [name.slice(0, colon), name.slice(colon + 1)];
 }

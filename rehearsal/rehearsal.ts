@@ -7,6 +7,7 @@ import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { resolveImages } from "../components/images";
 import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
+import { stackFileSettings } from "../infra/config/settings";
 import { NAMESPACE } from "../infra/config/namespace";
 import { isRunning, knownClouds, removeCloud, startCloud } from "./machine/cloud";
 import { type Changes, Engine } from "./machine/engine";
@@ -28,7 +29,6 @@ import { proveTailnet, type TailnetProof } from "./proof/tailnet";
 
 type LocalCloud = CloudConfigOf<"existing">;
 
-const PREFIX = `${NAMESPACE}:`;
 /** Longest time of each check: three clouds that have just started share this machine. */
 const VERIFY_LIMIT_MS = 60_000;
 /**
@@ -88,14 +88,8 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
 
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
 export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
-  const { config: entries = {} } = parseYaml(readFileSync(config, "utf8")) as {
-    config?: Record<string, unknown>;
-  };
-  const raw = Object.fromEntries(
-    Object.entries(entries)
-      .filter(([key]) => key.startsWith(PREFIX))
-      .map(([key, value]) => [key.slice(PREFIX.length), value]),
-  );
+  // The keys of its tailnet stand in its own file in the clear: the engine encrypts them.
+  const { raw } = stackFileSettings(readFileSync(config), stack);
   return parseConfig(raw, { stack, projectDir: project, kubeconfigs: "made later" });
 }
 
@@ -150,7 +144,7 @@ function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly sho
 export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
   if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
   const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
-  stack.config[`${PREFIX}observability`] = { enabled: false };
+  stack.config[`${NAMESPACE}:observability`] = { enabled: false };
   const config = path.join(rehearsal.root, "first", path.basename(rehearsal.config));
   mkdirSync(path.dirname(config), { recursive: true });
   writeFileSync(config, dump(stack), { mode: 0o600 });

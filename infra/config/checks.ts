@@ -36,7 +36,7 @@ export function check(
         .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
     ),
     ...agentNameProblems(roles),
-    ...networkProblems(clouds),
+    ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),
     ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}),

@@ -4,7 +4,7 @@ import { type CloudEntry, PROVIDERS } from "./clouds";
 import type { Draft } from "./clouds/spec";
 import { cloudName } from "./fields";
 import { lenientPolicy, type PolicyDraft } from "./policy";
-import { valueAt, type Path, type Problem } from "./problem";
+import { change, type Path, type Problem } from "./problem";
 import { configSchema, type ConfigEntry } from "./schema";
 
 function lenient(spec: { readonly schema: z.ZodObject }) {
@@ -29,17 +29,6 @@ export type CloudDraft = Draft<CloudEntry> & Pick<CloudEntry, "provider">;
 
 /** The clouds of a draft with their names, by which they are sorted. */
 export type CloudDrafts = readonly (readonly [name: string, entry: CloudDraft])[];
-
-type Container = Record<string | number, unknown>;
-
-/** Does something to the place at a path, if there is a map or a list that contains it. */
-function change(root: unknown, path: Path, act: (parent: Container, key: string | number) => void): void {
-  const parent = valueAt(root, path.slice(0, -1));
-  const key = path.at(-1);
-  if (typeof parent === "object" && parent !== null && key !== undefined) {
-    act(parent as Container, key);
-  }
-}
 
 /**
  * What is usable of `raw`, given the problems that its schema found: the usable values, the defaults of those that were not

@@ -1,4 +1,5 @@
 // Turns what zod finds into problems that a reader of the stack file can mend.
+import { isDate } from "node:util/types";
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { formatPath, valueAt, type Path, type Problem } from "./problem";
@@ -52,6 +53,12 @@ function chosen(schema: unknown, root: unknown, path: Path): unknown {
   );
 }
 
+/** Whether what stands at a path must never be shown. */
+export function isSecret(schema: unknown, root: unknown, path: Path): boolean {
+  const found = schemaAt(schema, root, path);
+  return found instanceof z.ZodType && found.meta()?.["secret"] === true;
+}
+
 function knownKeys(schema: unknown, root: unknown, path: Path): string[] {
   const object = schemaAt(schema, root, path);
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
@@ -78,12 +85,34 @@ const KINDS: Readonly<Record<string, string>> = {
   array: "a list",
 };
 
-function show(value: unknown): string {
-  return typeof value === "object" && value !== null
-    ? Array.isArray(value)
-      ? "a list"
-      : "a map"
-    : JSON.stringify(value);
+/** A value in words. A text in the place of a map or a list may be JSON, with secrets in it. */
+function show(value: unknown, expected = ""): string {
+  if (isDate(value)) return "a date";
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a map";
+  const hidden = typeof value === "string" && ["object", "record", "array"].includes(expected);
+  return hidden ? "a text" : JSON.stringify(value);
+}
+
+/**
+ * How `pulumi config set --path` would have set a value of the kind that is expected: without --type it makes numbers of digits alone, booleans of
+ * true and false, and texts of all else, 12.5 and JSON among it (https://www.pulumi.com/docs/iac/cli/commands/pulumi_config_set/).
+ */
+function flagFor(expected: string, value: unknown, schema: unknown): string {
+  const type =
+    expected === "string" && ["number", "boolean"].includes(typeof value)
+      ? "string"
+      : typeof value !== "string"
+        ? undefined
+        : expected === "number"
+          ? schema instanceof z.ZodNumber && schema.isInt
+            ? "int"
+            : "float"
+          : expected === "boolean"
+            ? "bool"
+            : undefined;
+  if (type !== undefined) return `; pulumi config set: with --path --type ${type}`;
+  const inParts = typeof value === "string" && ["object", "record", "array"].includes(expected);
+  return inParts ? "; pulumi config set: with --path, each value of it by itself" : "";
 }
 
 function choices(values: readonly unknown[], given: unknown): string {
@@ -115,10 +144,11 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
     case "invalid_type": {
       const kind = KINDS[issue.expected] ?? issue.expected;
       const example = exampleAt(schema, raw, path);
+      if (isSecret(schema, raw, path)) return say(`is not ${kind}; write one`);
       return say(
         value === undefined
           ? `is missing; write ${kind}${example}`
-          : `is ${show(value)}; write ${kind}${example}`,
+          : `is ${show(value, issue.expected)}; write ${kind}${example}${flagFor(issue.expected, value, schemaAt(schema, raw, path))}`,
       );
     }
     case "invalid_value":
@@ -138,6 +168,7 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
         `is ${size(value)}; write at most ${issue.maximum}${typeof value === "string" ? " characters" : ""}`,
       );
     default:
+      if (isSecret(schema, raw, path)) return say(issue.message);
       return say(typeof value === "object" ? issue.message : `is ${show(value)}; ${issue.message}`);
   }
 }

@@ -14,6 +14,14 @@ export function text(pattern: RegExp, instead: string): z.ZodString {
   return z.string().regex(pattern, { error: `write ${instead}` });
 }
 
+/** A key, password or token. It is never shown, not even where it is wrong, and must be encrypted in the stack's file (see `settings.ts`). */
+export function secret(): z.ZodString {
+  return z
+    .string()
+    .min(1, { error: "is empty; set it with pulumi config set --secret --path" })
+    .meta({ secret: true });
+}
+
 /** An IPv4 range in CIDR notation without host bits. */
 export function cidr(): z.ZodString {
   return z

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { IMAGE_KEYS, isPinned, resolveImages, type ImageKey } from "../../components/images";
 import { text } from "./fields";
 
-/** Name of a registry, with a path or without (distribution reference grammar). */
-const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*$/;
+/** Name of a registry, with a path or without (distribution reference grammar); a last slash is let pass. */
+const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*\/?$/;
 
 /** An image by name, with a tag, a digest, both or none (distribution reference grammar). */
 const REFERENCE =

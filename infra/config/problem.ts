@@ -33,6 +33,21 @@ export function valueAt(root: unknown, path: Path): unknown {
   );
 }
 
+type Container = Record<string | number, unknown>;
+
+/** Does something to the place at a path, if there is a map or a list that contains it. */
+export function change(
+  root: unknown,
+  path: Path,
+  act: (parent: Container, key: string | number) => void,
+): void {
+  const parent = valueAt(root, path.slice(0, -1));
+  const key = path.at(-1);
+  if (typeof parent === "object" && parent !== null && key !== undefined) {
+    act(parent as Container, key);
+  }
+}
+
 /** The stack's configuration cannot be used. It is the user's to mend, so the engine prints the message without a stack trace. */
 export class ConfigError extends pulumi.RunError {
   constructor(

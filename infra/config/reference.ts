@@ -1,5 +1,5 @@
 // The table of all settings in docs/configuration.md, made from the JSON Schema so that it says what the program checks.
-import { stackFileSchema } from "./json-schema";
+import { settingsSchema } from "./json-schema";
 
 /** The parts of a JSON Schema that the table shows. */
 interface Node {
@@ -7,6 +7,7 @@ interface Node {
   readonly description?: string;
   readonly type?: string;
   readonly format?: string;
+  readonly secret?: boolean;
   readonly const?: string;
   readonly enum?: readonly string[];
   readonly minimum?: number;
@@ -43,7 +44,7 @@ function kind(node: Node): string {
   if (node.type === "array") return `list of ${kind(node.items ?? {})}`;
   if (node.type === "object") return node.properties ? "map" : "map of texts";
   if (node.type === "boolean") return "`true`, `false`";
-  return node.format === "cidrv4" ? "IPv4 CIDR" : "text";
+  return node.format === "cidrv4" ? "IPv4 CIDR" : node.secret ? "secret" : "text";
 }
 
 /** A row for each setting below `node` that holds a value. */
@@ -61,10 +62,7 @@ function table(lines: readonly string[]): string {
 
 /** Markdown: a table for the mesh, then one for the clouds of each provider. */
 export function settingsReference(): string {
-  const schema = stackFileSchema() as { properties: { config: Node } };
-  const keys = Object.entries(schema.properties.config.properties ?? {}).map(
-    ([key, node]) => [key.slice(key.indexOf(":") + 1), node] as const,
-  );
+  const keys = Object.entries((settingsSchema() as Node).properties ?? {});
   const ofMesh = keys.flatMap(([key, node]) => {
     if (key === "clouds") return [`| \`clouds\` | map of clouds | ${node.description ?? ""} |`];
     return rows({ properties: { [key]: node } }, "");

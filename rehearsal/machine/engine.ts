@@ -1,4 +1,5 @@
 // The engine that stands the mesh up: Pulumi's own, driven through its Automation API with the program in this process.
+import { execFileSync } from "node:child_process";
 import { chmodSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
@@ -9,6 +10,9 @@ import {
   type Stack,
 } from "@pulumi/pulumi/automation";
 import { dump, load } from "js-yaml";
+import { NAMESPACE } from "../../infra/config/namespace";
+import { formatPath } from "../../infra/config/problem";
+import { plainSecrets, stackFileSettings } from "../../infra/config/settings";
 
 /** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
 export type Changes = Partial<OpMap>;
@@ -105,6 +109,18 @@ export class Engine {
     writeFileSync(configFile, dump({ encryptionsalt: settings[0]?.encryptionsalt, ...settings[1] }), {
       mode: 0o600,
     });
+    // A secret of the program is refused in plain text.
+    const secrets = plainSecrets(stackFileSettings(readFileSync(config), stack).raw).flatMap(
+      ([place, value]) => ["--secret", `${NAMESPACE}:${formatPath(place)}=${String(value)}`],
+    );
+    if (secrets.length > 0) {
+      const target = ["--stack", stack, "--config-file", configFile, "--non-interactive"];
+      const env = { ...process.env, ...selected.workspace.envVars };
+      execFileSync(pulumiCommand.command, ["config", "set-all", "--path", ...target, ...secrets], {
+        cwd: project,
+        env,
+      });
+    }
     return new Engine(`Pulumi ${pulumiCommand.version?.version ?? ""}`.trim(), selected, configFile);
   }
 

@@ -1,6 +1,7 @@
 // `make plan`: what a stack stands up in each network mode, counted by cloud and layer. Nothing is applied, no cloud is asked.
 import { parseArgs } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
+import { ConfigError } from "../../infra/config";
 import { LAYERS, planOf, type Planned } from "./plan";
 
 /** Counts by type of what belongs to one cloud and one layer, a line each. */
@@ -33,7 +34,18 @@ async function main(): Promise<void> {
   if (modes.length === 0) {
     throw new Error(`no network mode ${values.network}: ${NETWORK_MODES.join(", ")}`);
   }
-  for (const mode of modes) console.log(`${planText(mode, await planOf(values.stack, mode))}\n`);
+  const refusals: ConfigError[] = [];
+  for (const mode of modes) {
+    try {
+      console.log(`${planText(mode, await planOf(values.stack, mode))}\n`);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      refusals.push(error);
+      console.log(`network.mode ${mode}: cannot be planned. ${error.message}\n`);
+    }
+  }
+  // A stack is written for one mode, and what others ask for is told for whoever looks.
+  if (refusals.length === modes.length) process.exitCode = 1;
 }
 
 main().catch((error: Error) => {

@@ -1,11 +1,12 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
+import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseConfig } from "../../infra/config";
+import { stackFileSettings } from "../../infra/config/settings";
 import { AgentMesh } from "../../infra/mesh";
 import type { NetworkMode } from "../../components/network/mode";
 import { AWS, AZURE, GCP } from "../../test/support/clouds";
 import { record, type Fakes, type Registered } from "../../test/support/recorder";
-import { stackConfig } from "../../test/support/stack";
 
 /** A resource of a plan, with the part of the mesh that it belongs to. */
 export interface Planned extends Registered {
@@ -45,10 +46,11 @@ export async function meshOf(
   stack: string,
   mode?: NetworkMode,
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
-  const raw = stackConfig(stack);
-  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
   const projectDir = path.resolve(__dirname, "../..");
-  const config = parseConfig({ ...raw, network }, { stack, projectDir });
+  const file = readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`));
+  const { raw, problems } = stackFileSettings(file, stack);
+  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
+  const config = parseConfig({ ...raw, network }, { stack, projectDir }, problems);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
   const plan = resources

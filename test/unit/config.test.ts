@@ -129,7 +129,7 @@ test("a configuration with five mistakes lists exactly these five", () => {
   };
   expect(problemsOf(() => parse(raw))).toEqual([
     'trust.mode: is "single"; write "federated"',
-    'clouds.aws.nodes.count: is "3"; write a number',
+    'clouds.aws.nodes.count: is "3"; write a number; pulumi config set: with --path --type int',
     "clouds.aws.regoin: is not a known key; write region",
     `clouds.azure.trustDomain: is "aws.example.org", which is cloud aws's trust domain already; write another`,
     "clouds.gcp.network.podCidr: 10.10.0.0/16 overlaps clouds.aws.network.vpcCidr (10.10.0.0/16); write a free range such as 10.0.0.0/16",
@@ -183,7 +183,7 @@ describe("a network of tunnels", () => {
 
   test("has no gateway at an address that no other cloud reaches, or that another cloud has", () => {
     expect(problems({ on: { ...onPremises, vpn: { ...gateway, gatewayAddresses: ["10.0.0.1"] } } })).toEqual([
-      'clouds.on.vpn.gatewayAddresses[0]: is "10.0.0.1"; write a public IPv4 address such as 198.51.100.7',
+      'clouds.on.vpn.gatewayAddresses[0]: is "10.0.0.1", of 10.0.0.0/8, which is for private networks; write a public IPv4 address such as 198.51.100.7',
     ]);
     const other = { ...onPremises, context: "other", podCidr: "10.3.0.0/16", serviceCidr: "10.4.0.0/16" };
     expect(
@@ -211,8 +211,11 @@ describe("a network of tunnels", () => {
   });
 
   test("counts the ranges of an existing cluster's gateway among those that must not overlap", () => {
-    expect(problems({ on: { ...onPremises, vpn: { ...gateway, ranges: ["10.1.0.0/24"] } } })).toEqual([
-      expect.stringMatching(/^clouds\.on\.vpn\.ranges\[0\]: 10\.1\.0\.0\/24 overlaps clouds\.on\.podCidr/),
+    const ranges = ["10.2.0.0/24"];
+    expect(problems({ on: { ...onPremises, vpn: { ...gateway, ranges } } })).toEqual([
+      expect.stringMatching(
+        /^clouds\.on\.vpn\.ranges\[0\]: 10\.2\.0\.0\/24 overlaps clouds\.on\.serviceCidr/,
+      ),
     ]);
   });
 
@@ -741,7 +744,7 @@ describe("a configuration read from Pulumi", () => {
       "agentweave-mesh:tag": "{}",
     });
     expect(problemsOf(loadConfig)).toEqual([
-      "clouds: is not a map of keys; write one, or set single values with --path",
+      "clouds: is a text and no map of keys; write one, or set single values with pulumi config set --path agentweave-mesh:clouds.…",
       "tag: is not a known key; write tags",
     ]);
   });

@@ -204,8 +204,8 @@ export const aws: CloudSpec<typeof schema> = {
   schema,
   region: (cloud) => cloud.region,
   ranges: (cloud) => [
-    { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr },
-    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+    { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr, routed: ["tailscale", "vpn"] },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
   ],
   problems: (cloud) => [
     ...nodeProblems(cloud.nodes),

@@ -191,9 +191,9 @@ export const azure: CloudSpec<typeof schema> = {
   region: (cloud) => cloud.location,
   // The nodes' subnet is a part of the virtual network.
   ranges: (cloud) => [
-    { path: ["network", "vnetCidr"], cidr: cloud.network?.vnetCidr },
-    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr },
-    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+    { path: ["network", "vnetCidr"], cidr: cloud.network?.vnetCidr, routed: ["vpn"] },
+    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr, routed: ["tailscale"] },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
   ],
   problems: (cloud) => [
     ...nodeProblems(cloud.nodes),

@@ -1,27 +1,10 @@
 // A cluster that is already there, in the configuration: kind, on-premises, any other cloud.
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
-import { cidr, text } from "../fields";
+import { contains, isCidr } from "../../../components/network/cidr";
+import { cidr, secret, text } from "../fields";
 import type { Problem } from "../problem";
-import { clusterName, identityFields, type CloudSpec, type Draft } from "./spec";
-
-/** Kinds of address that no other cloud can send to (names of ipaddr.js). */
-const UNREACHABLE = [
-  "private",
-  "loopback",
-  "linkLocal",
-  "carrierGradeNat",
-  "multicast",
-  "broadcast",
-  "unspecified",
-];
-
-/** Whether the text is an IPv4 address of the internet. */
-function isPublic(address: string): boolean {
-  return (
-    ipaddr.IPv4.isValidFourPartDecimal(address) && !UNREACHABLE.includes(ipaddr.IPv4.parse(address).range())
-  );
-}
+import { specialRangeOf } from "../special-ranges";
+import { type AddressRange, clusterName, identityFields, type CloudSpec, type Draft } from "./spec";
 
 /**
  * What every provider takes as a pre-shared key (AWS Site-to-Site VPN user guide, "Tunnel options": 8 to 64 letters, digits, dots and
@@ -48,14 +31,10 @@ const vpn = z.strictObject({
       description: "ASN of that gateway's BGP speaker. No other gateway may have it. Required in mode vpn.",
       examples: [64600],
     }),
-  sharedKey: z
-    .string()
-    .min(1, { error: "is empty; set the key with pulumi config set --secret --path" })
-    .optional()
-    .meta({
-      description:
-        "Pre-shared key of all its tunnels, 8 to 64 letters, digits, dots and underscores, no 0 first. A secret: pulumi config set --secret --path. Default: one is made for each tunnel.",
-    }),
+  sharedKey: secret().optional().meta({
+    description:
+      "Pre-shared key of all its tunnels, 8 to 64 letters, digits, dots and underscores, no 0 first. A secret: pulumi config set --secret --path. Default: one is made for each tunnel.",
+  }),
   ranges: z
     .array(cidr())
     .default([])
@@ -211,8 +190,10 @@ function gatewayProblems({ vpn = {} }: Pick<Draft<z.output<typeof schema>>, "vpn
   const ofAddresses = addresses.flatMap((address, index) => {
     const path = ["vpn", "gatewayAddresses", index];
     const shown = JSON.stringify(address);
-    if (!isPublic(address)) {
-      return [{ path, message: `is ${shown}; write a public IPv4 address such as 198.51.100.7` }];
+    const special = isCidr(`${address}/32`) ? specialRangeOf(address) : undefined;
+    if (special !== undefined || !isCidr(`${address}/32`)) {
+      const why = special === undefined ? "" : `, of ${special.cidr}, which is for ${special.use}`;
+      return [{ path, message: `is ${shown}${why}; write a public IPv4 address such as 198.51.100.7` }];
     }
     return addresses.indexOf(address) === index
       ? []
@@ -224,7 +205,12 @@ function gatewayProblems({ vpn = {} }: Pick<Draft<z.output<typeof schema>>, "vpn
   return [...ofAddresses, { path: ["vpn", "sharedKey"], message }];
 }
 
-function vpnProblems({ vpn = {} }: Draft<z.output<typeof schema>>): Problem[] {
+/** Whether a range of the gateway is advertised with podCidr. */
+const isOfPods = ({ podCidr }: Draft<z.output<typeof schema>>, range: string) =>
+  podCidr !== undefined && contains(podCidr, range);
+
+function vpnProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
+  const { vpn = {}, podCidr } = cloud;
   const missing = (key: "gatewayAddresses" | "asn", instead: string): Problem[] =>
     key in vpn
       ? []
@@ -240,6 +226,16 @@ function vpnProblems({ vpn = {} }: Draft<z.output<typeof schema>>): Problem[] {
       "the addresses of the cluster's VPN gateway such as [198.51.100.7, 198.51.100.8]",
     ),
     ...missing("asn", "the ASN of the cluster's VPN gateway such as 64600"),
+    ...(vpn.ranges ?? []).flatMap((range, index) =>
+      isOfPods(cloud, range)
+        ? [
+            {
+              path: ["vpn", "ranges", index],
+              message: `${range} is of podCidr (${podCidr}), which is advertised in any case; remove it`,
+            },
+          ]
+        : [],
+    ),
   ];
 }
 
@@ -248,10 +244,13 @@ export const existing: CloudSpec<typeof schema> = {
   schema,
   region: (cloud) => cloud.region,
   ranges: (cloud) => [
-    { path: ["podCidr"], cidr: cloud.podCidr },
-    { path: ["serviceCidr"], cidr: cloud.serviceCidr },
-    ...(cloud.vpn?.ranges ?? []).map((range, index) => ({ path: ["vpn", "ranges", index], cidr: range })),
+    { path: ["podCidr"], cidr: cloud.podCidr, routed: ["tailscale", "vpn"] },
+    { path: ["serviceCidr"], cidr: cloud.serviceCidr, routed: ["tailscale"] },
+    ...(cloud.vpn?.ranges ?? []).flatMap((cidr, index): AddressRange[] =>
+      isOfPods(cloud, cidr) ? [] : [{ path: ["vpn", "ranges", index], cidr, routed: ["vpn"] }],
+    ),
   ],
+  rangesAreGiven: true,
   problems,
   vpnProblems,
   gateway: ({ vpn }) =>

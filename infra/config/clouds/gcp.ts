@@ -13,7 +13,7 @@ const MACHINE_TYPE = "e2-standard-2";
 const REFUSED_SERIES: readonly { readonly pattern: RegExp; readonly because: string }[] = [
   {
     // Google Kubernetes Engine, "Prepare an Arm workload for deployment to Standard clusters".
-    pattern: /^(t2a|c4a|n4a)-/,
+    pattern: /^(t2a|c4a|n4a|a4x|a4x-max)-/,
     because: "which is Arm: GKE taints such nodes, and lets none of the mesh's pods run there",
   },
   {
@@ -128,9 +128,9 @@ export const gcp: CloudSpec<typeof schema> = {
   schema,
   region: (cloud) => cloud.zone.slice(0, cloud.zone.lastIndexOf("-")),
   ranges: (cloud) => [
-    { path: ["network", "nodeCidr"], cidr: cloud.network?.nodeCidr },
-    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr },
-    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
+    { path: ["network", "nodeCidr"], cidr: cloud.network?.nodeCidr, routed: ["vpn"] },
+    { path: ["network", "podCidr"], cidr: cloud.network?.podCidr, routed: ["tailscale", "vpn"] },
+    { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
     { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
   ],
   problems: (cloud) => [

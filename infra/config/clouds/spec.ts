@@ -1,5 +1,6 @@
 // What the configuration knows of a provider: its fields, and what the provider would refuse.
 import { z } from "zod";
+import type { NetworkMode } from "../../../components/network/mode";
 import type { Path, Problem } from "../problem";
 import { distinct, roleName, text, trustDomain } from "../fields";
 
@@ -64,12 +65,14 @@ export function nodePool<S extends z.ZodRawShape>(size: S) {
     .prefault({} as never);
 }
 
-/** An address range of a cloud, which must not overlap another one of the mesh. */
+/** An address range of a cloud, which must not overlap another one of it, nor one that the network routes to it. */
 export interface AddressRange {
   /** From the cloud's own entry, for example `["network", "podCidr"]`. */
   readonly path: Path;
   /** Undefined when the field is missing or cannot be used, which is told elsewhere. */
   readonly cidr: string | undefined;
+  /** Network modes that bring other clouds' packets to it, and so to nobody else who has it. Default: none. */
+  readonly routed?: readonly NetworkMode[];
 }
 
 /** A value of which any part may be missing: absent when it was not written, undefined when it cannot be used. */
@@ -95,8 +98,10 @@ export interface CloudSpec<S extends z.ZodObject> {
   readonly schema: S;
   /** Region of the cloud as the provider writes it. */
   region(cloud: z.output<S>): string;
-  /** Ranges that must not overlap those of any cloud, this one included. */
+  /** Its ranges as far as they are known. */
   ranges(cloud: Draft<z.output<S>>): AddressRange[];
+  /** Whether these are those of a cluster that is there already. Default: the program makes it with them. */
+  readonly rangesAreGiven?: boolean;
   /** Mistakes in how the entry's fields go together, with paths from the entry. */
   problems(cloud: Draft<z.output<S>>): Problem[];
   /** What the entry lacks for the network of mode `vpn`, with paths from the entry. Default: nothing. */
