@@ -10,8 +10,8 @@ const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*$/;
 const REFERENCE =
   /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$/;
 
-/** The program's own images. */
-const pinned = resolveImages();
+/** The program's own images, by their tags. */
+const pinned = resolveImages({ digests: false });
 
 /** An image that names one version for ever. */
 export function imageReference(example: string) {
@@ -26,7 +26,9 @@ export function imageReference(example: string) {
 function reference(key: ImageKey) {
   return imageReference("ghcr.io/spiffe/spire-server:1.15.3")
     .optional()
-    .meta({ description: `Image with its tag (not latest) or digest. Default: ${pinned[key]}.` });
+    .meta({
+      description: `Image with its tag (not latest) or digest. Default: ${pinned[key]}, by its digest where components/images.ts has it.`,
+    });
 }
 
 const overrides = Object.fromEntries(IMAGE_KEYS.map((key) => [key, reference(key)])) as Record<
@@ -43,8 +45,12 @@ export const images = z
         description: "Registry, with a path or without, that mirrors all images. Default: their public ones.",
         examples: ["registry.example.org/mirror"],
       }),
+    digests: z.boolean().default(true).meta({
+      description:
+        "Whether images are pulled by the digests that components/images.ts has, from `registry` too: nodes then run what was published or nothing. false: by their tags alone, as a registry needs that copied single architectures, which have other digests. Default: true.",
+    }),
     overrides: z.strictObject(overrides).default({}).meta({
-      description: "Full references of single images, whatever `registry` says. Default: none.",
+      description: "Full references of single images, whatever `registry` and `digests` say. Default: none.",
     }),
   })
   .prefault({})
