@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
+import { withRegistryLogins } from "../components/kubernetes/registry-logins";
 import { MeshNetwork } from "../components/network";
 import { type AgentRecord, AgentNames } from "../components/network/vpn/names";
 import { Observability } from "../components/observability";
@@ -34,12 +35,9 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
-    super(
-      "agentweave:mesh:AgentMesh",
-      name,
-      {},
-      pulumi.mergeOptions(opts, { transformations: [oneFieldManager] }),
-    );
+    const { logins } = config.images;
+    const transformations = [oneFieldManager, ...(logins.length > 0 ? [withRegistryLogins(logins)] : [])];
+    super("agentweave:mesh:AgentMesh", name, {}, pulumi.mergeOptions(opts, { transformations }));
     const self = { parent: this };
 
     const images = resolveImages(config.images);

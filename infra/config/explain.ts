@@ -57,14 +57,18 @@ function knownKeys(schema: unknown, root: unknown, path: Path): string[] {
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
 }
 
-/** Description and examples, which may stand on the wrapped schema or on its wrapper. */
-function exampleAt(schema: unknown, root: unknown, path: Path): string {
+/** Description, examples and the like of the value at a path. */
+function metaAt(schema: unknown, root: unknown, path: Path): z.core.GlobalMeta | undefined {
   const parent = schemaAt(schema, root, path.slice(0, -1));
   const field =
     parent instanceof z.ZodObject
       ? (parent.shape[path.at(-1) as string] as z.ZodType | undefined)
       : undefined;
-  const example = (field?.meta()?.["examples"] as unknown[] | undefined)?.[0];
+  return field?.meta();
+}
+
+function exampleAt(schema: unknown, root: unknown, path: Path): string {
+  const example = (metaAt(schema, root, path)?.["examples"] as unknown[] | undefined)?.[0];
   return example === undefined ? "" : `, for example ${JSON.stringify(example)}`;
 }
 
@@ -105,6 +109,8 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
   const path = issue.path as Path;
   const value = valueAt(raw, path);
   const say = (message: string): Problem[] => [{ path, message }];
+  // JSON Schema's word for what is written and never shown.
+  const shown = metaAt(schema, raw, path)?.["writeOnly"] === true ? "not as it should be" : show(value);
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = knownKeys(schema, raw, path);
@@ -116,19 +122,17 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
       const kind = KINDS[issue.expected] ?? issue.expected;
       const example = exampleAt(schema, raw, path);
       return say(
-        value === undefined
-          ? `is missing; write ${kind}${example}`
-          : `is ${show(value)}; write ${kind}${example}`,
+        value === undefined ? `is missing; write ${kind}${example}` : `is ${shown}; write ${kind}${example}`,
       );
     }
     case "invalid_value":
-      return say(`is ${show(value)}; ${choices(issue.values, value)}`);
+      return say(`is ${shown}; ${choices(issue.values, value)}`);
     case "invalid_union": {
       if (issue.discriminator === undefined) {
-        return say(`is ${show(value)}; ${issue.message}`);
+        return say(`is ${shown}; ${issue.message}`);
       }
       return say(
-        `is ${value === undefined ? "missing" : show(value)}; ${choices("options" in issue ? (issue.options ?? []) : [], value)}`,
+        `is ${value === undefined ? "missing" : shown}; ${choices("options" in issue ? (issue.options ?? []) : [], value)}`,
       );
     }
     case "too_small":
@@ -138,7 +142,7 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
         `is ${size(value)}; write at most ${issue.maximum}${typeof value === "string" ? " characters" : ""}`,
       );
     default:
-      return say(typeof value === "object" ? issue.message : `is ${show(value)}; ${issue.message}`);
+      return say(typeof value === "object" ? issue.message : `is ${shown}; ${issue.message}`);
   }
 }
 

@@ -14,6 +14,11 @@ export function text(pattern: RegExp, instead: string): z.ZodString {
   return z.string().regex(pattern, { error: `write ${instead}` });
 }
 
+/** A key, password or token, which no message shows, not even where it is wrong. Settings of theirs keep `writeOnly`, JSON Schema's word for that. */
+export function secret(): z.ZodString {
+  return z.string().min(1).meta({ writeOnly: true });
+}
+
 /** An IPv4 range in CIDR notation without host bits. */
 export function cidr(): z.ZodString {
   return z

@@ -1,7 +1,7 @@
 // Where container images come from, in the configuration.
 import { z } from "zod";
 import { IMAGE_KEYS, isPinned, resolveImages, type ImageKey } from "../../components/images";
-import { text } from "./fields";
+import { distinct, secret, text } from "./fields";
 
 /** Name of a registry, with a path or without (distribution reference grammar). */
 const REGISTRY = /^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(\/[a-z0-9._-]+)*$/;
@@ -36,6 +36,18 @@ const overrides = Object.fromEntries(IMAGE_KEYS.map((key) => [key, reference(key
   ReturnType<typeof reference>
 >;
 
+const login = z.strictObject({
+  registry: text(REGISTRY, "a registry such as registry.example.org, without https://").meta({
+    description: "Registry, or a part of it, as images name it; Docker Hub is docker.io.",
+    examples: ["registry.example.org"],
+  }),
+  username: z
+    .string()
+    .min(1)
+    .meta({ description: "Who pulls.", examples: ["mesh-puller"] }),
+  password: secret().meta({ description: "Password or token. A secret." }),
+});
+
 /** Replacements for the images that the program pins. */
 export const images = z
   .strictObject({
@@ -52,6 +64,14 @@ export const images = z
     overrides: z.strictObject(overrides).default({}).meta({
       description: "Full references of single images, whatever `registry` and `digests` say. Default: none.",
     }),
+    logins: z
+      .array(login)
+      .check(distinct(({ registry }) => registry))
+      .default([])
+      .meta({
+        description:
+          "Logins of registries that want one, for every pod of the mesh: each with its registry, username and password, a secret (pulumi config set --secret --path 'agentweave-mesh:images.logins[0].password'). Default: none.",
+      }),
   })
   .prefault({})
   .meta({ description: "Where container images come from." });

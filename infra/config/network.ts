@@ -4,16 +4,12 @@ import { NETWORK_MODES, type NetworkSettings } from "../../components/network/mo
 import { PRIVATE_ASNS } from "../../components/network/vpn/allocation";
 import { ROUTER_SIZE } from "../../components/network/tailscale/sizes";
 import type { Draft } from "./clouds/spec";
-import { distinct, text } from "./fields";
+import { distinct, secret, text } from "./fields";
 import type { Problem } from "./problem";
 import { resources } from "./resources";
 
 /** A DNS name of two labels or more, lower case (RFC 1035). */
 const DOMAIN = /^(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** A key that must never be shown, not even where it is wrong. */
-const secretText = () =>
-  z.string().min(1, { error: "is empty; set the key with pulumi config set --secret --path" }).optional();
 
 const tailscale = z
   .strictObject({
@@ -38,15 +34,15 @@ const tailscale = z
       description:
         "Whether the program makes the tailnet's keys, policy, DNS settings and global name, with the credentials of Pulumi's Tailscale provider. Default: true.",
     }),
-    authKey: secretText().meta({
+    authKey: secret().optional().meta({
       description:
         "Auth key of the agents, reusable and ephemeral, where manageTailnet is false. A secret: pulumi config set --secret --path. Default: none.",
     }),
-    routerAuthKey: secretText().meta({
+    routerAuthKey: secret().optional().meta({
       description:
         "Auth key of the subnet routers, where manageTailnet is false. A secret. Default: authKey.",
     }),
-    observabilityAuthKey: secretText().meta({
+    observabilityAuthKey: secret().optional().meta({
       description:
         "Auth key of what shows the mesh, where manageTailnet is false. A secret. Default: authKey.",
     }),

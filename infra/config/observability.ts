@@ -5,7 +5,7 @@ import type { ObservabilitySettings } from "../../components/observability/setti
 import { OBSERVABILITY_SIZES } from "../../components/observability/sizes";
 import type { Draft } from "./clouds/spec";
 import { durationSeconds } from "./duration";
-import { cloudName, distinct, duration, quantity, text } from "./fields";
+import { cloudName, distinct, duration, quantity, secret, text } from "./fields";
 import type { Problem } from "./problem";
 import { resources } from "./resources";
 
@@ -21,9 +21,7 @@ const remoteWrite = z.strictObject({
     description: "Where samples are sent, by TLS alone.",
     examples: ["https://metrics.example.org/api/v1/write"],
   }),
-  bearerToken: z
-    .string()
-    .min(1)
+  bearerToken: secret()
     .optional()
     .meta({ description: "Token sent along. A secret: pulumi config set --secret --path. Default: none." }),
 });

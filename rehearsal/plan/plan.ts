@@ -33,10 +33,15 @@ const FAKES: Fakes = {
  *
  * @param stack name of a `Pulumi.<stack>.yaml` of this repository.
  * @param mode takes the place of the stack's own `network.mode`.
+ * @param changed top-level keys of the configuration that take the place of the stack's own. Default: none.
  * @throws ConfigError as the program itself does.
  */
-export async function planOf(stack: string, mode: NetworkMode): Promise<readonly Planned[]> {
-  const [, plan] = await meshOf(stack, mode);
+export async function planOf(
+  stack: string,
+  mode: NetworkMode,
+  changed: object = {},
+): Promise<readonly Planned[]> {
+  const [, plan] = await meshOf(stack, mode, changed);
   return plan;
 }
 
@@ -44,8 +49,9 @@ export async function planOf(stack: string, mode: NetworkMode): Promise<readonly
 export async function meshOf(
   stack: string,
   mode?: NetworkMode,
+  changed: object = {},
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
-  const raw = stackConfig(stack);
+  const raw = { ...stackConfig(stack), ...changed } as Record<string, unknown>;
   const network = { ...(raw["network"] as object), ...(mode && { mode }) };
   const projectDir = path.resolve(__dirname, "../..");
   const config = parseConfig({ ...raw, network }, { stack, projectDir });

@@ -1,7 +1,7 @@
 // A cluster that is already there, in the configuration: kind, on-premises, any other cloud.
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
-import { cidr, text } from "../fields";
+import { cidr, secret, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, type CloudSpec, type Draft } from "./spec";
 
@@ -48,14 +48,10 @@ const vpn = z.strictObject({
       description: "ASN of that gateway's BGP speaker. No other gateway may have it. Required in mode vpn.",
       examples: [64600],
     }),
-  sharedKey: z
-    .string()
-    .min(1, { error: "is empty; set the key with pulumi config set --secret --path" })
-    .optional()
-    .meta({
-      description:
-        "Pre-shared key of all its tunnels, 8 to 64 letters, digits, dots and underscores, no 0 first. A secret: pulumi config set --secret --path. Default: one is made for each tunnel.",
-    }),
+  sharedKey: secret().optional().meta({
+    description:
+      "Pre-shared key of all its tunnels, 8 to 64 letters, digits, dots and underscores, no 0 first. A secret: pulumi config set --secret --path. Default: one is made for each tunnel.",
+  }),
   ranges: z
     .array(cidr())
     .default([])
