@@ -115,7 +115,8 @@ export class Registry {
       const wait = headers.get("retry-after");
       return new CannotAsk(`${host} has been asked too often${wait ? `; it asks to wait ${wait} s` : ""}`);
     }
-    if (status === 401 || status === 403) return new CannotAsk(`${host} wants a login, or has no such repository (${status})`);
+    if (status === 401 || status === 403)
+      return new CannotAsk(`${host} wants a login, or has no such repository (${status})`);
     return new CannotAsk(`${host} answered ${status}`);
   }
 }
