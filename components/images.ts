@@ -1,31 +1,61 @@
 // Every container image of the program, pinned in one place.
 
-/** The images by key, each `registry/repository:tag`. Keys are what a stack's `images.overrides` may name. */
-const PINNED = {
+/** An image as its publisher has it. */
+export interface PinnedImage {
+  /** `registry/repository:tag`. */
+  readonly reference: string;
+  /**
+   * `sha256:…` of what the tag names: an index of all its architectures. Left out where it is not known for sure, from the publisher or from two
+   * owners of public files who do not know each other; `npm run images` tells it wherever the registry can be asked.
+   */
+  readonly digest?: string;
+  /** Part of the version within which a newer release mends and does not change: `minor`, or `major` where fixes come as minors. Default `minor`. */
+  readonly line?: "major" | "minor";
+}
+
+/** The images by key. Keys are what a stack's `images.overrides` may name. */
+export const PINNED = {
   /** Releases: https://github.com/spiffe/spire/releases (1.15.1 is the floor for security). */
-  spireServer: "ghcr.io/spiffe/spire-server:1.15.3",
-  spireAgent: "ghcr.io/spiffe/spire-agent:1.15.3",
+  spireServer: { reference: "ghcr.io/spiffe/spire-server:1.15.3" },
+  spireAgent: { reference: "ghcr.io/spiffe/spire-agent:1.15.3" },
   /** Releases: https://github.com/spiffe/spiffe-csi/releases. */
-  spiffeCsiDriver: "ghcr.io/spiffe/spiffe-csi-driver:0.2.13",
+  spiffeCsiDriver: { reference: "ghcr.io/spiffe/spiffe-csi-driver:0.2.13" },
   /** Sidecars of every CSI driver: https://kubernetes-csi.github.io/docs/sidecar-containers.html. */
-  csiNodeDriverRegistrar: "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.18.0",
-  csiLivenessProbe: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0",
+  csiNodeDriverRegistrar: { reference: "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.18.0" },
+  csiLivenessProbe: { reference: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0" },
   /** Releases: https://github.com/open-policy-agent/opa/releases. The policy is tested with this version. */
-  opa: "docker.io/openpolicyagent/opa:1.22.2-static",
-  /** The stock Node image that runs the reference agent: https://hub.docker.com/_/node (an active LTS line). */
-  agent: "docker.io/library/node:24.11.1-bookworm-slim",
-  /** containerboot with tailscaled: https://hub.docker.com/r/tailscale/tailscale. The rehearsal builds both from the same version's source. */
-  tailscale: "docker.io/tailscale/tailscale:v1.102.0",
+  opa: { reference: "docker.io/openpolicyagent/opa:1.22.4-static" },
+  /**
+   * The stock Node image that runs the reference agent: https://hub.docker.com/_/node (a line with long-term support, whose fixes come as minors). Its
+   * tags move: the image is built anew whenever Debian's is. The digest is that of the tag since October 2026.
+   */
+  agent: {
+    reference: "docker.io/library/node:24.21.0-bookworm-slim",
+    digest: "sha256:d6aa754f16b3197301076f047b5def2f02ea1dbbc2ca920407d46d7ec7f87b20",
+    line: "major",
+  },
+  /**
+   * containerboot with tailscaled: https://hub.docker.com/r/tailscale/tailscale. Not every release has an image: of 1.102, the first is 1.102.2. The
+   * rehearsal builds both from the same version's source.
+   */
+  tailscale: {
+    reference: "docker.io/tailscale/tailscale:v1.102.5",
+    digest: "sha256:c507f3a2a6ab1cabd8d809b98edeb41edbd5c3fb6ad9632ffd098b4c7d0b4065",
+  },
   /** Releases: https://github.com/prometheus/prometheus/releases. The rehearsal runs the same version. */
-  prometheus: "quay.io/prometheus/prometheus:v3.16.0",
+  prometheus: { reference: "quay.io/prometheus/prometheus:v3.16.0" },
   /** Releases: https://github.com/open-telemetry/opentelemetry-collector-releases/releases. */
-  otelCollector:
-    "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-k8s:0.165.0",
+  otelCollector: {
+    reference: "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-k8s:0.165.0",
+  },
   /** Releases: https://github.com/jaegertracing/jaeger/releases. The rehearsal runs the same version. */
-  jaeger: "docker.io/jaegertracing/jaeger:2.13.0",
+  jaeger: { reference: "docker.io/jaegertracing/jaeger:2.13.0" },
   /** Releases: https://github.com/grafana/grafana/releases. */
-  grafana: "docker.io/grafana/grafana:12.4.10",
-} as const;
+  grafana: {
+    reference: "docker.io/grafana/grafana:12.4.12",
+    digest: "sha256:83be3e511ede559bee80e2215bb1987cb1246075461cb961beb515b0341e7aea",
+  },
+} as const satisfies Readonly<Record<string, PinnedImage>>;
 
 /** Key of an image of the program, for example `spireServer`. */
 export type ImageKey = keyof typeof PINNED;
@@ -43,7 +73,12 @@ export interface ImageSettings {
    * `registry.example.com/mirror/spiffe/spire-server:1.15.3`. Default: each image's public registry.
    */
   readonly registry?: string;
-  /** Full references that replace single images, whatever `registry` says. */
+  /**
+   * Whether images whose digest is pinned are pulled by it, `…:tag@sha256:…`, from a mirror too: nodes then run what was published or nothing. A copy of
+   * single architectures has another digest than the index of all: a registry with such copies needs false, and the tag alone decides. Default true.
+   */
+  readonly digests?: boolean;
+  /** Full references that replace single images, whatever `registry` and `digests` say. */
   readonly overrides?: Readonly<Partial<Record<ImageKey, string>>>;
 }
 
@@ -63,7 +98,7 @@ export function isPinned(reference: string): boolean {
  * @throws an Error that lists every override which is not pinned or has a key that no image has.
  */
 export function resolveImages(settings: ImageSettings = {}): Images {
-  const overrides = settings.overrides ?? {};
+  const { digests = true, overrides = {} } = settings;
   const problems = Object.entries(overrides).flatMap(([key, reference]) => {
     if (!(key in PINNED)) {
       return [`images.overrides.${key}: no such image; the keys are ${IMAGE_KEYS.join(", ")}`];
@@ -76,9 +111,11 @@ export function resolveImages(settings: ImageSettings = {}): Images {
   if (problems.length > 0) throw new Error(problems.join("\n"));
 
   const registry = settings.registry?.replace(/\/+$/, "");
-  const mirrored = (reference: string) =>
-    registry === undefined ? reference : `${registry}${reference.slice(reference.indexOf("/"))}`;
-  return Object.fromEntries(
-    IMAGE_KEYS.map((key) => [key, overrides[key] ?? mirrored(PINNED[key])]),
-  ) as Images;
+  const published = (key: ImageKey) => {
+    const { reference, digest }: PinnedImage = PINNED[key];
+    const place =
+      registry === undefined ? reference : `${registry}${reference.slice(reference.indexOf("/"))}`;
+    return digests && digest !== undefined ? `${place}@${digest}` : place;
+  };
+  return Object.fromEntries(IMAGE_KEYS.map((key) => [key, overrides[key] ?? published(key)])) as Images;
 }

@@ -5,6 +5,7 @@ import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
 import { ownedBy, stackName } from "../components/kubernetes/ownership";
 import { clusterTolerations } from "../components/kubernetes/tolerations";
+import { withRegistryLogins } from "../components/kubernetes/registry-logins";
 import { MeshNetwork } from "../components/network";
 import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
@@ -38,13 +39,14 @@ export class AgentMesh extends pulumi.ComponentResource {
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {
     const tolerations = new Map<unknown, Cluster["tolerations"]>();
-    const ofPods = clusterTolerations((provider) => tolerations.get(provider) ?? []);
-    super(
-      "agentweave:mesh:AgentMesh",
-      name,
-      {},
-      pulumi.mergeOptions(opts, { transformations: [oneFieldManager, ownedBy(stackName()), ofPods] }),
-    );
+    const { logins } = config.images;
+    const transformations = [
+      oneFieldManager,
+      ownedBy(stackName()),
+      clusterTolerations((provider) => tolerations.get(provider) ?? []),
+      ...(logins.length > 0 ? [withRegistryLogins(logins)] : []),
+    ];
+    super("agentweave:mesh:AgentMesh", name, {}, pulumi.mergeOptions(opts, { transformations }));
     const self = { parent: this };
 
     const images = resolveImages(config.images);

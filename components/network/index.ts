@@ -74,9 +74,8 @@ export class MeshNetwork extends pulumi.ComponentResource {
       );
       this.#tailnet = tailnet;
       for (const { cluster, subnetRouter } of clouds) {
-        const routers = `${cluster.name}-subnet-routers`;
         const { namespace } = new SubnetRouters(
-          `${name}-${routers}`,
+          `${cluster.name}-subnet-routers`,
           {
             cluster,
             mode: subnetRouter,
@@ -85,7 +84,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
             images,
             flows: this.flowsOf(cluster.name),
           },
-          { ...child(routers), dependsOn: [...tailnet.settled] },
+          { parent: this, dependsOn: [...tailnet.settled] },
         );
         this.#namespaces.set(cluster.name, namespace);
       }

@@ -64,14 +64,18 @@ function knownKeys(schema: unknown, root: unknown, path: Path): string[] {
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
 }
 
-/** Description and examples, which may stand on the wrapped schema or on its wrapper. */
-function exampleAt(schema: unknown, root: unknown, path: Path): string {
+/** Description, examples and the like of the value at a path. */
+function metaAt(schema: unknown, root: unknown, path: Path): z.core.GlobalMeta | undefined {
   const parent = schemaAt(schema, root, path.slice(0, -1));
   const field =
     parent instanceof z.ZodObject
       ? (parent.shape[path.at(-1) as string] as z.ZodType | undefined)
       : undefined;
-  const example = (field?.meta()?.["examples"] as unknown[] | undefined)?.[0];
+  return field?.meta();
+}
+
+function exampleAt(schema: unknown, root: unknown, path: Path): string {
+  const example = (metaAt(schema, root, path)?.["examples"] as unknown[] | undefined)?.[0];
   return example === undefined ? "" : `, for example ${JSON.stringify(example)}`;
 }
 

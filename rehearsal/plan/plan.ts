@@ -34,10 +34,15 @@ const FAKES: Fakes = {
  *
  * @param stack name of a `Pulumi.<stack>.yaml` of this repository.
  * @param mode takes the place of the stack's own `network.mode`.
+ * @param changed top-level keys of the configuration that take the place of the stack's own. Default: none.
  * @throws ConfigError as the program itself does.
  */
-export async function planOf(stack: string, mode: NetworkMode): Promise<readonly Planned[]> {
-  const [, plan] = await meshOf(stack, mode);
+export async function planOf(
+  stack: string,
+  mode: NetworkMode,
+  changed: object = {},
+): Promise<readonly Planned[]> {
+  const [, plan] = await meshOf(stack, mode, changed);
   return plan;
 }
 
@@ -45,12 +50,13 @@ export async function planOf(stack: string, mode: NetworkMode): Promise<readonly
 export async function meshOf(
   stack: string,
   mode?: NetworkMode,
+  changed: object = {},
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
   const projectDir = path.resolve(__dirname, "../..");
   const file = readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`));
   const { raw, problems } = stackFileSettings(file, stack);
   const network = { ...(raw["network"] as object), ...(mode && { mode }) };
-  const config = parseConfig({ ...raw, network }, { stack, projectDir }, problems);
+  const config = parseConfig({ ...raw, ...changed, network }, { stack, projectDir }, problems);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
   const plan = resources

@@ -94,10 +94,10 @@ const prometheus = (binary: string): Program => ({
 });
 const tailscale = (binary: string): Program => ({
   binary,
-  version: "1.102.0",
+  version: "1.102.5",
   dir: "tailscale",
   package: `tailscale.com/cmd/${binary}`,
-  stamps: { "tailscale.com/version.shortStamp": "1.102.0", "tailscale.com/version.longStamp": "1.102.0" },
+  stamps: { "tailscale.com/version.shortStamp": "1.102.5", "tailscale.com/version.longStamp": "1.102.5" },
 });
 
 export const PROGRAMS: readonly Program[] = [
@@ -185,7 +185,7 @@ export const PROGRAMS: readonly Program[] = [
     package: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
     stamps: { "github.com/cloudnativelabs/kube-router/v2/pkg/version.Version": "v2.1.0" },
   },
-  { binary: "opa", version: "1.22.2", dir: "opa", package: "github.com/open-policy-agent/opa" },
+  { binary: "opa", version: "1.22.4", dir: "opa", package: "github.com/open-policy-agent/opa" },
   {
     binary: "crane",
     version: "0.22.1",

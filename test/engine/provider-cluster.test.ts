@@ -67,7 +67,7 @@ const statefulSet: V1StatefulSet = {
         containers: [
           {
             name: SPIRE_SERVER.container,
-            image: resolveImages().spireServer,
+            image: resolveImages({ digests: false }).spireServer,
             command: [SPIRE_SERVER.binary, "run"],
             args: ["-config", "/run/spire/config/server.conf"],
             volumeMounts: [

@@ -1,7 +1,7 @@
 // Tailscale's programs, pinned. There is no code of ours here.
 module agentweave-mesh/rehearsal/programs/tailscale
 
-go 1.26.5
+go 1.26.6
 
 tool (
 	tailscale.com/cmd/containerboot
@@ -150,5 +150,5 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 	software.sslmate.com/src/go-pkcs12 v0.4.0 // indirect
-	tailscale.com v1.102.0 // indirect
+	tailscale.com v1.102.5 // indirect
 )

@@ -35,7 +35,7 @@ function pod(device: TelemetryDevice, settings: object = {}): any {
     cloud: "aws",
     device,
     settings: { manageTailnet: true, keys: { kind: "authKey", expiryDays: 90 }, ...settings },
-    image: "tailscale/tailscale:v1.102.0",
+    image: "tailscale/tailscale:v1.102.5",
   }).spec;
 }
 const envOf = (spec: any): Record<string, string> =>

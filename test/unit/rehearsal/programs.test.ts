@@ -1,17 +1,22 @@
 // The programs and images of the rehearsal: every image has a recipe, and what it is made of has the image's version.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { resolveImages } from "../../../components/images";
+import { type ImageSettings, resolveImages } from "../../../components/images";
 import { CONTROL_PLANE_IMAGES } from "../../../rehearsal/machine/node-files";
 import { missingPackages } from "../../../rehearsal/programs/host";
 import { placeOf } from "../../../rehearsal/programs/images";
+import { NODE_VERSION } from "../../../rehearsal/programs/node";
 import { NODE, RECIPES } from "../../../rehearsal/programs/recipes";
 import { PROGRAMS } from "../../../rehearsal/programs/table";
+import { stackConfig } from "../../support/stack";
 
 const folder = path.resolve(__dirname, "../../../rehearsal/programs");
 const versionOf = (name: string) => PROGRAMS.find(({ binary }) => binary === name)!.version;
 const tagOf = (image: string) => image.slice(image.lastIndexOf(":") + 1);
 const nameOf = (image: string) => /([^/:]+):[^/:]+$/.exec(image)![1]!;
+
+/** As the rehearsal's stack names them: an image that is assembled has not the digest of the published one. */
+const images = resolveImages(stackConfig("rehearsal")["images"] as ImageSettings);
 
 /** The version of a Go module that one of the rehearsal's modules is built with. */
 function moduleVersion(dir: string, module: string): string {
@@ -19,7 +24,7 @@ function moduleVersion(dir: string, module: string): string {
   return new RegExp(`\\s${module} v(\\S+)`).exec(pins)![1]!;
 }
 
-test.each([...Object.values(resolveImages()), ...CONTROL_PLANE_IMAGES])("%s can be assembled", (image) => {
+test.each([...Object.values(images), ...CONTROL_PLANE_IMAGES])("%s can be assembled", (image) => {
   expect(Object.keys(RECIPES)).toContain(nameOf(image));
 });
 
@@ -58,7 +63,6 @@ test("Prometheus' release 3.x is its module's 0.30x, and Jaeger's 2.x its module
 });
 
 test("programs have the versions of the images that are assembled from them", () => {
-  const images = resolveImages();
   const pairs = Object.entries({
     "spire-server": images.spireServer,
     "spire-agent": images.spireAgent,
@@ -72,6 +76,7 @@ test("programs have the versions of the images that are assembled from them", ()
     const version = tagOf(image).replace(/^v|-static$/g, "");
     expect(`${name} ${version}`).toBe(`${name} ${versionOf(name)}`);
   }
+  expect(tagOf(images.agent)).toBe(`${NODE_VERSION}-bookworm-slim`);
 });
 
 test("every program has its module, and every release a whole checksum", () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { IMAGE_KEYS, isPinned, resolveImages } from "../../../components/images";
+import { IMAGE_KEYS, isPinned, PINNED, resolveImages, type PinnedImage } from "../../../components/images";
 
 describe("images", () => {
   test("are all pinned to one version", () => {
@@ -8,17 +8,32 @@ describe("images", () => {
   });
 
   test("of SPIRE's server and agent have the same version", () => {
-    const { spireServer, spireAgent } = resolveImages();
+    const { spireServer, spireAgent } = resolveImages({ digests: false });
     expect(spireAgent.split(":")[1]).toBe(spireServer.split(":")[1]);
   });
 
   test("all come from the given registry, with repository and tag unchanged", () => {
     const mirrored = resolveImages({ registry: "registry.example.com:5000/mirror/" });
     expect(mirrored.spireServer).toMatch(
-      /^registry\.example\.com:5000\/mirror\/spiffe\/spire-server:1\.\d+\.\d+$/,
+      /^registry\.example\.com:5000\/mirror\/spiffe\/spire-server:1\.\d+\.\d+(@|$)/,
     );
     expect(mirrored.csiLivenessProbe).toMatch(
       /^registry\.example\.com:5000\/mirror\/sig-storage\/livenessprobe:v/,
+    );
+  });
+
+  test("are named by tag and digest, from a mirror too, unless the stack wants tags alone", () => {
+    const pins = Object.entries(PINNED as Readonly<Record<string, PinnedImage>>);
+    expect(pins.filter(([, { digest }]) => digest).length).toBeGreaterThan(2);
+    const all = (settings: object) => Object.entries(resolveImages(settings));
+    const mirror = { registry: "mirror.example.com" };
+    const place = (reference: string) => reference.replace(/^[^/]*/, mirror.registry);
+    const whole = ({ reference, digest }: PinnedImage) => (digest ? `${reference}@${digest}` : reference);
+    expect(all({})).toEqual(pins.map(([key, pin]) => [key, whole(pin)]));
+    expect(all(mirror)).toEqual(pins.map(([key, pin]) => [key, place(whole(pin))]));
+    expect(all({ digests: false })).toEqual(pins.map(([key, { reference }]) => [key, reference]));
+    expect(all({ ...mirror, digests: false })).toEqual(
+      pins.map(([key, { reference }]) => [key, place(reference)]),
     );
   });
 
