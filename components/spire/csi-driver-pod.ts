@@ -5,6 +5,7 @@ import { CSI_DRIVER, labels } from "../well-known";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
 import { NODE_CRITICAL } from "../kubernetes/priority";
 import { containerResources, UNPRIVILEGED } from "../kubernetes/container";
+import { CSI_DRIVER_SIZE } from "./sizes";
 
 /** Name of the DaemonSet, its pods and its account. */
 export const CSI_DRIVER_NAME = "spiffe-csi-driver";
@@ -31,7 +32,7 @@ export function csiDriverPod(
     timeoutSeconds: 5,
     failureThreshold: 3,
   });
-  const resources = containerResources(undefined, { cpu: "10m", memory: "64Mi" });
+  const resources = containerResources(undefined, CSI_DRIVER_SIZE);
   const csiDir = { name: "csi", mountPath: CSI_DIR };
 
   return {

@@ -30,6 +30,9 @@ const SHUTDOWN_GRACE = 5;
 
 export const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
 
+/** Pods of OPA in a cluster where nothing else is said. */
+export const DEFAULT_OPA_REPLICAS = 2;
+
 /** What `opaPod` needs. */
 export interface OpaPodArgs {
   readonly image: string;

@@ -12,7 +12,7 @@ import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
 import { labels, namespaceMetadata, NAMESPACES, OPA, selector } from "../well-known";
 import { opaFiles } from "./opa-files";
-import { OPA_CONFIG_MAP, opaPod } from "./opa-pod";
+import { DEFAULT_OPA_REPLICAS, OPA_CONFIG_MAP, opaPod } from "./opa-pod";
 import type { PolicyTopology } from "./policy-data";
 
 /** What `Opa` needs. */
@@ -38,7 +38,7 @@ export class Opa extends pulumi.ComponentResource {
 
   constructor(name: string, args: OpaArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Opa", name, {}, opts);
-    const { cluster, topology, images, flows, replicas = 2, size } = args;
+    const { cluster, topology, images, flows, replicas = DEFAULT_OPA_REPLICAS, size } = args;
     const own = childOptions(this, cluster, opts);
     const metadata = { name: OPA.name, namespace: NAMESPACES.opa, labels: labels(OPA.name, "policy") };
 

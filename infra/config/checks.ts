@@ -2,6 +2,7 @@
 import { agentName } from "../../components/well-known";
 import { networkProblems } from "./address-ranges";
 import { agentsProblems } from "./agents";
+import { capacityProblems } from "./capacity";
 import type { CloudEntry } from "./clouds";
 import { isUnusable, type Draft } from "./clouds/spec";
 import type { ConfigDraft } from "./draft";
@@ -50,6 +51,7 @@ export function check(
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
+    ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
       ? []
       : [

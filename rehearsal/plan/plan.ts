@@ -1,6 +1,6 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
 import * as path from "node:path";
-import { parseConfig } from "../../infra/config";
+import { type MeshConfig, parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import type { NetworkMode } from "../../components/network/mode";
 import { AWS, AZURE, GCP } from "../../test/support/clouds";
@@ -40,15 +40,25 @@ export async function planOf(stack: string, mode: NetworkMode): Promise<readonly
   return plan;
 }
 
-/** The mesh of such a plan, and the plan. Default of `mode`: the stack's own. */
+/** The configuration of such a plan. Default of `mode`: the stack's own. `changes` take the place of its top-level keys. */
+export function configOf(
+  stack: string,
+  mode?: NetworkMode,
+  changes: Readonly<Record<string, unknown>> = {},
+): MeshConfig {
+  const raw = { ...stackConfig(stack), ...changes };
+  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
+  const projectDir = path.resolve(__dirname, "../..");
+  return parseConfig({ ...raw, network }, { stack, projectDir });
+}
+
+/** The mesh of such a plan, and the plan. */
 export async function meshOf(
   stack: string,
   mode?: NetworkMode,
+  changes?: Readonly<Record<string, unknown>>,
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
-  const raw = stackConfig(stack);
-  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
-  const projectDir = path.resolve(__dirname, "../..");
-  const config = parseConfig({ ...raw, network }, { stack, projectDir });
+  const config = configOf(stack, mode, changes);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
   const plan = resources

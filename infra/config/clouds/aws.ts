@@ -2,6 +2,8 @@
 import { z } from "zod";
 import type { EksAddonName } from "../../../components/clouds/eks-addon";
 import { contains, prefixLength } from "../../../components/network/cidr";
+import { EKS } from "../capacity/eks";
+import { nodesPool } from "../capacity/machine";
 import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
@@ -177,5 +179,7 @@ export const aws: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud), ...serviceRangeProblems(cloud)],
+  // The program runs no autoscaler of nodes there.
+  capacity: { platform: EKS, pools: ({ nodes }) => [nodesPool("instanceType", nodes, false)] },
   refusesTag,
 };

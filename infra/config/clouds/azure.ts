@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { GATEWAY_PREFIX, gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains, overlaps } from "../../../components/network/cidr";
+import { AKS, SYSTEM_POOL_VCPUS } from "../capacity/aks";
+import { nodesPool, poolOf } from "../capacity/machine";
 import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
@@ -127,9 +129,15 @@ function networkProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
 /** What AKS refuses in a system pool (AKS documentation, "Manage system node pools", limitations). */
 function systemNodeProblems({ systemNodes }: Draft<z.output<typeof schema>>): Problem[] {
   const size = systemNodes?.vmSize;
-  if (size === undefined || !/^(Basic_|Standard_B)/.test(size)) return [];
-  const message = `is ${JSON.stringify(size)}, and AKS takes no system pool of the B series; write another size such as Standard_D4s_v5`;
-  return [{ path: ["systemNodes", "vmSize"], message }];
+  if (size === undefined) return [];
+  const refused = (why: string): Problem[] => {
+    const message = `is ${JSON.stringify(size)}, and AKS takes no system pool ${why}; write another size such as Standard_D4s_v5`;
+    return [{ path: ["systemNodes", "vmSize"], message }];
+  };
+  if (/^(Basic_|Standard_B)/.test(size)) return refused("of the B series");
+  const machine = AKS.types.find(({ name }) => name === size);
+  const small = machine !== undefined && machine.vcpus < SYSTEM_POOL_VCPUS;
+  return small ? refused(`of less than ${SYSTEM_POOL_VCPUS} vCPUs`) : [];
 }
 
 /** A VPN gateway has a subnet of its own, beside that of the nodes. */
@@ -167,6 +175,13 @@ export const azure: CloudSpec<typeof schema> = {
     ...networkProblems(cloud),
   ],
   vpnProblems,
+  capacity: {
+    platform: AKS,
+    pools: ({ nodes, systemNodes }) => [
+      nodesPool("vmSize", nodes, true),
+      poolOf(["systemNodes", "vmSize"], systemNodes?.vmSize, ["systemNodes", "count"], systemNodes?.count),
+    ],
+  },
   podsInOverlay: true,
   refusesTag,
   // The group is made for one cluster and goes with it.

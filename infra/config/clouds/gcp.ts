@@ -1,5 +1,7 @@
 // Google Kubernetes Engine in the configuration.
 import { z } from "zod";
+import { GKE } from "../capacity/gke";
+import { nodesPool } from "../capacity/machine";
 import { cidr, cidrBetween, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
@@ -119,5 +121,6 @@ export const gcp: CloudSpec<typeof schema> = {
     { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...machineTypeProblems(cloud)],
+  capacity: { platform: GKE, pools: ({ nodes }) => [nodesPool("machineType", nodes, true)] },
   refusesTag,
 };

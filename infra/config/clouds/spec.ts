@@ -1,5 +1,6 @@
 // What the configuration knows of a provider: its fields, and what the provider would refuse.
 import { z } from "zod";
+import type { Platform, Pool } from "../capacity/machine";
 import type { Path, Problem } from "../problem";
 import { distinct, roleName, text, trustDomain } from "../fields";
 
@@ -107,6 +108,11 @@ export interface CloudSpec<S extends z.ZodObject> {
   readonly podsInOverlay?: boolean;
   /** Why the provider would refuse this tag and what to write instead, or undefined. */
   refusesTag(key: string, value: string): string | undefined;
+  /** What its nodes have room for, and the pools of them, undefined where they cannot be used. Default: the nodes are not the program's. */
+  readonly capacity?: {
+    readonly platform: Platform;
+    pools(cloud: Draft<z.output<S>>): readonly (Pool | undefined)[];
+  };
   /** Fields that no two clouds of this provider may have alike. Default: none. */
   readonly unique?: readonly (keyof z.output<S> & string)[];
 }
