@@ -6,12 +6,12 @@ import type { NetworkSettings } from "../components/network/mode";
 import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
 import { loadConfig } from "./config";
 import { AgentMesh } from "./mesh";
-import { notesOf } from "./notes";
+import { capacityOf } from "./notes";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
 function program() {
   const config = loadConfig();
-  for (const { cloud, judged, text } of notesOf(config)) {
+  for (const { cloud, judged, text } of capacityOf(config)) {
     if (!judged) void pulumi.log.info(`cloud ${cloud}: ${text}`);
   }
   const mesh = new AgentMesh("mesh", config);

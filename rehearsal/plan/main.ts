@@ -1,7 +1,7 @@
 // `make plan`: what a stack stands up in each network mode, counted by cloud and layer, and how much of its nodes it takes. Nothing is applied, no cloud is asked.
 import { parseArgs } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
-import { notesOf } from "../../infra/notes";
+import { capacityOf, supportOf } from "../../infra/notes";
 import { configOf, LAYERS, planOf, type Planned } from "./plan";
 
 /** Counts by type of what belongs to one cloud and one layer, a line each. */
@@ -35,7 +35,10 @@ async function main(): Promise<void> {
     throw new Error(`no network mode ${values.network}: ${NETWORK_MODES.join(", ")}`);
   }
   for (const mode of modes) {
-    const notes = notesOf(configOf(values.stack, mode)).map(({ cloud, text }) => `  ${cloud}: ${text}`);
+    const config = configOf(values.stack, mode);
+    const notes = [...capacityOf(config), ...supportOf(config)].map(
+      ({ cloud, text }) => `  ${cloud}: ${text}`,
+    );
     console.log([planText(mode, await planOf(values.stack, mode)), ...notes, ""].join("\n"));
   }
 }

@@ -8,7 +8,7 @@ import { pack } from "../../infra/config/capacity/pack";
 import { meshPods } from "../../infra/config/capacity/pods";
 import { quantityValue } from "../../components/kubernetes/quantity";
 import { ConfigError, formatPath } from "../../infra/config/problem";
-import { notesOf } from "../../infra/notes";
+import { capacityOf, supportOf } from "../../infra/notes";
 import { configOf, meshOf, type Planned } from "../../rehearsal/plan/plan";
 
 const PLATFORMS = [EKS, GKE, AKS];
@@ -257,7 +257,7 @@ describe("a configuration", () => {
       const network = { mode, tailscale: { tailnet: "tail1a2b3c.ts.net" } };
       expect(problems({}, { network })).toEqual([]);
       for (const stack of ["dev", "prod"]) {
-        expect(notesOf(configOf(stack, mode)).map(({ judged }) => judged)).toEqual([true, true, true]);
+        expect(capacityOf(configOf(stack, mode)).map(({ judged }) => judged)).toEqual([true, true, true]);
       }
     }
   });
@@ -317,7 +317,7 @@ describe("a configuration", () => {
   });
 
   test("with a machine type that the catalogue lacks is no mistake, but said not to be judged", () => {
-    const notes = notesOf(parse(aws({ instanceType: "z1d.large" })));
+    const notes = capacityOf(parse(aws({ instanceType: "z1d.large" })));
     expect(notes).toContainEqual({
       cloud: "aws",
       judged: false,
@@ -326,12 +326,28 @@ describe("a configuration", () => {
   });
 
   test("is told how much of its nodes is taken, and whether one may be away", () => {
-    const [ofAws] = notesOf(parse({}));
+    const [ofAws] = capacityOf(parse({}));
     expect(ofAws!.text).toMatch(
       /^capacity: 2\.8 of 5\.8 CPUs, 7\.1 of 9\.5 GiB and 34 of 51 pods are taken; while a node is away, some pods wait for it$/,
     );
-    const [larger] = notesOf(parse(aws({ instanceType: "m6i.large" })));
+    const [larger] = capacityOf(parse(aws({ instanceType: "m6i.large" })));
     expect(larger!.text).toMatch(/while a node is away, all pods still have room$/);
+  });
+
+  test("is told until when its Kubernetes is supported, where it names one", () => {
+    const versions = (aws: string) =>
+      supportOf(parse({ aws: { provider: "aws", kubernetesVersion: aws } })).map(
+        ({ cloud, text }) => `${cloud}: ${text}`,
+      );
+    expect(versions("1.34")).toEqual([
+      "aws: Kubernetes 1.34: standard support ends 2026-12-02",
+      "azure: Kubernetes 1.35: support ends 2027-03",
+    ]);
+    expect(versions("1.99")).toContainEqual(
+      expect.stringMatching(
+        /^aws: Kubernetes 1\.99: the end of standard support is not known here, see https:/,
+      ),
+    );
   });
 
   test("with a system pool of AKS needs machines of four vCPUs", () => {

@@ -8,6 +8,7 @@ import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+import { EKS_SUPPORT } from "./support";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
 const SMALLEST_SUBNET = 28;
@@ -179,6 +180,7 @@ export const aws: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr },
   ],
   problems: (cloud) => [...nodeProblems(cloud.nodes), ...zoneProblems(cloud), ...serviceRangeProblems(cloud)],
+  support: EKS_SUPPORT,
   // The program runs no autoscaler of nodes there.
   capacity: { platform: EKS, pools: ({ nodes }) => [nodesPool("instanceType", nodes, false)] },
   refusesTag,

@@ -8,6 +8,7 @@ import { cidr, cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+import { AKS_SUPPORT } from "./support";
 
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
@@ -175,6 +176,7 @@ export const azure: CloudSpec<typeof schema> = {
     ...networkProblems(cloud),
   ],
   vpnProblems,
+  support: AKS_SUPPORT,
   capacity: {
     platform: AKS,
     pools: ({ nodes, systemNodes }) => [

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Platform, Pool } from "../capacity/machine";
 import type { Path, Problem } from "../problem";
+import type { SupportCalendar } from "./support";
 import { distinct, roleName, text, trustDomain } from "../fields";
 
 /** Fields that every cloud may have, whichever its provider: what it and its agents are known by. */
@@ -113,6 +114,8 @@ export interface CloudSpec<S extends z.ZodObject> {
     readonly platform: Platform;
     pools(cloud: Draft<z.output<S>>): readonly (Pool | undefined)[];
   };
+  /** The calendar of `kubernetesVersion`. Default: the version is not the configuration's. */
+  readonly support?: SupportCalendar;
   /** Fields that no two clouds of this provider may have alike. Default: none. */
   readonly unique?: readonly (keyof z.output<S> & string)[];
 }
