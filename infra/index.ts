@@ -8,12 +8,16 @@ import { loadConfig } from "./config";
 import { judgePlaceholders } from "./config/placeholders";
 import { refuseConflicts } from "./conflicts";
 import { AgentMesh } from "./mesh";
+import { capacityOf } from "./notes";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
 async function program() {
   const config = loadConfig();
   judgePlaceholders(pulumi.getStack(), config.clouds);
   await refuseConflicts(config);
+  for (const { cloud, judged, text } of capacityOf(config)) {
+    if (!judged) void pulumi.log.info(`cloud ${cloud}: ${text}`);
+  }
   const mesh = new AgentMesh("mesh", config);
 
   /** What an operator needs to know of each cloud, by its name. */

@@ -6,6 +6,7 @@ import type { ContainerSize } from "./container";
 import { GeneratedConfigMap, type GeneratedConfigMapArgs } from "./generated-config-map";
 import type { ProgramName } from "./node-bundle";
 import { LOADER } from "./node-loader";
+import { quantityValue } from "./quantity";
 
 /** The ConfigMap with a program, one in each namespace that runs it. */
 export interface NodeProgram {
@@ -18,18 +19,9 @@ export interface NodeProgram {
 /** Part of the memory limit that JavaScript's heap may take; buffers, code and TLS need the rest. */
 const HEAP_SHARE = 0.75;
 
-/** Bytes of Kubernetes' units (API conventions, "resource.Quantity"). */
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  m: 1e-3,
-  ...Object.fromEntries(["k", "M", "G", "T", "P", "E"].map((unit, i) => [unit, 1000 ** (i + 1)])),
-  ...Object.fromEntries(["K", "M", "G", "T", "P", "E"].map((unit, i) => [`${unit}i`, 1024 ** (i + 1)])),
-};
-
 /** Option that keeps V8's heap within the memory limit, so that it collects garbage before the kernel ends the process. */
 export function heapOption(size: ContainerSize | undefined, fallback: Required<ContainerSize>): string {
-  const [, number, unit] = /^([0-9.]+)([a-zA-Z]*)$/.exec(size?.memory ?? fallback.memory)!;
-  const bytes = Number(number) * (UNITS[unit!] ?? 1);
+  const bytes = quantityValue(size?.memory ?? fallback.memory);
   return `--max-old-space-size=${Math.max(1, Math.floor((bytes * HEAP_SHARE) / 2 ** 20))}`;
 }
 

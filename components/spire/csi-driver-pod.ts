@@ -6,6 +6,7 @@ import { labels } from "../kubernetes/metadata";
 import { AGENT_SOCKET_VOLUME } from "./agent-pod";
 import { NODE_CRITICAL } from "../kubernetes/priority";
 import { containerResources, UNPRIVILEGED } from "../kubernetes/container";
+import { CSI_DRIVER_SIZE } from "./sizes";
 
 /** Name of the DaemonSet, its pods and its account. */
 export const CSI_DRIVER_NAME = "spiffe-csi-driver";
@@ -32,7 +33,7 @@ export function csiDriverPod(
     timeoutSeconds: 5,
     failureThreshold: 3,
   });
-  const resources = containerResources(undefined, { cpu: "10m", memory: "64Mi" });
+  const resources = containerResources(undefined, CSI_DRIVER_SIZE);
   const pluginDir = `${kubelet}/plugins/${CSI_DRIVER}`;
   const csiDir = { name: "csi", mountPath: CSI_DIR };
 

@@ -16,3 +16,6 @@ export const DEFAULT_SIZES = {
   server: { cpu: "100m", memory: "256Mi" },
   agent: { cpu: "50m", memory: "128Mi" },
 } as const;
+
+/** Size of each container of the CSI driver. */
+export const CSI_DRIVER_SIZE = { cpu: "10m", memory: "64Mi" } as const;

@@ -29,7 +29,10 @@ const SHUTDOWN_WAIT = 5;
 /** Seconds for the answers under way after that. */
 const SHUTDOWN_GRACE = 5;
 
-const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
+export const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "128Mi" } as const;
+
+/** Pods of OPA in a cluster where nothing else is said. */
+export const DEFAULT_OPA_REPLICAS = 2;
 
 /** What `opaPod` needs. */
 export interface OpaPodArgs {

@@ -13,7 +13,7 @@ import type { FlowContext } from "../network/policies";
 import { NAMESPACES, OPA } from "../well-known";
 import { labels, namespaceMetadata, selector } from "../kubernetes/metadata";
 import { opaFiles } from "./opa-files";
-import { OPA_CONFIG_MAP, opaPod } from "./opa-pod";
+import { DEFAULT_OPA_REPLICAS, OPA_CONFIG_MAP, opaPod } from "./opa-pod";
 import type { PolicyTopology } from "./policy-data";
 
 /** What `Opa` needs. */
@@ -39,7 +39,7 @@ export class Opa extends pulumi.ComponentResource {
 
   constructor(name: string, args: OpaArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Opa", name, {}, opts);
-    const { cluster, topology, images, flows, replicas = 2, size } = args;
+    const { cluster, topology, images, flows, replicas = DEFAULT_OPA_REPLICAS, size } = args;
     const own = childOptions(this, cluster, opts);
     const metadata = { name: OPA.name, namespace: NAMESPACES.opa, labels: labels(OPA.name, "policy") };
 

@@ -2,6 +2,7 @@
 import { agentName } from "../../components/well-known";
 import { networkProblems } from "./address-ranges";
 import { agentsProblems } from "./agents";
+import { capacityProblems } from "./capacity";
 import { isUnusable } from "./clouds/spec";
 import type { CloudDraft, CloudDrafts, ConfigDraft } from "./draft";
 import { kubeconfigProblems } from "./kubeconfigs";
@@ -45,6 +46,7 @@ export function check(
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...observabilityApiProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
+    ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
       ? []
       : [

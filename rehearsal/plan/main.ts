@@ -1,8 +1,9 @@
-// `make plan`: what a stack stands up in each network mode, counted by cloud and layer. Nothing is applied, no cloud is asked.
+// `make plan`: what a stack stands up in each network mode, counted by cloud and layer, and how much of its nodes it takes. Nothing is applied, no cloud is asked.
 import { parseArgs } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
 import { ConfigError } from "../../infra/config";
-import { LAYERS, planOf, type Planned } from "./plan";
+import { capacityOf, supportOf } from "../../infra/notes";
+import { configOf, LAYERS, planOf, type Planned } from "./plan";
 
 /** Counts by type of what belongs to one cloud and one layer, a line each. */
 function linesOf(resources: readonly Planned[]): string[] {
@@ -37,7 +38,11 @@ async function main(): Promise<void> {
   const refusals: ConfigError[] = [];
   for (const mode of modes) {
     try {
-      console.log(`${planText(mode, await planOf(values.stack, mode))}\n`);
+      const config = configOf(values.stack, mode);
+      const notes = [...capacityOf(config), ...supportOf(config)].map(
+        ({ cloud, text }) => `  ${cloud}: ${text}`,
+      );
+      console.log([planText(mode, await planOf(values.stack, mode)), ...notes, ""].join("\n"));
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       refusals.push(error);

@@ -1,7 +1,7 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { parseConfig } from "../../infra/config";
+import { type MeshConfig, parseConfig } from "../../infra/config";
 import { stackFileSettings } from "../../infra/config/settings";
 import { AgentMesh } from "../../infra/mesh";
 import type { NetworkMode } from "../../components/network/mode";
@@ -46,17 +46,24 @@ export async function planOf(
   return plan;
 }
 
-/** The mesh of such a plan, and the plan. Default of `mode`: the stack's own. */
+/** The configuration of such a plan. Default of `mode`: the stack's own. */
+export function configOf(stack: string, mode?: NetworkMode, changed: object = {}): MeshConfig {
+  const projectDir = path.resolve(__dirname, "../..");
+  const { raw, problems } = stackFileSettings(
+    readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`)),
+    stack,
+  );
+  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
+  return parseConfig({ ...raw, ...changed, network }, { stack, projectDir }, problems);
+}
+
+/** The mesh of such a plan, and the plan. */
 export async function meshOf(
   stack: string,
   mode?: NetworkMode,
-  changed: object = {},
+  changed?: object,
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
-  const projectDir = path.resolve(__dirname, "../..");
-  const file = readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`));
-  const { raw, problems } = stackFileSettings(file, stack);
-  const network = { ...(raw["network"] as object), ...(mode && { mode }) };
-  const config = parseConfig({ ...raw, ...changed, network }, { stack, projectDir }, problems);
+  const config = configOf(stack, mode, changed);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
   const plan = resources

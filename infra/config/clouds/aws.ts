@@ -2,11 +2,14 @@
 import { z } from "zod";
 import type { EksAddonName } from "../../../components/clouds/eks-addon";
 import { contains, prefixLength } from "../../../components/network/cidr";
+import { EKS } from "../capacity/eks";
+import { nodesPool } from "../capacity/machine";
 import { cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+import { EKS_SUPPORT } from "./support";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
 const SMALLEST_SUBNET = 28;
@@ -213,5 +216,8 @@ export const aws: CloudSpec<typeof schema> = {
     ...serviceRangeProblems(cloud),
     ...accessProblems(cloud),
   ],
+  support: EKS_SUPPORT,
+  // The program runs no autoscaler of nodes there.
+  capacity: { platform: EKS, pools: ({ nodes }) => [nodesPool("instanceType", nodes, false)] },
   refusesTag,
 };

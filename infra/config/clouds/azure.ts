@@ -2,11 +2,14 @@
 import { z } from "zod";
 import { GATEWAY_PREFIX, gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains, overlaps } from "../../../components/network/cidr";
+import { AKS, SYSTEM_POOL_VCPUS } from "../capacity/aks";
+import { nodesPool, poolOf } from "../capacity/machine";
 import { cidrBetween, distinct, text } from "../fields";
 import type { Problem } from "../problem";
 import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+import { AKS_SUPPORT } from "./support";
 
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
@@ -153,9 +156,15 @@ function networkProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
 /** What AKS refuses in a system pool (AKS documentation, "Manage system node pools", limitations). */
 function systemNodeProblems({ systemNodes }: Draft<z.output<typeof schema>>): Problem[] {
   const size = systemNodes?.vmSize;
-  if (size === undefined || !/^(Basic_|Standard_B)/.test(size)) return [];
-  const message = `is ${JSON.stringify(size)}, and AKS takes no system pool of the B series; write another size such as Standard_D4s_v5`;
-  return [{ path: ["systemNodes", "vmSize"], message }];
+  if (size === undefined) return [];
+  const refused = (why: string): Problem[] => {
+    const message = `is ${JSON.stringify(size)}, and AKS takes no system pool ${why}; write another size such as Standard_D4s_v5`;
+    return [{ path: ["systemNodes", "vmSize"], message }];
+  };
+  if (/^(Basic_|Standard_B)/.test(size)) return refused("of the B series");
+  const machine = AKS.types.find(({ name }) => name === size);
+  const small = machine !== undefined && machine.vcpus < SYSTEM_POOL_VCPUS;
+  return small ? refused(`of less than ${SYSTEM_POOL_VCPUS} vCPUs`) : [];
 }
 
 /** What AKS does not apply to private clusters (AKS documentation, "Create a private AKS cluster", limitations). */
@@ -203,6 +212,14 @@ export const azure: CloudSpec<typeof schema> = {
     ...privateRangeProblems(cloud),
   ],
   vpnProblems,
+  support: AKS_SUPPORT,
+  capacity: {
+    platform: AKS,
+    pools: ({ nodes, systemNodes }) => [
+      nodesPool("vmSize", nodes, true),
+      poolOf(["systemNodes", "vmSize"], systemNodes?.vmSize, ["systemNodes", "count"], systemNodes?.count),
+    ],
+  },
   podsInOverlay: true,
   refusesTag,
   // The group is made for one cluster and goes with it.

@@ -1,5 +1,7 @@
 // Google Kubernetes Engine in the configuration.
 import { z } from "zod";
+import { GKE } from "../capacity/gke";
+import { nodesPool } from "../capacity/machine";
 import { cidrBetween, text } from "../fields";
 import type { Problem } from "../problem";
 import { access, accessProblems } from "./access";
@@ -138,5 +140,6 @@ export const gcp: CloudSpec<typeof schema> = {
     ...machineTypeProblems(cloud),
     ...accessProblems(cloud),
   ],
+  capacity: { platform: GKE, pools: ({ nodes }) => [nodesPool("machineType", nodes, true)] },
   refusesTag,
 };

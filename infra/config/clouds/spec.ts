@@ -1,7 +1,9 @@
 // What the configuration knows of a provider: its fields, and what the provider would refuse.
 import { z } from "zod";
 import type { NetworkMode } from "../../../components/network/mode";
+import type { Platform, Pool } from "../capacity/machine";
 import type { Path, Problem } from "../problem";
+import type { SupportCalendar } from "./support";
 import { distinct, roleName, text, trustDomain } from "../fields";
 
 /** Fields that every cloud may have, whichever its provider: what it and its agents are known by. */
@@ -112,6 +114,13 @@ export interface CloudSpec<S extends z.ZodObject> {
   readonly podsInOverlay?: boolean;
   /** Why the provider would refuse this tag and what to write instead, or undefined. */
   refusesTag(key: string, value: string): string | undefined;
+  /** What its nodes have room for, and the pools of them, undefined where they cannot be used. Default: the nodes are not the program's. */
+  readonly capacity?: {
+    readonly platform: Platform;
+    pools(cloud: Draft<z.output<S>>): readonly (Pool | undefined)[];
+  };
+  /** The calendar of `kubernetesVersion`. Default: the version is not the configuration's. */
+  readonly support?: SupportCalendar;
   /** Fields that no two clouds of this provider may have alike. Default: none. */
   readonly unique?: readonly (keyof z.output<S> & string)[];
 }
