@@ -1,8 +1,9 @@
 // Whose an object is that a cluster has once under its name: server-side apply takes over what is there, and a destroy would delete it.
+import type { V1ObjectMeta } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
+import { selector } from "./metadata";
 import { annotated } from "./annotated";
 import { type Access, asked, coreApi, unlessMissing } from "./api";
-import { selector } from "./metadata";
 
 /** Annotation with the stack that made an object, `<project>/<stack>`. */
 export const STACK_ANNOTATION = "agentweave.io/stack";
@@ -27,8 +28,6 @@ export interface Foreign {
   readonly stack: string | undefined;
 }
 
-type Labels = Record<string, string>;
-
 /** The objects of these names in a cluster that a stack did not make. Throws as `asked` does, and asks once. */
 export async function foreignObjects(
   access: Access,
@@ -37,21 +36,17 @@ export async function foreignObjects(
 ): Promise<Foreign[]> {
   const { k8s, config, api } = await coreApi(access);
   const storage = config.makeApiClient(k8s.StorageV1Api);
-  type Read = () => Promise<{ metadata?: { annotations?: Labels; labels?: Labels } }>;
-  const wanted: { kind: Foreign["kind"]; name: string; read: Read }[] = [
-    ...names.namespaces.map((name) => ({
-      kind: "namespace" as const,
+  type Read = () => Promise<{ metadata?: V1ObjectMeta }>;
+  const wanted: [Foreign["kind"], string, Read][] = [
+    ...names.namespaces.map((name): [Foreign["kind"], string, Read] => [
+      "namespace",
       name,
-      read: () => api.readNamespace({ name }),
-    })),
-    {
-      kind: "csidriver" as const,
-      name: names.csiDriver,
-      read: () => storage.readCSIDriver({ name: names.csiDriver }),
-    },
+      () => api.readNamespace({ name }),
+    ]),
+    ["csidriver", names.csiDriver, () => storage.readCSIDriver({ name: names.csiDriver })],
   ];
   const found = await Promise.all(
-    wanted.map(async ({ kind, name, read }) => {
+    wanted.map(async ([kind, name, read]) => {
       const object = await unlessMissing(asked(access.cloud, `read ${kind} ${name}`, read));
       const { annotations, labels } = object?.metadata ?? {};
       const owner = annotations?.[STACK_ANNOTATION];
