@@ -59,7 +59,8 @@ export async function rehearsed<Found>(
   const report = `${place.config}.report.json`;
   rmSync(report, { force: true });
   const where = ["--root", place.root, "--config", place.config, "--report", report];
-  const program = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts", ...where, command];
+  const main = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts"];
+  const program = [...main, ...where, ...command.split(" ")];
   await run(process.execPath, program, { cwd: PROJECT, env }).catch((error: Error) => {
     if (!existsSync(report)) throw error;
   });
@@ -74,10 +75,15 @@ export const ROLES: Readonly<Record<string, readonly string[]>> = {
   onprem: ["agent"],
 };
 
-/** Writes a stack of clouds of these names, each with address ranges of its own. */
+/**
+ * Writes a stack of clouds of these names, each with address ranges of its own.
+ *
+ * @param replicas pods of each role. Default: as the rehearsal of this checkout has it.
+ */
 export function writeStack(
   { config, root }: Pick<Rehearsal, "config" | "root">,
   names: readonly string[],
+  replicas?: number,
 ): void {
   const clouds = Object.fromEntries(
     names.map((name) => {
@@ -96,6 +102,8 @@ export function writeStack(
     }),
   );
   const file = readFileSync(path.join(PROJECT, "Pulumi.rehearsal.yaml"), "utf8");
-  const { config: entries } = load(file) as { config: Record<string, unknown> };
-  writeFileSync(config, dump({ config: { ...entries, "agentweave-mesh:clouds": clouds } }));
+  const { config: entries } = load(file) as { config: Record<string, object> };
+  const agents = { ...entries["agentweave-mesh:agents"], ...(replicas && { replicas }) };
+  const own = { "agentweave-mesh:clouds": clouds, "agentweave-mesh:agents": agents };
+  writeFileSync(config, dump({ config: { ...entries, ...own } }));
 }
