@@ -53,9 +53,11 @@ const nodeDir = (dir: string, node: number) => (node === 1 ? dir : path.join(dir
 const placeOf = (cloud: string, node: number) => `${cloud}/node-${node}`;
 
 /** Numbers of the nodes of the cloud in `dir`. */
-const nodesOf = (dir: string) => [1, ...(existsSync(path.join(nodeDir(dir, 2), "node.env")) ? [2] : [])];
+const nodesOf = (dir: string) => [1, 2].filter((node) => node === 1 || existsSync(nodeDir(dir, node)));
 
+/** One that was killed while it started is to start anew. */
 const nodeRuns = (dir: string, node: number) =>
+  existsSync(path.join(nodeDir(dir, node), "ready")) &&
   runningIn(path.dirname(dir), placeOf(path.basename(dir), node)).length > 0;
 
 /** True if the cloud whose state is in `dir` runs, with every node that it has. */
@@ -180,10 +182,10 @@ export async function startCloud(cloud: LocalCloud, bin: string, taken: Set<numb
   return cloud.name;
 }
 
-/** Has a second node join a cloud that runs, and waits until it is ready. The cloud has it from then on. */
-export async function joinSecond(cloud: LocalCloud, bin: string): Promise<void> {
-  const dir = path.dirname(cloud.kubeconfig);
-  if (!nodeRuns(dir, 2)) await startNode(cloud, 2, numberOf(dir, new Set()), bin);
+/** Gives a cloud a second node, which it has from then on, and waits until all of its nodes are ready. */
+export async function addSecondNode(cloud: LocalCloud, bin: string): Promise<void> {
+  mkdirSync(nodeDir(path.dirname(cloud.kubeconfig), 2), { recursive: true, mode: 0o700 });
+  await startCloud(cloud, bin, new Set());
 }
 
 /** Runs kubectl as the administrator of the cloud in `dir`. */

@@ -18,7 +18,7 @@ import { scale } from "../../rehearsal/proof/scale";
 import { until } from "../../rehearsal/proof/steps";
 import type { Report } from "../../rehearsal/rehearsal";
 import { kill, processesNamed } from "./kill";
-import { nodeTests } from "./nodes-suite";
+import { NODES, nodesOfWorkloads, nodeTests } from "./nodes-suite";
 import { observabilityTests } from "./observability-suite";
 import { type Place, placeOf, rehearsed, ROOT, writeStack } from "./stack";
 
@@ -339,6 +339,12 @@ describe("the rehearsal", () => {
       expect(report.changes).not.toHaveProperty("delete");
       expectProven(report, 4);
       expect(await servers(rehearsal)).toEqual(before);
+      // All of them are new, and spread among themselves.
+      expect(await nodesOfWorkloads()).toEqual({
+        "agentweave-agent": NODES,
+        "agentweave-orchestrator": NODES,
+        opa: NODES,
+      });
     },
     10 * MINUTES,
   );
