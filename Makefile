@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer and a C compiler; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test engine-test tailnet-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test engine-test tailnet-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -14,6 +14,10 @@ rehearse: node_modules/.package-lock.json
 ## make rehearse-preview: what `make rehearse` would change
 rehearse-preview: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts preview
+
+## make rehearse-node CLOUD=aws: a second node for one of the clouds, which keeps it
+rehearse-node: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts node $(CLOUD)
 
 ## make rehearse-down: stops the clouds and removes all but programs and images
 rehearse-down: node_modules/.package-lock.json

@@ -1,11 +1,21 @@
-// `make rehearse`, `make rehearse-preview`, `make rehearse-down`, `make rehearse-run`, and what the tests call beside them.
+// `make rehearse`, `make rehearse-preview`, `make rehearse-node`, `make rehearse-down`, `make rehearse-run`, and what the tests call beside them.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { isInside, joining, leash, makeWorld, runInside, whyNoWorld, worldExists } from "./machine/world";
 import { stopRunning } from "./processes";
 import { say } from "./progress";
-import { destroy, down, firstPart, isProven, prepare, preview, rehearsalOf, rehearse } from "./rehearsal";
+import {
+  addNode,
+  destroy,
+  down,
+  firstPart,
+  isProven,
+  prepare,
+  preview,
+  rehearsalOf,
+  rehearse,
+} from "./rehearsal";
 import type { Changes } from "./machine/engine";
 import { reportText } from "./proof/table";
 
@@ -44,6 +54,10 @@ const INSIDE: Record<string, () => Promise<boolean>> = {
     const changes = await preview(rehearsal);
     report(changes);
     say(changesText(changes));
+    return true;
+  },
+  async node() {
+    await addNode(rehearsal, rest[0]);
     return true;
   },
   async destroy() {

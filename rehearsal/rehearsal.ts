@@ -6,10 +6,17 @@ import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { resolveImages } from "../components/images";
-import { type CloudConfigOf, type MeshConfig, parseConfig } from "../infra/config";
+import { type MeshConfig, parseConfig } from "../infra/config";
 import { stackFileSettings } from "../infra/config/settings";
 import { NAMESPACE } from "../infra/config/namespace";
-import { isRunning, knownClouds, removeCloud, startCloud } from "./machine/cloud";
+import {
+  addSecondNode,
+  isRunning,
+  knownClouds,
+  type LocalCloud,
+  removeCloud,
+  startCloud,
+} from "./machine/cloud";
 import { type Changes, Engine } from "./machine/engine";
 import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
 import { serveImages } from "./machine/registry";
@@ -26,8 +33,6 @@ import { proveMachine } from "./proof/machine";
 import { type ObservabilityProof, proveObservability } from "./proof/observability";
 import type { Step } from "./proof/steps";
 import { proveTailnet, type TailnetProof } from "./proof/tailnet";
-
-type LocalCloud = CloudConfigOf<"existing">;
 
 /** Longest time of each check: three clouds that have just started share this machine. */
 const VERIFY_LIMIT_MS = 60_000;
@@ -306,6 +311,19 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
     tailnet: overTailnet,
     times,
   };
+}
+
+/**
+ * Has a second node join a cloud. Called in the world.
+ *
+ * @throws Error if the stack has no such cloud on this machine.
+ */
+export async function addNode(rehearsal: Rehearsal, name: string | undefined): Promise<void> {
+  const clouds = localClouds(rehearsal);
+  const cloud = clouds.find((each) => each.name === name);
+  if (!cloud)
+    throw new Error(`CLOUD=${name ?? ""}: write one of ${clouds.map((each) => each.name).join(", ")}`);
+  await addSecondNode(cloud, programFolder(rehearsal));
 }
 
 /** What `rehearse` would change. The clouds must run, since the API servers are asked. Called in the world. */

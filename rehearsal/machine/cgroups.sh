@@ -4,20 +4,22 @@ hierarchies() { findmnt -rno TARGET -t cgroup,cgroup2; }
 
 # join NAME: moves this process into cgroup NAME of every hierarchy, which is made where it is missing.
 join() {
-  local top=${1%%/*} hierarchy place
+  local hierarchy above place level controller
   for hierarchy in $(hierarchies); do
-    for place in "$hierarchy/$top" "$hierarchy/$1"; do
+    place=$hierarchy
+    for level in ${1//\// }; do
+      above=$place place=$place/$level
       mkdir -p "$place"
       # Version 1: a cpuset without processors takes no process.
-      if [ -f "$place/cpuset.mems" ] && [ ! -s "$place/../cgroup.controllers" ]; then
-        cat "$place/../cpuset.cpus" >"$place/cpuset.cpus"
-        cat "$place/../cpuset.mems" >"$place/cpuset.mems"
+      if [ -f "$place/cpuset.mems" ] && [ ! -s "$above/cgroup.controllers" ]; then
+        cat "$above/cpuset.cpus" >"$place/cpuset.cpus"
+        cat "$above/cpuset.mems" >"$place/cpuset.mems"
         echo 1 >"$place/cgroup.clone_children"
       fi
       # Version 2: controllers are handed down one level at a time; in a container its own top has processes, and none are.
-      if [ -f "$place/cgroup.subtree_control" ] && [ "$place" != "$hierarchy/$1" ]; then
-        for controller in $(cat "$hierarchy/cgroup.controllers"); do
-          for level in "$hierarchy" "$place"; do echo "+$controller" >"$level/cgroup.subtree_control" || true; done
+      if [ -f "$above/cgroup.subtree_control" ]; then
+        for controller in $(cat "$above/cgroup.controllers"); do
+          echo "+$controller" >"$above/cgroup.subtree_control" || true
         done 2>/dev/null
       fi
     done

@@ -1,4 +1,5 @@
-// A cloud of the rehearsal: one real Kubernetes node with its control plane, in namespaces and cgroups of its own. Called in the world.
+// A cloud of the rehearsal: a real Kubernetes node with its control plane, and another one where asked, in namespaces and cgroups of their own. Called
+// in the world.
 import { spawn } from "node:child_process";
 import {
   closeSync,
@@ -16,7 +17,6 @@ import { run } from "../processes";
 import { progress, say } from "../progress";
 import { until } from "../proof/steps";
 import {
-  type CloudPlace,
   containerdConfig,
   controlPlanePatches,
   hostsConfig,
@@ -25,9 +25,15 @@ import {
   loadBalancers,
   nodeAddress,
   nodeName,
+  type NodePlace,
+  otherNode,
   podNetwork,
+  podRange,
 } from "./node-files";
 import { linkOf, runningIn, sweep, whenReady, WORLD_ADDRESS, worldOf } from "./world";
+
+/** A cloud that this machine plays. */
+export type LocalCloud = CloudConfigOf<"existing">;
 
 /** Machines that are busy building take their time. */
 const START_LIMIT_MS = 600_000;
@@ -40,9 +46,23 @@ export function knownClouds(root: string): string[] {
   return readdirSync(root).filter((name) => existsSync(path.join(root, name, "node.env")));
 }
 
-/** True if the cloud whose state is in `dir` runs. */
+/** Where a node of the cloud in `dir` has its state: the first one's is the cloud's. */
+const nodeDir = (dir: string, node: number) => (node === 1 ? dir : path.join(dir, `node-${node}`));
+
+/** Name of a node in the world: all of a cloud's are below the cloud's. */
+const placeOf = (cloud: string, node: number) => `${cloud}/node-${node}`;
+
+/** Numbers of the nodes of the cloud in `dir`. */
+const nodesOf = (dir: string) => [1, 2].filter((node) => node === 1 || existsSync(nodeDir(dir, node)));
+
+/** One that was killed while it started is to start anew. */
+const nodeRuns = (dir: string, node: number) =>
+  existsSync(path.join(nodeDir(dir, node), "ready")) &&
+  runningIn(path.dirname(dir), placeOf(path.basename(dir), node)).length > 0;
+
+/** True if the cloud whose state is in `dir` runs, with every node that it has. */
 export function isRunning(dir: string): boolean {
-  return runningIn(path.dirname(dir), path.basename(dir)).length > 0;
+  return nodesOf(dir).every((node) => nodeRuns(dir, node));
 }
 
 /**
@@ -51,13 +71,9 @@ export function isRunning(dir: string): boolean {
  * @throws Error if it has none.
  */
 export function processesOf(dir: string, uid: string): number[] {
-  const found = runningIn(path.dirname(dir), path.basename(dir)).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(uid);
-    } catch {
-      return false; // it has ended
-    }
-  });
+  const found = runningIn(path.dirname(dir), path.basename(dir), (proc) =>
+    readFileSync(`${proc}/cgroup`, "utf8").includes(uid),
+  );
   if (found.length === 0) throw new Error(`pod ${uid} has no process`);
   return found;
 }
@@ -75,17 +91,21 @@ function numberOf(dir: string, taken: Set<number>): number {
   return number;
 }
 
-function writeFiles(dir: string, bin: string, place: CloudPlace): void {
+function writeFiles(bin: string, place: NodePlace): void {
+  const { name, node, cloudDir } = place;
+  const dir = nodeDir(cloudDir, node);
   for (const part of ["log", "patches"]) mkdirSync(path.join(dir, part), { recursive: true, mode: 0o700 });
   const cniBin = CNI_FOLDERS.find((folder) => existsSync(path.join(folder, "ptp")))!;
-  const root = path.dirname(dir);
   const env = {
     NUMBER: place.number,
-    CLOUD: place.name,
+    CLOUD: name,
+    CLOUD_DIR: cloudDir,
     NODE: nodeName(place),
-    CGROUP: `${worldOf(root)}/${place.name}`,
-    LINK: linkOf(place.name),
+    CGROUP: `${worldOf(path.dirname(cloudDir))}/${placeOf(name, node)}`,
+    LINK: linkOf(node === 1 ? name : placeOf(name, node)),
     ADDRESS: nodeAddress(place),
+    OTHER: nodeAddress(otherNode(place)),
+    OTHER_PODS: podRange(otherNode(place)),
     WORLD: WORLD_ADDRESS,
     LOAD_BALANCERS: loadBalancers(place),
     SERVICES: place.serviceCidr,
@@ -95,7 +115,7 @@ function writeFiles(dir: string, bin: string, place: CloudPlace): void {
     "node.env": Object.entries(env)
       .map(([name, value]) => `${name}=${value}\n`)
       .join(""),
-    "kubeadm.yaml": kubeadmConfig(place, path.join(dir, "patches")),
+    "kubeadm.yaml": kubeadmConfig(place),
     "kube-proxy.yaml": kubeProxyConfig(place),
     "containerd.toml": containerdConfig(cniBin),
     "hosts.toml": hostsConfig,
@@ -108,7 +128,7 @@ function writeFiles(dir: string, bin: string, place: CloudPlace): void {
     writeFileSync(path.join(dir, file), text, { mode: 0o600 });
 }
 
-/** What a cloud that starts is waiting for, by what is there of it. */
+/** What a node that starts is waiting for, by what is there of it. */
 function stage(dir: string): string {
   const log = existsSync(path.join(dir, "log/kubeadm.log"))
     ? readFileSync(path.join(dir, "log/kubeadm.log"), "utf8")
@@ -116,27 +136,19 @@ function stage(dir: string): string {
   return /\[[\w-]+\][^\n]*\n(?![\s\S]*\n\[)/.exec(log)?.[0].trim() ?? "containerd";
 }
 
-/**
- * Starts a cloud and waits until its node is ready.
- *
- * @param bin folder of the node's programs.
- * @param taken numbers in use; grows.
- */
-export async function startCloud(
-  cloud: CloudConfigOf<"existing">,
-  bin: string,
-  taken: Set<number>,
-): Promise<string> {
-  const dir = path.dirname(cloud.kubeconfig);
-  const root = path.dirname(dir);
-  await sweep(root, cloud.name); // what a killed run left of it
+/** Starts a node of a cloud whose number is known, and waits until it is ready. */
+async function startNode(cloud: LocalCloud, node: number, number: number, bin: string): Promise<void> {
+  const cloudDir = path.dirname(cloud.kubeconfig);
   const labels = {
     "topology.kubernetes.io/region": cloud.region,
     "topology.kubernetes.io/zone": `${cloud.region}-a`,
   };
-  const place = { ...cloud, number: numberOf(dir, taken), labels };
-  writeFiles(dir, bin, place);
+  const place = { ...cloud, number, node, cloudDir, labels };
+  const name = nodeName(place);
+  await sweep(path.dirname(cloudDir), placeOf(cloud.name, node)); // what a killed run left of it
+  writeFiles(bin, place);
   say(`  starting ${cloud.name}: a node at ${nodeAddress(place)}`);
+  const dir = nodeDir(cloudDir, node);
   const file = path.join(dir, "log", "node.log");
   const log = openSync(file, "a");
   const child = spawn("bash", [path.join(__dirname, "start-node.sh"), dir], {
@@ -144,18 +156,36 @@ export async function startCloud(
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  const report = progress(`the node of ${cloud.name}`);
+  const report = progress(name);
   const ready = async () => {
     report(stage(dir));
     if (!existsSync(path.join(dir, "ready"))) return undefined;
-    const condition = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
-    const status = await kubectl(dir, bin, ["get", "nodes", "-o", `jsonpath=${condition}`]);
-    return status === "True" ? cloud.name : undefined;
+    const condition = '{.status.conditions[?(@.type=="Ready")].status}';
+    const status = await kubectl(cloudDir, bin, ["get", "node", name, "-o", `jsonpath=${condition}`]);
+    return status === "True" ? true : undefined;
   };
-  await whenReady(`${cloud.name}: its node`, child, file, () =>
-    until(`${cloud.name}: its node is ready`, ready, { limitMs: START_LIMIT_MS, pollMs: 500 }),
+  await whenReady(name, child, file, () =>
+    until(`${name} is ready`, ready, { limitMs: START_LIMIT_MS, pollMs: 500 }),
   );
+}
+
+/**
+ * Starts those nodes of a cloud that do not run, and waits until they are ready: one, if the cloud was never there.
+ *
+ * @param bin folder of the node's programs.
+ * @param taken numbers in use; grows.
+ */
+export async function startCloud(cloud: LocalCloud, bin: string, taken: Set<number>): Promise<string> {
+  const dir = path.dirname(cloud.kubeconfig);
+  const number = numberOf(dir, taken);
+  for (const node of nodesOf(dir)) if (!nodeRuns(dir, node)) await startNode(cloud, node, number, bin);
   return cloud.name;
+}
+
+/** Gives a cloud a second node, which it has from then on, and waits until all of its nodes are ready. */
+export async function addSecondNode(cloud: LocalCloud, bin: string): Promise<void> {
+  mkdirSync(nodeDir(path.dirname(cloud.kubeconfig), 2), { recursive: true, mode: 0o700 });
+  await startCloud(cloud, bin, new Set());
 }
 
 /** Runs kubectl as the administrator of the cloud in `dir`. */

@@ -1,5 +1,7 @@
 // What a node is configured with: kubeadm, containerd, the pods' network and kube-proxy. Pure functions.
+import path from "node:path";
 import { dump } from "js-yaml";
+import { addressCount, prefixLength, subnet } from "../../components/network/cidr";
 import { WORLD_ADDRESS } from "./world";
 
 /** Version of Kubernetes, as rehearsal/programs/kubernetes pins it. */
@@ -18,20 +20,30 @@ export const CONTROL_PLANE_IMAGES = [
 /** Where every node pulls its images. */
 export const REGISTRY = `${WORLD_ADDRESS}:5000`;
 
-/** Where a cloud is. */
-export interface CloudPlace {
+/** Where a node is. */
+export interface NodePlace {
+  /** Name of its cloud. */
   readonly name: string;
-  /** Its number in the world. */
+  /** Its cloud's number in the world. */
   readonly number: number;
+  /** Its number in the cloud, 1 or 2: the first has the control plane, which the other joins. */
+  readonly node: number;
+  /** Of the cloud: what is below it is seen by both of its nodes. */
+  readonly cloudDir: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
   /** Labels of its node, by key. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export const nodeAddress = ({ number }: CloudPlace) => `10.90.${number}.2`;
-export const loadBalancers = ({ number }: CloudPlace) => `10.91.${number}.0/24`;
-export const nodeName = ({ name }: CloudPlace) => `${name}-node`;
+export const nodeAddress = ({ number, node }: NodePlace) => `10.90.${number}.${node + 1}`;
+export const loadBalancers = ({ number }: NodePlace) => `10.91.${number}.0/24`;
+export const nodeName = ({ name, node }: NodePlace) => `${name}-node-${node}`;
+/** The half of the cloud's range that the node's pods are in. */
+export const podRange = ({ podCidr, node }: NodePlace) =>
+  subnet(podCidr, prefixLength(podCidr) + 1, node - 1);
+/** The other node of the cloud, which may not be there. */
+export const otherNode = (place: NodePlace): NodePlace => ({ ...place, node: 3 - place.node });
 
 const extraArgs = (args: Record<string, string>) =>
   Object.entries(args).map(([name, value]) => ({ name, value }));
@@ -44,31 +56,48 @@ export const controlPlanePatches = Object.fromEntries(
   ]),
 );
 
-/**
- * kubeadm's configuration: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/
- *
- * @param patches directory of `controlPlanePatches`.
- */
-export function kubeadmConfig(place: CloudPlace, patches: string): string {
-  const address = nodeAddress(place);
+/** What `kubeadm init` and `kubeadm join` both are told of a node. */
+function registration(place: NodePlace) {
   const labels = Object.entries(place.labels).map(([key, value]) => `${key}=${value}`);
+  return {
+    nodeRegistration: {
+      name: nodeName(place),
+      criSocket: "unix:///run/containerd/containerd.sock",
+      taints: [], // every node runs everything
+      kubeletExtraArgs: extraArgs({ "node-ip": nodeAddress(place), "node-labels": labels.join(",") }),
+    },
+    timeouts: {
+      controlPlaneComponentHealthCheck: "8m0s",
+      kubeletHealthCheck: "4m0s",
+      kubernetesAPICall: "4m0s",
+      tlsBootstrap: "4m0s",
+    },
+  };
+}
+
+/** kubeadm's configuration: https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/ */
+export function kubeadmConfig(place: NodePlace): string {
+  return place.node === 1 ? initConfig(place) : joinConfig(place);
+}
+
+/** A file with the administrator's credentials needs no token beside it. */
+function joinConfig(place: NodePlace): string {
+  return dump({
+    apiVersion: "kubeadm.k8s.io/v1beta4",
+    kind: "JoinConfiguration",
+    discovery: { file: { kubeConfigPath: path.join(place.cloudDir, "kubeconfig") } },
+    ...registration(place),
+  });
+}
+
+function initConfig(place: NodePlace): string {
   const documents = [
     {
       apiVersion: "kubeadm.k8s.io/v1beta4",
       kind: "InitConfiguration",
-      localAPIEndpoint: { advertiseAddress: address },
-      nodeRegistration: {
-        name: nodeName(place),
-        criSocket: "unix:///run/containerd/containerd.sock",
-        taints: [], // the one node runs everything
-        kubeletExtraArgs: extraArgs({ "node-ip": address, "node-labels": labels.join(",") }),
-      },
-      patches: { directory: patches },
-      timeouts: {
-        controlPlaneComponentHealthCheck: "8m0s",
-        kubeletHealthCheck: "4m0s",
-        kubernetesAPICall: "4m0s",
-      },
+      localAPIEndpoint: { advertiseAddress: nodeAddress(place) },
+      patches: { directory: path.join(place.cloudDir, "patches") },
+      ...registration(place),
     },
     {
       apiVersion: "kubeadm.k8s.io/v1beta4",
@@ -111,12 +140,12 @@ export function kubeadmConfig(place: CloudPlace, patches: string): string {
 }
 
 /** https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/ */
-export function kubeProxyConfig({ podCidr }: CloudPlace): string {
+export function kubeProxyConfig({ podCidr, cloudDir }: NodePlace): string {
   return dump({
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
     kind: "KubeProxyConfiguration",
     mode: "nftables",
-    clientConnection: { kubeconfig: "/etc/kubernetes/kube-proxy.conf" },
+    clientConnection: { kubeconfig: path.join(cloudDir, "kube-proxy.conf") },
     clusterCIDR: podCidr,
     detectLocalMode: "ClusterCIDR",
     conntrack: { maxPerCore: 0, min: 0 }, // the whole machine's
@@ -157,9 +186,15 @@ export const hostsConfig = `[host."http://${REGISTRY}"]
   capabilities = ["pull", "resolve"]
 `;
 
-/** The pods' network: point to point, so that every packet between pods crosses the node's rules. https://www.cni.dev/plugins/current/main/ptp/ */
-export function podNetwork({ podCidr }: CloudPlace): string {
-  const ipam = { type: "host-local", ranges: [[{ subnet: podCidr }]], routes: [{ dst: "0.0.0.0/0" }] };
+/**
+ * The pods' network: point to point, so that every packet between pods crosses the node's rules. What leaves the whole cloud's range is masqueraded;
+ * pods of the other node see a pod's own address, by which policies know it. https://www.cni.dev/plugins/current/main/ptp/
+ */
+export function podNetwork(place: NodePlace): string {
+  const half = podRange(place);
+  const [first, last] = [1, addressCount(half) - 1].map((index) => subnet(half, 32, index).split("/")[0]);
+  const range = { subnet: place.podCidr, rangeStart: first, rangeEnd: last };
+  const ipam = { type: "host-local", ranges: [[range]], routes: [{ dst: "0.0.0.0/0" }] };
   return JSON.stringify({
     cniVersion: "0.4.0",
     name: "pods",

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # node.sh DIR: the first process of a node. It mounts what a machine of its own has, and keeps containerd, kubelet, kube-proxy and the others
-# running. What the node keeps is below DIR; a control plane is made by kubeadm, once.
+# running. What the node keeps is below DIR; kubeadm makes a control plane there, or joins its cloud's, once.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
 . "$dir/node.env"
-export PATH=$BIN:$PATH KUBECONFIG=/etc/kubernetes/admin.conf
+export PATH=$BIN:$PATH KUBECONFIG=$CLOUD_DIR/kubeconfig
 hostname "$NODE"
 
 # cgroups: those below the node's own, as if there were no others.
@@ -71,20 +71,33 @@ kubelet_() {
 keep containerd containerd
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done
 keep kubelet kubelet_
+kubeadm_() {
+  kubeadm "$@" --config="$dir/kubeadm.yaml" >>"$dir/log/kubeadm.log" 2>&1 || { echo "kubeadm $1 failed: $dir/log/kubeadm.log" >&2; exit 1; }
+}
+# Anew, if an earlier life ended in the middle of it.
 if [ ! -f "$dir/ready" ]; then
-  # Anew, if an earlier life ended in the middle of it: kubeadm goes on from what is there.
-  kubeadm init --config="$dir/kubeadm.yaml" --skip-phases=preflight,addon/kube-proxy >>"$dir/log/kubeadm.log" 2>&1 ||
-    { echo "kubeadm init failed: $dir/log/kubeadm.log" >&2; exit 1; }
-  kubeadm kubeconfig user --config="$dir/kubeadm.yaml" --client-name=system:kube-proxy >/etc/kubernetes/kube-proxy.conf 2>>"$dir/log/kubeadm.log"
-  kubectl -n kube-system scale deployment coredns --replicas=1 >>"$dir/log/kubeadm.log"
-  kubectl apply -f "$here/cloud.yaml" >>"$dir/log/kubeadm.log"
-  (umask 077 && cp /etc/kubernetes/admin.conf "$dir/kubeconfig")
-  kubectl config rename-context --kubeconfig="$dir/kubeconfig" "kubernetes-admin@$CLOUD" "$CLOUD-cluster" >>"$dir/log/kubeadm.log"
+  if [ "$dir" = "$CLOUD_DIR" ]; then
+    kubeadm_ init --skip-phases=preflight,addon/kube-proxy # it goes on from what is there
+    (
+      umask 077
+      kubeadm kubeconfig user --config="$dir/kubeadm.yaml" --client-name=system:kube-proxy >"$dir/kube-proxy.conf" 2>>"$dir/log/kubeadm.log"
+      cp /etc/kubernetes/admin.conf "$dir/kubeconfig"
+    )
+    kubectl config rename-context "kubernetes-admin@$CLOUD" "$CLOUD-cluster" >>"$dir/log/kubeadm.log"
+    kubectl -n kube-system scale deployment coredns --replicas=1 >>"$dir/log/kubeadm.log"
+    kubectl apply -f "$here/cloud.yaml" >>"$dir/log/kubeadm.log"
+  else
+    # It would refuse the name of a node that is there; whoever has this file has joined.
+    [ -f /etc/kubernetes/kubelet.conf ] || kubeadm_ join --skip-phases=preflight
+    kubectl -n kube-system scale deployment coredns --replicas=2 >>"$dir/log/kubeadm.log" # as many as kubeadm would have
+  fi
   touch "$dir/ready"
 fi
 keep kube-proxy kube-proxy --config="$dir/kube-proxy.yaml" --hostname-override="$NODE"
 keep kube-router kube-router --run-firewall --run-router=false --run-service-proxy=false --run-loadbalancer=false --enable-cni=false \
   --kubeconfig="$KUBECONFIG" --hostname-override="$NODE" --service-cluster-ip-range="$SERVICES" --service-external-ip-range="$LOAD_BALANCERS"
-keep volumes bash "$here/volumes.sh" "$dir/volumes"
-keep load-balancers bash "$here/load-balancers.sh" "${LOAD_BALANCERS%.*}"
+if [ "$dir" = "$CLOUD_DIR" ]; then
+  keep volumes bash "$here/volumes.sh" "$dir/volumes"
+  keep load-balancers bash "$here/load-balancers.sh" "${LOAD_BALANCERS%.*}"
+fi
 while :; do wait -n || sleep 0.5; done

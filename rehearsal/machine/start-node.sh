@@ -3,7 +3,7 @@
 set -eu
 . "$(dirname "$0")/cgroups.sh"
 . "$1/node.env"
-namespace=${CGROUP//\//-}
+namespace=${CGROUP//\//_}
 ip netns del "$namespace" 2>/dev/null || true # of an earlier life
 ip netns add "$namespace"
 ip link del "$LINK" 2>/dev/null || true
@@ -13,7 +13,8 @@ ip -n "$namespace" link set lo up
 ip -n "$namespace" address add "$ADDRESS/16" dev eth0
 ip -n "$namespace" link set eth0 up
 ip -n "$namespace" route add default via "$WORLD"
-ip route replace "$LOAD_BALANCERS" via "$ADDRESS"
+ip -n "$namespace" route add "$OTHER_PODS" via "$OTHER"
+[ "$1" != "$CLOUD_DIR" ] || ip route replace "$LOAD_BALANCERS" via "$ADDRESS"
 join "$CGROUP"
 exec nsenter --net="/run/netns/$namespace" unshare --mount --pid --uts --ipc --cgroup --fork --kill-child --mount-proc \
   bash "$(dirname "$0")/node.sh" "$1"

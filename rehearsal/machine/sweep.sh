@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # sweep.sh NAME [leash]: ends all that runs in cgroup NAME of a rehearsal and takes its cgroups and network namespaces away. NAME is a rehearsal's
-# id, or <id>/<node>. With `leash` it first waits for standard input: the word `detach` spares everything, its end without a word does not.
+# id, <id>/<cloud>, or <id>/<cloud>/<node>. With `leash` it first waits for standard input: the word `detach` spares everything, its end without a word does not.
 set -u
 . "$(dirname "$0")/cgroups.sh"
 name=$1
@@ -18,6 +18,6 @@ for hierarchy in $(hierarchies); do
   [ ! -d "$hierarchy/$name" ] || find "$hierarchy/$name" -depth -type d -exec rmdir {} + 2>/dev/null
 done
 for namespace in $(ip netns list | cut -d' ' -f1); do
-  case $namespace in "${name//\//-}" | "${name//\//-}"-*) ip netns del "$namespace" ;; esac
+  case $namespace in "${name//\//_}" | "${name//\//_}"_*) ip netns del "$namespace" ;; esac
 done
 [ -z "$left" ] || { echo "still there: $(ps -o pid=,args= -p "${left//$'\n'/,}")" >&2; exit 1; }

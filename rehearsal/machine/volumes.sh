@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# volumes.sh DIR: a stand-in for a cloud's disks: every claim gets a directory of this node as its volume.
+# volumes.sh DIR: a stand-in for a cloud's disks: every claim gets a directory as its volume, which every node of the cloud sees.
 set -eu -o pipefail
 columns='{.object.metadata.namespace} {.object.metadata.name} {.object.metadata.uid} {.object.spec.resources.requests.storage} {.object.spec.volumeName}'
 kubectl get pvc --all-namespaces --watch --output-watch-events -o "jsonpath=$columns{\"\n\"}" |
@@ -20,6 +20,6 @@ spec:
   nodeAffinity:
     required:
       nodeSelectorTerms:
-        - matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: ["$(hostname)"] }]
+        - matchExpressions: [{ key: kubernetes.io/hostname, operator: Exists }] # any; one must be said
 Y
   done

@@ -137,11 +137,26 @@ export async function whenReady(
   child.removeAllListeners().unref();
 }
 
-/** Process ids of what runs under a name in the world. */
-export function runningIn(root: string, name: string): number[] {
+/**
+ * Process ids of what runs under a name in the world.
+ *
+ * @param wanted says of a process, by its directory in /proc, whether it counts. Default: all do.
+ */
+export function runningIn(
+  root: string,
+  name: string,
+  wanted: (proc: string) => boolean = () => true,
+): number[] {
   const list = `. "${script("cgroups.sh")}"; processes "$1"`;
   const found = execFileSync("bash", ["-c", list, "bash", `${worldOf(root)}/${name}`], { encoding: "utf8" });
-  return found.split("\n").filter(Boolean).map(Number);
+  const isWanted = (pid: number) => {
+    try {
+      return wanted(`/proc/${pid}`);
+    } catch {
+      return false; // it has ended
+    }
+  };
+  return found.split("\n").filter(Boolean).map(Number).filter(isWanted);
 }
 
 /** The command that runs `argv` in the world. */

@@ -6,13 +6,11 @@ import { ROOT } from "./stack";
 
 /** Processes of a program that run under a name in the tests' world, by their ids: `aws` is a cloud, `within` what the tests themselves started. */
 export function processesNamed(place: string, program: string): number[] {
-  return runningIn(ROOT, place).filter((pid) => {
-    try {
-      return path.basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "")) === program;
-    } catch {
-      return false; // it has ended
-    }
-  });
+  return runningIn(
+    ROOT,
+    place,
+    (proc) => path.basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")) === program,
+  );
 }
 
 /** Kills all processes of a program that run under a name in the tests' world, and gives their ids. */

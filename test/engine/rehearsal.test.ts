@@ -12,12 +12,13 @@ import type { VerifyReport } from "../../cli/report";
 import { runInServer, SERVER_PLACE, serverCommand } from "../../cli/spire";
 import { verifyMesh } from "../../cli/verify";
 import { isRunning } from "../../rehearsal/machine/cloud";
-import { sweep } from "../../rehearsal/machine/world";
+import { runningIn, sweep } from "../../rehearsal/machine/world";
 import type { Changes } from "../../rehearsal/machine/engine";
 import { scale } from "../../rehearsal/proof/scale";
 import { until } from "../../rehearsal/proof/steps";
 import type { Report } from "../../rehearsal/rehearsal";
 import { kill, processesNamed } from "./kill";
+import { NODES, nodesOfWorkloads, nodeTests } from "./nodes-suite";
 import { laterObservabilityTests, observabilityTests } from "./observability-suite";
 import { type Place, placeOf, rehearsed, ROOT, writeStack } from "./stack";
 
@@ -139,6 +140,12 @@ describe("the rehearsal", () => {
   const rehearsal = placeOf("mesh", ["aws", "gcp", "azure"]);
   /** Of the first run. */
   let report: Report | undefined;
+  const untilNoTroubles = () =>
+    until("nothing to complain of", async () => {
+      const found = troubles(await verifyMesh(meshOn(rehearsal)));
+      if (Object.keys(found).length > 0) throw new Error(JSON.stringify(found));
+      return true;
+    });
 
   afterAll(() => rehearsed(rehearsal, "down"), 2 * MINUTES);
 
@@ -247,23 +254,27 @@ describe("the rehearsal", () => {
       await until(`${program} again`, async () =>
         processesNamed("aws", program).length >= killed.length ? true : undefined,
       );
-      await until("nothing to complain of", async () => {
-        const found = troubles(await verifyMesh(meshOn(rehearsal)));
-        if (Object.keys(found).length > 0) throw new Error(JSON.stringify(found));
-        return true;
-      });
+      await untilNoTroubles();
     },
     5 * MINUTES,
   );
 
+  nodeTests({
+    mesh: () => meshOn(rehearsal),
+    rehearsed: (command) => rehearsed(rehearsal, command),
+    twoPods: () => writeStack(rehearsal, ["aws", "gcp", "azure"], 2),
+    expectProven: (report) => expectProven(report, 3),
+    untilNoTroubles,
+  });
   laterObservabilityTests(stage);
 
   test(
-    "goes on when a whole cloud has lost power, after the next run",
+    "goes on when a whole cloud and one node of another have lost power, after the next run",
     async () => {
       await sweep(ROOT, "gcp");
+      await sweep(ROOT, "aws/node-2");
       const report = await rehearsed<Report>(rehearsal, "up");
-      expect(report.started).toEqual(["gcp"]);
+      expect([...report.started].sort()).toEqual(["aws", "gcp"]);
       // The engine counts what was not ready when it read it as updated, and waits for it.
       expect(report.changed.filter((change) => !change.startsWith("update"))).toEqual([]);
       expectProven(report, 3);
@@ -316,7 +327,7 @@ describe("the rehearsal", () => {
     "lets a fourth cloud join without a restart of the others",
     async () => {
       const before = await servers(rehearsal);
-      writeStack(rehearsal, ["aws", "gcp", "azure", "onprem"]);
+      writeStack(rehearsal, ["aws", "gcp", "azure", "onprem"], 2);
       const report = await rehearsed<Report>(rehearsal, "up");
       expect(report.started).toEqual(["onprem"]);
       expect(report.warnings).toEqual([]);
@@ -330,6 +341,12 @@ describe("the rehearsal", () => {
       expect(report.changes).not.toHaveProperty("delete");
       expectProven(report, 4);
       expect(await servers(rehearsal)).toEqual(before);
+      // All of them are new, and spread among themselves.
+      expect(await nodesOfWorkloads()).toEqual({
+        "agentweave-agent": NODES,
+        "agentweave-orchestrator": NODES,
+        opa: NODES,
+      });
     },
     10 * MINUTES,
   );
@@ -337,7 +354,7 @@ describe("the rehearsal", () => {
   test(
     "lets a cloud leave, and the others forget it",
     async () => {
-      writeStack(rehearsal, ["aws", "gcp", "onprem"]);
+      writeStack(rehearsal, ["aws", "gcp", "onprem"], 2);
       const planned = await rehearsed<Changes>(rehearsal, "preview");
       expect(planned).not.toHaveProperty("create");
       expect(planned).not.toHaveProperty("replace");
@@ -364,10 +381,12 @@ describe("the rehearsal", () => {
   test(
     "leaves no process and no file when it is taken down",
     async () => {
-      const clouds = ["aws", "gcp", "onprem"].map((name) => path.join(rehearsal.root, name));
-      expect(clouds.filter(isRunning)).toEqual(clouds);
+      const clouds = ["aws", "gcp", "onprem"];
+      const dirOf = (name: string) => path.join(rehearsal.root, name);
+      expect(clouds.filter((name) => isRunning(dirOf(name)))).toEqual(clouds);
       await rehearsed(rehearsal, "down");
-      expect(clouds.filter((dir) => isRunning(dir) || existsSync(dir))).toEqual([]);
+      expect(clouds.flatMap((name) => runningIn(ROOT, name))).toEqual([]);
+      expect(clouds.filter((name) => existsSync(dirOf(name)))).toEqual([]);
     },
     2 * MINUTES,
   );

@@ -8,7 +8,7 @@ import { run } from "../../rehearsal/processes";
 import { say } from "../../rehearsal/progress";
 import { imageFolder, programFolder, type Rehearsal } from "../../rehearsal/rehearsal";
 
-const PROJECT = path.resolve(__dirname, "../..");
+export const PROJECT = path.resolve(__dirname, "../..");
 const FOLDER = path.join(PROJECT, ".rehearsal-test");
 /** Where the tests' clouds are: the world that `make engine-test` runs the tests in. */
 export const ROOT = path.join(FOLDER, "world");
@@ -47,6 +47,7 @@ export async function oneCloud(name: string): Promise<OneCloud> {
 /** Says the last words of each program of a control plane that ended and was started again: a test that failed meanwhile did not fail by itself. */
 function sayRestarts(dir: string): void {
   const pods = path.join(dir, "log/pods");
+  if (!existsSync(pods)) return;
   for (const file of readdirSync(pods, { recursive: true, encoding: "utf8" })) {
     const [pod, , log] = file.split(path.sep);
     if (!pod?.startsWith("kube-system_") || !log) continue;
@@ -76,7 +77,8 @@ export async function rehearsed<Found>(
   const report = `${place.config}.report.json`;
   rmSync(report, { force: true });
   const where = ["--root", place.root, "--config", place.config, "--report", report];
-  const program = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts", ...where, command];
+  const main = ["--require", "ts-node/register/transpile-only", "rehearsal/main.ts"];
+  const program = [...main, ...where, ...command.split(" ")];
   await run(process.execPath, program, { cwd: PROJECT, env }).catch((error: Error) => {
     if (!existsSync(report)) throw error;
   });
@@ -91,10 +93,15 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   onprem: ["agent"],
 };
 
-/** Writes a stack of clouds of these names, each with address ranges of its own. */
+/**
+ * Writes a stack of clouds of these names, each with address ranges of its own.
+ *
+ * @param replicas pods of each role. Default: as the rehearsal of this checkout has it.
+ */
 export function writeStack(
   { config, root }: Pick<Rehearsal, "config" | "root">,
   names: readonly string[],
+  replicas?: number,
 ): void {
   const clouds = Object.fromEntries(
     names.map((name) => {
@@ -113,6 +120,8 @@ export function writeStack(
     }),
   );
   const file = readFileSync(path.join(PROJECT, "Pulumi.rehearsal.yaml"), "utf8");
-  const { config: entries } = load(file) as { config: Record<string, unknown> };
-  writeFileSync(config, dump({ config: { ...entries, "agentweave-mesh:clouds": clouds } }));
+  const { config: entries } = load(file) as { config: Record<string, object> };
+  const agents = { ...entries["agentweave-mesh:agents"], ...(replicas && { replicas }) };
+  const own = { "agentweave-mesh:clouds": clouds, "agentweave-mesh:agents": agents };
+  writeFileSync(config, dump({ config: { ...entries, ...own } }));
 }
