@@ -3,9 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** The properties of a Kubernetes object with these annotations beside its own. */
 export function annotated(props: pulumi.Inputs, added: Readonly<Record<string, string>>): pulumi.Inputs {
-  const { metadata } = props as {
-    metadata?: { annotations?: pulumi.Input<Record<string, pulumi.Input<string>>> };
-  };
+  type Texts = Record<string, pulumi.Input<string>>;
+  const { metadata } = props as { metadata?: { annotations?: Texts | pulumi.Output<Texts> } };
   const own = metadata?.annotations;
   const annotations = pulumi.Output.isInstance(own)
     ? own.apply((known) => ({ ...known, ...added }))

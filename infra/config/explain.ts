@@ -148,7 +148,7 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
     case "invalid_type": {
       const kind = KINDS[issue.expected] ?? issue.expected;
       const example = exampleAt(schema, raw, path);
-      if (isSecret(schema, raw, path)) return say(`is not ${kind}; write one`);
+      if (isSecret(schema, raw, path) && value !== undefined) return say(`is not ${kind}; write one`);
       return say(
         value === undefined
           ? `is missing; write ${kind}${example}`

@@ -90,7 +90,7 @@ function said(logins: unknown): string {
 
 test.each([
   // `pulumi config set --path` makes numbers of digits.
-  ["a number", [{ ...LOGINS[0], password: 271828 }], "logins[0].password: is not as it should be", "271828"],
+  ["a number", [{ ...LOGINS[0], password: 271828 }], "logins[0].password: is not a text", "271828"],
   ["nothing", [{ ...LOGINS[0], password: "" }], "logins[0].password: is 0 characters long", undefined],
   [
     "no password",

@@ -15,7 +15,7 @@ describe("the first part of a rehearsal", () => {
   });
   afterEach(() => rmSync(project, { recursive: true }));
 
-  const { prometheus, jaeger, grafana, otelCollector } = resolveImages({});
+  const { prometheus, jaeger, grafana, otelCollector } = resolveImages({ digests: false });
   const shows = [prometheus, jaeger, grafana, otelCollector];
   /** Has these images in the registry's storage. */
   function store(references: readonly string[]): void {
