@@ -29,7 +29,7 @@ rehearse-run: node_modules/.package-lock.json
 
 ## make plan: what stack STACK (dev) stands up in network mode NETWORK (all), by cloud and layer; nothing is applied
 plan: node_modules/.package-lock.json
-	@$(TS) rehearsal/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
+	@$(TS) infra/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
 test: check go-test unit policy-test observability-test interop-test engine-test

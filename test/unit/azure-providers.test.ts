@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { planOf } from "../../rehearsal/plan/plan";
+import { planOf } from "../../infra/plan/plan";
 
 /** Registered in every subscription (https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types). */
 const ALWAYS = ["authorization", "resources"];

@@ -9,7 +9,7 @@ import { meshPods } from "../../infra/config/capacity/pods";
 import { quantityValue } from "../../components/kubernetes/quantity";
 import { ConfigError, formatPath } from "../../infra/config/problem";
 import { capacityOf, supportOf } from "../../infra/notes";
-import { configOf, meshOf, type Planned } from "../../rehearsal/plan/plan";
+import { configOf, meshOf, type Planned } from "../../infra/plan/plan";
 
 const PLATFORMS = [EKS, GKE, AKS];
 

@@ -1,6 +1,6 @@
 import { NETWORK_MODES } from "../../components/network/mode";
 import { METRICS_PORT_NAMES } from "../../components/well-known";
-import { planOf, type Planned } from "../../rehearsal/plan/plan";
+import { planOf, type Planned } from "../../infra/plan/plan";
 
 interface Port {
   readonly name?: string;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { dockerConfig, LOGINS_SECRET } from "../../components/kubernetes/registry-logins";
 import { NETWORK_MODES } from "../../components/network/mode";
 import { parseConfig } from "../../infra/config";
-import { planOf } from "../../rehearsal/plan/plan";
+import { planOf } from "../../infra/plan/plan";
 import { stackConfig } from "../support/stack";
 
 const LOGINS = [

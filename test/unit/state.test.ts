@@ -7,7 +7,7 @@ import { NETWORK_MODES } from "../../components/network/mode";
 import { FIELD_MANAGER } from "../../components/well-known";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
-import { planOf, type Planned } from "../../rehearsal/plan/plan";
+import { planOf, type Planned } from "../../infra/plan/plan";
 import { CA_DATA } from "../support/kubeconfig";
 import { record, type Registered } from "../support/recorder";
 import { stackConfig } from "../support/stack";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
-import { planOf, type Planned } from "../../../rehearsal/plan/plan";
+import { planOf, type Planned } from "../../../infra/plan/plan";
 import { selects } from "../../support/network-policy";
 
 const CHANGES = NETWORK_MODES.flatMap((before) =>

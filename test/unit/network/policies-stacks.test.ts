@@ -3,7 +3,7 @@ import { type Flow, flowsIn } from "../../../components/network/flows";
 import type { NetworkMode } from "../../../components/network/mode";
 import { PARTIES, type Party } from "../../../components/network/parties";
 import type { ClusterRanges, FlowContext } from "../../../components/network/policies";
-import { meshOf, type Planned } from "../../../rehearsal/plan/plan";
+import { meshOf, type Planned } from "../../../infra/plan/plan";
 import {
   allows,
   type Connection,

@@ -1,5 +1,5 @@
-import type { Planned } from "../../../rehearsal/plan/plan";
-import { planOf } from "../../../rehearsal/plan/plan";
+import type { Planned } from "../../../infra/plan/plan";
+import { planOf } from "../../../infra/plan/plan";
 import { Recording } from "../../support/recorder";
 
 const CLOUDS = ["aws", "azure", "gcp"];

@@ -1,11 +1,11 @@
 // Address ranges of the whole mesh: none may overlap another where packets for both can be on the way, nor one that has a meaning already.
-import { firstFree, overlaps, prefixLength } from "../../components/network/cidr";
-import type { NetworkMode } from "../../components/network/mode";
-import type { AddressRange } from "./clouds/spec";
-import type { CloudDrafts } from "./draft";
-import { formatPath, type Path, type Problem } from "./problem";
-import { specOf } from "./settle";
-import { takenRange } from "./special-ranges";
+import { firstFree, overlaps, prefixLength } from "../../../components/network/cidr";
+import type { NetworkMode } from "../../../components/network/mode";
+import type { AddressRange } from "../clouds/spec";
+import type { CloudDrafts } from "../draft";
+import { formatPath, type Path, type Problem } from "../problem";
+import { specOf } from "../settle";
+import { takenRange } from "../special-ranges";
 
 /** Where a free range is looked for to suggest it (RFC 1918). */
 const PRIVATE_SPACE = "10.0.0.0/8";

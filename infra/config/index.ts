@@ -1,24 +1,24 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { NetworkSettings } from "../components/network/mode";
-import type { ObservabilitySettings } from "../components/observability/settings";
-import { check } from "./config/checks";
-import type { CloudConfig } from "./config/clouds";
-import { draftOf } from "./config/draft";
-import { explain } from "./config/explain";
-import type { PolicyConfig } from "./config/policy";
-import { NAMESPACE } from "./config/namespace";
-import { ConfigError, type Problem } from "./config/problem";
-import { configSchema, type ConfigEntry } from "./config/schema";
-import { settleNetwork } from "./config/network";
-import { settleObservability } from "./config/observability";
-import { settingsOf } from "./config/settings";
-import { settleCloud, settlePolicy } from "./config/settle";
+import type { NetworkSettings } from "../../components/network/mode";
+import type { ObservabilitySettings } from "../../components/observability/settings";
+import { check } from "./checks";
+import type { CloudConfig } from "./clouds";
+import { draftOf } from "./draft";
+import { explain } from "./explain";
+import type { PolicyConfig } from "./policy";
+import { NAMESPACE } from "./namespace";
+import { ConfigError, type Problem } from "./problem";
+import { configSchema, type ConfigEntry } from "./schema";
+import { settleNetwork } from "./network";
+import { settleObservability } from "./observability";
+import { settingsOf } from "./settings";
+import { settleCloud, settlePolicy } from "./settle";
 
-export type { CloudConfig, CloudConfigOf } from "./config/clouds";
-export type { PolicyConfig } from "./config/policy";
-export { ConfigError } from "./config/problem";
+export type { CloudConfig, CloudConfigOf } from "./clouds";
+export type { PolicyConfig } from "./policy";
+export { ConfigError } from "./problem";
 
 /** Where a configuration comes from. */
 export interface ConfigContext {

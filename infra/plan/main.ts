@@ -1,8 +1,8 @@
 // `make plan`: what a stack stands up in each network mode, counted by cloud and layer, and how much of its nodes it takes. Nothing is applied, no cloud is asked.
 import { parseArgs } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
-import { ConfigError } from "../../infra/config";
-import { capacityOf, supportOf } from "../../infra/notes";
+import { ConfigError } from "../config";
+import { capacityOf, supportOf } from "../notes";
 import { configOf, LAYERS, planOf, type Planned } from "./plan";
 
 /** Counts by type of what belongs to one cloud and one layer, a line each. */

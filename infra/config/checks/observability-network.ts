@@ -3,15 +3,15 @@ import {
   type TelemetryDevice,
   telemetryDevices,
   telemetryHostname,
-} from "../../components/network/tailscale/telemetry-devices";
-import { agentName } from "../../components/well-known";
-import type { CloudDrafts } from "./draft";
-import type { Draft } from "./clouds/spec";
-import type { NetworkEntry } from "./network";
-import type { ObservabilityEntry } from "./observability";
-import type { RolesByCloud } from "./policy";
-import type { Problem } from "./problem";
-import { specOf } from "./settle";
+} from "../../../components/network/tailscale/telemetry-devices";
+import { agentName } from "../../../components/well-known";
+import type { CloudDrafts } from "../draft";
+import type { Draft } from "../clouds/spec";
+import type { NetworkEntry } from "../network";
+import type { ObservabilityEntry } from "../observability";
+import type { RolesByCloud } from "../policy";
+import type { Problem } from "../problem";
+import { specOf } from "../settle";
 
 /** Mistakes in how these go together. */
 export function observabilityNetworkProblems(

@@ -1,20 +1,20 @@
 // Mistakes in how the parts of a configuration go together.
-import { agentName } from "../../components/well-known";
+import { agentName } from "../../../components/well-known";
 import { networkProblems } from "./address-ranges";
-import { agentsProblems } from "./agents";
-import { capacityProblems } from "./capacity";
-import { isUnusable } from "./clouds/spec";
-import type { CloudDraft, CloudDrafts, ConfigDraft } from "./draft";
+import { agentsProblems } from "../agents";
+import { capacityProblems } from "../capacity";
+import { isUnusable } from "../clouds/spec";
+import type { CloudDraft, CloudDrafts, ConfigDraft } from "../draft";
 import { kubeconfigProblems } from "./kubeconfigs";
-import { lifetimeProblems } from "./lifetimes";
-import { networkSettingsProblems } from "./network";
-import { observabilityProblems } from "./observability";
+import { lifetimeProblems } from "../lifetimes";
+import { networkSettingsProblems } from "../network";
+import { observabilityProblems } from "../observability";
 import { observabilityAccessProblems } from "./observability-access";
 import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
-import { policyProblems, type RolesByCloud } from "./policy";
-import type { Path, Problem } from "./problem";
-import { contextOf, specOf, trustDomainOf } from "./settle";
+import { policyProblems, type RolesByCloud } from "../policy";
+import type { Path, Problem } from "../problem";
+import { contextOf, specOf, trustDomainOf } from "../settle";
 import { vpnProblems } from "./vpn";
 
 /** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */

@@ -1,9 +1,9 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { type MeshConfig, parseConfig } from "../../infra/config";
-import { stackFileSettings } from "../../infra/config/settings";
-import { AgentMesh } from "../../infra/mesh";
+import { type MeshConfig, parseConfig } from "../config";
+import { stackFileSettings } from "../config/settings";
+import { AgentMesh } from "../mesh";
 import type { NetworkMode } from "../../components/network/mode";
 import { AWS, AZURE, GCP } from "../../test/support/clouds";
 import { record, type Fakes, type Registered } from "../../test/support/recorder";

@@ -1,11 +1,11 @@
 // Whether the clouds of the configuration can be connected by tunnels.
-import { vpnProblems as allocationProblems } from "../../components/network/vpn/allocation";
-import { type VpnMember, type VpnProblem } from "../../components/network/vpn/member";
-import type { CloudDrafts } from "./draft";
-import type { Draft, Gateway } from "./clouds/spec";
-import type { NetworkEntry } from "./network";
-import type { Path, Problem } from "./problem";
-import { specOf } from "./settle";
+import { vpnProblems as allocationProblems } from "../../../components/network/vpn/allocation";
+import { type VpnMember, type VpnProblem } from "../../../components/network/vpn/member";
+import type { CloudDrafts } from "../draft";
+import type { Draft, Gateway } from "../clouds/spec";
+import type { NetworkEntry } from "../network";
+import type { Path, Problem } from "../problem";
+import { specOf } from "../settle";
 
 /** A gateway that there will be, or that is there already. */
 interface Placed extends Pick<VpnMember, "name" | "provider"> {

@@ -1,12 +1,12 @@
 // Whether the kubeconfigs of existing clusters are there and have what the configuration names.
 import { readFileSync } from "node:fs";
-import { readKubeconfig } from "../../components/clouds/kubeconfig-file";
-import { parseKubeconfig, partsOf } from "../../components/clouds/kubeconfig";
-import type { CloudDrafts } from "./draft";
-import { isUnusable } from "./clouds/spec";
-import { nearest } from "./explain";
-import type { Problem } from "./problem";
-import { absolutePath, contextOf } from "./settle";
+import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
+import { parseKubeconfig, partsOf } from "../../../components/clouds/kubeconfig";
+import type { CloudDrafts } from "../draft";
+import { isUnusable } from "../clouds/spec";
+import { nearest } from "../explain";
+import type { Problem } from "../problem";
+import { absolutePath, contextOf } from "../settle";
 
 /** Mistakes in the kubeconfigs and contexts of existing clusters. No message quotes a file's contents but its contexts' names. */
 export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Problem[] {

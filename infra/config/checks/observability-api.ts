@@ -1,8 +1,8 @@
 // Whether Prometheus, in the home cloud, is let in to the API servers of the others, by which it finds their pods in every mode.
-import type { CloudDraft, CloudDrafts } from "./draft";
-import type { Draft } from "./clouds/spec";
-import type { ObservabilityEntry } from "./observability";
-import type { Problem } from "./problem";
+import type { CloudDraft, CloudDrafts } from "../draft";
+import type { Draft } from "../clouds/spec";
+import type { ObservabilityEntry } from "../observability";
+import type { Problem } from "../problem";
 
 const accessOf = (entry: CloudDraft) => (entry.provider === "existing" ? undefined : entry.access);
 

@@ -1,11 +1,11 @@
 // Whether Prometheus, which runs in the home cloud, gets to the API servers of the others by what their kubeconfigs say.
-import { apiServerProblems } from "../../components/clouds/kubeconfig-server";
-import { readKubeconfig } from "../../components/clouds/kubeconfig-file";
-import type { CloudDrafts } from "./draft";
-import type { Draft } from "./clouds/spec";
-import type { ObservabilityEntry } from "./observability";
-import type { Problem } from "./problem";
-import { absolutePath, contextOf } from "./settle";
+import { apiServerProblems } from "../../../components/clouds/kubeconfig-server";
+import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
+import type { CloudDrafts } from "../draft";
+import type { Draft } from "../clouds/spec";
+import type { ObservabilityEntry } from "../observability";
+import type { Problem } from "../problem";
+import { absolutePath, contextOf } from "../settle";
 
 /** Mistakes in the kubeconfigs of existing clusters that Prometheus reads from another cloud. No message quotes a file's contents. */
 export function observabilityAccessProblems(
