@@ -24,6 +24,8 @@ const shared = {
   transformIgnorePatterns: ["/node_modules/(?!(@kubernetes/client-node|openid-client|oauth4webapi|jose)/)"],
 };
 
+const withPrograms = { ...shared, globalSetup: "<rootDir>/test/support/get-programs.ts" };
+
 /** @type {import("jest").Config} */
 export default {
   // The first test of a file loads whole libraries, on machines that have other work as well.
@@ -34,12 +36,12 @@ export default {
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
     // The agent as a process, and the SPIFFE project's own Go library at the other end.
-    { ...shared, displayName: "interop", testMatch: ["<rootDir>/test/interop/**/*.test.ts"] },
+    { ...withPrograms, displayName: "interop", testMatch: ["<rootDir>/test/interop/**/*.test.ts"] },
     // The policy, decided by a real OPA.
-    { ...shared, displayName: "policies", testMatch: ["<rootDir>/test/policies/**/*.test.ts"] },
+    { ...withPrograms, displayName: "policies", testMatch: ["<rootDir>/test/policies/**/*.test.ts"] },
     // What Prometheus is given, checked by its own promtool.
     {
-      ...shared,
+      ...withPrograms,
       displayName: "observability",
       testMatch: ["<rootDir>/test/observability/**/*.test.ts"],
     },

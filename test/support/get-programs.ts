@@ -1,0 +1,16 @@
+// Gets what the tests of a project run, before any of them begins: a first build takes minutes. jest calls it once for each project.
+import type { Config } from "jest";
+import { programPath } from "./programs";
+
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  interop: ["opa"],
+  observability: ["prometheus", "promtool"],
+  policies: ["opa"],
+};
+
+export default async function getPrograms(
+  _all: Config,
+  { displayName }: { displayName: { name: string } },
+): Promise<void> {
+  for (const program of PROGRAMS[displayName.name]!) await programPath(program);
+}
