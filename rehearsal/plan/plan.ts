@@ -1,7 +1,7 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { parseConfig } from "../../infra/config";
+import { ConfigError, parseConfig } from "../../infra/config";
 import { stackFileSettings } from "../../infra/config/settings";
 import { AgentMesh } from "../../infra/mesh";
 import type { NetworkMode } from "../../components/network/mode";
@@ -36,19 +36,42 @@ const FAKES: Fakes = {
  * @param mode takes the place of the stack's own `network.mode`.
  * @throws ConfigError as the program itself does.
  */
-export async function planOf(stack: string, mode: NetworkMode): Promise<readonly Planned[]> {
-  const [, plan] = await meshOf(stack, mode);
+export async function planOf(stack: string, mode: NetworkMode, file?: string): Promise<readonly Planned[]> {
+  const [, plan] = await meshOf(stack, mode, file);
   return plan;
+}
+
+/**
+ * The plan in each mode, or why there is none: a stack is written for one of them, and may lack what another asks for.
+ *
+ * @param file text of the stack's file. Default: that of this repository.
+ */
+export async function plansOf(
+  stack: string,
+  modes: readonly NetworkMode[],
+  file?: string,
+): Promise<[NetworkMode, readonly Planned[] | ConfigError][]> {
+  const plans: [NetworkMode, readonly Planned[] | ConfigError][] = [];
+  for (const mode of modes) {
+    try {
+      plans.push([mode, await planOf(stack, mode, file)]);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      plans.push([mode, error]);
+    }
+  }
+  return plans;
 }
 
 /** The mesh of such a plan, and the plan. Default of `mode`: the stack's own. */
 export async function meshOf(
   stack: string,
   mode?: NetworkMode,
+  file?: string,
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
   const projectDir = path.resolve(__dirname, "../..");
-  const file = readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`));
-  const { raw, problems } = stackFileSettings(file, stack);
+  const text = file ?? readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`));
+  const { raw, problems } = stackFileSettings(text, stack);
   const network = { ...(raw["network"] as object), ...(mode && { mode }) };
   const config = parseConfig({ ...raw, network }, { stack, projectDir }, problems);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
