@@ -70,7 +70,9 @@ export function parseConfig(
   // What could not be read is neither missing nor wrong besides.
   const found = [
     ...known,
-    ...ofSchema.filter(({ path }) => !known.some((other) => other.path.every((part, at) => part === path[at]))),
+    ...ofSchema.filter(
+      ({ path }) => !known.some((other) => other.path.every((part, at) => part === path[at])),
+    ),
   ];
   const problems = [...found, ...check(draftOf(given, found), context)];
   if (!result.success || problems.length > 0) {
@@ -105,9 +107,5 @@ export function loadConfig(): MeshConfig {
   const { raw, problems } = settingsOf(pulumi.runtime.allConfig(), ([key]) =>
     isConfigSecret(`${NAMESPACE}:${key}`),
   );
-  return parseConfig(
-    raw,
-    { stack: pulumi.getStack(), projectDir: path.resolve(__dirname, "..") },
-    problems,
-  );
+  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: path.resolve(__dirname, "..") }, problems);
 }
