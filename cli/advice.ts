@@ -1,5 +1,5 @@
 // The next step for what a check found: which command, which runbook. Pure.
-import { explainFetchFailure } from "../components/trust/federate";
+import { explainFetchFailure } from "../components/trust/fetch-failure";
 import { NAMESPACES, OPA, serverSpiffeId, SPIRE_SERVER, TAILNET } from "../components/well-known";
 import { Denied } from "./agent-client";
 import { lineOf } from "./errors";
@@ -49,6 +49,10 @@ export function serverAdvice(cloud: MeshCloud, error: unknown): string {
   return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
+const endpointOf = ({ trustDomain, bundleEndpoint: bundleEndpointUrl }: MeshCloud) => {
+  return { trustDomain, bundleEndpointUrl, endpointSpiffeId: serverSpiffeId(trustDomain) };
+};
+
 /** The next step when the endpoint of `source` could not be fetched from with what `target` stores. */
 export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unknown): string {
   const words = lineOf(error);
@@ -56,6 +60,9 @@ export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unkn
     return `${source.bundleEndpoint} belongs to another server: compare with ${kubectl(source, NAMESPACES.spireServer, `get service ${SPIRE_SERVER.federationService}`)}; ${TROUBLESHOOTING}`;
   if (notVouchedFor.test(words))
     return `The bundle that ${target.name} stores for ${source.name} does not vouch for its server: was the bundle replaced, or the server's database lost? \`pulumi up --refresh\` gives it anew; ${RUNBOOKS}/lost-database.md`;
+  // Where neither the endpoint nor its pod was reached, its words are of the way and not of the endpoint.
+  const { next, unknown } = explainFetchFailure(words, endpointOf(source));
+  if (!unknown && !/nor its pod/.test(words)) return `${next} ${TROUBLESHOOTING}`;
   return `Is ${source.name}'s SPIRE server up? ${kubectl(source, NAMESPACES.spireServer, "get pods,endpointslices")}; ${TROUBLESHOOTING}`;
 }
 
@@ -65,9 +72,7 @@ export function fetchAdvice(target: MeshCloud, source: MeshCloud, error: unknown
   if (clusterAway.test(words) || noServerPod.test(words)) return serverAdvice(target, error);
   if (/code = NotFound|no federation relationship|not found/.test(words))
     return `${target.name} has no relationship with ${source.name}: \`pulumi up --refresh\` makes it anew`;
-  const { trustDomain, bundleEndpoint: bundleEndpointUrl } = source;
-  const endpoint = { trustDomain, bundleEndpointUrl, endpointSpiffeId: serverSpiffeId(trustDomain) };
-  const { next, distrusted } = explainFetchFailure(words, endpoint);
+  const { next, distrusted } = explainFetchFailure(words, endpointOf(source));
   return `${next} ${distrusted ? `Then \`pulumi up --refresh\`; ${RUNBOOKS}/lost-database.md` : TROUBLESHOOTING}`;
 }
 

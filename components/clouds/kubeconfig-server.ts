@@ -21,8 +21,12 @@ const KEYS = {
   proxyUrl: "proxy-url",
 } as const;
 
-/** Only the machine itself; who listens at 0.0.0.0 is asked there, too (k3d's kubeconfigs). */
-const LOOPBACK = /^(localhost|127\.[0-9.]+|0\.0\.0\.0|\[::1?\])$/;
+/**
+ * Only the machine itself; who listens at 0.0.0.0 is asked there, too (k3d's kubeconfigs). Names: RFC 6761, section 6.3, and those that Docker Desktop
+ * writes into the machine's hosts file (and into its kubeconfig).
+ */
+const LOOPBACK =
+  /^(([a-z0-9-]+\.)*localhost\.?|127\.[0-9.]+|0\.0\.0\.0|\[::1?\]|\[::ffff:(7f[0-9a-f]{2}:[0-9a-f]+|0:0)\]|(kubernetes|host|gateway)\.docker\.internal)$/;
 
 /**
  * Why the API server of a context can be reached by nobody else, each with what to write instead; empty when it can be. It quotes nothing of

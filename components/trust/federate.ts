@@ -1,50 +1,14 @@
 // Puts a federation relationship in place and proves it: the work of FederationRelationship's create and update.
 import { compareBundles, type Comparison, parseSpiffeBundle, storedBundle, type Bundle } from "./bundle";
 import { factsOf, fault, wordsOf } from "./fault";
+import { type Endpoint, explainFetchFailure } from "./fetch-failure";
 import { type Patience, retry } from "./retry";
 import { GRPC, type SpireServer } from "./spire-server";
-
-/** What a relationship says: `trustDomain` is found at this endpoint, under this id. */
-export interface Endpoint {
-  trustDomain: string;
-  /** `https://host:port` */
-  bundleEndpointUrl: string;
-  endpointSpiffeId: string;
-}
 
 /** A cloud's name, for words, and its server. */
 export interface Side {
   cloud: string;
   server: SpireServer;
-}
-
-// Causes in SPIRE's words that pass by themselves: a load balancer or its DNS name that is still being made, a server that restarts.
-const passing =
-  /connection refused|connection reset|no such host|i\/o timeout|TLS handshake timeout|deadline exceeded|network is unreachable|no route to host|server misbehaving|\bEOF\b|unexpected status 5\d\d/;
-
-/** What a failed fetch from the live endpoint means: whether to wait, whether the endpoint's identity is in doubt, and what to try. */
-export function explainFetchFailure(
-  words: string,
-  endpoint: Endpoint,
-): { transient: boolean; distrusted: boolean; next: string } {
-  const { bundleEndpointUrl, endpointSpiffeId, trustDomain } = endpoint;
-  if (
-    /unknown authority|could not verify leaf certificate|no X\.509 bundle|local copy of bundle not found/.test(
-      words,
-    )
-  ) {
-    const next = `What answers at ${bundleEndpointUrl} is not vouched for by the bundle stored for ${trustDomain}: check that the address belongs to that cloud's SPIRE server.`;
-    return { transient: false, distrusted: true, next };
-  }
-  if (/unexpected (peer )?ID/.test(words)) {
-    return {
-      transient: false,
-      distrusted: true,
-      next: `The endpoint must present ${endpointSpiffeId}: check that ${bundleEndpointUrl} belongs to ${trustDomain}.`,
-    };
-  }
-  const next = `Check that ${bundleEndpointUrl} can be reached from the cluster that fetches it (load balancer, firewall, DNS).`;
-  return { transient: passing.test(words), distrusted: false, next };
 }
 
 /** Has the target fetch from the live endpoint, until it has stored what the source serves. Returns what it has stored. */
@@ -56,11 +20,17 @@ async function prove(
   patience: Patience,
 ): Promise<Bundle> {
   const { trustDomain } = endpoint;
+  let said = false;
   const attempt = async (): Promise<Bundle> => {
     try {
       await target.server.federationRefresh(trustDomain);
     } catch (error) {
-      const { transient, distrusted, next } = explainFetchFailure(wordsOf(error), endpoint);
+      const { transient, distrusted, next, skewSeconds } = explainFetchFailure(wordsOf(error), endpoint);
+      if (transient && skewSeconds !== undefined && !said) {
+        said = true;
+        // The engine shows what its plugins print.
+        console.warn(`${target.cloud}: waits until the clocks agree. ${next}`);
+      }
       const older = `The bundle that ${source.cloud} serves is older than the one stored, which was therefore kept: was its database restored? If so, take the stored bundle away in ${target.cloud} (spire-server bundle delete -id spiffe://${trustDomain} -mode dissociate) and run again.`;
       throw fault(`${wordsOf(error)}. ${distrusted && comparison === "newer" ? older : next}`, {
         ...factsOf(error),

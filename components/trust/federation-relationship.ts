@@ -10,7 +10,8 @@ import {
   unlessGone,
 } from "./connect";
 import { factsOf, wordsOf } from "./fault";
-import { type Endpoint, explainFetchFailure, federate } from "./federate";
+import { federate } from "./federate";
+import { type Endpoint, explainFetchFailure } from "./fetch-failure";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";
 import { together } from "./retry";
 import type { SpireServer } from "./spire-server";

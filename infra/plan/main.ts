@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { NETWORK_MODES, type NetworkMode } from "../../components/network/mode";
 import { ConfigError } from "../config";
 import { capacityOf, supportOf } from "../notes";
-import { configOf, LAYERS, planOf, type Planned } from "./plan";
+import { configOf, LAYERS, type Planned, plansOf } from "./plan";
 
 /** Counts by type of what belongs to one cloud and one layer, a line each. */
 function linesOf(resources: readonly Planned[]): string[] {
@@ -35,22 +35,19 @@ async function main(): Promise<void> {
   if (modes.length === 0) {
     throw new Error(`no network mode ${values.network}: ${NETWORK_MODES.join(", ")}`);
   }
-  const refusals: ConfigError[] = [];
-  for (const mode of modes) {
-    try {
-      const config = configOf(values.stack, mode);
-      const notes = [...capacityOf(config), ...supportOf(config)].map(
-        ({ cloud, text }) => `  ${cloud}: ${text}`,
-      );
-      console.log([planText(mode, await planOf(values.stack, mode)), ...notes, ""].join("\n"));
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      refusals.push(error);
-      console.log(`network.mode ${mode}: cannot be planned. ${error.message}\n`);
+  const plans = await plansOf(values.stack, modes);
+  for (const [mode, plan] of plans) {
+    if (plan instanceof ConfigError) {
+      console.log(`network.mode ${mode}: cannot be planned. ${plan.message}\n`);
+      continue;
     }
+    const config = configOf(values.stack, mode);
+    const notes = [...capacityOf(config), ...supportOf(config)].map(
+      ({ cloud, text }) => `  ${cloud}: ${text}`,
+    );
+    console.log([planText(mode, plan), ...notes, ""].join("\n"));
   }
-  // A stack is written for one mode, and what others ask for is told for whoever looks.
-  if (refusals.length === modes.length) process.exitCode = 1;
+  if (plans.every(([, plan]) => plan instanceof ConfigError)) process.exitCode = 1;
 }
 
 main().catch((error: Error) => {

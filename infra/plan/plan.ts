@@ -1,7 +1,7 @@
 // What a stack would register in a network mode, with every cloud played by Pulumi's mocks: nothing is asked, nothing is applied.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { type MeshConfig, parseConfig } from "../config";
+import { ConfigError, type MeshConfig, parseConfig } from "../config";
 import { stackFileSettings } from "../config/settings";
 import { AgentMesh } from "../mesh";
 import type { NetworkMode } from "../../components/network/mode";
@@ -35,22 +35,46 @@ const FAKES: Fakes = {
  * @param stack name of a `Pulumi.<stack>.yaml` of this repository.
  * @param mode takes the place of the stack's own `network.mode`.
  * @param changed top-level keys of the configuration that take the place of the stack's own. Default: none.
+ * @param file text of the stack's file. Default: that of this repository.
  * @throws ConfigError as the program itself does.
  */
 export async function planOf(
   stack: string,
   mode: NetworkMode,
   changed: object = {},
+  file?: string,
 ): Promise<readonly Planned[]> {
-  const [, plan] = await meshOf(stack, mode, changed);
+  const [, plan] = await meshOf(stack, mode, changed, file);
   return plan;
 }
 
+/**
+ * The plan in each mode, or why there is none: a stack is written for one of them, and may lack what another asks for.
+ *
+ * @param file text of the stack's file. Default: that of this repository.
+ */
+export async function plansOf(
+  stack: string,
+  modes: readonly NetworkMode[],
+  file?: string,
+): Promise<[NetworkMode, readonly Planned[] | ConfigError][]> {
+  const plans: [NetworkMode, readonly Planned[] | ConfigError][] = [];
+  for (const mode of modes) {
+    try {
+      plans.push([mode, await planOf(stack, mode, {}, file)]);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      plans.push([mode, error]);
+    }
+  }
+  return plans;
+}
+
 /** The configuration of such a plan. Default of `mode`: the stack's own. */
-export function configOf(stack: string, mode?: NetworkMode, changed: object = {}): MeshConfig {
+export function configOf(stack: string, mode?: NetworkMode, changed: object = {}, file?: string): MeshConfig {
   const projectDir = path.resolve(__dirname, "../..");
   const { raw, problems } = stackFileSettings(
-    readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`)),
+    file ?? readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`)),
     stack,
   );
   const network = { ...(raw["network"] as object), ...(mode && { mode }) };
@@ -62,8 +86,9 @@ export async function meshOf(
   stack: string,
   mode?: NetworkMode,
   changed?: object,
+  file?: string,
 ): Promise<readonly [AgentMesh, readonly Planned[]]> {
-  const config = configOf(stack, mode, changed);
+  const config = configOf(stack, mode, changed, file);
   const [mesh, { resources }] = await record(() => new AgentMesh("mesh", config), FAKES);
   const names = config.clouds.map(({ name }) => name);
   const plan = resources

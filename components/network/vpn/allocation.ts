@@ -62,7 +62,7 @@ function attempt(members: readonly VpnMember[], firstAsn: number) {
           problems.push({
             cloud: member.name,
             key: "gatewayAddresses",
-            message: `has ${gateway.addresses} address, but the gateway of ${peer.name} needs ${needs} to connect to; write ${needs}`,
+            message: `has ${gateway.addresses} address, but the gateway of ${peer.name} needs ${needs} to connect to; give the gateway ${needs} and write them, or choose another network.mode`,
           });
         }
       }
@@ -88,7 +88,7 @@ function allocateAsns(
       const asn = gateway?.asn ?? next;
       const owner = taken.get(asn);
       if (gateway !== undefined && !isUsableAsn(asn)) {
-        const message = `is ${asn}, which is reserved; write one such as ${PRIVATE_ASNS.first}`;
+        const message = `is ${asn}, which is reserved, so that no peer takes it; give the gateway another such as ${PRIVATE_ASNS.first} and write it`;
         problems.push({ cloud, key: "asn", message });
       } else if (owner !== undefined) {
         const message = `is ${asn}, which is cloud ${owner}'s already; write another, or a network.vpn.firstAsn that leaves it free`;

@@ -41,7 +41,18 @@ describe("the API server of a kubeconfig", () => {
     ["no authorities", { "certificate-authority-data": undefined }, /^it has no certificate-authority-data/],
     ["a proxy of another kind", { "proxy-url": "socks5://hidden.example" }, /^its proxy-url is no http:/],
     ["a proxy by TLS", { "proxy-url": "https://hidden.example" }, /^its proxy-url is no http:/],
-    ...["localhost", "127.0.0.1", "0.0.0.0", "[::1]"].map(
+    ...[
+      "localhost",
+      "kind.localhost",
+      "localhost.",
+      "127.0.0.1",
+      "127.1",
+      "0.0.0.0",
+      "[::1]",
+      "[::]",
+      "[::ffff:127.0.0.1]",
+      "kubernetes.docker.internal",
+    ].map(
       (host) =>
         [`a server at ${host}`, { server: `https://${host}:6443` }, /^its server is on the machine/] as const,
     ),
