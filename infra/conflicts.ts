@@ -60,15 +60,18 @@ export async function refuseConflicts(config: MeshConfig): Promise<void> {
   const names = { namespaces: namespacesOf(config), csiDriver: CSI_DRIVER };
   const problems = await Promise.all(
     existing.map(async ({ name: cloud, kubeconfig, context }) => {
+      const warn = (error: unknown) =>
+        pulumi.log.warn(
+          `${(error as Error).message} Whether it can take the mesh, or has objects of others under the mesh's names, is not known.`,
+        );
       try {
         const access = { cloud, kubeconfig: readKubeconfig(kubeconfig, context) };
         if (await isOpenShift(access)) return [openShift(cloud)];
-        const found = await foreignObjects(access, own, names);
-        return found.map((foreign) => problemOf(cloud, foreign, own));
+        const { foreign, unknown } = await foreignObjects(access, own, names);
+        if (unknown.length > 0) await warn(unknown[0]);
+        return foreign.map((each) => problemOf(cloud, each, own));
       } catch (error) {
-        const next =
-          "Whether it can take the mesh, or has objects of others under the mesh's names, is not known.";
-        await pulumi.log.warn(`${(error as Error).message} ${next}`);
+        await warn(error);
         return [];
       }
     }),

@@ -12,7 +12,8 @@ type Args = Pick<ClusterArgs, "apiServerClients"> & { readonly access?: ApiServe
 export function aksEndpointProfile(args: Args) {
   return args.access?.endpoint === "private"
     ? { enablePrivateCluster: true, enablePrivateClusterPublicFQDN: true, privateDNSZone: "none" }
-    : { authorizedIPRanges: publicRanges(args) };
+    : // Azure keeps ranges that are only taken away: none is an empty list.
+      { authorizedIPRanges: publicRanges(args) ?? [] };
 }
 
 /** Which of its names a kubeconfig is asked for: that in public DNS. A cluster that is not private has no other. */

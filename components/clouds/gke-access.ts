@@ -18,14 +18,18 @@ export function gkeEndpoints(args: Args) {
 
 /** Who is let in beside the cluster's own network. With a private endpoint GKE asks for a list, if only an empty one. */
 export function gkeAuthorizedNetworks(args: Args) {
-  const ranges = isPrivate(args) ? pulumi.output([...(args.access?.ranges ?? [])]) : publicRanges(args);
-  if (ranges === undefined) return {};
+  const ranges = isPrivate(args)
+    ? pulumi.output([...(args.access?.ranges ?? [])])
+    : // Written where anybody is let in, too: GKE keeps a list that is only taken away.
+      (publicRanges(args) ?? pulumi.output(["0.0.0.0/0"]));
   return {
     masterAuthorizedNetworksConfig: {
       cidrBlocks: ranges.apply((all) => all.map((cidrBlock) => ({ cidrBlock }))),
       // Else all of Google Cloud with a public address is let in, whosever it is (Google Kubernetes Engine, "Add authorized
       // networks for control plane access").
       gcpPublicCidrsAccessEnabled: false,
+      // The private endpoint heeds the list only where it is told.
+      privateEndpointEnforcementEnabled: isPrivate(args),
     },
   };
 }

@@ -20,10 +20,9 @@ export function gkeKubeconfig(args: {
     certificateAuthorityData: args.certificateAuthorityData,
     exec: {
       command: "gke-gcloud-auth-plugin",
-      // The plugin asks gcloud for the token, whose property this is (https://cloud.google.com/sdk/docs/properties).
-      ...(args.impersonate !== undefined && {
-        env: [{ name: "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", value: args.impersonate }],
-      }),
+      // Not by gcloud's variable, to which the plugin's cache of tokens is blind (kubernetes/cloud-provider-gcp,
+      // cmd/gke-gcloud-auth-plugin/cred.go).
+      ...(args.impersonate !== undefined && { args: [`--impersonate_service_account=${args.impersonate}`] }),
       installHint: "Install it with: gcloud components install gke-gcloud-auth-plugin",
     },
   });

@@ -23,8 +23,9 @@ export function kubernetesProvider(
       kubeconfig,
       clusterIdentifier: identifier,
       enableServerSideApply: true,
-      // A changed ConfigMap is updated in place. Replaced, it would be missing for a moment in which a pod may start.
+      // A changed ConfigMap or Secret is updated in place. Replaced, it would be missing for a moment in which a pod may start.
       enableConfigMapMutable: true,
+      enableSecretMutable: true,
     },
     opts,
   );

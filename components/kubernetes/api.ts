@@ -75,8 +75,25 @@ export async function put(
   if ((await unlessMissing(asked(cloud, what, replace))) === undefined) await asked(cloud, what, create);
 }
 
-/** The Kubernetes client, and a client of the core API of this cluster. */
+/**
+ * The Kubernetes client, what makes a client of one of this cluster's APIs, and one of the core API. Every request is given up in the end: one that is never answered would
+ * keep the program from ending.
+ */
 export async function coreApi({ cloud, kubeconfig }: Access) {
   const { k8s, config } = await loadKubeConfig(cloud, kubeconfig);
-  return { k8s, config, api: config.makeApiClient(k8s.CoreV1Api) };
+  const limited = k8s.createConfiguration({
+    baseServer: new k8s.ServerConfiguration(config.getCurrentCluster()!.server, {}),
+    authMethods: { default: config },
+    promiseMiddleware: [
+      {
+        pre: async (request) => {
+          request.setSignal(AbortSignal.timeout(answerLimitMs));
+          return request;
+        },
+        post: async (response) => response,
+      },
+    ],
+  });
+  const clientOf = <Api>(ApiClass: new (configuration: typeof limited) => Api): Api => new ApiClass(limited);
+  return { k8s, config, clientOf, api: clientOf(k8s.CoreV1Api) };
 }

@@ -6,8 +6,8 @@ const GROUP = "security.openshift.io";
 
 /** Throws as `asked` does, and asks once. */
 export async function isOpenShift(access: Access): Promise<boolean> {
-  const { k8s, config } = await coreApi(access);
-  const apis = config.makeApiClient(k8s.ApisApi);
+  const { k8s, clientOf } = await coreApi(access);
+  const apis = clientOf(k8s.ApisApi);
   const list = await unlessMissing(asked(access.cloud, "list its API groups", () => apis.getAPIVersions()));
   return list?.groups.some(({ name }) => name === GROUP) ?? false;
 }

@@ -1,6 +1,7 @@
 // Whose an object is that a cluster has once under its name: server-side apply takes over what is there, and a destroy would delete it.
 import type { V1ObjectMeta } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
+import { type Patience, retry } from "../trust/retry";
 import { selector } from "./metadata";
 import { annotated } from "./annotated";
 import { type Access, asked, coreApi, unlessMissing } from "./api";
@@ -28,14 +29,17 @@ export interface Foreign {
   readonly stack: string | undefined;
 }
 
-/** The objects of these names in a cluster that a stack did not make. Throws as `asked` does, and asks once. */
+/** How long an API server that answers now and then is asked again. */
+const PATIENCE: Patience = { limitMs: 10_000 };
+
+/** The objects of these names in a cluster that a stack did not make, and the errors of `asked` for those of which that is not known. */
 export async function foreignObjects(
   access: Access,
   stack: string,
   names: { readonly namespaces: readonly string[]; readonly csiDriver: string },
-): Promise<Foreign[]> {
-  const { k8s, config, api } = await coreApi(access);
-  const storage = config.makeApiClient(k8s.StorageV1Api);
+): Promise<{ readonly foreign: Foreign[]; readonly unknown: Error[] }> {
+  const { k8s, clientOf, api } = await coreApi(access);
+  const storage = clientOf(k8s.StorageV1Api);
   type Read = () => Promise<{ metadata?: V1ObjectMeta }>;
   const wanted: [Foreign["kind"], string, Read][] = [
     ...names.namespaces.map((name): [Foreign["kind"], string, Read] => [
@@ -45,9 +49,10 @@ export async function foreignObjects(
     ]),
     ["csidriver", names.csiDriver, () => storage.readCSIDriver({ name: names.csiDriver })],
   ];
-  const found = await Promise.all(
+  const found = await Promise.allSettled(
     wanted.map(async ([kind, name, read]) => {
-      const object = await unlessMissing(asked(access.cloud, `read ${kind} ${name}`, read));
+      const ask = () => unlessMissing(asked(access.cloud, `read ${kind} ${name}`, read));
+      const object = await retry("the Kubernetes API", PATIENCE, ask);
       const { annotations, labels } = object?.metadata ?? {};
       const owner = annotations?.[STACK_ANNOTATION];
       // Before it told its stack, the program labelled what it made, as it does still.
@@ -55,7 +60,10 @@ export async function foreignObjects(
       return object === undefined || owner === stack || unsaid ? [] : [{ kind, name, stack: owner }];
     }),
   );
-  return found.flat();
+  return {
+    foreign: found.flatMap((each) => (each.status === "fulfilled" ? each.value : [])),
+    unknown: found.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : [])),
+  };
 }
 
 const PART_OF = "app.kubernetes.io/part-of";

@@ -15,6 +15,8 @@ export interface VolumeCleanupInputs {
 /** A disk is detached from its node before it is deleted, which Kubernetes itself does after six minutes where the node does not answer. */
 const PATIENCE: Patience = { limitMs: 10 * 60_000, firstPauseMs: 1000 };
 
+const CREATION_PATIENCE: Patience = { limitMs: 60_000 };
+
 /** The volumes that are bound to the claim, or were, and leave with it. One that is to stay has reclaim policy Retain. */
 async function leaving({ cloud, kubeconfig, claim }: VolumeCleanupInputs): Promise<V1PersistentVolume[]> {
   const { api } = await coreApi({ cloud, kubeconfig });
@@ -58,10 +60,11 @@ export function makeVolumeCleanupProvider(
 
     diff: diffBy(["cloud", "claim"], ["kubeconfig", "__provider"]),
 
-    create: async (inputs) => ({
-      id: `${inputs.cloud}/${inputs.claim.namespace}/${inputs.claim.name}`,
-      outs: inputs,
-    }),
+    // Who may not list volumes learns it now, and what was never in a cluster need not be waited for there.
+    create: async (inputs) => {
+      await retry("the Kubernetes API", CREATION_PATIENCE, () => leaving(inputs));
+      return { id: `${inputs.cloud}/${inputs.claim.namespace}/${inputs.claim.name}`, outs: inputs };
+    },
 
     update: async (_id, _olds, news) => ({ outs: news }),
 

@@ -93,8 +93,10 @@ const KINDS: Readonly<Record<string, string>> = {
 function show(value: unknown, expected = ""): string {
   if (isDate(value)) return "a date";
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a map";
-  const hidden = typeof value === "string" && ["object", "record", "array"].includes(expected);
-  return hidden ? "a text" : JSON.stringify(value);
+  if (typeof value !== "string") return JSON.stringify(value);
+  if (["object", "record", "array"].includes(expected)) return "a text";
+  // A URL may have a password in it, or a token.
+  return JSON.stringify(value.replace(/(\/\/)[^/@]*@/, "$1…@").replace(/(\/\/.*\?).*/, "$1…"));
 }
 
 /**

@@ -19,12 +19,22 @@ export function judgePlaceholders(stack: string, clouds: readonly CloudConfig[])
 function placeholders(clouds: readonly CloudConfig[]): Problem[] {
   return clouds.flatMap((cloud) => {
     const { name } = cloud;
-    const { endpoint, ranges = [] } = cloud.provider === "existing" ? {} : cloud.access;
-    if (endpoint !== "public") return [];
-    return ranges.flatMap((range, index) => {
+    const [field, ranges, instead] =
+      cloud.provider === "existing"
+        ? [
+            ["egressCidrs"],
+            cloud.egressCidrs,
+            "by which its pods go out, or Prometheus reaches no Kubernetes API",
+          ]
+        : [
+            ["access", "ranges"],
+            cloud.access.endpoint === "public" ? cloud.access.ranges : undefined,
+            "of whoever runs Pulumi, or nobody reaches the Kubernetes API",
+          ];
+    return (ranges ?? []).flatMap((range, index) => {
       if (!DOCUMENTATION.some((block) => contains(block, range))) return [];
-      const message = `${range} is of a block for documentation, which nobody has; before pulumi up, write the public addresses of whoever runs Pulumi, or nobody reaches the Kubernetes API`;
-      return [{ path: ["clouds", name, "access", "ranges", index], message }];
+      const message = `${range} is of a block for documentation, which nobody has; before pulumi up, write the public addresses ${instead}`;
+      return [{ path: ["clouds", name, ...field, index], message }];
     });
   });
 }

@@ -58,7 +58,7 @@ beforeAll(async () => {
   hello = await clientHello();
   await expectService();
   socketsBefore = sockets();
-}, 120_000);
+}, 10 * 60_000);
 
 afterEach(async () => {
   await expectService();

@@ -53,7 +53,7 @@ beforeAll(async () => {
   const { dir, opa } = world;
   const self = member("aws", "agent");
   agent = kept(await startAgentProcess({ dir, self, agents: AGENTS, socket, opa: opa.api }));
-}, 120_000);
+}, 10 * 60_000);
 afterAll(async () => {
   for (const each of running) await each.stop();
 }, 30_000);

@@ -61,8 +61,8 @@ export class KubernetesApi {
   hasAccount = true;
   /** Seconds for which its tokens are good, whatever is asked. */
   lifetime = 3600;
-  /** Codes with which it refuses the next requests, one each. */
-  readonly refusals: number[] = [];
+  /** Codes with which it refuses the next requests, one each; undefined lets one pass. */
+  readonly refusals: (number | undefined)[] = [];
   /** What the account may not do: paths that it is refused with 403. */
   forbidden: RegExp | undefined;
   private waiting: (() => void)[] = [];

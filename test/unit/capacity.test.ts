@@ -275,9 +275,9 @@ describe("a configuration", () => {
       /^clouds\.gcp\.nodes\.machineType: .* GKE's own.* write e2-standard-2 or/,
     ],
     // Of more of them, each has room for something.
-    [gcp({ machineType: "e2-medium" }), {}, /or nodes\.count: 5$/],
-    [gcp({ machineType: "e2-medium", minCount: 1, maxCount: 3 }), {}, /or nodes\.maxCount: 5$/],
-    [aws({ count: 1 }), {}, /on 1 such nodes.*or nodes\.count: 3$/],
+    [gcp({ machineType: "e2-medium" }), {}, /or nodes\.count: 5, or nodes\.checkCapacity: false if you know better$/],
+    [gcp({ machineType: "e2-medium", minCount: 1, maxCount: 3 }), {}, /or nodes\.maxCount: 5,/],
+    [aws({ count: 1 }), {}, /on 1 such nodes.*or nodes\.count: 3,/],
     // Nothing scales the nodes of EKS.
     [aws({ count: 1, minCount: 1, maxCount: 9 }), {}, /clouds\.aws/],
     [azure({ count: 1 }), { agents: { replicas: 40 } }, /clouds\.azure\.nodes\.vmSize: /],
@@ -286,7 +286,7 @@ describe("a configuration", () => {
       { observability: { metrics: { resources: { memory: "3Gi" } } } },
       /prometheus \(250m of CPU, 3072Mi\).*write t3\.large or/,
     ],
-    [{}, { observability: { metrics: { resources: { memory: "999Gi" } } } }, /let the pods request less$/],
+    [{}, { observability: { metrics: { resources: { memory: "999Gi" } } } }, /let the pods request less,/],
   ])("with too little room is a mistake, with what to write instead: %j %j", (clouds, rest, expected) => {
     expect(problems(clouds, rest)).toContainEqual(expect.stringMatching(expected));
   });
@@ -325,6 +325,16 @@ describe("a configuration", () => {
     });
   });
 
+  test("is no mistake where its owner knows better", () => {
+    const clouds = aws({ instanceType: "t3.small", checkCapacity: false });
+    expect(problems(clouds)).toEqual([]);
+    expect(capacityOf(parse(clouds))).toContainEqual({
+      cloud: "aws",
+      judged: false,
+      text: "capacity was not judged: nodes.checkCapacity is false",
+    });
+  });
+
   test("is told how much of its nodes is taken, and whether one may be away", () => {
     const [ofAws] = capacityOf(parse({}));
     expect(ofAws!.text).toMatch(
@@ -350,9 +360,9 @@ describe("a configuration", () => {
     );
   });
 
-  test("with a system pool of AKS needs machines of four vCPUs", () => {
-    expect(problems({ azure: { provider: "azure", systemNodes: { vmSize: "Standard_D2s_v5" } } })).toEqual([
-      'clouds.azure.systemNodes.vmSize: is "Standard_D2s_v5", and AKS takes no system pool of less than 4 vCPUs; write another size such as Standard_D4s_v5',
+  test("with a system pool of AKS needs machines of two vCPUs", () => {
+    expect(problems({ azure: { provider: "azure", systemNodes: { vmSize: "Standard_DS1_v2" } } })).toEqual([
+      'clouds.azure.systemNodes.vmSize: is "Standard_DS1_v2", and AKS takes no system pool of less than 2 vCPUs; write another size such as Standard_D4s_v5',
     ]);
   });
 });

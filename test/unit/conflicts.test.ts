@@ -109,6 +109,14 @@ test("a cluster that cannot be asked is a warning, and hides nothing of the othe
   await expect(look()).rejects.toThrow("clouds.onprem: has namespace opa");
 });
 
+test("what one may see of a cluster is told, whatever else one may not", async () => {
+  apis["edge"]!.shared.set("namespaces/opa", {}).set("namespaces/spire", {});
+  // The groups, and then one of the objects that are asked for side by side.
+  apis["edge"]!.refusals.push(undefined, 403);
+  await expect(look()).rejects.toThrow(/has 1 problem:\n.*clouds\.edge: has namespace/);
+  expect(warnings).toEqual([expect.stringMatching(/^edge: .* HTTP 403 when asked to read/)]);
+});
+
 test("a cluster that does not let one ask is a warning", async () => {
   apis["edge"]!.refusals.push(...Array.from({ length: 5 }, () => 403));
   await look();

@@ -54,6 +54,14 @@ test.each([
   expect(api.asked).toHaveLength(1);
 });
 
+test("who may not list volumes learns it when it is made, not in the middle of a destroy", async () => {
+  api.refusals.push(403);
+  await expect(makeVolumeCleanupProvider().create(inputs())).rejects.toThrow(
+    /^aws: .*HTTP 403 when asked to list the volumes/,
+  );
+  expect((await makeVolumeCleanupProvider().create(inputs())).id).toBe("aws/spire/data-0");
+});
+
 test("to be refused the list is no volume that is gone", async () => {
   api.refusals.push(403);
   await expect(removal(50)).rejects.toThrow(/^aws: .*HTTP 403 when asked to list the volumes/);

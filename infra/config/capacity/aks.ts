@@ -11,8 +11,11 @@ const PODS = 250;
 /** Millicores that AKS reserves by the number of cores. */
 const RESERVED_CPU: Readonly<Record<number, number>> = { 1: 60, 2: 100, 4: 140, 8: 180, 16: 260, 32: 420 };
 
-/** Fewest vCPUs of a machine of a system pool (AKS documentation, "Manage system node pools", restrictions). */
-export const SYSTEM_POOL_VCPUS = 4;
+/**
+ * Fewest vCPUs of a machine of a system pool. AKS documentation, "Supported VM sizes", has two; "Manage system node pools" has four, with which pools of two were made all
+ * the same (MicrosoftDocs/azure-docs#121181).
+ */
+export const SYSTEM_POOL_VCPUS = 2;
 
 function machine(name: string, [vcpus, gib]: Shape, arch: MachineType["arch"] = "amd64"): MachineType {
   const memory = gib * 1024;
@@ -53,6 +56,7 @@ const TYPES: readonly MachineType[] = [
         .map((vcpus) => machine(`Standard_${letter}${vcpus}${suffix}`, [vcpus, vcpus * gib])),
     ),
   ),
+  machine("Standard_DS1_v2", [1, 3.5]),
   machine("Standard_DS2_v2", [2, 7]),
   machine("Standard_DS3_v2", [4, 14]),
   machine("Standard_DS4_v2", [8, 28]),

@@ -16,14 +16,15 @@ function instance(
   arm: boolean,
 ): MachineType {
   // A managed node group's own bound is 110 below 30 vCPUs, and 250 above (Amazon EKS user guide, "Choose an optimal instance type").
-  const pods = Math.min(interfaces * (addresses - 1) + 2, vcpus < 30 ? 110 : 250);
+  const addressable = interfaces * (addresses - 1) + 2;
+  const pods = Math.min(addressable, vcpus < 30 ? 110 : 250);
   return {
     name,
     arch: arm ? "arm64" : "amd64",
     vcpus,
     allocatable: {
       cpu: Math.floor(vcpus * 1000 - reservedCpu(vcpus)),
-      memory: Math.floor(gib * 1024 * (1 - KERNEL_SHARE) - (255 + 11 * pods) - EVICTION),
+      memory: Math.floor(gib * 1024 * (1 - KERNEL_SHARE) - (255 + 11 * addressable) - EVICTION),
     },
     pods,
   };

@@ -23,6 +23,8 @@ type Case =
 function caseOf(cloud: string, entry: CloudDraft, settings: PodSettings): Case | undefined {
   const { capacity } = specOf(entry);
   if (capacity === undefined) return undefined;
+  if ("nodes" in entry && entry.nodes?.checkCapacity === false)
+    return { notJudged: "nodes.checkCapacity is false" };
   const { platform } = capacity;
   const pools: KnownPool[] = [];
   for (const pool of capacity.pools(entry)) {
@@ -84,7 +86,7 @@ export function capacityProblems(clouds: CloudDrafts, settings: PodSettings): Pr
     const message =
       `is ${JSON.stringify(type)}: on ${nodes} such nodes, the mesh's pods have no room beside ${platform.name}'s own; ` +
       `the first without is ${name} (${Math.round(requests.cpu)}m of CPU, ${Math.round(requests.memory)}Mi); ` +
-      `${advice(platform, pools, pods)}`;
+      `${advice(platform, pools, pods)}, or nodes.checkCapacity: false if you know better`;
     return [{ path: ["clouds", cloud, ...typePath], message }];
   });
 }

@@ -97,13 +97,13 @@ const schema = z
     }),
     systemNodes: z
       .strictObject({
-        count: z.int().min(1).default(1).meta({
+        count: z.int().min(1).max(1000).default(1).meta({
           description:
             "Nodes of the system pool, which AKS asks for beside the nodes above. The mesh's pods may run there, too. Microsoft recommends 3 in production. Default: 1.",
         }),
         vmSize: vmSize("Standard_D4s_v5").meta({
           description:
-            "Size of such a node's virtual machine: at least 4 vCPUs, not of the B series. AKS refuses a change. Default: Standard_D4s_v5.",
+            "Size of such a node's virtual machine: at least 2 vCPUs, of which Microsoft recommends 4; not of the B series. AKS refuses a change. Default: Standard_D4s_v5.",
         }),
       })
       .prefault({}),

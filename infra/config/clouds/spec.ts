@@ -50,10 +50,10 @@ export function clusterName(pattern: RegExp, rule: string) {
 
 /** Size of a node pool, `size` being the provider's own word for the machine's kind. */
 export function nodePool<S extends z.ZodRawShape>(size: S) {
-  const bound = () => z.int().min(1).optional();
+  const bound = () => z.int().min(1).max(1000).optional();
   return z
     .strictObject({
-      count: z.int().min(1).default(3).meta({ description: "Number of nodes. Default: 3." }),
+      count: z.int().min(1).max(1000).default(3).meta({ description: "Number of nodes. Default: 3." }),
       minCount: bound().meta({
         description:
           "Fewest nodes an autoscaler may leave. Given together with maxCount. Default: no autoscaling.",
@@ -61,6 +61,10 @@ export function nodePool<S extends z.ZodRawShape>(size: S) {
       maxCount: bound().meta({
         description:
           "Most nodes an autoscaler may start. Given together with minCount. Default: no autoscaling.",
+      }),
+      checkCapacity: z.boolean().default(true).meta({
+        description:
+          "Whether it is a mistake when the mesh's pods have no room on these nodes by the catalogue of machine types, some of whose figures are estimates. Default: true.",
       }),
       ...size,
     })

@@ -62,7 +62,9 @@ describe("GkeCluster", () => {
       removeDefaultNodePool: true,
       deletionProtection: false,
     });
-    expect(made.one(CLUSTER).inputs).not.toHaveProperty("masterAuthorizedNetworksConfig");
+    expect(made.one(CLUSTER).inputs.masterAuthorizedNetworksConfig).toMatchObject({
+      cidrBlocks: [{ cidrBlock: "0.0.0.0/0" }],
+    });
     expect(cluster.region).toBe("us-central1");
   });
 
@@ -166,8 +168,8 @@ describe("GkeCluster", () => {
     expect(inputs.project).toBe("your-project-id");
     expect(JSON.parse(inputs.defaultLabels)).toEqual({ team: "mesh", environment: "test" });
     const kubeconfig = JSON.parse(await valueOf(other.kubeconfig));
-    expect(kubeconfig.users[0].user.exec.env).toEqual([
-      { name: "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT", value: "deployer@ops.iam.gserviceaccount.com" },
+    expect(kubeconfig.users[0].user.exec.args).toEqual([
+      "--impersonate_service_account=deployer@ops.iam.gserviceaccount.com",
     ]);
   });
 
@@ -188,7 +190,10 @@ describe("GkeCluster", () => {
   it("is reached by the API server's public endpoint from the ranges and the mesh's own callers, and from no other's machine in Google Cloud", async () => {
     const [, open] = await build(CLIENTS);
     const [, other] = await build({ ...CLIENTS, access: { endpoint: "public", ranges: ["203.0.113.0/24"] } });
-    expect(open.one(CLUSTER).inputs).not.toHaveProperty("masterAuthorizedNetworksConfig");
+    // Written out: of a list that is taken away GKE keeps what it had.
+    expect(open.one(CLUSTER).inputs.masterAuthorizedNetworksConfig).toMatchObject({
+      cidrBlocks: [{ cidrBlock: "0.0.0.0/0" }],
+    });
     expect(other.one(CLUSTER).inputs).toMatchObject({
       privateClusterConfig: { enablePrivateEndpoint: false },
       masterAuthorizedNetworksConfig: {
@@ -210,7 +215,10 @@ describe("GkeCluster", () => {
     );
     expect(recording.one(CLUSTER).inputs).toMatchObject({
       privateClusterConfig: { enablePrivateEndpoint: true, masterGlobalAccessConfig: { enabled: true } },
-      masterAuthorizedNetworksConfig: { cidrBlocks: (ranges ?? []).map((cidrBlock) => ({ cidrBlock })) },
+      masterAuthorizedNetworksConfig: {
+        cidrBlocks: (ranges ?? []).map((cidrBlock) => ({ cidrBlock })),
+        privateEndpointEnforcementEnabled: true,
+      },
     });
     const kubeconfig = JSON.parse(await valueOf(other.kubeconfig));
     expect(kubeconfig.clusters[0].cluster.server).toBe("https://10.23.0.2");
@@ -241,7 +249,7 @@ describe("GkeCluster", () => {
       impersonateServiceAccount,
     );
     const { exec } = JSON.parse(await valueOf(other.kubeconfig)).users[0].user;
-    expect(exec.env).toMatchObject([{ value: impersonateServiceAccount }]);
+    expect(exec.args).toEqual([`--impersonate_service_account=${impersonateServiceAccount}`]);
   });
 
   it.each([
