@@ -34,7 +34,7 @@ plan: node_modules/.package-lock.json
 ## make test: every check there is
 test: check go-test unit policy-test observability-test interop-test engine-test
 
-## make check: types, lint, format
+## make check: types, lint, format, import circles, unused code
 check: node_modules/.package-lock.json
 	npm run --silent check
 

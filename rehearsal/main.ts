@@ -11,6 +11,7 @@ import {
   down,
   firstPart,
   isProven,
+  localCloud,
   prepare,
   preview,
   rehearsalOf,
@@ -100,18 +101,16 @@ async function again(...changed: string[]): Promise<boolean> {
 async function inTheWorld(): Promise<boolean> {
   const why = whyNoWorld();
   if (why) throw new Error(why);
+  if (name === "node") localCloud(rehearsal, rest[0]); // before anything is got for a name that is wrong
   const first = name === "up" ? firstPart(rehearsal) : undefined;
   await prepare(first ?? rehearsal);
   await makeWorld(root);
   if (!first) return again();
   say("\nFirst the mesh alone: what shows it is being got meanwhile.");
-  const rest = prepare(rehearsal);
-  rest.catch(() => {});
-  if (!(await again("--config", first.config))) {
-    stopRunning();
-    return false;
-  }
-  await rest;
+  const meanwhile = prepare(rehearsal);
+  meanwhile.catch(() => {});
+  if (!(await again("--config", first.config, "--report", ""))) return false;
+  await meanwhile;
   return again();
 }
 
@@ -132,7 +131,12 @@ async function main(): Promise<void> {
   process.exitCode = (await command()) ? 0 : 1;
 }
 
-main().catch((error: Error) => {
-  say(`\nerror: ${error.message}`);
-  process.exitCode = 1;
-});
+main()
+  .catch((error: Error) => {
+    say(`\nerror: ${error.message}`);
+    process.exitCode = 1;
+  })
+  .finally(() => {
+    stopRunning(); // what is still being got meanwhile
+    process.exit();
+  });

@@ -3,7 +3,7 @@
 const FIRST_MS = 4_000;
 const EVERY_MS = 10_000;
 
-/** Prints a line with the time of day's seconds since the start, so that one sees where time goes. */
+/** Prints a line. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -126,6 +126,8 @@ export interface Made {
   readonly images: readonly ImageOrigin[];
 }
 
+const outputsFile = ({ root }: Pick<Rehearsal, "root">) => path.join(root, "outputs.json");
+
 const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "made.json");
 
 /** What the mesh of these clouds is made of, and what shows it. */
@@ -144,9 +146,11 @@ function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly sho
 
 /**
  * The rehearsal without what shows the mesh, while that has still to be got: where it is built, the mesh can be proven minutes before.
- * Undefined when everything is there.
+ * Undefined when everything is there, or was.
  */
 export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
+  // A mesh that stands keeps what shows it. And a tailnet has one policy, which knows of that.
+  if (existsSync(outputsFile(rehearsal)) || rehearsal.mode === "tailscale") return undefined;
   if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
   const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
   stack.config[`${NAMESPACE}:observability`] = { enabled: false };
@@ -238,8 +242,8 @@ export function isProven({ verified, calls, machine, observability, tailnet }: R
 }
 
 /** Where the CLI finds the mesh of this rehearsal. Secret: its kubeconfigs may do anything. */
-function writeOutputs({ root }: Rehearsal, outputs: Readonly<Record<string, unknown>>): void {
-  writeFileSync(path.join(root, "outputs.json"), JSON.stringify(outputs, null, 2), { mode: 0o600 });
+function writeOutputs(rehearsal: Rehearsal, outputs: Readonly<Record<string, unknown>>): void {
+  writeFileSync(outputsFile(rehearsal), JSON.stringify(outputs, null, 2), { mode: 0o600 });
 }
 
 /** What `mesh verify` says once the agents live by the update; what is wrong a while later stays wrong. */
@@ -314,15 +318,26 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
 }
 
 /**
+ * A cloud of this machine.
+ *
+ * @throws Error if the stack has none of this name.
+ */
+export function localCloud(rehearsal: Rehearsal, name: string | undefined): LocalCloud {
+  const clouds = localClouds(rehearsal);
+  const cloud = clouds.find((each) => each.name === name);
+  if (!cloud)
+    throw new Error(`CLOUD=${name ?? ""}: write one of ${clouds.map((each) => each.name).join(", ")}`);
+  return cloud;
+}
+
+/**
  * Has a second node join a cloud. Called in the world.
  *
  * @throws Error if the stack has no such cloud on this machine.
  */
 export async function addNode(rehearsal: Rehearsal, name: string | undefined): Promise<void> {
-  const clouds = localClouds(rehearsal);
-  const cloud = clouds.find((each) => each.name === name);
-  if (!cloud)
-    throw new Error(`CLOUD=${name ?? ""}: write one of ${clouds.map((each) => each.name).join(", ")}`);
+  const cloud = localCloud(rehearsal, name);
+  await startMachines(rehearsal, prepared(rehearsal));
   await addSecondNode(cloud, programFolder(rehearsal));
 }
 

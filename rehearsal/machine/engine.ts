@@ -1,5 +1,4 @@
 // The engine that stands the mesh up: Pulumi's own, driven through its Automation API with the program in this process.
-import { execFileSync } from "node:child_process";
 import { chmodSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
@@ -13,6 +12,7 @@ import { dump, load } from "js-yaml";
 import { NAMESPACE } from "../../infra/config/namespace";
 import { formatPath } from "../../infra/config/problem";
 import { plainSecrets, stackFileSettings } from "../../infra/config/settings";
+import { run } from "../processes";
 
 /** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
 export type Changes = Partial<OpMap>;
@@ -115,8 +115,8 @@ export class Engine {
     );
     if (secrets.length > 0) {
       const target = ["--stack", stack, "--config-file", configFile, "--non-interactive"];
-      const env = { ...process.env, ...selected.workspace.envVars };
-      execFileSync(pulumiCommand.command, ["config", "set-all", "--path", ...target, ...secrets], {
+      const env = selected.workspace.envVars;
+      await run(pulumiCommand.command, ["config", "set-all", "--path", ...target, ...secrets], {
         cwd: project,
         env,
       });

@@ -71,7 +71,7 @@ export async function nodesOfWorkloads(): Promise<Record<string, string[]>> {
 /** Tests of what two nodes are for: `aws` gets its second here, and keeps it. */
 export function nodeTests(stage: Stage): void {
   test(
-    "has a second node join a cloud: the next run proves of both what it proves of one, and spreads pods over them",
+    "has a second node join a cloud: the next run proves all again, and spreads pods over both",
     async () => {
       await stage.rehearsed("node aws");
       stage.twoPods();

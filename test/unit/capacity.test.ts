@@ -275,7 +275,11 @@ describe("a configuration", () => {
       /^clouds\.gcp\.nodes\.machineType: .* GKE's own.* write e2-standard-2 or/,
     ],
     // Of more of them, each has room for something.
-    [gcp({ machineType: "e2-medium" }), {}, /or nodes\.count: 5, or nodes\.checkCapacity: false if you know better$/],
+    [
+      gcp({ machineType: "e2-medium" }),
+      {},
+      /or nodes\.count: 5, or nodes\.checkCapacity: false if you know better$/,
+    ],
     [gcp({ machineType: "e2-medium", minCount: 1, maxCount: 3 }), {}, /or nodes\.maxCount: 5,/],
     [aws({ count: 1 }), {}, /on 1 such nodes.*or nodes\.count: 3,/],
     // Nothing scales the nodes of EKS.

@@ -38,6 +38,15 @@ describe("the first part of a rehearsal", () => {
     expect({ ...first, config: whole.config }).toEqual(whole);
   });
 
+  test("is nothing of its own where a mesh stands, which keeps what shows it, or where a tailnet's policy knows of that", () => {
+    store([]);
+    const whole = rehearsalOf(project);
+    expect(firstPart({ ...whole, mode: "tailscale" })).toBeUndefined();
+    expect(firstPart(whole)).toBeDefined();
+    writeFileSync(path.join(whole.root, "outputs.json"), "{}");
+    expect(firstPart(whole)).toBeUndefined();
+  });
+
   test("is nothing of its own where all images are there", () => {
     store(shows);
     expect(firstPart(rehearsalOf(project))).toBeUndefined();
