@@ -17,6 +17,8 @@ function shutdownDelay(): number {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
+    // By default these begin elsewhere under `node -e`, which is how a pod runs this.
+    args: process.argv.slice(2),
     options: { config: { type: "string", default: "/etc/agentweave/config.yaml" } },
   });
   const config = parseAgentConfig(readFileSync(values.config, "utf8"));
