@@ -329,7 +329,7 @@ describe("A FederationRelationship", () => {
   it("fails at once when what answers at the endpoint is another server, and says what to check", async () => {
     const wrong = { ...relationship(), bundleEndpointUrl: gcp.bundleEndpointUrl, timeoutSeconds: 60 };
     await expect(relationships.create(wrong)).rejects.toThrow(
-      /^gcp: spire-server federation refresh failed \(exit 1\): .*x509svid: .*check that the address belongs to that cloud's SPIRE server\.$/s,
+      /^gcp: spire-server federation refresh failed \(exit 1\): .*x509svid: .*is of trust domain gcp\.example\.org, not aws\.example\.org: the address is another cloud's\.$/s,
     );
     // What was half made is adopted when the address is put right.
     expect((await relationships.create(relationship())).outs.bundleState).toBe("current");
