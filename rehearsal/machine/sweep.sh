@@ -18,6 +18,12 @@ for hierarchy in $(hierarchies); do
   [ ! -d "$hierarchy/$name" ] || find "$hierarchy/$name" -depth -type d -exec rmdir {} + 2>/dev/null
 done
 for namespace in $(ip netns list | cut -d' ' -f1); do
-  case $namespace in "${name//\//_}" | "${name//\//_}"_*) ip netns del "$namespace" ;; esac
+  case $namespace in
+    "${name//\//_}" | "${name//\//_}"_*)
+      # The cable first: what still holds the namespace would keep it on the bridge, with an address that another node has by then.
+      ip -n "$namespace" link del eth0 2>/dev/null
+      ip netns del "$namespace"
+      ;;
+  esac
 done
 [ -z "$left" ] || { echo "still there: $(ps -o pid=,args= -p "${left//$'\n'/,}")" >&2; exit 1; }

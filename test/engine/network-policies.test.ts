@@ -1,9 +1,14 @@
 // The network policies of every mode, as a real API server takes them.
+import { spawn } from "node:child_process";
+import { readlinkSync } from "node:fs";
 import type { CoreV1Api, NetworkingV1Api, V1NetworkPolicySpec } from "@kubernetes/client-node";
 import { NETWORK_MODES } from "../../components/network/mode";
 import { namespacePolicies } from "../../components/network/policies";
 import { NAMESPACES } from "../../components/well-known";
-import { type OneCloud, oneCloud } from "./stack";
+import { worldOf } from "../../rehearsal/machine/world";
+import { run } from "../../rehearsal/processes";
+import { until } from "../../rehearsal/proof/steps";
+import { type OneCloud, oneCloud, ROOT } from "./stack";
 
 const MINUTES = 60_000;
 let cloud: OneCloud;
@@ -48,6 +53,28 @@ test.each(NETWORK_MODES)(
         // An empty list is kept as none.
         expect([ingress ?? [], egress ?? []]).toEqual([spec.ingress ?? [], spec.egress ?? []]);
       }
+    }
+  },
+  MINUTES,
+);
+
+test(
+  "a cloud that is taken away is off the bridge at once, whatever still holds its namespace",
+  async () => {
+    const holder = spawn("nsenter", [`--net=/run/netns/${worldOf(ROOT)}_policies_node-1`, "sleep", "60"]);
+    try {
+      const namespaceOf = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`);
+      await until("the namespace to be held", async () =>
+        namespaceOf(holder.pid!) === namespaceOf(process.pid) ? undefined : true,
+      );
+      const cables = () => run("ip", ["-o", "link", "show", "type", "veth"]);
+      const before = (await cables()).trim().split("\n");
+      await cloud.remove();
+      const after = (await cables()).trim().split("\n");
+      // Else another node that gets its address has to share it.
+      expect(after.filter(Boolean)).toHaveLength(before.length - 1);
+    } finally {
+      holder.kill("SIGKILL");
     }
   },
   MINUTES,
