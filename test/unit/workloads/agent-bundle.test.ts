@@ -31,7 +31,7 @@ describe("a bundle that the pod's command starts", () => {
   test("gets its arguments where a program of its own would find them", () => {
     const program = `
       import { parseArgs } from "node:util";
-      const { values } = parseArgs({ options: { config: { type: "string" } } });
+      const { values } = parseArgs({ args: process.argv.slice(2), options: { config: { type: "string" } } });
       console.log(JSON.stringify([values.config, process.argv.slice(2)]));
     `;
     const { stdout } = run(program, "--config", "/etc/x.yaml");
