@@ -1,7 +1,7 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
-import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { NetworkSettings } from "../../components/network/mode";
+import { PROJECT } from "../../components/project";
 import type { ObservabilitySettings } from "../../components/observability/settings";
 import { check } from "./checks";
 import type { CloudConfig } from "./clouds";
@@ -107,5 +107,5 @@ export function loadConfig(): MeshConfig {
   const { raw, problems } = settingsOf(pulumi.runtime.allConfig(), ([key]) =>
     isConfigSecret(`${NAMESPACE}:${key}`),
   );
-  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: path.resolve(__dirname, "..") }, problems);
+  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: PROJECT }, problems);
 }

@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { ConfigError, type MeshConfig, parseConfig } from "../config";
 import { stackFileSettings } from "../config/settings";
 import { AgentMesh } from "../mesh";
+import { PROJECT } from "../../components/project";
 import type { NetworkMode } from "../../components/network/mode";
 import { AWS, AZURE, GCP } from "../../test/support/clouds";
 import { record, type Fakes, type Registered } from "../../test/support/recorder";
@@ -72,13 +73,12 @@ export async function plansOf(
 
 /** The configuration of such a plan. Default of `mode`: the stack's own. */
 export function configOf(stack: string, mode?: NetworkMode, changed: object = {}, file?: string): MeshConfig {
-  const projectDir = path.resolve(__dirname, "../..");
   const { raw, problems } = stackFileSettings(
-    file ?? readFileSync(path.join(projectDir, `Pulumi.${stack}.yaml`)),
+    file ?? readFileSync(path.join(PROJECT, `Pulumi.${stack}.yaml`)),
     stack,
   );
   const network = { ...(raw["network"] as object), ...(mode && { mode }) };
-  return parseConfig({ ...raw, ...changed, network }, { stack, projectDir }, problems);
+  return parseConfig({ ...raw, ...changed, network }, { stack, projectDir: PROJECT }, problems);
 }
 
 /** The mesh of such a plan, and the plan. */

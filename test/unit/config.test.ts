@@ -737,6 +737,22 @@ describe("a configuration read from Pulumi", () => {
     expect(loadConfig().clouds.map(({ name }) => name)).toEqual(["aws"]);
   });
 
+  test("has its files below the folder of Pulumi.yaml", () => {
+    const onprem = {
+      provider: "existing",
+      region: "here",
+      kubeconfig: "no/kubeconfig",
+      podCidr: "10.60.0.0/16",
+    };
+    pulumi.runtime.setAllConfig({
+      "agentweave-mesh:clouds": JSON.stringify({ onprem: { ...onprem, serviceCidr: "10.61.0.0/16" } }),
+      "agentweave-mesh:network": JSON.stringify({ mode: "direct" }),
+    });
+    expect(problemsOf(loadConfig)).toEqual([
+      `clouds.onprem.kubeconfig: there is no file ${path.join(root, "no/kubeconfig")}; write the path of a kubeconfig file`,
+    ]);
+  });
+
   test("tells plain text and unknown keys together, and never shows the text", () => {
     pulumi.runtime.setAllConfig({
       "agentweave-mesh:clouds": "hidden",
