@@ -1,6 +1,7 @@
 // Logins of registries that nodes pull images from: in a Secret of each namespace that has pods, which every pod names.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { changed } from "./changed";
 import { labels } from "./metadata";
 
 /** A login of one registry. */
@@ -29,7 +30,7 @@ export function dockerConfig(logins: readonly RegistryLogin[]): string {
 
 interface Props {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
-  readonly spec?: { readonly template?: pulumi.Input<Template> };
+  readonly spec?: { readonly template?: Template | pulumi.Output<Template> };
 }
 interface Template {
   readonly spec: object;
@@ -79,10 +80,8 @@ export function withRegistryLogins(logins: readonly RegistryLogin[]): pulumi.Res
       },
       { parent: place.parent, provider, dependsOn: place.namespace },
     );
-    const { template } = spec;
-    const named = pulumi.Output.isInstance(template) ? template.apply(naming) : naming(template as Template);
     return {
-      props: { ...props, spec: { ...spec, template: named } },
+      props: { ...props, spec: { ...spec, template: changed(spec.template, naming) } },
       opts: pulumi.mergeOptions(opts, { dependsOn: place.secret }),
     };
   };

@@ -1,7 +1,8 @@
 // What the pods of a cluster tolerate, given to all of them in one place.
 import type * as k8s from "@pulumi/kubernetes";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Toleration } from "../clouds/cluster";
+import { changed } from "./changed";
 
 /** Kinds of the pods that run where there is room; those of DaemonSets tolerate everything by themselves. */
 const KINDS = ["kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"];
@@ -27,9 +28,6 @@ export function clusterTolerations(
       ...template,
       spec: { ...template.spec, tolerations: [...tolerations] },
     });
-    const template = pulumi.Output.isInstance(spec.template)
-      ? spec.template.apply(tolerant)
-      : tolerant(spec.template);
-    return { props: { ...props, spec: { ...spec, template } }, opts };
+    return { props: { ...props, spec: { ...spec, template: changed(spec.template, tolerant) } }, opts };
   };
 }

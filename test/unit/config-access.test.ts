@@ -1,9 +1,9 @@
 // Who is let in to the API servers, by the whole of a configuration.
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigError, parseConfig } from "../../infra/config";
+import { parseConfig } from "../../infra/config";
 import { judgePlaceholders } from "../../infra/config/placeholders";
-import { formatPath } from "../../infra/config/problem";
 import { stackConfig } from "../support/stack";
+import { problemsOf } from "../support/problems";
 
 const RANGES = { ranges: ["192.88.99.0/24"] };
 const PRIVATE = { endpoint: "private" };
@@ -25,16 +25,6 @@ function parse(clouds: Record<string, object>, observability: object = {}) {
   const written = Object.entries(all).map(([name, cloud]) => [name, { ...cloud, ...clouds[name] }]);
   const raw = { clouds: Object.fromEntries(written), network: { mode: "direct" }, observability };
   return parseConfig(raw, { stack: "test", projectDir: "/srv", kubeconfigs: "made later" });
-}
-
-function problemsOf(run: () => unknown): string[] {
-  try {
-    run();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => `${formatPath(path)}: ${message}`);
-  }
-  return [];
 }
 
 test.each<[string, Record<string, object>, object, RegExp[]]>([

@@ -2,10 +2,10 @@
 import { dump } from "js-yaml";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { ConfigError, loadConfig, type MeshConfig, parseConfig } from "../../infra/config";
+import { loadConfig, type MeshConfig, parseConfig } from "../../infra/config";
 import { stackFileSchema } from "../../infra/config/json-schema";
-import { formatPath } from "../../infra/config/problem";
 import { stackFileSettings } from "../../infra/config/settings";
+import { problemsOf } from "../support/problems";
 
 const clouds = { aws: { provider: "aws" } };
 const direct = { mode: "direct" };
@@ -50,16 +50,6 @@ function readPulumi(settings: object, secretKeys: readonly string[] = []): MeshC
 }
 
 afterEach(() => pulumi.runtime.setAllConfig({}));
-
-function problemsOf(run: () => unknown): string[] {
-  try {
-    run();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => `${formatPath(path)}: ${message}`);
-  }
-  return [];
-}
 
 const schema = z.fromJSONSchema(stackFileSchema() as Parameters<typeof z.fromJSONSchema>[0]);
 const isValid = (file: object) => schema.safeParse(file).success;

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { overlaps } from "../../components/network/cidr";
-import { ConfigError, loadConfig, parseConfig, type MeshConfig } from "../../infra/config";
+import { loadConfig, parseConfig, type MeshConfig } from "../../infra/config";
 import { stackFileSchema } from "../../infra/config/json-schema";
 import { PROVIDERS } from "../../infra/config/clouds";
-import { formatPath } from "../../infra/config/problem";
 import { CA_DATA } from "../support/kubeconfig";
 import { stackConfig } from "../support/stack";
+import { problemsOf } from "../support/problems";
 
 const root = path.resolve(__dirname, "../..");
 let dir: string;
@@ -50,19 +50,6 @@ const tailnet = { tailscale: { tailnet: "tail1a2b3c.ts.net" } };
 function parse(raw: unknown): MeshConfig {
   const whole = typeof raw === "object" && raw !== null && !Array.isArray(raw);
   return parseConfig(whole ? { network: tailnet, ...raw } : raw, { stack: "test", projectDir: dir });
-}
-
-/** The problems of a configuration as `path: message`. */
-function problemsOf(run: () => unknown): string[] {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof ConfigError) {
-      return error.problems.map((problem) => `${formatPath(problem.path)}: ${problem.message}`);
-    }
-    throw error;
-  }
-  return [];
 }
 
 test("the tutorial's clouds need nothing but their providers, a project and the tailnet's domain", () => {

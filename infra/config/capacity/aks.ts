@@ -1,5 +1,5 @@
 // What nodes of Azure Kubernetes Service have room for, in an overlay with Cilium.
-import type { MachineType, Platform, Shape, SystemPods } from "./machine";
+import { estimated, type MachineType, type Platform, type Shape, type SystemPods } from "./machine";
 
 /** Part of a machine's memory that its kernel keeps to itself. */
 const KERNEL_SHARE = 0.03;
@@ -68,13 +68,7 @@ const TYPES: readonly MachineType[] = [
 /** Microsoft publishes no requests of AKS's own pods. These were read from public listings of nodes. */
 const LISTING = "kubectl describe node of public clusters (AKS 1.32)";
 
-const system = (
-  name: string,
-  count: SystemPods["count"],
-  cpu: number,
-  memory: number,
-  source = LISTING,
-): SystemPods => ({ name, count, requests: { cpu, memory }, source, estimate: true });
+const system = estimated(LISTING);
 
 const SYSTEM: readonly SystemPods[] = [
   system("azure-cns", "node", 40, 250),

@@ -1,5 +1,13 @@
 // What nodes of Google Kubernetes Engine have room for, on Container-Optimized OS.
-import { banded, type MachineType, type Platform, reservedCpu, type Shape, type SystemPods } from "./machine";
+import {
+  banded,
+  estimated,
+  type MachineType,
+  type Platform,
+  reservedCpu,
+  type Shape,
+  type SystemPods,
+} from "./machine";
 
 /** Part of a machine's memory that its kernel keeps to itself. */
 const KERNEL_SHARE = 0.04;
@@ -63,13 +71,7 @@ const TYPES: readonly MachineType[] = [
 /** GKE publishes no requests of its own pods. These were read from public listings of nodes, of 2024 and 2025. */
 const LISTING = "kubectl describe node of public clusters (GKE 1.29 to 1.32)";
 
-const system = (
-  name: string,
-  count: SystemPods["count"],
-  cpu: number,
-  memory: number,
-  source = LISTING,
-): SystemPods => ({ name, count, requests: { cpu, memory }, source, estimate: true });
+const system = estimated(LISTING);
 
 const SYSTEM: readonly SystemPods[] = [
   system(

@@ -36,6 +36,17 @@ export interface SystemPods extends Pods {
   readonly estimate?: true;
 }
 
+/** Makes a provider's own pods of what they request by a source that is not the provider's: CPU in millicores, memory in MiB. */
+export const estimated =
+  (listing: string) =>
+  (name: string, count: SystemPods["count"], cpu: number, memory: number, source = listing): SystemPods => ({
+    name,
+    count,
+    requests: { cpu, memory },
+    source,
+    estimate: true,
+  });
+
 /** Nodes that are all alike. */
 export interface Pool {
   /** Where the machine type stands in the cloud's entry. */
