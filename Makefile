@@ -43,6 +43,8 @@ unit: node_modules/.package-lock.json
 	npx jest --selectProjects unit
 
 ## make go-test: programs in Go that are ours
+go-test: export GOFLAGS = -trimpath '-gcflags=all=-l -dwarf=false'
+go-test: export CGO_ENABLED = 0
 go-test:
 	cd rehearsal/programs/csi && go vet ./... && go test ./...
 	cd rehearsal/programs/collector && go vet ./...

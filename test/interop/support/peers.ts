@@ -1,17 +1,14 @@
 // Programs made of go-spiffe: Workload APIs for every party of a test, and the parties that are not the agent.
 import * as path from "node:path";
-import { run } from "../../../rehearsal/processes";
+import { goBuild } from "../../../rehearsal/programs/build";
 import type { Minted } from "./authorities";
 import { type Line, LineProcess } from "./lines";
 
-const MODULE = path.resolve(__dirname, "..");
-const BINARY = path.resolve(MODULE, "../../.rehearsal/bin/interop-peer");
+const BINARY = path.resolve(__dirname, "../../../.rehearsal/bin/interop-peer");
 
 /** Builds the program; Go's own cache decides whether there is anything to do. */
-export async function buildPeer(): Promise<void> {
-  const env = { CGO_ENABLED: "0", GOWORK: "off" };
-  await run("go", ["build", "-trimpath", "-o", BINARY, "./cmd/peer"], { cwd: MODULE, env });
-}
+export const buildPeer = (): Promise<void> =>
+  goBuild({ binary: "interop-peer", version: "0", dir: "../../test/interop", package: "./cmd/peer" }, BINARY);
 
 const peer = (...args: string[]) => new LineProcess(BINARY, args);
 
