@@ -25,6 +25,8 @@ export const PINNED = {
   csiLivenessProbe: { reference: "registry.k8s.io/sig-storage/livenessprobe:v2.20.0" },
   /** Releases: https://github.com/open-policy-agent/opa/releases. The policy is tested with this version. */
   opa: { reference: "docker.io/openpolicyagent/opa:1.22.4-static" },
+  /** Envoy beside the agents: https://github.com/envoyproxy/envoy/releases. The rehearsal runs the same version. */
+  envoy: { reference: "docker.io/envoyproxy/envoy:distroless-v1.40.0" },
   /**
    * The stock Node image that runs the reference agent: https://hub.docker.com/_/node (a line with long-term support, whose fixes come as minors). Its
    * tags move: the image is built anew whenever Debian's is. The digest is that of the tag since October 2026.

@@ -52,7 +52,7 @@ denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("
 
 policy := "agentweave.authz"
 
-public_actions := {"health_check", "ping", "status"}
+public_actions := {"GetAgentCard", "health_check", "ping", "status"}
 
 task_actions := {"task.cancel", "task.status"}
 
@@ -104,10 +104,15 @@ may_operate(operator, agent) if {
 	operator.trust_domain == agent.trust_domain
 }
 
+listed_call if action in mesh.calls[caller.name][resource.name]
+
 listed_call if {
-	some listed in {action, "*"}
-	listed in mesh.calls[caller.name][resource.name]
+	"*" in mesh.calls[caller.name][resource.name]
+	not action in named_actions
 }
+
+# What `*` does not stand for: the agent would send news of a task to any address that the caller names.
+named_actions := {"CreateTaskPushNotificationConfig"}
 
 may_relay(from, to) if to.name in mesh.relays[from.name]
 

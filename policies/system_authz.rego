@@ -6,8 +6,11 @@ default allow := false
 
 allow if {
 	input.method == "POST"
-	input.path == ["v1", "data", "agentweave", "authz", input.path[4]]
-	input.path[4] in {"allow", "decision"}
+	input.path in {
+		["v1", "data", "agentweave", "authz", "allow"],
+		["v1", "data", "agentweave", "authz", "decision"],
+		["v1", "data", "agentweave", "request", "answer"],
+	}
 
 	# Parameters ask for traces and metrics of the evaluation.
 	input.params == {}

@@ -44,3 +44,22 @@ test_a_decision_without_input_has_nothing_to_mask if {
 	masks := log.mask with input as {"result": false}
 	masks == set()
 }
+
+test_of_a_request_that_envoy_asks_about_its_parts_are_logged if {
+	aws := "spiffe://aws.example.org/region/aws-r/agent"
+	question := {name: base64.encode(value) | some name, value in {
+		"caller": aws,
+		"resource": "spiffe://gcp.example.org/region/gcp-r/worker",
+		"method": "POST",
+		"path": "/",
+		"body": `{"secret":1}`,
+	}}
+	masks := log.mask with input as {"input": question, "path": "agentweave/request/answer"}
+	masks == {{"op": "upsert", "path": "/input", "value": {
+		"caller_spiffe_id": aws,
+		"resource_spiffe_id": "spiffe://gcp.example.org/region/gcp-r/worker",
+		"method": "POST",
+		"path": "/",
+		"action": "",
+	}}}
+}

@@ -54,7 +54,9 @@ const DEFAULT_COLLECTOR = "http://localhost:4318";
 function probeTargets({ self, agents, settings }: AgentConfigArgs): string[] {
   const usual = [...new Set(agents.map(({ cloud }) => cloud))].map((cloud) => ({
     cloud,
-    role: usualRole(agents.filter((agent) => agent.cloud === cloud).map(({ role }) => role)),
+    role: usualRole(
+      agents.filter((agent) => agent.cloud === cloud && !agent.behindEnvoy).map(({ role }) => role),
+    ),
   }));
   const probes = usual.some(({ cloud, role }) => cloud === self.cloud && role === self.role);
   if (!settings.probe || !probes) return [];

@@ -27,7 +27,7 @@ export const AGENT_PROGRAM: NodeProgram = {
 const UID = 65532;
 
 /** Seconds for which a pod that leaves goes on to accept calls, until load balancers have noticed. */
-const SHUTDOWN_DELAY = 5;
+export const SHUTDOWN_DELAY = 5;
 
 /** What `agentPod` needs. */
 export interface AgentPodArgs {
@@ -53,14 +53,13 @@ export function agentLabels(cloud: string, role: string): Record<string, string>
   };
 }
 
-/** Template of an agent's pod. */
-export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
-  const { cloud, role, image, ownImage, size, checksum } = args;
+/** What the pods of all agents have in common, around `spec`. */
+export function agentTemplate(
+  { cloud, role, checksum }: Pick<AgentPodArgs, "cloud" | "role" | "checksum">,
+  spec: k8s.types.input.core.v1.PodSpec,
+  sysctls: k8s.types.input.core.v1.Sysctl[] = [],
+): k8s.types.input.core.v1.PodTemplateSpec {
   const name = agentObjectName(role);
-  const probe = (path: string) => ({ httpGet: { path, port: "health" } });
-  const config = ["--config", `${AGENT.configDir}/${AGENT.configFile}`];
-  const program = programVolume(AGENT_PROGRAM);
-  const start = ownImage ? { args: config } : { command: nodeCommand(AGENT_PROGRAM), args: config };
   const spread = (topologyKey: string) => ({
     maxSkew: 1,
     topologyKey,
@@ -83,40 +82,53 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
       // The delay above, twenty seconds for requests under way, and some to close.
       terminationGracePeriodSeconds: 30,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
-      securityContext: nonRoot(UID),
-      containers: [
-        {
-          name: AGENT.container,
-          image,
-          ...start,
-          env: [
-            { name: "SHUTDOWN_DELAY_SECONDS", value: String(SHUTDOWN_DELAY) },
-            ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size, AGENT_SIZE) }]),
-          ],
-          ports: [
-            { name: "mtls", containerPort: AGENT_PORTS.mtls },
-            { name: "health", containerPort: AGENT_PORTS.health },
-            { name: METRICS_PORT_NAMES.main, containerPort: AGENT_PORTS.metrics },
-          ],
-          startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
-          livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
-          readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
-          resources: containerResources(size, AGENT_SIZE),
-          securityContext: UNPRIVILEGED,
-          volumeMounts: [
-            { name: "config", mountPath: AGENT.configDir, readOnly: true },
-            { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
-            { name: "tmp", mountPath: "/tmp" },
-            ...(ownImage ? [] : [program.mount]),
-          ],
-        },
-      ],
-      volumes: [
-        { name: "config", configMap: { name } },
-        { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
-        { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
-        ...(ownImage ? [] : [program.volume]),
-      ],
+      securityContext: { ...nonRoot(UID), ...(sysctls.length > 0 && { sysctls }) },
+      ...spec,
     },
   };
+}
+
+/** Template of an agent's pod. */
+export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const { role, image, ownImage, size } = args;
+  const name = agentObjectName(role);
+  const probe = (path: string) => ({ httpGet: { path, port: "health" } });
+  const config = ["--config", `${AGENT.configDir}/${AGENT.configFile}`];
+  const program = programVolume(AGENT_PROGRAM);
+  const start = ownImage ? { args: config } : { command: nodeCommand(AGENT_PROGRAM), args: config };
+  return agentTemplate(args, {
+    containers: [
+      {
+        name: AGENT.container,
+        image,
+        ...start,
+        env: [
+          { name: "SHUTDOWN_DELAY_SECONDS", value: String(SHUTDOWN_DELAY) },
+          ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size, AGENT_SIZE) }]),
+        ],
+        ports: [
+          { name: "mtls", containerPort: AGENT_PORTS.mtls },
+          { name: "health", containerPort: AGENT_PORTS.health },
+          { name: METRICS_PORT_NAMES.main, containerPort: AGENT_PORTS.metrics },
+        ],
+        startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
+        livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
+        readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+        resources: containerResources(size, AGENT_SIZE),
+        securityContext: UNPRIVILEGED,
+        volumeMounts: [
+          { name: "config", mountPath: AGENT.configDir, readOnly: true },
+          { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
+          { name: "tmp", mountPath: "/tmp" },
+          ...(ownImage ? [] : [program.mount]),
+        ],
+      },
+    ],
+    volumes: [
+      { name: "config", configMap: { name } },
+      { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
+      { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+      ...(ownImage ? [] : [program.volume]),
+    ],
+  });
 }

@@ -9,6 +9,8 @@ import type { ContainerSize } from "../kubernetes/container";
 import { AGENT, agentObjectName, NAMESPACES } from "../well-known";
 import { selector } from "../kubernetes/metadata";
 import { agentLabels, agentPod } from "./agent-pod";
+import { ENVOY } from "./envoy/pod";
+import { programPod, type ProgramPodArgs } from "./program-pod";
 
 /** How many pods of a role there are, by the CPU they use. */
 export interface Autoscaling {
@@ -37,8 +39,10 @@ export interface AgentPods {
 export interface AgentArgs {
   readonly cluster: Cluster;
   readonly role: string;
-  /** Text of config.yaml. */
+  /** Text of config.yaml, or of Envoy's configuration where the role has a program of its own. */
   readonly config: pulumi.Input<string>;
+  /** A program of the user's own with Envoy at its side. Default: an agent that has an identity of its own. */
+  readonly program?: Pick<ProgramPodArgs, "program" | "envoyImage" | "callable">;
   readonly pods: AgentPods;
   /** The stock Node image, in which the bundle runs. */
   readonly nodeImage: string;
@@ -59,7 +63,7 @@ export interface AgentArgs {
 export class Agent extends pulumi.ComponentResource {
   constructor(name: string, args: AgentArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Agent", name, {}, opts);
-    const { cluster, role, pods, nodeImage, bundleDigest, kind = "Deployment" } = args;
+    const { cluster, role, pods, program, nodeImage, bundleDigest, kind = "Deployment" } = args;
     const { withNetwork = (template) => template } = args;
     const { autoscaling } = pods;
     const self = childOptions(this, cluster, opts);
@@ -79,7 +83,7 @@ export class Agent extends pulumi.ComponentResource {
     );
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
-      { metadata, data: { [AGENT.configFile]: text } },
+      { metadata, data: { [program ? ENVOY.configFile : AGENT.configFile]: text } },
       self,
     );
     const spec = {
@@ -88,14 +92,16 @@ export class Agent extends pulumi.ComponentResource {
       selector: { matchLabels: selector(object) },
       template: text.apply((config) =>
         withNetwork(
-          agentPod({
-            cloud: cluster.name,
-            role,
-            image: pods.image ?? nodeImage,
-            ownImage: pods.image !== undefined,
-            size: pods.resources,
-            checksum: checksum([config, bundleDigest ?? ""]),
-          }),
+          program
+            ? programPod({ cloud: cluster.name, role, ...program, checksum: checksum([config]) })
+            : agentPod({
+                cloud: cluster.name,
+                role,
+                image: pods.image ?? nodeImage,
+                ownImage: pods.image !== undefined,
+                size: pods.resources,
+                checksum: checksum([config, bundleDigest ?? ""]),
+              }),
         ),
       ),
     };

@@ -16,8 +16,10 @@ import { Agent, type AgentPods, type AgentWorkloadKind } from "./agent";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
+import { callableFrom, renderEnvoy } from "./envoy/text";
 import { Opa } from "./opa";
 import type { PolicyTopology } from "./policy-data";
+import type { AgentProgram } from "./program-pod";
 import { type MeshAgent, spiffeIdOf } from "./registry";
 
 /** A cloud as far as workloads build on it. */
@@ -45,7 +47,11 @@ export interface WorkloadCloud {
 export interface WorkloadsArgs {
   /** In the order in which agents turn to other clouds. */
   readonly clouds: readonly WorkloadCloud[];
-  readonly agents: AgentPods & AgentSettings;
+  readonly agents: AgentPods &
+    AgentSettings & {
+      /** Roles whose agents are programs of the user's own. All others are the reference agent, or `image`. */
+      readonly roles: Readonly<Record<string, AgentProgram>>;
+    };
   readonly network: NetworkSettings;
   readonly policy: Pick<PolicyTopology, "calls" | "relays">;
   readonly images: Images;
@@ -84,8 +90,11 @@ export class Workloads extends pulumi.ComponentResource {
     const { clouds, agents: settings, network, policy, images } = args;
     const bundle = settings.image === undefined ? nodeBundle("agent") : undefined;
     const self = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
+    const protocols = Object.fromEntries(
+      Object.entries(settings.roles).map(([role, { protocol }]) => [role, protocol]),
+    );
     const members = clouds.map(({ cluster: { name: cloud, region }, trustDomain, roles }) => {
-      return { cloud, region, trustDomain, roles };
+      return { cloud, region, trustDomain, roles, protocols };
     });
 
     const { autoscaling } = settings;
@@ -142,7 +151,14 @@ export class Workloads extends pulumi.ComponentResource {
     );
     const known = pulumi.all(
       places.map(({ cluster: { name: cloud, region }, trustDomain, role, service }) => {
-        const agent = { cloud, region, trustDomain, role, replicas };
+        const agent = {
+          cloud,
+          region,
+          trustDomain,
+          role,
+          replicas,
+          ...(role in protocols && { behindEnvoy: true }),
+        };
         // Names are known before any load balancer is.
         return network.mode === "direct" && service.host !== undefined
           ? service.host.apply((host): MeshAgent => ({ ...agent, host }))
@@ -166,15 +182,13 @@ export class Workloads extends pulumi.ComponentResource {
         },
         self(place.nodeAlias),
       );
-      const config = known.apply((agents) =>
-        renderAgentConfig({
-          self: agents[index]!,
-          agents,
-          network,
-          settings,
-          opaEndpoint: opa.endpoint,
-        }),
-      );
+      const program = settings.roles[role];
+      const config = known.apply((agents) => {
+        const all = { self: agents[index]!, agents, network, opaEndpoint: opa.endpoint };
+        return program
+          ? renderEnvoy({ ...all, program, timeoutSeconds: settings.timeoutSeconds })
+          : renderAgentConfig({ ...all, settings });
+      });
       new Agent(
         id,
         {
@@ -182,6 +196,16 @@ export class Workloads extends pulumi.ComponentResource {
           role,
           config,
           pods: settings,
+          ...(program && {
+            program: {
+              program,
+              envoyImage: images.envoy,
+              callable: callableFrom(
+                { cloud, role },
+                places.map(({ cluster, role }) => ({ cloud: cluster.name, role })),
+              ),
+            },
+          }),
           nodeImage: images.agent,
           bundleDigest: bundle?.digest,
           kind,

@@ -1,13 +1,14 @@
 // The files of OPA in one cloud: policies from this repository, data from the mesh, and OPA's own configuration.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
+import { REQUEST_BYTES } from "./envoy/xds";
 import { OPA_FILES } from "./opa-pod";
 import { renderPolicyData, type PolicyTopology } from "./policy-data";
 
 const POLICY_DIR = path.resolve(__dirname, "../../policies");
 
-/** Largest request in bytes, also when it was compressed: as much as an agent takes from its own callers. */
-const REQUEST_BYTES = 1024 * 1024;
+/** Largest question in bytes, also when it was compressed: the largest request that an agent takes, in base64, and what is said of it. */
+const QUESTION_BYTES = Math.ceil(REQUEST_BYTES / 3) * 4 + 256 * 1024;
 
 /** Where an OPA runs; every entry of its decision log says so. */
 export interface OpaLocation {
@@ -20,7 +21,7 @@ function opaConfig({ cloud, region }: OpaLocation) {
   return {
     labels: { cloud, region },
     decision_logs: { console: true },
-    server: { decoding: { max_length: REQUEST_BYTES, gzip: { max_length: REQUEST_BYTES } } },
+    server: { decoding: { max_length: QUESTION_BYTES, gzip: { max_length: QUESTION_BYTES } } },
   };
 }
 

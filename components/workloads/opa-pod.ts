@@ -18,7 +18,7 @@ export const OPA_FILES = {
   config: "config.json",
   data: "data.json",
   /** As they are called in the folder policies/. */
-  policies: ["authz.rego", "system_authz.rego", "system_log.rego"],
+  policies: ["authz.rego", "request.rego", "system_authz.rego", "system_log.rego"],
 } as const;
 
 /** Where the pod has those files. */

@@ -10,7 +10,12 @@ export interface PolicyMember {
   /** Trust domain without scheme, for example `aws.example.org`. */
   readonly trustDomain: string;
   readonly roles: readonly string[];
+  /** What the programs of its roles speak, where it is not `agentweave`. */
+  readonly protocols?: Readonly<Record<string, ProgramProtocol>>;
 }
+
+/** What an agent's program speaks: how the policy reads what it is asked. */
+export type ProgramProtocol = "a2a" | "agentweave" | "http";
 
 /** The agents of one role in one cloud. */
 export interface AgentRole {
@@ -42,7 +47,12 @@ export const RULED_ACTIONS = ["relay", "task.status", "task.cancel"] as const;
 
 /** An identity of the mesh, as policies/authz.rego reads it. */
 type Identity =
-  | { readonly name: string; readonly cloud: string; readonly region: string }
+  | {
+      readonly name: string;
+      readonly cloud: string;
+      readonly region: string;
+      readonly protocol: ProgramProtocol;
+    }
   | { readonly name: string; readonly operator: true };
 
 /** The document `data.agentweave.mesh`. Agents are named `<cloud>/<role>`, as in the stack's configuration. */
@@ -59,11 +69,16 @@ const nameOf = ({ cloud, role }: AgentRole) => `${cloud}/${role}`;
 
 /** Every identity of the mesh with its trust domain and its SPIFFE ID. */
 function identities(members: readonly PolicyMember[]) {
-  return members.flatMap(({ cloud, region, trustDomain, roles }) => [
+  return members.flatMap(({ cloud, region, trustDomain, roles, protocols }) => [
     ...roles.map((role) => ({
       trustDomain,
       id: agentSpiffeId(trustDomain, cloud, region, role),
-      identity: { name: nameOf({ cloud, role }), cloud, region },
+      identity: {
+        name: nameOf({ cloud, role }),
+        cloud,
+        region,
+        protocol: protocols?.[role] ?? ("agentweave" as const),
+      },
     })),
     {
       trustDomain,

@@ -8,6 +8,8 @@ export interface MeshAgent extends AgentPlace {
   readonly region: string;
   /** Trust domain without scheme. */
   readonly trustDomain: string;
+  /** Whether it is a program that knows nothing of the mesh's own capabilities. Default: false. */
+  readonly behindEnvoy?: boolean;
 }
 
 /** One way to reach an agent, as `agent_registry` of config.yaml has it. */

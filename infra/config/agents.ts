@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { AGENT_SIZE } from "../../components/workloads/agent-pod";
 import type { Draft } from "./clouds/spec";
-import { text } from "./fields";
+import { roleName, text } from "./fields";
 import { imageReference } from "./images";
+import type { RolesByCloud } from "./policy";
 import type { Problem } from "./problem";
 import { resources } from "./resources";
 
@@ -41,6 +42,27 @@ const tracing = z
   })
   .optional();
 
+/** A program that is no part of the mesh's own, behind Envoy. */
+const program = z.strictObject({
+  image: imageReference("registry.example.org/researcher:1.0.0").meta({
+    description: "Image of the program, with its tag (not latest) or digest.",
+    examples: ["registry.example.org/researcher:1.0.0"],
+  }),
+  port: z.int().min(1024).max(65535).default(8000).meta({
+    description:
+      "Port at which the program serves plain HTTP; it is told it as PORT. Envoy alone calls it, over 127.0.0.1. Default: 8000.",
+  }),
+  protocol: z.enum(["a2a", "agentweave", "http"]).default("a2a").meta({
+    description:
+      "What the program speaks, which says how the policy reads what it is asked. a2a: A2A 1.0, actions are its methods, such as SendMessage; agentweave: JSON-RPC of the AgentWeave SDK, actions are the types of tasks; http: anything else, actions are method and path, such as GET /models. Default: a2a.",
+  }),
+  env: z
+    .record(text(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name such as MODEL"), z.string())
+    .default({})
+    .meta({ description: "Environment of the program. Default: none.", examples: [{ MODEL: "small" }] }),
+  resources: resources(AGENT_SIZE).meta({ description: "Resources of the program, Envoy's not included." }),
+});
+
 /** What all agents have in common. */
 export const agents = z
   .strictObject({
@@ -70,16 +92,40 @@ export const agents = z
       .meta({ description: "What agents log. Default: INFO." }),
     resources: resources(AGENT_SIZE).meta({ description: "Resources of an agent's pod." }),
     tracing,
+    roles: z
+      .record(roleName, program)
+      .default({})
+      .meta({
+        description:
+          "Roles whose agents are programs of one's own, each a container that serves plain HTTP and knows nothing of identity: Envoy stands beside it. Roles that are not named are the reference agent. Default: none.",
+        examples: [{ researcher: { image: "registry.example.org/researcher:1.0.0" } }],
+      }),
   })
   .prefault({})
   .meta({ description: "The agents." });
 
-/** Mistakes in how the numbers of pods go together. */
-export function agentsProblems({ autoscaling }: Draft<z.output<typeof agents>>): Problem[] {
+/** Mistakes in how the numbers of pods go together, and programs of roles that no cloud has. */
+export function agentsProblems(
+  { autoscaling, roles }: Draft<z.output<typeof agents>>,
+  byCloud: RolesByCloud,
+): Problem[] {
   const { minReplicas, maxReplicas } = autoscaling ?? {};
-  if (minReplicas === undefined || maxReplicas === undefined || minReplicas <= maxReplicas) {
-    return [];
-  }
-  const message = `is ${minReplicas}, above maxReplicas; write at most ${maxReplicas}`;
-  return [{ path: ["agents", "autoscaling", "minReplicas"], message }];
+  const known = [...byCloud.values()];
+  const unused = Object.keys(roles ?? {}).filter((role) =>
+    known.every((ofCloud) => ofCloud?.includes(role) === false),
+  );
+  return [
+    ...(minReplicas === undefined || maxReplicas === undefined || minReplicas <= maxReplicas
+      ? []
+      : [
+          {
+            path: ["agents", "autoscaling", "minReplicas"],
+            message: `is ${minReplicas}, above maxReplicas; write at most ${maxReplicas}`,
+          },
+        ]),
+    ...unused.map((role) => ({
+      path: ["agents", "roles", role],
+      message: `is a role that no cloud has; add it to the roles of one, such as clouds.${[...byCloud.keys()][0] ?? "<cloud>"}.roles`,
+    })),
+  ];
 }

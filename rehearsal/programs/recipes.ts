@@ -62,6 +62,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "csi-node-driver-registrar": csi("csi-node-driver-registrar"),
   livenessprobe: csi("livenessprobe"),
   opa: one("/opa", "opa", { cmd: ["run"], user: "1000:1000" }),
+  envoy: one("/usr/local/bin/envoy", "envoy", { user: "nonroot" }),
   // The agents and the programs that show the mesh bring their code along in a ConfigMap; the image is Node.js alone.
   node: { files: { "/usr/local/bin/node": NODE, [BUSYBOX]: BUSYBOX }, busybox: true, cmd: ["node"] },
   tailscale: {

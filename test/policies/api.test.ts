@@ -105,7 +105,7 @@ describe("OPA in a cluster refuses", () => {
   });
 
   test("a request that is too large, even when it comes compressed", async () => {
-    const large = JSON.stringify({ input: "x".repeat(1024 * 1024) });
+    const large = JSON.stringify({ input: "x".repeat(2 * 1024 * 1024) });
     expect((await post(DECISION, large)).status).toBe(400);
     const gzip = { "content-encoding": "gzip" };
     expect((await post(DECISION, gzipSync(large), gzip)).status).toBe(400);

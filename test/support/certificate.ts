@@ -39,6 +39,10 @@ export interface CertificateOptions {
   notAfter?: Date;
   /** Default true. */
   ca?: boolean;
+  /** Key usage as RFC 5280 has its bits, for example 0x80 for digitalSignature; undefined leaves the extension out. Default: what suits `ca`. */
+  keyUsage?: number | undefined;
+  /** Length of an RSA key. Default: the key is of P-256. */
+  rsaBits?: number;
   /** Whose key signs it. Default: its own. */
   issuer?: Certificate;
 }
@@ -54,17 +58,29 @@ export interface Certificate {
 const extension = (id: string, value: Buffer, ...critical: Buffer[]) =>
   sequence(oid(id), ...critical, octets(value));
 
-/** A new certificate with a new P-256 key. All have the same name, as those of SPIRE do; key identifiers tell them apart. */
-export function issue({
-  uri,
-  ip,
-  dns,
-  notBefore = new Date("2020-01-01T00:00:00Z"),
-  notAfter = new Date(Date.now() + 7 * 86_400_000),
-  ca = true,
-  issuer,
-}: CertificateOptions = {}): Certificate {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const keyUsageOf = (bits: number) => {
+  const unused = Math.max(0, Math.log2(bits & -bits));
+  return extension("551d0f", tlv(0x03, Buffer.from([unused, bits])), TRUE);
+};
+
+/** A new certificate with a new key. All have the same name, as those of SPIRE do; key identifiers tell them apart. */
+export function issue(options: CertificateOptions = {}): Certificate {
+  const {
+    uri,
+    ip,
+    dns,
+    notBefore = new Date("2020-01-01T00:00:00Z"),
+    notAfter = new Date(Date.now() + 7 * 86_400_000),
+    ca = true,
+    issuer,
+    rsaBits,
+  } = options;
+  // A CA signs certificates and lists of revoked ones, a leaf its handshakes.
+  const keyUsage = "keyUsage" in options ? options.keyUsage : ca ? 0x86 : 0x80;
+  const { publicKey, privateKey } =
+    rsaBits === undefined
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
+      : generateKeyPairSync("rsa", { modulusLength: rsaBits });
   const spki = publicKey.export({ format: "der", type: "spki" });
   const keyId = createHash("sha256").update(spki).digest().subarray(0, 20);
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
@@ -86,8 +102,7 @@ export function issue({
       0xa3,
       sequence(
         extension("551d13", ca ? sequence(TRUE) : sequence(), TRUE), // basic constraints
-        // Key usage: digitalSignature, and for a CA keyCertSign and cRLSign.
-        extension("551d0f", tlv(0x03, ca ? Buffer.from([1, 0x86]) : Buffer.from([7, 0x80])), TRUE),
+        ...(keyUsage === undefined ? [] : [keyUsageOf(keyUsage)]),
         extension("551d0e", octets(keyId)), // subject key identifier
         extension("551d23", sequence(tlv(0x80, issuer?.keyId ?? keyId))), // authority key identifier
         ...(names.length === 0 ? [] : [extension("551d11", sequence(...names))]), // subject alternative name

@@ -65,6 +65,11 @@ plugins {
     return join(this.dir, "api.sock");
   }
 
+  /** Port of the API for agents, on 127.0.0.1. */
+  get apiPort(): number {
+    return this.ports.api;
+  }
+
   /** Address of the bundle endpoint. */
   get bundleEndpointUrl(): string {
     return `https://127.0.0.1:${this.ports.endpoint}`;

@@ -293,6 +293,7 @@ describe("agents and their policy", () => {
       timeoutSeconds: 10,
       logLevel: "INFO",
       resources: {},
+      roles: {},
     });
     expect(network).toEqual({
       mode: "tailscale",
@@ -768,3 +769,47 @@ test.each(["dev", "prod", "rehearsal"])(
     expect(problems).toHaveLength(stack === "rehearsal" ? 3 : 0);
   },
 );
+
+describe("programs of a user's own", () => {
+  const image = "registry.example.org/researcher:1.0.0";
+  const clouds = (roles: string[]) => ({ aws: { ...tutorial.aws, roles } });
+
+  test("are A2A servers at port 8000 where nothing is written", () => {
+    const { agents } = parse({
+      clouds: clouds(["researcher"]),
+      agents: { roles: { researcher: { image } } },
+    });
+    expect(agents.roles["researcher"]).toEqual({
+      image,
+      port: 8000,
+      protocol: "a2a",
+      env: {},
+      resources: {},
+    });
+  });
+
+  test.each<[string, object, string]>([
+    [
+      "a role that no cloud has",
+      { agents: { roles: { reseacher: { image } } } },
+      "agents.roles.reseacher: is a role that no cloud has; add it to the roles of one, such as clouds.aws.roles",
+    ],
+    [
+      "an image without a version",
+      { agents: { roles: { researcher: { image: "researcher" } } } },
+      "not pinned",
+    ],
+    [
+      "a port that needs a privilege",
+      { agents: { roles: { researcher: { image, port: 80 } } } },
+      "agents.roles.researcher.port",
+    ],
+    [
+      "a role by the name of an agent",
+      { clouds: clouds(["researcher", "aws-researcher"]) },
+      "is the name of an agent of aws",
+    ],
+  ])("%s is refused", (_, changed, message) => {
+    expect(() => parse({ clouds: clouds(["researcher"]), ...changed })).toThrow(message);
+  });
+});

@@ -40,7 +40,7 @@ describe.each(NETWORK_MODES)("in mode %s", (mode) => {
   });
 
   test("no resource has much: programs, rules and dashboards are told by their digests", () => {
-    const large = plan.filter((resource) => sizeOf(resource) > 40_000);
+    const large = plan.filter((resource) => sizeOf(resource) > 60_000);
     expect(large.map((resource) => `${resource.name}: ${sizeOf(resource)}`)).toEqual([]);
   });
 });

@@ -22,6 +22,7 @@ import {
   TRUST_EXPORTER,
 } from "../../../components/well-known";
 import { AGENT_SIZE } from "../../../components/workloads/agent-pod";
+import { ENVOY_SIZE } from "../../../components/workloads/envoy/pod";
 import { DEFAULT_OPA_REPLICAS, DEFAULT_OPA_SIZE } from "../../../components/workloads/opa-pod";
 import type { NetworkMode } from "../../../components/network/mode";
 import type { Pods } from "./machine";
@@ -33,6 +34,7 @@ export interface PodSettings {
     readonly replicas?: number;
     readonly autoscaling?: { readonly minReplicas?: number };
     readonly resources?: ContainerSize;
+    readonly roles?: Readonly<Record<string, { readonly resources?: ContainerSize } | undefined>>;
   };
   readonly network?: {
     readonly mode?: NetworkMode;
@@ -89,7 +91,12 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
   const { agents, network, spire, clouds } = settings;
   const onTailnet = network?.mode === "tailscale";
   const replicas = agents?.autoscaling?.minReplicas ?? agents?.replicas ?? 1;
-  const agent = [sized(agents?.resources, AGENT_SIZE), ...(onTailnet ? [SIDECAR_SIZE] : [])];
+  const agent = (role: string) => [
+    ...(agents?.roles?.[role]
+      ? [sized(agents.roles[role].resources, AGENT_SIZE), ENVOY_SIZE]
+      : [sized(agents?.resources, AGENT_SIZE)]),
+    ...(onTailnet ? [SIDECAR_SIZE] : []),
+  ];
   const { router } = network?.tailscale ?? {};
   return [
     pods(SPIRE_SERVER.name, 1, [sized(spire?.server, DEFAULT_SIZES.server)]),
@@ -102,7 +109,9 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
     ),
     pods(OPA.name, DEFAULT_OPA_REPLICAS, [DEFAULT_OPA_SIZE], true),
     // On a tailnet they are a StatefulSet.
-    ...(clouds?.[cloud]?.roles ?? []).map((role) => pods(agentObjectName(role), replicas, agent, !onTailnet)),
+    ...(clouds?.[cloud]?.roles ?? []).map((role) =>
+      pods(agentObjectName(role), replicas, agent(role), !onTailnet),
+    ),
     ...(onTailnet
       ? [pods(TAILNET.router, router?.replicas ?? 1, [sized(router?.resources, ROUTER_SIZE)])]
       : []),

@@ -40,7 +40,7 @@ export function check(
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),
     ...vpnProblems(clouds, network ?? {}),
-    ...agentsProblems(agents ?? {}),
+    ...agentsProblems(agents ?? {}, roles),
     ...policyProblems(policy ?? {}, roles),
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
@@ -128,14 +128,29 @@ function rolesByCloud(entries: NonNullable<ConfigDraft["clouds"]>): RolesByCloud
   );
 }
 
-/** Agents of the same name, as role `b-c` of cloud `a` and role `c` of cloud `a-b` are. */
+/**
+ * Agents of the same name, as role `b-c` of cloud `a` and role `c` of cloud `a-b` are; and roles with the name of an agent, which would be
+ * called by the same one.
+ */
 function agentNameProblems(roles: RolesByCloud): Problem[] {
-  const names = [...roles].flatMap(([cloud, ofCloud]) =>
-    (ofCloud ?? []).map((role, index): Named => {
-      return { cloud, path: ["clouds", cloud, "roles", index], value: agentName(cloud, role) };
-    }),
+  const places = [...roles].flatMap(([cloud, ofCloud]) =>
+    (ofCloud ?? []).map((role, index) => ({ cloud, role, path: ["clouds", cloud, "roles", index] })),
   );
-  return repeated(names, "agent's name");
+  const names = places.map(({ cloud, role, path }): Named => ({
+    cloud,
+    path,
+    value: agentName(cloud, role),
+  }));
+  const taken = new Map(names.map(({ value, cloud }) => [value, cloud]));
+  return [
+    ...repeated(names, "agent's name"),
+    ...places
+      .filter(({ role }) => taken.has(role))
+      .map(({ role, path }) => ({
+        path,
+        message: `is the name of an agent of ${taken.get(role)}; write another role, since agents are called by roles and by names`,
+      })),
+  ];
 }
 
 function tagProblems(clouds: CloudDrafts, tags: Readonly<Record<string, string | undefined>>): Problem[] {

@@ -19,12 +19,22 @@ describe("the policy's data", () => {
     expect(renderPolicyData({ members, calls: [], relays: [] })).toEqual({
       trust_domains: {
         "aws.example.org": {
-          "/region/aws-r-1/agent": { name: "aws/agent", cloud: "aws", region: "r-1" },
-          "/region/aws-r-1/orchestrator": { name: "aws/orchestrator", cloud: "aws", region: "r-1" },
+          "/region/aws-r-1/agent": { name: "aws/agent", cloud: "aws", region: "r-1", protocol: "agentweave" },
+          "/region/aws-r-1/orchestrator": {
+            name: "aws/orchestrator",
+            cloud: "aws",
+            region: "r-1",
+            protocol: "agentweave",
+          },
           "/operator/mesh": { name: "operator of aws.example.org", operator: true },
         },
         "gcp.example.org": {
-          "/region/gcp-r-1/worker": { name: "gcp/worker", cloud: "gcp", region: "r-1" },
+          "/region/gcp-r-1/worker": {
+            name: "gcp/worker",
+            cloud: "gcp",
+            region: "r-1",
+            protocol: "agentweave",
+          },
           "/operator/mesh": { name: "operator of gcp.example.org", operator: true },
         },
       },

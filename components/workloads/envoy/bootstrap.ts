@@ -1,0 +1,125 @@
+// Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
+import { HEALTH_PATH, inbound, type InboundArgs } from "./inbound";
+import { outbound, type OutboundArgs } from "./outbound";
+import { workloadApiCluster } from "./tls";
+import { address, extension, plainCluster, type SocketAddress, type Xds } from "./xds";
+
+/** What `envoyBootstrap` needs. */
+export interface EnvoyArgs {
+  /** Name of the agent, for example `aws-worker`, and of its cloud. */
+  readonly agent: string;
+  readonly cloud: string;
+  readonly inbound: InboundArgs;
+  readonly outbound: OutboundArgs;
+  /** Path of the Workload API's socket. */
+  readonly workloadApi: string;
+  /** Path of a socket for Envoy's administration, which nobody but Envoy itself may open. */
+  readonly admin: string;
+  /** Where metrics and health are read in the clear: `/stats/prometheus`, `/ready`. */
+  readonly status: SocketAddress;
+  /** Memory that Envoy may have, in bytes: before that it turns requests away. */
+  readonly memoryBytes: number;
+}
+
+/** Connections at a time, silent ones too, each of which takes some kilobytes until it has to speak. */
+const MAX_CONNECTIONS = 10_000;
+
+/** Envoy sheds load before it is killed for want of memory (https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/overload_manager/overload_manager). */
+function overloadManager(memoryBytes: number): Xds {
+  const heap = "envoy.resource_monitors.fixed_heap";
+  const at = (name: string, value: number) => ({ name, triggers: [{ name: heap, threshold: { value } }] });
+  return {
+    refresh_interval: "0.25s",
+    resource_monitors: [
+      // The rest is what a process has besides its heap.
+      extension(heap, "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig", {
+        max_heap_size_bytes: Math.floor(memoryBytes * 0.8),
+      }),
+      extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        { max_active_downstream_connections: MAX_CONNECTIONS },
+      ),
+    ],
+    actions: [
+      at("envoy.overload_actions.shrink_heap", 0.8),
+      at("envoy.overload_actions.disable_http_keepalive", 0.85),
+      at("envoy.overload_actions.stop_accepting_connections", 0.95),
+      at("envoy.overload_actions.stop_accepting_requests", 0.9),
+    ],
+  };
+}
+
+/** What is read in the clear, and nothing else of Envoy's administration. */
+function statusListener(at: SocketAddress): Xds {
+  const route = (path: string, more: Xds) => ({ match: { path }, ...more });
+  return {
+    name: "status",
+    address: address(at),
+    filter_chains: [
+      {
+        filters: [
+          extension(
+            "envoy.filters.network.http_connection_manager",
+            "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            {
+              stat_prefix: "status",
+              http_filters: [
+                extension(
+                  "envoy.filters.http.health_check",
+                  "extensions.filters.http.health_check.v3.HealthCheck",
+                  {
+                    pass_through_mode: false,
+                    cluster_min_healthy_percentages: { program: { value: 100 } },
+                    headers: [{ name: ":path", string_match: { exact: HEALTH_PATH } }],
+                  },
+                ),
+                extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
+              ],
+              route_config: {
+                name: "status",
+                virtual_hosts: [
+                  {
+                    name: "status",
+                    domains: ["*"],
+                    routes: [
+                      route("/ready", { route: { cluster: "admin" } }),
+                      route("/metrics", { route: { cluster: "admin", prefix_rewrite: "/stats/prometheus" } }),
+                    ],
+                  },
+                ],
+              },
+            },
+          ),
+        ],
+      },
+    ],
+  };
+}
+
+/** The configuration as an object for JSON, which Envoy reads as well as YAML. */
+export function envoyBootstrap(args: EnvoyArgs): Xds {
+  const { agent, cloud, workloadApi, admin, status, memoryBytes } = args;
+  const [incoming, outgoing] = [inbound(args.inbound), outbound(args.outbound)];
+  return {
+    // The SPIRE agent knows the workload by its process, and asks for no more than that there is an id.
+    node: { id: agent, cluster: cloud },
+    admin: { address: address(admin) },
+    bootstrap_extensions: [
+      extension(
+        "envoy.bootstrap.internal_listener",
+        "extensions.bootstrap.internal_listener.v3.InternalListener",
+      ),
+    ],
+    overload_manager: overloadManager(memoryBytes),
+    static_resources: {
+      listeners: [incoming.listener, ...outgoing.listeners, statusListener(status)],
+      clusters: [
+        ...incoming.clusters,
+        ...outgoing.clusters,
+        workloadApiCluster(workloadApi),
+        plainCluster("admin", admin),
+      ],
+    },
+  };
+}

@@ -1,0 +1,227 @@
+// What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
+import { clientTls } from "./tls";
+import { HEALTH_PATH } from "./inbound";
+import { address, extension, httpProtocol, loadAssignment, type SocketAddress, type Xds } from "./xds";
+
+/** One way to an agent. */
+export interface Endpoint {
+  readonly spiffeId: string;
+  readonly at: SocketAddress;
+}
+
+/** An agent, or all of one role: what a program can call by a name. */
+export interface Destination {
+  /** Without the domain, for example `gcp-worker`, or `worker` for any. */
+  readonly name: string;
+  /** Best first: the next is called when those before it are away. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** What `outbound` needs. */
+export interface OutboundArgs {
+  /** Where the program finds Envoy. */
+  readonly listen: SocketAddress;
+  readonly destinations: readonly Destination[];
+  /** Longest that one attempt may take until the answer begins, in seconds. */
+  readonly timeoutSeconds: number;
+  /** HTTP proxy (CONNECT) through which hosts of these domains are reached. Default: none. */
+  readonly proxy?: { readonly at: SocketAddress; readonly domains: readonly string[] };
+}
+
+/** Domain of the names by which programs call agents. */
+export const MESH_DOMAIN = "mesh";
+
+/** Attempts after the first. Each goes to the next endpoint. */
+const RETRIES = 2;
+
+/**
+ * Failures after which the next endpoint is called: none was reached, it reset the connection before it answered, it took too long, or it could
+ * not say whether the caller may (`undecided`). Never a denial, and never an answer of the program.
+ */
+const RETRY_POLICY = {
+  retry_on: "connect-failure,refused-stream,reset-before-request,retriable-headers",
+  retriable_headers: [{ name: "x-mesh-decision", string_match: { exact: "undecided" } }],
+  num_retries: RETRIES,
+  retry_host_predicate: [
+    extension(
+      "envoy.retry_host_predicates.previous_hosts",
+      "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+    ),
+  ],
+  host_selection_retry_max_attempts: 5,
+  retry_priority: extension(
+    "envoy.retry_priorities.previous_priorities",
+    "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+    { update_frequency: 1 },
+  ),
+  retry_back_off: { base_interval: "0.05s", max_interval: "1s" },
+} as const;
+
+function isProxied({ at }: Endpoint, proxy: OutboundArgs["proxy"]): boolean {
+  return (proxy?.domains ?? []).some((domain) => at.host === domain || at.host.endsWith(`.${domain}`));
+}
+
+/** Name of the listener inside Envoy that leads to this host. */
+const wayTo = ({ at }: Endpoint) => `to:${at.host}:${at.port}`;
+
+function cluster({ name, endpoints }: Destination, proxy: OutboundArgs["proxy"]): Xds {
+  const ids = [...new Set(endpoints.map(({ spiffeId }) => spiffeId))];
+  // Names that only the proxy can resolve are no addresses of Envoy's: they have listeners inside Envoy, and then all of the cluster's must.
+  const inside = endpoints.some((endpoint) => isProxied(endpoint, proxy));
+  return {
+    name,
+    ...(inside ? { type: "STATIC" } : { type: "STRICT_DNS", dns_lookup_family: "V4_PREFERRED" }),
+    connect_timeout: "5s",
+    load_assignment: loadAssignment(
+      name,
+      endpoints.map((endpoint) => [
+        {
+          endpoint: {
+            address: inside
+              ? { envoy_internal_address: { server_listener_name: wayTo(endpoint) } }
+              : address(endpoint.at),
+          },
+          metadata: { filter_metadata: { "envoy.transport_socket_match": { id: endpoint.spiffeId } } },
+        },
+      ]),
+    ),
+    transport_socket: clientTls(ids[0]!),
+    // Whoever answers at an address has exactly the identity that belongs there.
+    transport_socket_matches: ids.map((id) => ({ name: id, match: { id }, transport_socket: clientTls(id) })),
+    ...httpProtocol("negotiated", { idle_timeout: "25s", max_connection_duration: "25s" }),
+    circuit_breakers: {
+      thresholds: [
+        {
+          max_connections: 100,
+          max_pending_requests: 100,
+          max_requests: 1_000,
+          retry_budget: { budget_percent: { value: 25 }, min_retry_concurrency: 10 },
+        },
+      ],
+    },
+    outlier_detection: {
+      // What the network or Envoys say, not the programs: their own errors are answers.
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 3,
+      enforcing_consecutive_5xx: 0,
+      enforcing_consecutive_gateway_failure: 0,
+      enforcing_success_rate: 0,
+      enforcing_local_origin_success_rate: 0,
+      base_ejection_time: "5s",
+      max_ejection_time: "30s",
+      max_ejection_percent: 100,
+    },
+    health_checks: [
+      {
+        timeout: "5s",
+        interval: "10s",
+        no_traffic_interval: "30s",
+        unhealthy_interval: "5s",
+        unhealthy_threshold: 2,
+        healthy_threshold: 1,
+        tls_options: { alpn_protocols: ["http/1.1"] },
+        http_health_check: { path: HEALTH_PATH, codec_client_type: "HTTP1" },
+      },
+    ],
+  };
+}
+
+/** The listener inside Envoy that leads to a host: through the proxy, or straight. */
+function way(
+  endpoint: Endpoint,
+  proxy: NonNullable<OutboundArgs["proxy"]>,
+): { listener: Xds; clusters: Xds[] } {
+  const name = wayTo(endpoint);
+  const proxied = isProxied(endpoint, proxy);
+  const tunnel = { tunneling_config: { hostname: `${endpoint.at.host}:${endpoint.at.port}` } };
+  return {
+    listener: {
+      name,
+      internal_listener: {},
+      filter_chains: [
+        {
+          filters: [
+            extension("envoy.filters.network.tcp_proxy", "extensions.filters.network.tcp_proxy.v3.TcpProxy", {
+              stat_prefix: "tailnet",
+              cluster: proxied ? "proxy" : name,
+              ...(proxied ? tunnel : {}),
+            }),
+          ],
+        },
+      ],
+    },
+    clusters: proxied
+      ? []
+      : [
+          {
+            name,
+            type: "STRICT_DNS",
+            dns_lookup_family: "V4_PREFERRED",
+            connect_timeout: "5s",
+            load_assignment: loadAssignment(name, [[{ endpoint: { address: address(endpoint.at) } }]]),
+          },
+        ],
+  };
+}
+
+function ways({ destinations, proxy }: OutboundArgs) {
+  if (!proxy) return [];
+  const inside = destinations
+    .filter(({ endpoints }) => endpoints.some((endpoint) => isProxied(endpoint, proxy)))
+    .flatMap(({ endpoints }) => endpoints);
+  const byName = new Map(inside.map((endpoint) => [wayTo(endpoint), endpoint]));
+  return [...byName.values()].map((endpoint) => way(endpoint, proxy));
+}
+
+/** Listeners and clusters of what goes out. */
+export function outbound(args: OutboundArgs) {
+  const { listen, destinations, timeoutSeconds, proxy } = args;
+  const inner = ways(args);
+  const manager = extension(
+    "envoy.filters.network.http_connection_manager",
+    "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: "outbound",
+      use_remote_address: true,
+      stream_idle_timeout: "300s",
+      http_filters: [extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router")],
+      route_config: {
+        name: "outbound",
+        virtual_hosts: destinations.map(({ name }) => ({
+          name,
+          domains: [`${name}.${MESH_DOMAIN}`, `${name}.${MESH_DOMAIN}:*`],
+          routes: [
+            {
+              match: { prefix: "/" },
+              route: {
+                cluster: name,
+                timeout: "0s",
+                retry_policy: { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` },
+              },
+            },
+          ],
+        })),
+      },
+    },
+  );
+  return {
+    listeners: [
+      { name: "outbound", address: address(listen), filter_chains: [{ filters: [manager] }] },
+      ...inner.map(({ listener }) => listener),
+    ],
+    clusters: [
+      ...destinations.map((destination) => cluster(destination, proxy)),
+      ...inner.flatMap(({ clusters }) => clusters),
+      ...(inner.length > 0 && proxy
+        ? [
+            {
+              name: "proxy",
+              type: "STATIC",
+              connect_timeout: "2s",
+              load_assignment: loadAssignment("proxy", [[{ endpoint: { address: address(proxy.at) } }]]),
+            },
+          ]
+        : []),
+    ],
+  };
+}

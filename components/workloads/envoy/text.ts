@@ -1,0 +1,98 @@
+// The text of an agent's Envoy configuration, from what the mesh knows of its agents.
+import { quantityValue } from "../../kubernetes/quantity";
+import type { NetworkSettings } from "../../network/mode";
+import { AGENT, AGENT_PORTS, agentName, SPIRE_AGENT, TAILNET } from "../../well-known";
+import type { ProgramProtocol } from "../policy-data";
+import { type MeshAgent, registryOf } from "../registry";
+import { envoyBootstrap } from "./bootstrap";
+import type { Destination } from "./outbound";
+import { ENVOY, ENVOY_SIZE } from "./pod";
+
+/** What `renderEnvoy` needs. */
+export interface RenderEnvoyArgs {
+  /** The agent at whose side it stands. */
+  readonly self: MeshAgent;
+  /** All agents of the mesh by the names of their clouds, then in the order of the configuration. */
+  readonly agents: readonly MeshAgent[];
+  readonly network: NetworkSettings;
+  readonly program: { readonly port: number; readonly protocol: ProgramProtocol };
+  /** URL of the cluster's OPA. */
+  readonly opaEndpoint: string;
+  /** Longest that one attempt of a call may take, in seconds. */
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * Where the program calls other agents: port 80 of an address of the pod's own, which its names lead to. It is not 127.0.0.1, to which the device
+ * of a tailnet passes on what comes for the pod (tailscale, wgengine/netstack/netstack.go, `acceptTCP`).
+ */
+export const OUTBOUND = { host: "127.0.0.2", port: 80 } as const;
+
+function socketAddress(url: string) {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
+}
+
+/** What a program at `self` can call: every other agent by its name, and any of a role by that. */
+export function destinationsOf(
+  self: MeshAgent,
+  agents: readonly MeshAgent[],
+  network: NetworkSettings,
+): Destination[] {
+  return Object.entries(registryOf(self, agents, network)).map(([name, entry]) => ({
+    name: name.replaceAll("_", "-"),
+    endpoints: ("endpoints" in entry ? entry.endpoints : [entry]).map(({ spiffe_id, address }) => ({
+      spiffeId: spiffe_id,
+      at: socketAddress(address),
+    })),
+  }));
+}
+
+/** The names of those destinations, which are known before any address is. */
+export function callableFrom(
+  self: Pick<MeshAgent, "cloud" | "role">,
+  agents: readonly Pick<MeshAgent, "cloud" | "role">[],
+): string[] {
+  const others = agents.filter(({ cloud, role }) => cloud !== self.cloud || role !== self.role);
+  return [
+    ...others.map(({ cloud, role }) => agentName(cloud, role)),
+    ...new Set(others.map(({ role }) => role)),
+  ];
+}
+
+/** Text of the configuration. The same arguments give the same text. */
+export function renderEnvoy(args: RenderEnvoyArgs): string {
+  const { self, agents, network, program, opaEndpoint, timeoutSeconds } = args;
+  return JSON.stringify(
+    envoyBootstrap({
+      agent: agentName(self.cloud, self.role),
+      cloud: self.cloud,
+      inbound: {
+        listen: { host: "0.0.0.0", port: AGENT_PORTS.mtls },
+        program: { host: "127.0.0.1", port: program.port },
+        protocol: program.protocol,
+        opa: socketAddress(opaEndpoint),
+      },
+      outbound: {
+        listen: OUTBOUND,
+        destinations: destinationsOf(self, agents, network),
+        timeoutSeconds,
+        ...(network.mode === "tailscale"
+          ? {
+              proxy: {
+                at: { host: "127.0.0.1", port: TAILNET.proxyPort },
+                domains: [network.tailscale.tailnet],
+              },
+            }
+          : {}),
+      },
+      workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+      admin: ENVOY.admin,
+      status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
+      memoryBytes: quantityValue(ENVOY_SIZE.memory),
+    }),
+    null,
+    1,
+  );
+}

@@ -1,0 +1,72 @@
+// The pod of a program of a user's own with Envoy at its side: a pure function, within the Pod Security Standard `restricted`.
+import type * as k8s from "@pulumi/kubernetes";
+import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
+import { AGENT, agentName, CSI_DRIVER } from "../well-known";
+import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
+import { MESH_DOMAIN } from "./envoy/outbound";
+import { envoyContainer, envoyVolume } from "./envoy/pod";
+import { OUTBOUND } from "./envoy/text";
+import { agentObjectName } from "../well-known";
+import type { ProgramProtocol } from "./policy-data";
+
+/** A program that is the agents of one role: any container that serves plain HTTP. */
+export interface AgentProgram {
+  readonly image: string;
+  /** Where it serves, from 1024. It may listen on 127.0.0.1 alone. */
+  readonly port: number;
+  readonly protocol: ProgramProtocol;
+  readonly env: Readonly<Record<string, string>>;
+  /** Default: `AGENT_SIZE`. */
+  readonly resources?: ContainerSize;
+}
+
+/** What `programPod` needs. */
+export interface ProgramPodArgs extends Pick<AgentPodArgs, "cloud" | "role" | "checksum"> {
+  readonly program: AgentProgram;
+  readonly envoyImage: string;
+  /** Names of all that it can call, without the domain. */
+  readonly callable: readonly string[];
+}
+
+/** Template of the pod. The program has no identity of its own: who has the Workload API is Envoy. */
+export function programPod(args: ProgramPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const { cloud, role, program, envoyImage, callable, checksum } = args;
+  const name = agentName(cloud, role);
+  const environment = {
+    HOST: "127.0.0.1",
+    PORT: String(program.port),
+    AGENT_NAME: name,
+    AGENT_URL: `http://${name}.${MESH_DOMAIN}/`,
+    ...program.env,
+  };
+  const { readOnlyRootFilesystem: _, ...unprivileged } = UNPRIVILEGED;
+  return agentTemplate(
+    { cloud, role, checksum },
+    {
+      // An agent is called by its name, and the name leads to Envoy: no client has to be told of it.
+      hostAliases: [{ ip: OUTBOUND.host, hostnames: callable.map((host) => `${host}.${MESH_DOMAIN}`) }],
+      initContainers: [envoyContainer(envoyImage)],
+      containers: [
+        {
+          name: AGENT.container,
+          image: program.image,
+          env: Object.entries(environment).map(([name, value]) => ({ name, value })),
+          // It is told to end only when no more calls come.
+          lifecycle: { preStop: { sleep: { seconds: SHUTDOWN_DELAY } } },
+          resources: containerResources(program.resources, AGENT_SIZE),
+          // Whether it writes to files of its own is its business.
+          securityContext: unprivileged,
+          volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
+        },
+      ],
+      volumes: [
+        { name: "config", configMap: { name: agentObjectName(role) } },
+        { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
+        { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+        envoyVolume,
+      ],
+    },
+    // Envoy listens on port 80 without any capability (one of the sysctls that Kubernetes calls safe).
+    [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }],
+  );
+}

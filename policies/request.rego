@@ -1,0 +1,207 @@
+# Takes apart an HTTP request as the Envoy beside an agent has it, and has policies/authz.rego decide it. Every value of the
+# input is base64 of bytes that the caller chose, but for the identities, which Envoy verified.
+package agentweave.request
+
+import data.agentweave.authz
+import data.agentweave.mesh
+
+# What Envoy reads: "allow", or why not. Without it, nothing passes.
+answer := "allow" if decision.allow
+
+else := decision.reason
+
+decision := denied("chain", "the caller's certificate is signed by an authority of another trust domain") if not own_chain
+
+else := denied("hops", "the request has been passed on too often") if hops > max_hops
+
+else := denied("encoding", "the body is compressed") if object.get(input, "encoding", encoded_identity) != encoded_identity
+
+else := decided
+
+# All that a request asks for has to be allowed; what is not tells why.
+decided := refused[0] if {
+	refused := [decision_on(action) | some action in asked_for; not decision_on(action).allow]
+	refused != []
+}
+
+else := decision_on(action)
+
+decision_on(what) := answered if {
+	answered := authz.decision with input as {
+		"caller_spiffe_id": caller,
+		"resource_spiffe_id": resource,
+		"action": what,
+		"context": context,
+	}
+}
+
+asked_for := [action, "CreateTaskPushNotificationConfig"] if names_a_push_target
+
+else := [action]
+
+denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("/", ["agentweave.request", rule])}
+
+# What a decision's log entry has of the request. Paths are of any length, and bodies can be secrets.
+entry := {
+	"caller_spiffe_id": caller,
+	"resource_spiffe_id": resource,
+	"method": base64.decode(input.method),
+	"path": substring(path, 0, 256),
+	"action": substring(action, 0, 128),
+}
+
+caller := base64.decode(input.caller)
+
+resource := base64.decode(input.resource)
+
+path := split(base64.decode(input.path), "?")[0]
+
+encoded_identity := base64.encode("identity")
+
+# A request that agents pass on names how many have done so. What is no number is too many.
+max_hops := 8
+
+default hops := 9
+
+hops := 0 if not input.hops
+
+hops := to_number(base64.decode(input.hops))
+
+# Envoy has verified the chain under the roots of the caller's trust domain. Its authority must be one of that domain by name,
+# too: roots sign the authorities of other domains where somebody cross-signs them (X509-SVID, section 4.1).
+own_chain if not input.chain
+
+own_chain if {
+	chain := crypto.x509.parse_certificates(urlquery.decode(base64.decode(input.chain)))
+	domain := split(caller, "/")[2]
+	chain[1].URIStrings == [concat("", ["spiffe://", domain])]
+	every above in array.slice(chain, 2, count(chain)) {
+		every uri in object.get(above, "URIStrings", []) {
+			uri == concat("", ["spiffe://", domain])
+		}
+	}
+}
+
+# What the program behind Envoy speaks, which says how to read a request.
+protocol := mesh.trust_domains[authz.parsed(resource).trust_domain][authz.parsed(resource).path].protocol
+
+method := base64.decode(input.method)
+
+# What the request asks for, in the words of the configuration.
+default action := ""
+
+action := concat(" ", [method, path]) if protocol == "http"
+
+action := "GetAgentCard" if {
+	protocol != "http"
+	method == "GET"
+	path in {"/.well-known/agent-card.json", "/.well-known/agent.json"}
+}
+
+action := json_rpc_action if {
+	method == "POST"
+	protocol != "http"
+	not rest_action
+	not contains(path, "%")
+}
+
+action := rest_action if not names_a_method
+
+# A body that two parsers could read in two ways has no action: only one of its names is "method", whatever the case.
+names_a_method if {
+	some key in object.keys(document)
+	lower(key) in {"method", "jsonrpc"}
+}
+
+document := json.unmarshal(base64.decode(input.body))
+
+json_rpc_action := word if {
+	is_object(document)
+	[key | some key in object.keys(document); lower(key) in {"method", "params"}; not key in {"method", "params"}] == []
+	word := action_of(document.method)
+}
+
+action_of(name) := a2a_actions[name] if protocol == "a2a"
+
+# AgentWeave: the type of a task that is sent, or what is asked about one.
+action_of("task.send") := document.params.task_type if protocol == "agentweave"
+
+action_of(name) := name if {
+	protocol == "agentweave"
+	name in {"task.status", "task.cancel"}
+}
+
+# Methods of A2A 1.0 (section 9), and the names that 0.3 has for the same. A message is a message, streamed or not.
+a2a_actions := {
+	"SendMessage": "SendMessage",
+	"SendStreamingMessage": "SendMessage",
+	"GetTask": "GetTask",
+	"ListTasks": "ListTasks",
+	"CancelTask": "CancelTask",
+	"SubscribeToTask": "SubscribeToTask",
+	"CreateTaskPushNotificationConfig": "CreateTaskPushNotificationConfig",
+	"GetTaskPushNotificationConfig": "GetTaskPushNotificationConfig",
+	"ListTaskPushNotificationConfigs": "ListTaskPushNotificationConfigs",
+	"DeleteTaskPushNotificationConfig": "DeleteTaskPushNotificationConfig",
+	"GetExtendedAgentCard": "GetExtendedAgentCard",
+	"message/send": "SendMessage",
+	"message/stream": "SendMessage",
+	"tasks/get": "GetTask",
+	"tasks/cancel": "CancelTask",
+	"tasks/resubscribe": "SubscribeToTask",
+	"tasks/pushNotificationConfig/set": "CreateTaskPushNotificationConfig",
+	"tasks/pushNotificationConfig/get": "GetTaskPushNotificationConfig",
+	"tasks/pushNotificationConfig/list": "ListTaskPushNotificationConfigs",
+	"tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
+	"agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
+}
+
+# A2A over HTTP and JSON (section 11), below any prefix. Some servers take capital letters and a last slash, and some decode a
+# path before they look at it: what is encoded is nothing of this.
+rest_action := name if {
+	protocol == "a2a"
+	not contains(path, "%")
+	some [verb, pattern, name] in rest
+	verb == method
+	regex.match(concat("", ["(?i)", pattern, "/?$"]), path)
+}
+
+rest := [
+	["POST", `/message:send`, "SendMessage"],
+	["POST", `/message:stream`, "SendMessage"],
+	["GET", `/tasks`, "ListTasks"],
+	["GET", `/tasks/[^/:]+`, "GetTask"],
+	["POST", `/tasks/[^/:]+:cancel`, "CancelTask"],
+	["GET", `/tasks/[^/:]+:subscribe`, "SubscribeToTask"],
+	["POST", `/tasks/[^/:]+:subscribe`, "SubscribeToTask"],
+	["POST", `/tasks/[^/:]+/pushNotificationConfigs`, "CreateTaskPushNotificationConfig"],
+	["GET", `/tasks/[^/:]+/pushNotificationConfigs`, "ListTaskPushNotificationConfigs"],
+	["GET", `/tasks/[^/:]+/pushNotificationConfigs/[^/:]+`, "GetTaskPushNotificationConfig"],
+	["DELETE", `/tasks/[^/:]+/pushNotificationConfigs/[^/:]+`, "DeleteTaskPushNotificationConfig"],
+	["GET", `/extendedAgentCard`, "GetExtendedAgentCard"],
+]
+
+# A message can say where the agent is to send news of its task: any address, with the agent's own identity.
+names_a_push_target if {
+	protocol == "a2a"
+	walk(document, [place, _])
+	lower(replace(place[count(place) - 1], "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
+}
+
+# What the decision needs besides: where a chain of calls goes on. An agent that is named by its role alone may be one of
+# several, each of which decides for itself.
+default context := {}
+
+context := {"next": next} if {
+	action == "relay"
+	first := document.params.payload.via[0]
+	next := next_of(first)
+}
+
+next_of(stop) := stop.spiffe_id if is_object(stop)
+
+next_of(stop) := concat("", ["spiffe://", domain, path_of]) if {
+	is_string(stop)
+	some domain, path_of
+	mesh.trust_domains[domain][path_of].name == replace(stop, "_", "/")
+}

@@ -1,0 +1,183 @@
+package agentweave.request_test
+
+import data.agentweave.request
+
+domains := {
+	"aws.example.org": {
+		"/region/aws-r/agent": {"name": "aws/agent", "cloud": "aws", "region": "r", "protocol": "agentweave"},
+		"/operator/mesh": {"name": "operator of aws.example.org", "operator": true},
+	},
+	"gcp.example.org": {
+		"/region/gcp-r/agent": {"name": "gcp/agent", "cloud": "gcp", "region": "r", "protocol": "agentweave"},
+		"/region/gcp-r/worker": {"name": "gcp/worker", "cloud": "gcp", "region": "r", "protocol": "a2a"},
+		"/region/gcp-r/files": {"name": "gcp/files", "cloud": "gcp", "region": "r", "protocol": "http"},
+	},
+	"azure.example.org": {"/region/azure-r/agent": {"name": "azure/agent", "cloud": "azure", "region": "r", "protocol": "agentweave"}},
+}
+
+mesh := {
+	"trust_domains": domains,
+	"calls": {"aws/agent": {
+		"gcp/worker": ["SendMessage", "GetTask"],
+		"gcp/files": ["GET /models"],
+		"gcp/agent": ["*"],
+	}},
+	"relays": {"aws/agent": ["gcp/agent"], "gcp/agent": ["azure/agent"]},
+}
+
+aws := "spiffe://aws.example.org/region/aws-r/agent"
+
+gcp(role) := concat("", ["spiffe://gcp.example.org/region/gcp-r/", role])
+
+# A request of aws/agent to an agent in gcp, as Envoy has it.
+asked(role, values) := {name: base64.encode(value) |
+	some name, value in object.union({"caller": aws, "resource": gcp(role), "method": "POST", "path": "/"}, values)
+}
+
+post(role, document) := asked(role, {"body": json.marshal(document)})
+
+answer(request_input) := text if {
+	text := request.answer with input as request_input with data.agentweave.mesh as mesh
+}
+
+allowed := {
+	"a listed method": post("worker", {"jsonrpc": "2.0", "method": "SendMessage"}),
+	"the same, streamed": post("worker", {"method": "SendStreamingMessage"}),
+	"the same by its name of 0.3": post("worker", {"method": "message/stream"}),
+	"the same over REST": asked("worker", {"path": "/tenant/message:send", "body": "{}"}),
+	"another method over REST, in capitals": asked("worker", {"method": "GET", "path": "/TASKS/7/?historyLength=1"}),
+	"an agent's card": asked("worker", {"method": "GET", "path": "/.well-known/agent-card.json"}),
+	"an uncompressed body that says so": object.union(post("worker", {"method": "SendMessage"}), {"encoding": base64.encode("identity")}),
+	"what was passed on eight times": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("8")}),
+	"plain HTTP, whatever its query": asked("files", {"method": "GET", "path": "/models?size=small"}),
+	"a task by its type": post("agent", {"method": "task.send", "params": {"task_type": "echo"}}),
+	"a relay whose next hop is listed": post("agent", {"method": "task.send", "params": {
+		"task_type": "relay",
+		"payload": {"via": ["azure_agent"]},
+	}}),
+	"a relay whose next hop is any of a role": post("agent", {"method": "task.send", "params": {
+		"task_type": "relay",
+		"payload": {"via": ["agent"]},
+	}}),
+}
+
+denied := {
+	"a method that is not listed": post("worker", {"method": "CancelTask"}),
+	"no method": post("worker", {}),
+	"no text": post("worker", {"method": 7}),
+	"a method that nobody has": post("worker", {"method": "DoAnything"}),
+	"two names of one thing": post("worker", {"method": "SendMessage", "Method": "CancelTask"}),
+	"a batch": post("worker", [{"method": "SendMessage"}]),
+	"no JSON": asked("worker", {"body": "SendMessage"}),
+	"no body": asked("worker", {}),
+	"a method over REST that names another": asked("worker", {"path": "/message:send", "body": `{"jsonrpc":"2.0"}`}),
+	"an encoded path": asked("worker", {"method": "GET", "path": "/tasks%2f7"}),
+	"an encoded path with a method": asked("worker", {"path": "/tasks/7%3Acancel", "body": `{"method":"SendMessage"}`}),
+	"another path": asked("worker", {"method": "GET", "path": "/admin"}),
+	"another path of plain HTTP": asked("files", {"method": "GET", "path": "/models/secret"}),
+	"a push target, which the caller may not give": post("worker", {"method": "SendMessage", "params": {"configuration": {"taskPushNotificationConfig": {"url": "http://any"}}}}),
+	"the same by its other name": post("worker", {"method": "SendMessage", "params": {"configuration": {"task_push_notification_config": {"url": "http://any"}}}}),
+	"a compressed body": object.union(post("worker", {"method": "SendMessage"}), {"encoding": base64.encode("gzip")}),
+	"what was passed on nine times": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("9")}),
+	"hops that are no number": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("few")}),
+	"a method of A2A at an agent that does not speak it": post("agent", {"method": "SendMessage"}),
+	"another's task": post("agent", {"method": "task.status", "params": {"task_id": "7"}}),
+	"a relay on to who is not listed": post("agent", {"method": "task.send", "params": {
+		"task_type": "relay",
+		"payload": {"via": [{"spiffe_id": aws}]},
+	}}),
+}
+
+test_allowed if every request_input in allowed {
+	answer(request_input) == "allow"
+}
+
+test_denied if every request_input in denied {
+	answer(request_input) != "allow"
+}
+
+test_says_why if answer(denied["a method that is not listed"]) == "no rule lets aws/agent call CancelTask of gcp/worker"
+
+# Certificates of authorities, made for this test; they are read here and verified nowhere.
+chain(authority) := urlquery.encode(concat("", [pem.leaf, pem[authority]]))
+
+test_a_chain_through_its_own_domain if {
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(chain("aws"))})
+	answer(request_input) == "allow"
+}
+
+test_a_chain_through_another_domain if {
+	some authority in ["gcp", "nameless"]
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(chain(authority))})
+	answer(request_input) == "the caller's certificate is signed by an authority of another trust domain"
+}
+
+test_a_longer_chain_through_another_domain if {
+	longer := urlquery.encode(concat("", [pem.leaf, pem.aws, pem.gcp]))
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(longer)})
+	answer(request_input) == "the caller's certificate is signed by an authority of another trust domain"
+}
+
+test_a_log_entry_has_no_body if {
+	logged := request.entry with input as object.union(denied["a method that is not listed"], {"path": base64.encode("/x?secret")})
+		with data.agentweave.mesh as mesh
+	logged == {
+		"caller_spiffe_id": aws,
+		"resource_spiffe_id": gcp("worker"),
+		"method": "POST",
+		"path": "/x",
+		"action": "CancelTask",
+	}
+}
+
+pem := {
+	"leaf": `-----BEGIN CERTIFICATE-----
+MIIBuDCCAV2gAwIBAgIJAX0HgWBxvnzJMAoGCCqGSM49BAMCMBExDzANBgNVBAoM
+BlNQSUZGRTAiGA8yMDIwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjARMQ8w
+DQYDVQQKDAZTUElGRkUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQMMzNiykNW
+CvIVZet3SOor8JXZ5i97/+VpnCo4fcoI0+RkKm9jt6wYkIsYXA5v8m+Mlep+loKl
+TSkGGER/2lnmo4GZMIGWMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMB0G
+A1UdDgQWBBTrnYrq2AGz6kwavhcu8zNJTGnM3zAfBgNVHSMEGDAWgBTrnYrq2AGz
+6kwavhcu8zNJTGnM3zA2BgNVHREELzAthitzcGlmZmU6Ly9hd3MuZXhhbXBsZS5v
+cmcvcmVnaW9uL2F3cy1yL2FnZW50MAoGCCqGSM49BAMCA0kAMEYCIQDOlxPWNyMa
+TA9IvNKTcdFmakchQHDObmTNiNAYs6vGLgIhAJwHXC5uAJIl4OG9kx9SuWngZEpD
+ZP4DpD8x1OPUXqVM
+-----END CERTIFICATE-----
+`,
+	"aws": `-----BEGIN CERTIFICATE-----
+MIIBpzCCAU2gAwIBAgIJARyzV8FVdn1XMAoGCCqGSM49BAMCMBExDzANBgNVBAoM
+BlNQSUZGRTAiGA8yMDIwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjARMQ8w
+DQYDVQQKDAZTUElGRkUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS98VSRwu6s
+RwpF4MewVYr5zttcmOUUDQNTGs6rp/qKFeRaIttlz3aVW8oMjgBeAVjZUbQU4Mq/
+CBN1qFNDfKECo4GJMIGGMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgGG
+MB0GA1UdDgQWBBT3/2fxtpNKiH///bhIKu8pacNwwzAfBgNVHSMEGDAWgBT3/2fx
+tpNKiH///bhIKu8pacNwwzAjBgNVHREEHDAahhhzcGlmZmU6Ly9hd3MuZXhhbXBs
+ZS5vcmcwCgYIKoZIzj0EAwIDSAAwRQIhAPvsAp8HeUnduvLp4CLpkR0vrRCCyOq2
+D4ashRn9h4gcAiBUuFhk3MkGYs/K9vqhP4PhmR3t8w2G/ldZKbdqikAO2g==
+-----END CERTIFICATE-----
+`,
+	"gcp": `-----BEGIN CERTIFICATE-----
+MIIBpzCCAU2gAwIBAgIJAbT8lGruQ53/MAoGCCqGSM49BAMCMBExDzANBgNVBAoM
+BlNQSUZGRTAiGA8yMDIwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjARMQ8w
+DQYDVQQKDAZTUElGRkUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASo/rYY0XOH
+gsW869AtgM+I5+faAY02wCpcGw2cBuV07h1aWDcydNL/76vdCZEMjavGVViEcfGa
+kvMmtoZkc/LUo4GJMIGGMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgGG
+MB0GA1UdDgQWBBS8PPqZgXQPexjxIMWMHK56KkfjKTAfBgNVHSMEGDAWgBS8PPqZ
+gXQPexjxIMWMHK56KkfjKTAjBgNVHREEHDAahhhzcGlmZmU6Ly9nY3AuZXhhbXBs
+ZS5vcmcwCgYIKoZIzj0EAwIDSAAwRQIgcQsIiIU7lUaqs10NatTpgV5WfrHv2aNB
+TFtbQw8mhPgCIQDl+kUWqAeUnF6gitsl2lFCW1Ae25WTF/jX+VMhqLl/vg==
+-----END CERTIFICATE-----
+`,
+	"nameless": `-----BEGIN CERTIFICATE-----
+MIIBgDCCASagAwIBAgIJAY7FAdZPuqi8MAoGCCqGSM49BAMCMBExDzANBgNVBAoM
+BlNQSUZGRTAiGA8yMDIwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjARMQ8w
+DQYDVQQKDAZTUElGRkUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASZs/v/9Xea
+Q4GtcesAWO8+ChKxFjwDhYQiLBnjPpSVPI74nlUqcoyGx+rd9Rp+20QKXqVrSL89
+rF1ooY13LwOho2MwYTAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwIBhjAd
+BgNVHQ4EFgQU8FkBIOzBPflQ0AR0+rQF+rxFtSwwHwYDVR0jBBgwFoAU8FkBIOzB
+PflQ0AR0+rQF+rxFtSwwCgYIKoZIzj0EAwIDSAAwRQIgVicTBpRuNrt7DhHpDn6f
+8ZInsKKja1FlPlC3fC0MS48CIQD0c30Z9zemL4ZxjFuLbhi/eP0Pgce/rrBeZ1AE
+8rRp/w==
+-----END CERTIFICATE-----
+`,
+}

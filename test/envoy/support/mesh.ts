@@ -1,0 +1,261 @@
+// A small mesh of processes on loopback: SPIRE servers that know each other, a SPIRE agent and an Envoy for each agent, and one OPA.
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
+import type { Destination } from "../../../components/workloads/envoy/outbound";
+import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
+import { agentSpiffeId } from "../../../components/well-known";
+import { TestOpa } from "../../support/opa";
+import { freePort } from "../../support/port";
+import { programPath } from "../../support/programs";
+import { spireServerBinary, TestSpireServer } from "../../support/spire";
+import { Daemon, until } from "./daemon";
+
+const PROGRAM = path.join(__dirname, "program.mjs");
+const LOOPBACK = "127.0.0.1";
+
+/** An agent of the mesh. */
+export interface Placed {
+  readonly cloud: string;
+  readonly role: string;
+}
+
+/** Ports of an agent on loopback. */
+interface Ports {
+  readonly inbound: number;
+  readonly outbound: number;
+  readonly program: number;
+  readonly status: number;
+}
+
+const ports = async (): Promise<Ports> => ({
+  inbound: await freePort(),
+  outbound: await freePort(),
+  program: await freePort(),
+  status: await freePort(),
+});
+
+export const nameOf = ({ cloud, role }: Placed) => `${cloud}-${role}`;
+
+/** What runs for an agent. */
+export interface RunningAgent {
+  readonly spiffeId: string;
+  readonly ports: Ports;
+  readonly envoy: Daemon;
+  readonly spire: Daemon;
+  readonly program: Daemon;
+}
+
+/** The clouds of the tests with their agents. */
+export interface EnvoyMeshArgs {
+  readonly members: readonly PolicyMember[];
+  readonly policy: Omit<PolicyTopology, "members">;
+  /** Bundles in SPIFFE format of trust domains that have no SPIRE server here. Default: every member has one. */
+  readonly foreign?: Readonly<Record<string, string>>;
+  /** Lifetime of the agents' certificates in seconds, which SPIRE renews at half of it. Default: an hour. */
+  readonly svidTtl?: number;
+  /** Of these, processes run; the others are only known. */
+  readonly run: readonly Placed[];
+}
+
+export class EnvoyMesh {
+  readonly agents = new Map<string, RunningAgent>();
+  /** One for each cloud. */
+  readonly opas = new Map<string, TestOpa>();
+
+  private constructor(
+    readonly dir: string,
+    readonly args: EnvoyMeshArgs,
+    readonly servers: ReadonlyMap<string, TestSpireServer>,
+  ) {}
+
+  static async start(args: EnvoyMeshArgs): Promise<EnvoyMesh> {
+    const dir = mkdtempSync(path.join(tmpdir(), "envoy-mesh-"));
+    const binary = await spireServerBinary();
+    const servers = new Map<string, TestSpireServer>();
+    for (const { cloud, trustDomain } of args.members.filter(
+      ({ trustDomain }) => !args.foreign?.[trustDomain],
+    ))
+      servers.set(cloud, await TestSpireServer.make(binary, trustDomain));
+    const mesh = new EnvoyMesh(dir, args, servers);
+    try {
+      await Promise.all([...servers.values()].map((server) => server.start()));
+      await mesh.startOpas();
+      await mesh.introduce();
+      const places = await Promise.all(args.run.map(async (agent) => ({ ...agent, ports: await ports() })));
+      await Promise.all(places.map((place) => mesh.startAgent(place, places)));
+      await Promise.all(places.map((place) => mesh.settled(place)));
+      return mesh;
+    } catch (error) {
+      await mesh.stop();
+      throw error;
+    }
+  }
+
+  private async startOpas(): Promise<void> {
+    for (const cloud of this.servers.keys())
+      this.opas.set(cloud, await TestOpa.start({ members: this.args.members, ...this.args.policy }));
+  }
+
+  /** Runs a command of a cloud's SPIRE server. */
+  async spire(cloud: string, ...command: string[]): Promise<string> {
+    return this.spireWith(cloud, undefined, ...command);
+  }
+
+  async spireWith(cloud: string, stdin: string | undefined, ...command: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.servers.get(cloud)!.run(command, stdin);
+    if (exitCode !== 0) throw new Error(`spire-server ${command.join(" ")}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  memberOf(cloud: string): PolicyMember {
+    return this.args.members.find((member) => member.cloud === cloud)!;
+  }
+
+  idOf({ cloud, role }: Placed): string {
+    const { trustDomain, region } = this.memberOf(cloud);
+    return agentSpiffeId(trustDomain, cloud, region, role);
+  }
+
+  /** Every server has the bundles of all others. */
+  private async introduce(): Promise<void> {
+    for (const from of this.args.members) {
+      const bundle =
+        this.args.foreign?.[from.trustDomain] ??
+        (await this.spire(from.cloud, "bundle", "show", "-format", "spiffe"));
+      for (const to of this.args.members.filter((other) => other !== from && this.servers.has(other.cloud))) {
+        const id = `spiffe://${from.trustDomain}`;
+        await this.spireWith(to.cloud, bundle, "bundle", "set", "-format", "spiffe", "-id", id);
+      }
+    }
+  }
+
+  /** A socket of the Workload API, whose workloads are this agent. */
+  async workloadApi(place: Placed): Promise<{ daemon: Daemon; socket: string }> {
+    const server = this.servers.get(place.cloud)!;
+    const { trustDomain } = this.memberOf(place.cloud);
+    const token = /Token: (\S+)/.exec(await this.spire(place.cloud, "token", "generate"))![1]!;
+    const others = this.args.members.filter(({ cloud }) => cloud !== place.cloud);
+    await this.spire(
+      place.cloud,
+      ...["entry", "create", "-spiffeID", this.idOf(place)],
+      ...["-parentID", `spiffe://${trustDomain}/spire/agent/join_token/${token}`],
+      ...["-selector", `unix:uid:${process.getuid!()}`],
+      ...(this.args.svidTtl === undefined ? [] : ["-x509SVIDTTL", String(this.args.svidTtl)]),
+      ...others.flatMap((other) => ["-federatesWith", `spiffe://${other.trustDomain}`]),
+    );
+    const dir = path.join(this.dir, `${nameOf(place)}-spire`);
+    const socket = path.join(dir, "api.sock");
+    mkdirSync(path.join(dir, "data"), { recursive: true });
+    writeFileSync(
+      path.join(dir, "agent.conf"),
+      `agent {
+  server_address = "${LOOPBACK}"
+  server_port = ${server.apiPort}
+  socket_path = "${socket}"
+  trust_domain = "${trustDomain}"
+  data_dir = "${path.join(dir, "data")}"
+  insecure_bootstrap = true
+  log_level = "INFO"
+}
+plugins {
+  NodeAttestor "join_token" { plugin_data {} }
+  KeyManager "memory" { plugin_data {} }
+  WorkloadAttestor "unix" { plugin_data {} }
+}
+`,
+    );
+    const daemon = new Daemon(await programPath("spire-agent"), [
+      ...["run", "-config", path.join(dir, "agent.conf"), "-joinToken", token],
+    ]);
+    await daemon.becomes("the SPIRE agent serves the Workload API", () => existsSync(socket));
+    return { daemon, socket };
+  }
+
+  private destinations(self: Placed, places: readonly (Placed & { ports: Ports })[]): Destination[] {
+    const others = places.filter((place) => nameOf(place) !== nameOf(self));
+    const nearestFirst = [
+      ...others.filter(({ cloud }) => cloud === self.cloud),
+      ...others.filter(({ cloud }) => cloud !== self.cloud),
+    ];
+    const endpoint = (place: Placed & { ports: Ports }) => ({
+      spiffeId: this.idOf(place),
+      at: { host: LOOPBACK, port: place.ports.inbound },
+    });
+    return [
+      ...nearestFirst.map((place) => ({ name: nameOf(place), endpoints: [endpoint(place)] })),
+      ...[...new Set(nearestFirst.map(({ role }) => role))].map((role) => ({
+        name: role,
+        endpoints: nearestFirst.filter((place) => place.role === role).map(endpoint),
+      })),
+    ];
+  }
+
+  private async startAgent(
+    place: Placed & { ports: Ports },
+    places: readonly (Placed & { ports: Ports })[],
+  ): Promise<void> {
+    const { daemon: spire, socket } = await this.workloadApi(place);
+    const { ports } = place;
+    const member = this.memberOf(place.cloud);
+    const config: EnvoyArgs = {
+      agent: nameOf(place),
+      cloud: place.cloud,
+      inbound: {
+        listen: { host: LOOPBACK, port: ports.inbound },
+        program: { host: LOOPBACK, port: ports.program },
+        protocol: member.protocols?.[place.role] ?? "agentweave",
+        opa: { host: LOOPBACK, port: Number(new URL(this.opas.get(place.cloud)!.api).port) },
+      },
+      outbound: {
+        listen: { host: LOOPBACK, port: ports.outbound },
+        destinations: this.destinations(place, places),
+        timeoutSeconds: 5,
+      },
+      workloadApi: socket,
+      admin: path.join(this.dir, `${nameOf(place)}-admin.sock`),
+      status: { host: LOOPBACK, port: ports.status },
+      memoryBytes: 256 * 1024 * 1024,
+    };
+    const file = path.join(this.dir, `${nameOf(place)}.json`);
+    writeFileSync(file, JSON.stringify(envoyBootstrap(config)));
+    const program = new Daemon(process.execPath, [PROGRAM, String(ports.program)]);
+    const envoy = new Daemon(await programPath("envoy"), [
+      ...["-c", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
+    ]);
+    this.agents.set(nameOf(place), { spiffeId: this.idOf(place), ports, envoy, spire, program });
+    await envoy.becomes("Envoy has its identity and finds its program", () =>
+      fetch(`http://${LOOPBACK}:${ports.status}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+  }
+
+  /** Waits until the agent's Envoy has found all others healthy. */
+  private async settled({ ports }: { ports: Ports }): Promise<void> {
+    await until("every Envoy finds the others healthy", async () => {
+      const metrics = await (await fetch(`http://${LOOPBACK}:${ports.status}/metrics`)).text();
+      const values = (name: string) =>
+        [...metrics.matchAll(new RegExp(`^envoy_cluster_membership_${name}{(.*)} (\\d+)$`, "gm"))].map(
+          ([, labels, value]) => `${labels} ${value}`,
+        );
+      return values("healthy").join() === values("total").join();
+    });
+  }
+
+  agent(name: string): RunningAgent {
+    return this.agents.get(name)!;
+  }
+
+  async stop(): Promise<void> {
+    const daemons = [...this.agents.values()].flatMap(({ envoy, spire, program }) => [envoy, spire, program]);
+    await Promise.all([
+      ...daemons.map((daemon) => daemon.stop()),
+      ...[...this.opas.values()].map((opa) => opa.stop()),
+      ...[...this.servers.values()].map((server) => server.remove()),
+    ]);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
