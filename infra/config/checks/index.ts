@@ -1,6 +1,7 @@
 // Mistakes in how the parts of a configuration go together.
 import { agentName } from "../../../components/well-known";
 import { networkProblems } from "./address-ranges";
+import { apiServerRangeProblems } from "./api-server-ranges";
 import { agentsProblems } from "../agents";
 import { capacityProblems } from "../capacity";
 import { isUnusable } from "../clouds/spec";
@@ -45,6 +46,7 @@ export function check(
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...observabilityApiProblems(clouds, observability ?? {}),
+    ...apiServerRangeProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
     ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
