@@ -17,9 +17,11 @@ import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
 import { contextOf, specOf, trustDomainOf } from "../settle";
 import { vpnProblems } from "./vpn";
+import { withoutEffect } from "./without-effect";
 
-/** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */
+/** All mistakes in how values go together, of those values that can be used. `raw` tells what was written. Reads the kubeconfigs of existing clusters. */
 export function check(
+  raw: unknown,
   draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
@@ -48,6 +50,7 @@ export function check(
     ...observabilityApiProblems(clouds, observability ?? {}),
     ...apiServerRangeProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
+    ...withoutEffect(raw, draft),
     ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
       ? []
