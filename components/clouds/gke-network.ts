@@ -2,20 +2,11 @@
 import * as gcp from "@pulumi/gcp";
 import * as pulumi from "@pulumi/pulumi";
 import { hostRange } from "./access";
+import type { NodeCounts } from "./cluster";
+import { natAddresses, PORTS_PER_NODE } from "./gke-nat";
 
 /** Names of the subnetwork's secondary ranges, by which the cluster refers to them. */
 export const SECONDARY_RANGES = { pods: "pods", services: "services" } as const;
-
-/**
- * Public ports of a node. Each socket takes a port of its own, for which Cloud NAT's default of 64 is too few
- * (https://cloud.google.com/nat/docs/ports-and-addresses).
- */
-const PORTS_PER_NODE = 1024;
-
-/** Addresses that so many nodes need: Cloud NAT hands out the ports of an address above the well-known 1024 (same page). */
-export function natAddresses(nodes: number): number {
-  return Math.ceil((nodes * PORTS_PER_NODE) / (65536 - 1024));
-}
 
 /** Arguments of {@link GkeNetwork}. */
 export interface GkeNetworkArgs {
@@ -25,8 +16,7 @@ export interface GkeNetworkArgs {
   readonly nodeCidr: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
-  /** Most nodes that there may be at a time. */
-  readonly nodes: number;
+  readonly nodes: NodeCounts;
   readonly provider: gcp.Provider;
   /** APIs that must be enabled before anything is made. */
   readonly dependsOn: pulumi.Resource[];

@@ -133,8 +133,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       {
         ...args.network,
         region: this.region,
-        // One more while the pool is upgraded.
-        nodes: (args.nodes.maxCount ?? args.nodes.count) + 1,
+        nodes: args.nodes,
         provider,
         dependsOn: apis,
       },

@@ -1,7 +1,7 @@
 // One name under which all objects of a mesh are applied, however often an `up` is begun.
 import * as pulumi from "@pulumi/pulumi";
 import { FIELD_MANAGER } from "../well-known";
-import { annotated } from "./annotated";
+import { annotated } from "./changed";
 
 /** Annotation that names the field manager of an object (provider/pkg/metadata/annotations.go of pulumi-kubernetes). */
 export const FIELD_MANAGER_ANNOTATION = "pulumi.com/patchFieldManager";

@@ -3,7 +3,7 @@ import type { V1ObjectMeta } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { type Patience, retry } from "../trust/retry";
 import { selector } from "./metadata";
-import { annotated } from "./annotated";
+import { annotated } from "./changed";
 import { type Access, asked, coreApi, unlessMissing } from "./api";
 
 /** Annotation with the stack that made an object, `<project>/<stack>`. */

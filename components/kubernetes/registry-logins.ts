@@ -1,7 +1,7 @@
 // Logins of registries that nodes pull images from: in a Secret of each namespace that has pods, which every pod names.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { changed } from "./changed";
+import { withPodFields } from "./changed";
 import { labels } from "./metadata";
 
 /** A login of one registry. */
@@ -30,10 +30,7 @@ export function dockerConfig(logins: readonly RegistryLogin[]): string {
 
 interface Props {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
-  readonly spec?: { readonly template?: Template | pulumi.Output<Template> };
-}
-interface Template {
-  readonly spec: object;
+  readonly spec?: { readonly template?: unknown };
 }
 interface Place {
   readonly name: string;
@@ -42,11 +39,6 @@ interface Place {
   /** Made for the first pod. */
   secret?: k8s.core.v1.Secret;
 }
-
-const naming = (template: Template): Template => ({
-  ...template,
-  spec: { ...template.spec, imagePullSecrets: [{ name: LOGINS_SECRET }] },
-});
 
 /**
  * Has every pod below a component name the logins, and start after their Secret, which is made in each namespace that the component makes. Whatever has
@@ -81,7 +73,7 @@ export function withRegistryLogins(logins: readonly RegistryLogin[]): pulumi.Res
       { parent: place.parent, provider, dependsOn: place.namespace },
     );
     return {
-      props: { ...props, spec: { ...spec, template: changed(spec.template, naming) } },
+      props: withPodFields(props, { imagePullSecrets: [{ name: LOGINS_SECRET }] }),
       opts: pulumi.mergeOptions(opts, { dependsOn: place.secret }),
     };
   };

@@ -1,16 +1,10 @@
 // What the pods of a cluster tolerate, given to all of them in one place.
-import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Toleration } from "../clouds/cluster";
-import { changed } from "./changed";
+import { withPodFields } from "./changed";
 
 /** Kinds of the pods that run where there is room; those of DaemonSets tolerate everything by themselves. */
 const KINDS = ["kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"];
-
-/** A template as this program writes it. */
-interface Template {
-  readonly spec: k8s.types.input.core.v1.PodSpec;
-}
 
 /**
  * Has every pod below a component tolerate what its cluster asks for.
@@ -23,11 +17,6 @@ export function clusterTolerations(
   return ({ type, props, opts }) => {
     const tolerations = of((opts as pulumi.CustomResourceOptions).provider);
     if (!KINDS.includes(type) || tolerations.length === 0) return undefined;
-    const { spec } = props as { spec: { template: Template | pulumi.Output<Template> } };
-    const tolerant = (template: Template) => ({
-      ...template,
-      spec: { ...template.spec, tolerations: [...tolerations] },
-    });
-    return { props: { ...props, spec: { ...spec, template: changed(spec.template, tolerant) } }, opts };
+    return { props: withPodFields(props, { tolerations: [...tolerations] }), opts };
   };
 }

@@ -125,7 +125,7 @@ export class Observability extends pulumi.ComponentResource {
     const shown = rulesArgs({
       clouds: clouds.map(({ cluster }) => cluster),
       settings,
-      networkMode: networkSettings.mode,
+      network: networkSettings,
       trust,
     });
     new Metrics(

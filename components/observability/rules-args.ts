@@ -1,5 +1,6 @@
 // What rules and dashboards follow from, out of what a stack decides.
-import type { NetworkMode } from "../network/mode";
+import type { NetworkSettings } from "../network/mode";
+import { authKeyLife } from "../network/tailscale/keys";
 import type { RulesArgs } from "./rules";
 import { SCRAPE_TOKEN_SECONDS } from "./scrape-token";
 import type { ObservabilitySettings } from "./settings";
@@ -12,18 +13,20 @@ export interface ShownMesh {
   /** By name. */
   readonly clouds: RulesArgs["clouds"];
   readonly settings: ObservabilitySettings;
-  readonly networkMode: NetworkMode;
+  readonly network: NetworkSettings;
   readonly trust: TrustLifetimes;
 }
 
 /** The arguments of `renderRules` and `dashboards` for a mesh. */
-export function rulesArgs({ clouds, settings, networkMode, trust }: ShownMesh): RulesArgs {
+export function rulesArgs({ clouds, settings, network, trust }: ShownMesh): RulesArgs {
+  const authKeys = network.mode === "tailscale" ? authKeyLife(network.tailscale) : undefined;
   return {
     clouds: clouds.map(({ name, region }) => ({ name, region })),
     home: settings.home,
-    networkMode,
+    networkMode: network.mode,
     intervalSeconds: settings.metrics.intervalSeconds,
     scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
     ...trust,
+    ...(authKeys && { authKeys }),
   };
 }

@@ -74,7 +74,7 @@ export function parseConfig(
       ({ path }) => !known.some((other) => other.path.every((part, at) => part === path[at])),
     ),
   ];
-  const problems = [...found, ...check(draftOf(given, found), context)];
+  const problems = [...found, ...check(given, draftOf(given, found), context)];
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }

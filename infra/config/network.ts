@@ -54,7 +54,7 @@ const tailscale = z
         }),
         expiryDays: z.int().min(1).max(90).default(90).meta({
           description:
-            "Days until an auth key expires, 1 to 90. The first pulumi up in each half of that time makes new ones: run it as often, or new pods cannot join. Default: 90.",
+            "Days until an auth key expires, 1 to 90, with kind authKey. The first pulumi up in each half of that time makes new ones: run it as often, or new pods cannot join. Default: 90.",
         }),
       })
       .prefault({})
@@ -149,11 +149,6 @@ export function networkSettingsProblems({ mode, tailscale }: Draft<NetworkEntry>
           ),
         ]
       : []),
-    ...(["authKey", "routerAuthKey", "observabilityAuthKey"] as const).flatMap((key) =>
-      manageTailnet === true && tailscale[key] !== undefined
-        ? [at(key, "is set, but the program makes keys itself; remove it, or set manageTailnet to false")]
-        : [],
-    ),
   ];
 }
 

@@ -31,7 +31,7 @@ const shownBy = ({ clouds, observability, network, trust }: MeshConfig) =>
   rulesArgs({
     clouds,
     settings: observability!,
-    networkMode: network.mode,
+    network,
     trust: lifetimesOf(trust),
   });
 

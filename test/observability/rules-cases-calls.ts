@@ -106,6 +106,11 @@ export const CALL_CASES: Cases = {
       minute: 8,
     },
   ],
+  AuthKeysExpiring: [
+    { when: "a quarter of their life is left", series: {}, minute: 239 },
+    { when: "less is left", series: {}, minute: 246, fires: ['{severity="warning"}'] },
+    { when: "they have ended", series: {}, minute: 700, fires: ['{severity="warning"}'] },
+  ],
   SubnetRouterDown: [
     {
       when: "no router answers",

@@ -11,7 +11,12 @@ import type { RulesArgs } from "../../components/observability/rules";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
 import { RULES_ARGS } from "../support/rules";
 
-export const ARGS: RulesArgs = { ...RULES_ARGS, scrapeTokenSeconds: 3600 };
+export const ARGS: RulesArgs = {
+  ...RULES_ARGS,
+  scrapeTokenSeconds: 3600,
+  // Of a day: they are late when 6 h are left, at minute 240.
+  authKeys: { endSeconds: 600 * 60, lifeSeconds: 86_400 },
+};
 
 /** Values by series, in promtool's notation; the first is at the epoch, and one follows each minute. */
 export type SeriesTable = Readonly<Record<string, string>>;

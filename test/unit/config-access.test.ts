@@ -72,6 +72,51 @@ test.each<[string, Record<string, object>, object, RegExp[]]>([
   expected.forEach((pattern, index) => expect(found[index]).toMatch(pattern));
 });
 
+describe("an API server takes", () => {
+  const ranges = (length: number) => Array.from({ length }, (_, index) => `8.8.${index}.0/24`);
+
+  test.each<[string, string, number, Record<string, object>, object]>([
+    ["EKS", "aws", 40, {}, {}],
+    ["EKS beside home's NAT gateway", "aws", 39, {}, { home: "azure" }],
+    ["GKE", "gcp", 100, {}, { enabled: false }],
+    [
+      "GKE, with a private endpoint",
+      "gcp",
+      100,
+      { gcp: { access: { endpoint: "private" } } },
+      { enabled: false },
+    ],
+    ["GKE beside home's NAT gateway", "gcp", 99, {}, {}],
+    [
+      "EKS beside home's two addresses of Cloud NAT",
+      "aws",
+      38,
+      { gcp: { nodes: { count: 63 } } },
+      { home: "gcp" },
+    ],
+    ["AKS", "azure", 200, {}, { home: "azure" }],
+    ["AKS beside home's NAT gateway", "azure", 199, {}, {}],
+    [
+      "EKS beside those of a cluster of one's own, one of which is written twice",
+      "aws",
+      38,
+      { own: { egressCidrs: [...ranges(1), "198.51.100.7/32", "198.51.100.8/32"] } },
+      { home: "own" },
+    ],
+  ])("%s: ranges of %s, %d at most", (_, name, most, clouds, observability) => {
+    const told = (length: number) => {
+      const access = { ...(clouds[name] as { access?: object } | undefined)?.access, ranges: ranges(length) };
+      return problemsOf(() => parse({ ...clouds, [name]: { ...clouds[name], access } }, observability));
+    };
+    expect(told(most)).toEqual([]);
+    expect(told(most + 1)).toEqual([
+      expect.stringMatching(
+        new RegExp(`^clouds\\.${name}\\.access\\.ranges: is a list of ${most + 1}\\b.*; write fewer, larger`),
+      ),
+    ]);
+  });
+});
+
 describe("ranges that nobody has", () => {
   const found = ["aws", "azure", "gcp"].map((name) =>
     expect.stringMatching(

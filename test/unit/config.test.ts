@@ -247,7 +247,7 @@ describe("the network", () => {
 
   test("that is managed takes no key, and shows none", () => {
     const found = problems({ tailscale: { ...tailnet.tailscale, authKey: "tskey-auth-hidden" } });
-    expect(found).toEqual([expect.stringMatching(/^network\.tailscale\.authKey: is set/)]);
+    expect(found).toEqual([expect.stringMatching(/^network\.tailscale\.authKey: has no effect/)]);
     expect(found.join()).not.toContain("hidden");
   });
 

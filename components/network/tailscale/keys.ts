@@ -33,6 +33,23 @@ export function keyPeriod(expiryDays: number, now: number): number {
   return Math.floor(now / ((expiryDays * SECONDS_PER_DAY * 1000) / 2));
 }
 
+/** A life of the auth keys that the program makes, in seconds. */
+export interface AuthKeyLife {
+  /** When the keys of the present half end at the earliest, since 1970: those made in its first moment. The first `up` of the next half makes new ones. */
+  readonly endSeconds: number;
+  readonly lifeSeconds: number;
+}
+
+/** Undefined where devices log in with what does not end, or with keys of which the program knows no end. */
+export function authKeyLife(
+  { manageTailnet, keys }: Pick<TailscaleSettings, "manageTailnet" | "keys">,
+  now: number = Date.now(),
+): AuthKeyLife | undefined {
+  if (!manageTailnet || keys.kind !== "authKey") return undefined;
+  const lifeSeconds = keys.expiryDays * SECONDS_PER_DAY;
+  return { endSeconds: (keyPeriod(keys.expiryDays, now) + 2) * (lifeSeconds / 2), lifeSeconds };
+}
+
 /**
  * Makes the key of a cloud's devices of one kind. All devices are ephemeral: the tailnet forgets them some time after they were last seen
  * (https://tailscale.com/kb/1111/ephemeral-nodes).

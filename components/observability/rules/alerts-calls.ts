@@ -1,5 +1,6 @@
 // Alerts on calls between agents, on what decides and carries them, and on whole clouds.
 import { METRICS } from "../../../agent/telemetry/metrics";
+import type { AuthKeyLife } from "../../network/tailscale/keys";
 import { JOBS, LABELS, RECORDED, SEVERITIES } from "./names";
 import {
   type Alert,
@@ -84,7 +85,7 @@ export function cloudAlerts(args: RulesArgs): Alert[] {
   const forSeconds = atLeastThreeScrapes(5 * MINUTE, args);
   const onTailnet = args.networkMode === "tailscale";
 
-  return args.clouds.flatMap(({ name }): Alert[] => [
+  const ofClouds = args.clouds.flatMap(({ name }): Alert[] => [
     {
       alert: "CloudUnreachable",
       expr: cloudSilent(name),
@@ -131,4 +132,19 @@ export function cloudAlerts(args: RulesArgs): Alert[] {
         ]
       : []),
   ]);
+  return args.authKeys === undefined ? ofClouds : [...ofClouds, authKeysEnd(args.authKeys)];
+}
+
+/** On auth keys, where half of the time has gone by in which an update would have made new ones. */
+function authKeysEnd({ endSeconds, lifeSeconds }: AuthKeyLife): Alert {
+  return {
+    alert: "AuthKeysExpiring",
+    expr: `vector(${endSeconds}) - time() < ${lifeSeconds / 4}`,
+    // It goes by the clock alone.
+    forSeconds: 5 * MINUTE,
+    severity: SEVERITIES.ticket,
+    summary: "The tailnet's auth keys are not renewed",
+    description: `{{ if gt $value 0.0 }}They end in {{ $value | humanizeDuration }} at the earliest{{ else }}They may have ended{{ end }}: no pulumi up has made new ones in this half of their life. When they have ended no new device joins the tailnet; those that have joined stay.`,
+    runbook: RUNBOOK,
+  };
 }

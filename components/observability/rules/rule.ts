@@ -1,5 +1,6 @@
 // What a rule is, what all rules are made from, and the pieces of PromQL that several of them share.
 import type { NetworkMode } from "../../network/mode";
+import type { AuthKeyLife } from "../../network/tailscale/keys";
 import { JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
 
 /** What the rules follow from. All times in seconds. */
@@ -19,6 +20,8 @@ export interface RulesArgs {
   readonly caTtlSeconds: number;
   /** Life of the tokens by which Prometheus reads the other clouds. */
   readonly scrapeTokenSeconds: number;
+  /** That of the tailnet's auth keys, where the program makes such. */
+  readonly authKeys?: AuthKeyLife;
 }
 
 /** A series that is computed at each evaluation. */

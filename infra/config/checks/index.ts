@@ -1,6 +1,7 @@
 // Mistakes in how the parts of a configuration go together.
 import { agentName } from "../../../components/well-known";
 import { networkProblems } from "./address-ranges";
+import { apiServerRangeProblems } from "./api-server-ranges";
 import { agentsProblems } from "../agents";
 import { capacityProblems } from "../capacity";
 import { isUnusable } from "../clouds/spec";
@@ -16,9 +17,11 @@ import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
 import { contextOf, specOf, trustDomainOf } from "../settle";
 import { vpnProblems } from "./vpn";
+import { withoutEffect } from "./without-effect";
 
-/** All mistakes in how values go together, of those values that can be used. Reads the kubeconfigs of existing clusters. */
+/** All mistakes in how values go together, of those values that can be used. `raw` tells what was written. Reads the kubeconfigs of existing clusters. */
 export function check(
+  raw: unknown,
   draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
@@ -45,7 +48,9 @@ export function check(
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...observabilityApiProblems(clouds, observability ?? {}),
+    ...apiServerRangeProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
+    ...withoutEffect(raw, draft),
     ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
       ? []

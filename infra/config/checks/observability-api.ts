@@ -1,10 +1,9 @@
 // Whether Prometheus, in the home cloud, is let in to the API servers of the others, by which it finds their pods in every mode.
-import type { CloudDraft, CloudDrafts } from "../draft";
+import type { CloudDrafts } from "../draft";
 import type { Draft } from "../clouds/spec";
 import type { ObservabilityEntry } from "../observability";
 import type { Problem } from "../problem";
-
-const accessOf = (entry: CloudDraft) => (entry.provider === "existing" ? undefined : entry.access);
+import { accessOf } from "./api-server-ranges";
 
 /** Mistakes in who is let in to the API servers that the program makes. */
 export function observabilityApiProblems(

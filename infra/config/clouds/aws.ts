@@ -17,6 +17,12 @@ const SMALLEST_SUBNET = 28;
 /** Of these EKS takes services' addresses (Amazon EKS API reference, "KubernetesNetworkConfigRequest"; RFC 1918). */
 const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
+/**
+ * Ranges for a public endpoint (AWS General Reference, "Amazon EKS endpoints and quotas": public endpoint access CIDR ranges per cluster, not
+ * adjustable). Those for a private one are rules of a security group, whose number an account can have raised.
+ */
+const MOST_RANGES = { public: 40 };
+
 /** IAM roles and users (IAM user guide, "IAM identifiers"), in any partition; what a session has is an ARN of STS. */
 const administrator = text(
   /^arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)\/[\x21-\x7e]+$/,
@@ -210,6 +216,9 @@ export const aws: CloudSpec<typeof schema> = {
     { path: ["network", "vpcCidr"], cidr: cloud.network?.vpcCidr, routed: ["tailscale", "vpn"] },
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
   ],
+  // One NAT gateway.
+  egressCidrs: () => [undefined],
+  mostRanges: MOST_RANGES,
   problems: (cloud) => [
     ...nodeProblems(cloud.nodes),
     ...zoneProblems(cloud),

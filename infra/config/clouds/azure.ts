@@ -14,6 +14,9 @@ import { AKS_SUPPORT } from "./support";
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
 
+/** Ranges for a public endpoint (AKS documentation, "API server authorized IP ranges", limitations). A private one takes none. */
+const MOST_RANGES = { public: 200 };
+
 const vmSize = (example: string) =>
   text(/^(Standard|Basic)_[A-Za-z0-9_-]+$/, `a VM size such as ${example}`).default(example);
 
@@ -204,6 +207,8 @@ export const azure: CloudSpec<typeof schema> = {
     { path: ["network", "podCidr"], cidr: cloud.network?.podCidr, routed: ["tailscale"] },
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
   ],
+  egressCidrs: () => [undefined],
+  mostRanges: MOST_RANGES,
   problems: (cloud) => [
     ...nodeProblems(cloud.nodes),
     ...systemNodeProblems(cloud),

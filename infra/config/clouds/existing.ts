@@ -251,6 +251,7 @@ export const existing: CloudSpec<typeof schema> = {
     ),
   ],
   rangesAreGiven: true,
+  egressCidrs: ({ egressCidrs = [] }) => egressCidrs,
   problems,
   vpnProblems,
   gateway: ({ vpn }) =>

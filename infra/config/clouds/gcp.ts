@@ -1,5 +1,6 @@
 // Google Kubernetes Engine in the configuration.
 import { z } from "zod";
+import { natAddresses } from "../../../components/clouds/gke-nat";
 import { GKE } from "../capacity/gke";
 import { nodesPool } from "../capacity/machine";
 import { cidrBetween, text } from "../fields";
@@ -10,6 +11,12 @@ import { nodeProblems } from "./nodes";
 
 /** The smallest type on which the mesh runs beside GKE's own pods. */
 const MACHINE_TYPE = "e2-standard-2";
+
+/**
+ * Authorized networks of a cluster whose nodes have no public addresses (Google Kubernetes Engine, "Add authorized networks for control plane
+ * access", limitations: 100, and 50 where nodes have such).
+ */
+const MOST_RANGES = { public: 100, private: 100 };
 
 /** Why machine types of a series cannot be nodes here. */
 const REFUSED_SERIES: readonly { readonly pattern: RegExp; readonly because: string }[] = [
@@ -135,6 +142,10 @@ export const gcp: CloudSpec<typeof schema> = {
     { path: ["network", "serviceCidr"], cidr: cloud.network?.serviceCidr, routed: ["tailscale"] },
     { path: ["network", "controlPlaneCidr"], cidr: cloud.network?.controlPlaneCidr },
   ],
+  // Each address of Cloud NAT.
+  egressCidrs: ({ nodes: { count, maxCount } = {} }) =>
+    count === undefined ? [] : Array.from({ length: natAddresses({ count, maxCount }) }, () => undefined),
+  mostRanges: MOST_RANGES,
   problems: (cloud) => [
     ...nodeProblems(cloud.nodes),
     ...machineTypeProblems(cloud),

@@ -108,6 +108,10 @@ export interface CloudSpec<S extends z.ZodObject> {
   ranges(cloud: Draft<z.output<S>>): AddressRange[];
   /** Whether these are those of a cluster that is there already. Default: the program makes it with them. */
   readonly rangesAreGiven?: boolean;
+  /** Ranges of the public addresses from which its pods come on the internet; undefined for each that is known only once it is made. */
+  egressCidrs(cloud: Draft<z.output<S>>): readonly (string | undefined)[];
+  /** Ranges that the API server takes at most, by `access.endpoint`. Default: no limit is known, or the API server is not the program's. */
+  readonly mostRanges?: Partial<Readonly<Record<"public" | "private", number>>>;
   /** Mistakes in how the entry's fields go together, with paths from the entry. */
   problems(cloud: Draft<z.output<S>>): Problem[];
   /** What the entry lacks for the network of mode `vpn`, with paths from the entry. Default: nothing. */

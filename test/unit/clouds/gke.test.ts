@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { natAddresses } from "../../../components/clouds/gke-network";
+import { natAddresses } from "../../../components/clouds/gke-nat";
 import { GkeCluster, type GkeClusterArgs, workloadPool } from "../../../components/clouds/gke";
 import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
 import { CA_DATA } from "../../support/kubeconfig";
@@ -233,7 +233,7 @@ describe("GkeCluster", () => {
       natIpAllocateOption: "MANUAL_ONLY",
       natIps: ["link-of-an-address", "link-of-an-address"],
     });
-    expect([4, 63, 64, 126, 127].map(natAddresses)).toEqual([1, 1, 2, 2, 3]);
+    expect([3, 62, 63, 125, 126].map((count) => natAddresses({ count }))).toEqual([1, 1, 2, 2, 3]);
     for (const address of addresses)
       expect(recording.leavesBefore(address, recording.one(CLUSTER))).toBe(false);
   });

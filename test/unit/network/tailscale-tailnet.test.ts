@@ -1,7 +1,7 @@
 import { parse } from "jsonc-parser";
 import type { TailscaleSettings } from "../../../components/network/mode";
 import type { ObservabilityPart } from "../../../components/network/part";
-import { keyPeriod } from "../../../components/network/tailscale/keys";
+import { authKeyLife, keyPeriod } from "../../../components/network/tailscale/keys";
 import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { Tailnet } from "../../../components/network/tailscale/tailnet";
 import { type Fakes, record, valueOf } from "../../support/recorder";
@@ -80,6 +80,16 @@ describe("auth keys", () => {
         first.map(() => same),
       );
       for (const key of second) expect(key.replaceOnChanges).toEqual(["description"]);
+    });
+
+    test.each<[string, TailscaleSettings, time?: number, end?: number]>([
+      ["end when the next half does, if they were made at once", MANAGED, 0, 90 * DAY],
+      ["end then at the earliest, if they were made last of all", MANAGED, 45 * DAY - 1, 90 * DAY],
+      ["of the next half end half of their life later", MANAGED, 45 * DAY, 135 * DAY],
+      ["have no end, being OAuth clients", { ...MANAGED, keys: { ...MANAGED.keys, kind: "oauthClient" } }],
+      ["have one that is not known, being the configuration's own", { ...MANAGED, manageTailnet: false }],
+    ])("%s", (_what, settings, time = 0, end) => {
+      expect(authKeyLife(settings, start + time)?.endSeconds).toBe(end && (start + end) / 1000);
     });
 
     test("are others in each half, whatever the name of their cloud", async () => {

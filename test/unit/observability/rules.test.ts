@@ -4,8 +4,11 @@ import * as path from "node:path";
 import { load } from "js-yaml";
 import { METRICS } from "../../../agent/telemetry/metrics";
 import { alertGroups, renderRules, type RulesArgs } from "../../../components/observability/rules";
+import { rulesArgs } from "../../../components/observability/rules-args";
 import * as names from "../../../components/observability/rules/names";
 import type { Alert } from "../../../components/observability/rules/rule";
+import { parseConfig } from "../../../infra/config";
+import { lifetimesOf } from "../../../infra/config/lifetimes";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 
@@ -107,6 +110,21 @@ describe("thresholds follow the configuration", () => {
   test("subnet routers are missed on a tailnet only", () => {
     expect(exprs("SubnetRouterDown")).toEqual([]);
     expect(exprs("SubnetRouterDown", { networkMode: "tailscale" })).toHaveLength(2);
+  });
+
+  test("auth keys are watched where the program makes such, by a quarter of their life", () => {
+    const made = (keys: object) => {
+      const tailscale = { tailnet: "tail1a2b3c.ts.net", ...keys };
+      const { clouds, observability, network, trust } = parseConfig(
+        { clouds: { aws: { provider: "aws" } }, network: { tailscale } },
+        { stack: "test", projectDir: "/srv" },
+      );
+      return rulesArgs({ clouds, settings: observability!, network, trust: lifetimesOf(trust) });
+    };
+    expect(exprs("AuthKeysExpiring", made({ keys: { kind: "authKey" } }))[0]).toMatch(
+      /^vector\(\d{10}\) - time\(\) < 1944000$/,
+    );
+    expect(exprs("AuthKeysExpiring", made({}))).toEqual([]);
   });
 
   test("a mesh of one cloud has no pair of which nothing is known", () => {
