@@ -14,6 +14,8 @@ const agentSchema = z
     workload: z.object({ kind: z.enum(["Deployment", "StatefulSet"]), name: z.string() }).optional(),
     cloud: z.string(),
     role: z.string(),
+    /** What its program speaks: only agents of AgentWeave have capabilities such as ping. */
+    protocol: z.enum(["a2a", "agentweave", "http"]).default("agentweave"),
   })
   // Versions that did not tell had Deployments with the name of the Service.
   .transform(({ workload, ...agent }) => ({
@@ -162,5 +164,6 @@ export function agentNamed(mesh: Mesh, name: string, role?: string): { cloud: Me
 
 /** The agent that stands for a cloud where no role is named; undefined if the cloud has none. */
 export function usualAgent(cloud: MeshCloud): MeshAgent | undefined {
-  return cloud.agents.find(({ role }) => role === "agent") ?? cloud.agents[0];
+  const able = cloud.agents.filter(({ protocol }) => protocol === "agentweave");
+  return able.find(({ role }) => role === "agent") ?? able[0];
 }

@@ -132,12 +132,13 @@ const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "
 
 /** What the mesh of these clouds is made of, and what shows it. */
 function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly shows: string[] } {
-  const { observability, images } = configOf(rehearsal);
+  const { observability, images, agents } = configOf(rehearsal);
   const { tailscale, prometheus, jaeger, grafana, otelCollector, ...others } = resolveImages(images);
   return {
     mesh: [
       ...CONTROL_PLANE_IMAGES,
       ...Object.values(others),
+      ...Object.values(agents.roles).map(({ image }) => image),
       ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
     ],
     shows: observability ? [prometheus, jaeger, grafana, otelCollector] : [],

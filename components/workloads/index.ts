@@ -18,7 +18,7 @@ import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
 import { callableFrom, renderEnvoy } from "./envoy/text";
 import { Opa } from "./opa";
-import type { PolicyTopology } from "./policy-data";
+import type { PolicyTopology, ProgramProtocol } from "./policy-data";
 import type { AgentProgram } from "./program-pod";
 import { type MeshAgent, spiffeIdOf } from "./registry";
 
@@ -67,6 +67,8 @@ export interface PlacedAgent {
   readonly namespace: string;
   readonly service: string;
   readonly workload: { readonly kind: AgentWorkloadKind; readonly name: string };
+  /** What its program speaks. */
+  readonly protocol: ProgramProtocol;
 }
 
 /** The load balancer of the agents of one role in one cloud. */
@@ -231,6 +233,7 @@ export class Workloads extends pulumi.ComponentResource {
         namespace: NAMESPACES.agents,
         service: object,
         workload: { kind, name: object },
+        protocol: protocols[role] ?? "agentweave",
       };
     });
     this.registerOutputs({});

@@ -16,6 +16,8 @@ export interface AgentProgram {
   readonly port: number;
   readonly protocol: ProgramProtocol;
   readonly env: Readonly<Record<string, string>>;
+  /** Secrets of the namespace whose keys are in the environment, too. */
+  readonly secrets: readonly string[];
   /** Default: `AGENT_SIZE`. */
   readonly resources?: ContainerSize;
 }
@@ -51,6 +53,7 @@ export function programPod(args: ProgramPodArgs): k8s.types.input.core.v1.PodTem
           name: AGENT.container,
           image: program.image,
           env: Object.entries(environment).map(([name, value]) => ({ name, value })),
+          envFrom: program.secrets.map((name) => ({ secretRef: { name } })),
           // It is told to end only when no more calls come.
           lifecycle: { preStop: { sleep: { seconds: SHUTDOWN_DELAY } } },
           resources: containerResources(program.resources, AGENT_SIZE),

@@ -60,6 +60,14 @@ const program = z.strictObject({
     .record(text(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name such as MODEL"), z.string())
     .default({})
     .meta({ description: "Environment of the program. Default: none.", examples: [{ MODEL: "small" }] }),
+  secrets: z
+    .array(text(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "the name of a Secret such as model-keys"))
+    .default([])
+    .meta({
+      description:
+        "Names of Secrets in the namespace agentweave of each cloud with the role, whose keys are in the program's environment, too: keys of models and their like, which env would show to whoever reads the pod. Who makes them is not the program; pods wait for them. Default: none.",
+      examples: [["model-keys"]],
+    }),
   resources: resources(AGENT_SIZE).meta({ description: "Resources of the program, Envoy's not included." }),
 });
 

@@ -13,15 +13,20 @@ const agentRole = () =>
 
 const relay = z.strictObject({ from: agentRole(), to: agentRole() });
 
-const action = text(/^[a-z][a-z0-9_]*$/, "the name of a capability such as echo").refine(
-  (value) => !(RULED_ACTIONS as readonly string[]).includes(value),
-  { error: "the policy has rules of its own for it; remove it (policy.relays is for relays)" },
-);
+/** A capability or type of task; a method of A2A; or method and path of plain HTTP, by what the callee's program speaks. */
+const ACTION = /^([a-z][a-z0-9_]*|[A-Z][A-Za-z]+|[A-Z]+ \/[\x21-\x7e]*)$/;
+
+const action = text(
+  ACTION,
+  "the name of a capability such as echo, a method of A2A such as SendMessage, or a method and a path such as GET /models",
+).refine((value) => !(RULED_ACTIONS as readonly string[]).includes(value), {
+  error: "the policy has rules of its own for it; remove it (policy.relays is for relays)",
+});
 
 const call = relay.extend({ actions: z.array(action).min(1).optional() });
 
 const calls = z.array(call).meta({
-  description: `Calls into another cloud that are allowed, each a map: from and to (${ANY_ROLE}), and actions, a list of capabilities (default: all). Default: aws/orchestrator may call gcp/worker, where they are.`,
+  description: `Calls into another cloud that are allowed, each a map: from and to (${ANY_ROLE}), and actions, a list of what may be asked: capabilities of agents, methods of A2A (SendMessage, streamed or not), or HTTP methods and paths (GET /models), by what the callee speaks (default: all, but that CreateTaskPushNotificationConfig, by which an agent sends news of a task to any address, is only allowed where it is named). Default: aws/orchestrator may call gcp/worker, where they are.`,
   examples: [[{ from: "aws/orchestrator", to: "gcp/worker" }]],
 });
 

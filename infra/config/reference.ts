@@ -52,6 +52,12 @@ function rows(node: Node, path: string): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
     const here = path === "" ? key : `${path}.${key}`;
     if (child.properties) return rows(child, here);
+    const each = child.additionalProperties;
+    if (typeof each === "object" && each.properties)
+      return [
+        `| \`${here}\` | map of maps | ${cell(child.description ?? "")} |`,
+        ...rows(each, `${here}.<name>`),
+      ];
     return [`| \`${here}\` | ${kind(child)} | ${cell(child.description ?? "")} |`];
   });
 }

@@ -3,9 +3,11 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -31,8 +33,12 @@ const TEXTS: Readonly<Record<string, string>> = {
 const DIRECTORIES: Readonly<Record<string, number>> = { "/tmp": 0o1777 };
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The libraries that a program is linked with, as this machine has them; none for a static one. */
+/** The libraries that a program, or those in a directory, are linked with, as this machine has them; none for a static one. */
 function libraries(file: string): string[] {
+  if (statSync(file).isDirectory())
+    return readdirSync(file, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".so"))
+      .flatMap((name) => libraries(path.join(file, name)));
   const { stdout } = spawnSync("ldd", [file], { encoding: "utf8" });
   return [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, library]) => library!);
 }
@@ -56,6 +62,10 @@ function stage(recipe: Recipe, files: Readonly<Record<string, string>>, root: st
     chmodSync(at(place), mode); // whatever the umask
   }
   for (const [place, file] of Object.entries(withLibraries(files))) {
+    if (statSync(file).isDirectory()) {
+      cpSync(file, at(place), { recursive: true, dereference: true });
+      continue;
+    }
     copyFileSync(file, at(place));
     chmodSync(at(place), statSync(file).mode & 0o111 ? 0o755 : 0o644);
   }

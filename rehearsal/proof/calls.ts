@@ -5,6 +5,8 @@ import { connectKubernetes } from "../../cli/cluster";
 import { within } from "../../cli/limits";
 import { memberOf } from "../../cli/member";
 import { type Mesh, type MeshAgent, usualAgent } from "../../cli/mesh-outputs";
+import { selector } from "../../components/kubernetes/metadata";
+import { AGENT } from "../../components/well-known";
 import { type AllowedCall } from "../../components/workloads/policy-data";
 import { scale } from "./scale";
 
@@ -41,6 +43,22 @@ export interface CallProofs {
 }
 
 export const nameOf = ({ cloud, role }: Pick<MeshAgent, "cloud" | "role">) => `${cloud}/${role}`;
+
+/** Runs a command in a container of an agent's pod; what it printed. */
+export async function inPodOf(
+  mesh: Mesh,
+  agent: MeshAgent,
+  container: string,
+  command: string[],
+): Promise<string> {
+  const cluster = connectKubernetes(mesh.clouds.find(({ name }) => name === agent.cloud)!);
+  const [pod] = await cluster.pods(agent.namespace, selector(agent.service));
+  if (!pod) throw new Error(`${nameOf(agent)} has no pod`);
+  const place = { namespace: agent.namespace, pod: pod.name, container };
+  const { stdout, stderr, exitCode } = await cluster.exec(place, command, LIMIT_MS);
+  if (exitCode !== 0) throw new Error(`${pod.name}: ${command[0]}: ${stderr.trim()}`);
+  return stdout.trim();
+}
 
 export async function ping(mesh: Mesh, from: MeshAgent, to: MeshAgent): Promise<PingProof> {
   const names = { from: nameOf(from), to: nameOf(to), host: new URL(to.address).hostname };
@@ -133,6 +151,48 @@ export async function callAny(mesh: Mesh, caller: MeshAgent, role: string): Prom
   return { agent: answer.target.agent, failed: failed.map(({ spiffe_id }) => spiffe_id) };
 }
 
+/** Has the program of examples/python-agent call another: its own code for that is the official client of A2A. */
+const ASK = `
+import asyncio, sys
+sys.path.insert(0, "/app")
+import agent
+print(asyncio.run(agent.ask(*sys.argv[1:], {})))
+`;
+
+/** A call from a program that knows nothing of the mesh to another one, which is told who calls. */
+function betweenPrograms(mesh: Mesh, from: MeshAgent, to: MeshAgent, may: boolean): Promise<CallProof> {
+  const words = may ? "may call" : "may not call";
+  return attempt(`${nameOf(from)}, a program in Python behind Envoy, ${words} ${nameOf(to)}`, async () => {
+    const command = ["/usr/bin/python3", "-c", ASK, `${to.cloud}-${to.role}`, "what is SPIFFE?"];
+    const answer = inPodOf(mesh, from, AGENT.container, command);
+    if (!may) {
+      const words = await answer.then(
+        (text) => ({ failure: `it was allowed: ${text}` }),
+        (error: Error) => ({ found: /HTTP Error 403/.exec(error.message)?.[0], failure: error.message }),
+      );
+      return "found" in words && words.found !== undefined
+        ? { found: words.found }
+        : { failure: words.failure };
+    }
+    const said = await answer;
+    if (!said.includes(`${from.spiffeId} wants to know`)) return { failure: `it answered: ${said}` };
+    return { found: "answered, and told who asked" };
+  });
+}
+
+/** What the programs of the mesh that are not its own are tried by: a call that is listed, and the same the other way round. */
+function programs(mesh: Mesh, calls: readonly AllowedCall[]): Promise<CallProof>[] {
+  const agents = mesh.clouds.flatMap((cloud) => cloud.agents).filter(({ protocol }) => protocol === "a2a");
+  const found = ({ cloud, role }: AllowedCall["from"]) =>
+    agents.find((agent) => agent.cloud === cloud && agent.role === role);
+  return calls.flatMap(({ from, to }) => {
+    const [caller, callee] = [found(from), found(to)];
+    return caller && callee
+      ? [betweenPrograms(mesh, caller, callee, true), betweenPrograms(mesh, callee, caller, false)]
+      : [];
+  });
+}
+
 /** A role that two clouds other than the caller's have: the agent nearest by order is taken away, the other answers. */
 function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[]): Promise<CallProof> {
   const [lost, next] = candidates as [MeshAgent, MeshAgent];
@@ -156,7 +216,9 @@ function failover(mesh: Mesh, caller: MeshAgent, candidates: readonly MeshAgent[
 
 /** An agent of another role and cloud, and two agents of one role in further clouds; undefined when the mesh has none. */
 export function failoverCase(mesh: Mesh): [MeshAgent, MeshAgent[]] | undefined {
-  const agents = mesh.clouds.flatMap((cloud) => cloud.agents);
+  const agents = mesh.clouds
+    .flatMap((cloud) => cloud.agents)
+    .filter(({ protocol }) => protocol === "agentweave");
   for (const caller of agents) {
     for (const role of new Set(agents.map((agent) => agent.role))) {
       const same = agents.filter((agent) => agent.role === role && agent !== caller);
@@ -180,6 +242,7 @@ export async function proveCalls(mesh: Mesh, calls: readonly AllowedCall[]): Pro
   const others = await Promise.all([
     ...(across ? [allowed(mesh, across), denied(mesh, across)] : []),
     ...(agents.length > 1 ? [roundTrip(mesh, agents)] : []),
+    ...programs(mesh, calls),
   ]);
   // By itself: it takes away an agent that the others may call.
   const found = failoverCase(mesh);

@@ -1,12 +1,8 @@
 // What the devices of the tailnet see and are told: who answers at a place, whose ranges lead where, which pods there are.
-import { connectKubernetes } from "../../cli/cluster";
 import type { Mesh, MeshAgent } from "../../cli/mesh-outputs";
 import { AGENT, NAMESPACES, TAILNET } from "../../components/well-known";
-import { selector } from "../../components/kubernetes/metadata";
-import { nameOf } from "./calls";
+import { inPodOf } from "./calls";
 import { coreOf } from "./core";
-
-const LIMIT_MS = 30_000;
 
 /** Prints what the pod's own proxy makes of a connection to a place of the tailnet, and whose certificate is shown there. */
 const DIAL = `
@@ -24,17 +20,6 @@ require("node:http").request({ host: "127.0.0.1", port: proxy, method: "CONNECT"
   })
   .end();
 `;
-
-/** Runs a command in a container of an agent's pod; what it printed. */
-async function inPodOf(mesh: Mesh, agent: MeshAgent, container: string, command: string[]): Promise<string> {
-  const cluster = connectKubernetes(mesh.clouds.find(({ name }) => name === agent.cloud)!);
-  const [pod] = await cluster.pods(agent.namespace, selector(agent.service));
-  if (!pod) throw new Error(`${nameOf(agent)} has no pod`);
-  const place = { namespace: agent.namespace, pod: pod.name, container };
-  const { stdout, stderr, exitCode } = await cluster.exec(place, command, LIMIT_MS);
-  if (exitCode !== 0) throw new Error(`${pod.name}: ${command[0]}: ${stderr.trim()}`);
-  return stdout.trim();
-}
 
 /** Runs Tailscale's command in the device of an agent. */
 export function onDevice(mesh: Mesh, agent: MeshAgent, args: readonly string[]): Promise<string> {

@@ -784,6 +784,7 @@ describe("programs of a user's own", () => {
       port: 8000,
       protocol: "a2a",
       env: {},
+      secrets: [],
       resources: {},
     });
   });

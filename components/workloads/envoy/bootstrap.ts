@@ -31,9 +31,9 @@ function overloadManager(memoryBytes: number): Xds {
   return {
     refresh_interval: "0.25s",
     resource_monitors: [
-      // The rest is what a process has besides its heap.
+      // A third is for what a process has besides its heap.
       extension(heap, "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig", {
-        max_heap_size_bytes: Math.floor(memoryBytes * 0.8),
+        max_heap_size_bytes: Math.floor((memoryBytes * 2) / 3),
       }),
       extension(
         "envoy.resource_monitors.global_downstream_max_connections",

@@ -35,7 +35,7 @@ function socketAddress(url: string) {
 }
 
 /** What a program at `self` can call: every other agent by its name, and any of a role by that. */
-export function destinationsOf(
+function destinationsOf(
   self: MeshAgent,
   agents: readonly MeshAgent[],
   network: NetworkSettings,

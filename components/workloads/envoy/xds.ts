@@ -9,7 +9,7 @@ export function extension(name: string, type: string, config: Xds = {}) {
 }
 
 /** `config` as a message of this type. */
-export function typed(type: string, config: Xds = {}): Xds {
+function typed(type: string, config: Xds = {}): Xds {
   return { "@type": `type.googleapis.com/envoy.${type}`, ...config };
 }
 

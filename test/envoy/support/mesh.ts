@@ -36,7 +36,7 @@ const ports = async (): Promise<Ports> => ({
   status: await freePort(),
 });
 
-export const nameOf = ({ cloud, role }: Placed) => `${cloud}-${role}`;
+const nameOf = ({ cloud, role }: Placed) => `${cloud}-${role}`;
 
 /** What runs for an agent. */
 export interface RunningAgent {

@@ -6,6 +6,7 @@ const RESEARCHER = {
   image: "registry.example.org/researcher:1.0.0",
   port: 9000,
   env: { MODEL: "small", HOST: "0.0.0.0" },
+  secrets: ["model-keys"],
   resources: { memory: "1Gi" },
 };
 
@@ -48,6 +49,7 @@ describe.each(NETWORK_MODES)("in mode %s, the pod of a program", (mode) => {
     const [program] = spec.containers;
     expect(program).toMatchObject({
       image: RESEARCHER.image,
+      envFrom: [{ secretRef: { name: "model-keys" } }],
       resources: { requests: { memory: "1Gi" }, limits: { memory: "1Gi" } },
     });
     expect(Object.fromEntries(program!.env.map(({ name, value }) => [name, value]))).toEqual({
