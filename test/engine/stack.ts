@@ -88,8 +88,8 @@ export async function rehearsed<Found>(
 /** As in the tutorial: an orchestrator in one cloud, workers in the others. */
 const ROLES: Readonly<Record<string, readonly string[]>> = {
   aws: ["agent", "orchestrator"],
-  gcp: ["agent", "worker"],
-  azure: ["agent", "worker"],
+  gcp: ["agent", "researcher", "worker"],
+  azure: ["agent", "researcher", "worker"],
   onprem: ["agent"],
 };
 
@@ -120,8 +120,30 @@ export function writeStack(
     }),
   );
   const file = readFileSync(path.join(PROJECT, "Pulumi.rehearsal.yaml"), "utf8");
-  const { config: entries } = load(file) as { config: Record<string, object> };
-  const agents = { ...entries["agentweave-mesh:agents"], ...(replicas && { replicas }) };
-  const own = { "agentweave-mesh:clouds": clouds, "agentweave-mesh:agents": agents };
+  const { config: entries } = load(file) as {
+    config: Record<string, object> & {
+      "agentweave-mesh:agents": { roles: object };
+      "agentweave-mesh:policy": { calls: readonly { from: string; to: string }[] };
+    };
+  };
+  // Of what the rehearsal has, what these clouds have agents for.
+  const isThere = (agent: string) =>
+    names.some((name) => ROLES[name]!.some((role) => agent === `${name}/${role}`));
+  const { roles, ...settings } = entries["agentweave-mesh:agents"];
+  const programs = Object.entries(roles).filter(([role]) =>
+    names.some((name) => ROLES[name]!.includes(role)),
+  );
+  const calls = entries["agentweave-mesh:policy"].calls.filter(
+    ({ from, to }) => isThere(from) && isThere(to),
+  );
+  const own = {
+    "agentweave-mesh:clouds": clouds,
+    "agentweave-mesh:agents": {
+      ...settings,
+      roles: Object.fromEntries(programs),
+      ...(replicas && { replicas }),
+    },
+    "agentweave-mesh:policy": { calls },
+  };
   writeFileSync(config, dump({ config: { ...entries, ...own } }));
 }

@@ -90,6 +90,17 @@ const VARIANTS: readonly (readonly [what: string, stack: string, mode: NetworkMo
       },
     },
   ],
+  [
+    "programs of one's own, with Envoy",
+    "dev",
+    "tailscale",
+    {
+      agents: {
+        replicas: 1,
+        roles: { agent: { image: "registry.example.org/agent:1.0.0", resources: { cpu: "20m" } } },
+      },
+    },
+  ],
 ];
 
 test.each(VARIANTS)(
