@@ -24,15 +24,15 @@ else := allowed("operator", "an operator may do anything in its own trust domain
 
 else := denied("operator", "an operator may do nothing outside its own trust domain") if caller.operator
 
-else := allowed("same-region", sprintf("%s and %s are in the same region", parties)) if same_region(caller, resource)
+else := allowed("same-region", sprintf("%s and %s are in the same region", parties)) if neighbours
 
-else := allowed("public-action", sprintf("any agent may call %s", [action])) if action in public_actions
+else := allowed("public-action", sprintf("any agent may call %s", [said])) if action in public_actions
 
 else := task if action in task_actions
 
-else := allowed("listed-call", sprintf("%s is listed to call %s of %s", [caller.name, action, resource.name])) if listed_call
+else := allowed("listed-call", sprintf("%s is listed to call %s of %s", [caller.name, said, resource.name])) if listed_call
 
-else := denied("default", sprintf("no rule lets %s call %s of %s", [caller.name, action, resource.name]))
+else := denied("default", sprintf("no rule lets %s call %s of %s", [caller.name, said, resource.name]))
 
 # A chain of calls: each of its edges is listed, and an agent takes no relay that it could not hand on.
 relay := denied("relay", sprintf("no relay is listed from %s to %s", parties)) if not may_relay(caller, resource)
@@ -60,6 +60,9 @@ action := input.action if {
 	is_string(input.action)
 	input.action != ""
 }
+
+# As much of it as a reason has: it is of the caller's choice.
+said := substring(action, 0, 128)
 
 caller := identity(input.caller_spiffe_id)
 
@@ -99,6 +102,11 @@ same_region(a, b) if {
 	a.region == b.region
 }
 
+neighbours if {
+	same_region(caller, resource)
+	not action in named_actions
+}
+
 may_operate(operator, agent) if {
 	operator.operator
 	operator.trust_domain == agent.trust_domain
@@ -111,7 +119,7 @@ listed_call if {
 	not action in named_actions
 }
 
-# What `*` does not stand for: the agent would send news of a task to any address that the caller names.
+# What neither `*` nor the same region stands for: the agent would send news of a task to any address that the caller names.
 named_actions := {"CreateTaskPushNotificationConfig"}
 
 may_relay(from, to) if to.name in mesh.relays[from.name]

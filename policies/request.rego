@@ -10,11 +10,16 @@ answer := "allow" if decision.allow
 
 else := decision.reason
 
-decision := denied("chain", "the caller's certificate is signed by an authority of another trust domain") if not own_chain
+# A stranger is refused before anything that it sent is read.
+decision := denied("member", "the caller is no member of the mesh") if not member
+
+else := denied("chain", "the caller's certificate is signed by an authority of another trust domain") if not own_chain
 
 else := denied("hops", "the request has been passed on too often") if hops > max_hops
 
 else := denied("encoding", "the body is compressed") if object.get(input, "encoding", encoded_identity) != encoded_identity
+
+else := denied("charset", "the body is in another encoding than UTF-8") if not plain_type
 
 else := decided
 
@@ -45,16 +50,32 @@ denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("
 entry := {
 	"caller_spiffe_id": caller,
 	"resource_spiffe_id": resource,
-	"method": base64.decode(input.method),
+	"method": substring(method, 0, 16),
 	"path": substring(path, 0, 256),
-	"action": substring(action, 0, 128),
+	"action": named,
 }
+
+# Of a stranger's request nothing is read for the log, either.
+default named := ""
+
+named := substring(action, 0, 128) if member
+
+member if authz.identity(caller)
 
 caller := base64.decode(input.caller)
 
 resource := base64.decode(input.resource)
 
 path := split(base64.decode(input.path), "?")[0]
+
+# JSON is UTF-8 (RFC 8259, section 8.1). What a program reads in another encoding, it can read as something else than is read here.
+default plain_type := false
+
+plain_type if object.get(input, "type", "") == ""
+
+plain_type if protocol == "http"
+
+plain_type if regex.match(`(?i)^application/(a2a\+)?json(\s*;\s*charset="?utf-8"?)?$`, base64.decode(input.type))
 
 encoded_identity := base64.encode("identity")
 
@@ -65,7 +86,10 @@ default hops := 9
 
 hops := 0 if not input.hops
 
-hops := to_number(base64.decode(input.hops))
+hops := to_number(text) if {
+	text := base64.decode(input.hops)
+	regex.match(`^[0-9]{1,3}$`, text)
+}
 
 # Envoy has verified the chain under the roots of the caller's trust domain. Its authority must be one of that domain by name,
 # too: roots sign the authorities of other domains where somebody cross-signs them (X509-SVID, section 4.1).
@@ -102,10 +126,18 @@ action := json_rpc_action if {
 	method == "POST"
 	protocol != "http"
 	not rest_action
-	not contains(path, "%")
+	not regex.match(`[%:]|(?i)/(tasks|extendedagentcard)(/|$)`, path)
 }
 
-action := rest_action if not names_a_method
+action := rest_action if {
+	readable
+	not names_a_method
+}
+
+# A body that cannot be read here may be one that a program can read.
+readable if object.get(input, "body", "") == ""
+
+readable if is_object(document)
 
 # A body that two parsers could read in two ways has no action: only one of its names is "method", whatever the case.
 names_a_method if {
@@ -158,13 +190,15 @@ a2a_actions := {
 
 # A2A over HTTP and JSON (section 11), below any prefix. Some servers take capital letters and a last slash, and some decode a
 # path before they look at it: what is encoded is nothing of this.
-rest_action := name if {
+rest_action := rest_names[0] if count(rest_names) == 1
+
+rest_names := [name |
 	protocol == "a2a"
 	not contains(path, "%")
 	some [verb, pattern, name] in rest
 	verb == method
 	regex.match(concat("", ["(?i)", pattern, "/?$"]), path)
-}
+]
 
 rest := [
 	["POST", `/message:send`, "SendMessage"],
@@ -184,8 +218,9 @@ rest := [
 # A message can say where the agent is to send news of its task: any address, with the agent's own identity.
 names_a_push_target if {
 	protocol == "a2a"
-	walk(document, [place, _])
-	lower(replace(place[count(place) - 1], "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
+	some settings in [object.get(document, ["params", "configuration"], {}), object.get(document, "configuration", {})]
+	some name, _ in settings
+	lower(replace(name, "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
 }
 
 # What the decision needs besides: where a chain of calls goes on. An agent that is named by its role alone may be one of

@@ -187,6 +187,8 @@ describe("the rehearsal", () => {
       "aws/orchestrator may call gcp/worker: echo",
       "gcp/worker may not call aws/orchestrator: echo",
       "round trip aws/agent → gcp/agent → azure/agent → aws/agent",
+      "azure/researcher, a program in Python behind Envoy, may call gcp/researcher",
+      "gcp/researcher, a program in Python behind Envoy, may not call azure/researcher",
       "aws/agent calls any worker while azure/worker is down: gcp/worker answers",
     ]);
     const id = (cloud: string) => `spiffe://${cloud}.example.org/region/${cloud}-region-of-${cloud}/agent`;
@@ -332,7 +334,7 @@ describe("the rehearsal", () => {
       expect(report.started).toEqual(["onprem"]);
       expect(report.warnings).toEqual([]);
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
-      const calls = 3 * 6 + 2 * 3;
+      const calls = 3 * 8 + 2 * 3;
       // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
       // Prometheus' configuration, rules and pod, the token renewer's configuration, rights and pod, and Grafana's dashboards.
       const seen = 3 * 3 + 3 + 2 + 3 + 3 + 1;

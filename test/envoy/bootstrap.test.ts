@@ -28,4 +28,5 @@ test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack,
       expect(said.trim()).toBe(`configuration '${file}' OK`);
     }
   },
+  180_000,
 );

@@ -76,7 +76,8 @@ test.each([
   ["no method", { body: { params: {} } }],
   ["a batch", { body: [message("SendMessage")] }],
   ["what is no JSON", { body: "SendMessage" }],
-  ["what is nested deeper than anything is", { body: "[".repeat(500_000) }],
+  ["what is nested deeper than anything is", { body: "[".repeat(15_000) }],
+  ["JSON in UTF-7", { ...send, headers: { "content-type": "application/json; charset=utf-7" } }],
   ["a compressed body", { ...send, headers: { "content-encoding": "gzip" } }],
   ["what has been passed on nine times", { ...send, headers: { "x-mesh-hops": "9" } }],
   ["a hop count that is none", { ...send, headers: { "x-mesh-hops": "many" } }],
@@ -129,6 +130,25 @@ test("a decision's log entry tells what was asked, and nothing of the body", asy
       action: "SendMessage",
     },
   });
+});
+
+test("what a program answers is asked of no other agent, even where it passes on an undecided answer of another", async () => {
+  const before = seen(await call("aws-agent", "gcp-worker.mesh", send));
+  const answer = await call("aws-agent", "gcp-worker.mesh", { ...send, path: "/undecided" });
+  expect(answer).toMatchObject({ status: 503 });
+  expect(answer.headers).not.toHaveProperty("x-mesh-decision");
+  expect(seen(answer).asked).toBe(before.asked + 1);
+});
+
+test("a program is not told what would have it take a request for another one", async () => {
+  const headers = {
+    "x-http-method-override": "DELETE",
+    "x-original-url": "/admin",
+    "x-forwarded-host": "evil",
+  };
+  const told = seen(await call("aws-agent", "gcp-worker.mesh", { ...send, headers })).headers;
+  for (const name of [...Object.keys(headers), "x-forwarded-for", "x-forwarded-proto"])
+    expect(told).not.toHaveProperty(name);
 });
 
 test("where a cloud's policy does not answer, the next one of the role is called, and nobody is let in", async () => {

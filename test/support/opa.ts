@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { opaFiles } from "../../components/workloads/opa-files";
-import { OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
+import { GO_MEMORY, OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
 import type { PolicyTopology } from "../../components/workloads/policy-data";
 import { OPA } from "../../components/well-known";
 import { programPath } from "./programs";
@@ -72,7 +72,8 @@ export class TestOpa {
         .replace(`0.0.0.0:${OPA.port}`, api)
         .replace(`0.0.0.0:${OPA.diagnosticsPort}`, diagnostics),
     );
-    const child = spawn(await opaBinary(), args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, GOMEMLIMIT: GO_MEMORY };
+    const child = spawn(await opaBinary(), args, { stdio: ["ignore", "pipe", "pipe"], env });
     const started = new TestOpa(child, dir, `http://${api}`, `http://${diagnostics}`);
     try {
       await started.healthy();
@@ -115,6 +116,15 @@ export class TestOpa {
       if (line !== undefined) return line;
       await once(this.printed, "line");
     }
+  }
+
+  get pid(): number {
+    return this.process.pid!;
+  }
+
+  /** Everything that it printed. */
+  log(): string {
+    return this.lines.join("\n");
   }
 
   /** Has it stop or go on, as a machine that is overloaded would. */

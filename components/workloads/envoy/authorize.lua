@@ -3,6 +3,10 @@
 
 local TIMEOUT_MS = 2000
 local HOPS = "x-mesh-hops"
+-- Objects, lists and their members in a body: OPA takes hundreds of bytes for each.
+local PARTS = 20000
+-- Bytes of bodies that are held until they are decided, for each caller, and the seconds after which a request that went away is forgotten.
+local HELD_BYTES, HELD_SECONDS = 8 * 1048576, 35
 
 -- What is known of a request as a JSON object, in which every value is base64 of its bytes. Envoy's objects do not outlive a wait.
 local function input(handle, body)
@@ -14,6 +18,7 @@ local function input(handle, body)
     method = headers:get(":method"),
     path = headers:get(":path"),
     encoding = headers:get("content-encoding"),
+    type = headers:get("content-type"),
     hops = headers:get(HOPS),
     body = body,
   }
@@ -39,31 +44,51 @@ local function ask(handle, question)
   return body:match('"result":"(.*)"}%s*$')
 end
 
-function envoy_on_request(handle)
-  -- An identity is one URI (X509-SVID, section 2).
-  if #handle:streamInfo():downstreamSslConnection():uriSanPeerCertificate() ~= 1 then
-    handle:respond({ [":status"] = "403", ["x-mesh-decision"] = "denied" }, "Not authorized: no SPIFFE identity")
-    return
+local held = {}
+
+-- Notes that a body of a caller's is held, and gives what forgets it; nothing where it has too much of them.
+local function hold(caller, bytes)
+  local mine, sum, now = held[caller] or {}, bytes, os.time()
+  held[caller] = mine
+  for body in pairs(mine) do
+    if now - body.since > HELD_SECONDS then mine[body] = nil else sum = sum + body.bytes end
   end
-  local body = nil
+  if sum > HELD_BYTES then return nil end
+  local body = { since = now, bytes = bytes }
+  mine[body] = true
+  return function() mine[body] = nil end
+end
+
+local function refuse(handle, status, decision, text)
+  handle:respond({ [":status"] = status, ["x-mesh-decision"] = decision, ["content-type"] = "application/json" },
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Not authorized: ' .. text .. '"}}')
+end
+
+function envoy_on_request(handle)
+  local callers = handle:streamInfo():downstreamSslConnection():uriSanPeerCertificate()
+  -- An identity is one URI (X509-SVID, section 2).
+  if #callers ~= 1 then return refuse(handle, "403", "denied", "no SPIFFE identity") end
+  local body, forget = nil, function() end
   if READS_BODIES then
+    -- A header that is not there is no value at all.
+    forget = hold(callers[1], tonumber(handle:headers():get("content-length") or 1048576))
+    if forget == nil then return refuse(handle, "429", "limited", "too many bodies at a time") end
     local buffer = handle:body(true)
     body = buffer:getBytes(0, buffer:length())
+    if select(2, body:gsub("[%[{,]", "")) > PARTS then
+      forget()
+      return refuse(handle, "413", "limited", "the body has too many parts")
+    end
   end
   local question = input(handle, body)
   local answer, unreached = ask(handle, question)
   if unreached then answer = ask(handle, question) end
+  forget()
   if answer == "allow" then
     handle:streamInfo():dynamicMetadata():set("mesh", "decision", "allow")
-    return
-  end
-  if answer == nil then
-    handle:respond({ [":status"] = "503", ["x-mesh-decision"] = "undecided" }, "Not authorized: undecided")
+  elseif answer == nil then
+    refuse(handle, "503", "undecided", "undecided")
   else
-    handle:respond({
-      [":status"] = DENIAL_STATUS,
-      ["x-mesh-decision"] = "denied",
-      ["content-type"] = "application/json",
-    }, '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Not authorized: ' .. answer .. '"}}')
+    refuse(handle, DENIAL_STATUS, "denied", answer)
   end
 end

@@ -1,8 +1,8 @@
 // Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
-import { HEALTH_PATH, inbound, type InboundArgs } from "./inbound";
+import { healthCheck, inbound, type InboundArgs } from "./inbound";
 import { outbound, type OutboundArgs } from "./outbound";
 import { workloadApiCluster } from "./tls";
-import { address, extension, plainCluster, type SocketAddress, type Xds } from "./xds";
+import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
 
 /** What `envoyBootstrap` needs. */
 export interface EnvoyArgs {
@@ -52,49 +52,15 @@ function overloadManager(memoryBytes: number): Xds {
 
 /** What is read in the clear, and nothing else of Envoy's administration. */
 function statusListener(at: SocketAddress): Xds {
-  const route = (path: string, more: Xds) => ({ match: { path }, ...more });
-  return {
-    name: "status",
-    address: address(at),
-    filter_chains: [
-      {
-        filters: [
-          extension(
-            "envoy.filters.network.http_connection_manager",
-            "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            {
-              stat_prefix: "status",
-              http_filters: [
-                extension(
-                  "envoy.filters.http.health_check",
-                  "extensions.filters.http.health_check.v3.HealthCheck",
-                  {
-                    pass_through_mode: false,
-                    cluster_min_healthy_percentages: { program: { value: 100 } },
-                    headers: [{ name: ":path", string_match: { exact: HEALTH_PATH } }],
-                  },
-                ),
-                extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
-              ],
-              route_config: {
-                name: "status",
-                virtual_hosts: [
-                  {
-                    name: "status",
-                    domains: ["*"],
-                    routes: [
-                      route("/ready", { route: { cluster: "admin" } }),
-                      route("/metrics", { route: { cluster: "admin", prefix_rewrite: "/stats/prometheus" } }),
-                    ],
-                  },
-                ],
-              },
-            },
-          ),
-        ],
-      },
-    ],
-  };
+  const routes = [
+    { match: { path: "/ready" }, route: { cluster: "admin" } },
+    { match: { path: "/metrics" }, route: { cluster: "admin", prefix_rewrite: "/stats/prometheus" } },
+  ];
+  const manager = httpConnectionManager("status", {
+    filters: [healthCheck()],
+    hosts: [{ name: "status", domains: ["*"], routes }],
+  });
+  return { name: "status", address: address(at), filter_chains: [{ filters: [manager] }] };
 }
 
 /** The configuration as an object for JSON, which Envoy reads as well as YAML. */

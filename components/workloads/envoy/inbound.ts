@@ -7,6 +7,7 @@ import {
   address,
   extension,
   HTTP2,
+  httpConnectionManager,
   httpProtocol,
   plainCluster,
   REQUEST_BYTES,
@@ -21,12 +22,17 @@ export interface InboundArgs {
   /** Where the program serves plain HTTP. */
   readonly program: SocketAddress;
   readonly protocol: ProgramProtocol;
+  /** SPIFFE ids of all members of the mesh, operators too: nobody else is asked about. */
+  readonly members: readonly string[];
   /** OPA's data API. */
   readonly opa: SocketAddress;
 }
 
 /** For how long a connection may live, whatever it carries. A peer that is no longer trusted is gone after that; what is under way ends first. */
 const CONNECTION_AGE = "30s";
+
+/** For how long an answer may last. */
+const STREAM_AGE = "3600s";
 
 const AUTHORIZE = path.join(__dirname, "authorize.lua");
 
@@ -60,6 +66,14 @@ function enforce(): Xds {
       action: "ALLOW",
       policies: { decided: { permissions: [{ any: true }], principals: [{ sourced_metadata: allowed }] } },
     },
+  });
+}
+
+/** Lets in members alone: whoever else a trust domain of the mesh has may invent as many identities as it likes. */
+function membersOnly(members: readonly string[]): Xds {
+  const principals = members.map((id) => ({ authenticated: { principal_name: { exact: id } } }));
+  return extension("envoy.filters.http.rbac", "extensions.filters.http.rbac.v3.RBAC", {
+    rules: { action: "ALLOW", policies: { members: { permissions: [{ any: true }], principals } } },
   });
 }
 
@@ -105,7 +119,7 @@ function rateLimit(): Xds {
 }
 
 /** Whether the program can be reached, without asking it or the policy: Envoys of callers ask in regular intervals. */
-function healthCheck(): Xds {
+export function healthCheck(): Xds {
   return extension("envoy.filters.http.health_check", "extensions.filters.http.health_check.v3.HealthCheck", {
     pass_through_mode: false,
     cluster_min_healthy_percentages: { program: { value: 100 } },
@@ -116,54 +130,58 @@ function healthCheck(): Xds {
 /** Path at which an agent's Envoy says whether its program can be reached, to members of the mesh and to the kubelet. */
 export const HEALTH_PATH = "/health";
 
+/**
+ * Headers by which some frameworks take a request for another one than was decided; and x-forwarded-proto, since the program is called by
+ * plain HTTP, and would else give https as its own address.
+ */
+const MISLEADING = [
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+];
+
 /** Listener and clusters of what comes in. */
-export function inbound({ listen, program, protocol, opa }: InboundArgs) {
-  const manager = extension(
-    "envoy.filters.network.http_connection_manager",
-    "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    {
-      stat_prefix: "inbound",
-      // Only what Envoy itself verified says who calls: the program reads it in x-forwarded-client-cert.
-      forward_client_cert_details: "SANITIZE_SET",
-      set_current_client_cert_details: { uri: true },
-      use_remote_address: true,
-      common_http_protocol_options: {
-        idle_timeout: "300s",
-        max_connection_duration: CONNECTION_AGE,
-        max_headers_count: 64,
-        headers_with_underscores_action: "REJECT_REQUEST",
-      },
-      http2_protocol_options: HTTP2,
-      max_request_headers_kb: 32,
-      request_headers_timeout: "10s",
-      request_timeout: "30s",
-      stream_idle_timeout: "300s",
-      // The policy and the program see one and the same path.
-      normalize_path: true,
-      merge_slashes: true,
-      path_with_escaped_slashes_action: "REJECT_REQUEST",
-      http_filters: [
-        healthCheck(),
-        rateLimit(),
-        authorize(protocol),
-        enforce(),
-        extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
-      ],
-      route_config: {
-        name: "inbound",
-        virtual_hosts: [
-          {
-            name: "program",
-            domains: ["*"],
-            // The program is called by plain HTTP, and would else give https as its own address.
-            request_headers_to_remove: ["x-forwarded-proto"],
-            // What is streamed lasts as long as it does.
-            routes: [{ match: { prefix: "/" }, route: { cluster: "program", timeout: "0s" } }],
-          },
-        ],
-      },
+export function inbound({ listen, program, protocol, members, opa }: InboundArgs) {
+  const manager = httpConnectionManager("inbound", {
+    // Only what Envoy itself verified says who calls: the program reads it in x-forwarded-client-cert.
+    forward_client_cert_details: "SANITIZE_SET",
+    set_current_client_cert_details: { uri: true },
+    use_remote_address: true,
+    common_http_protocol_options: {
+      idle_timeout: "300s",
+      max_connection_duration: CONNECTION_AGE,
+      max_stream_duration: STREAM_AGE,
+      max_headers_count: 64,
+      headers_with_underscores_action: "REJECT_REQUEST",
     },
-  );
+    http2_protocol_options: HTTP2,
+    max_request_headers_kb: 32,
+    request_headers_timeout: "10s",
+    request_timeout: "30s",
+    stream_idle_timeout: "300s",
+    // The policy and the program see one and the same path.
+    normalize_path: true,
+    merge_slashes: true,
+    path_with_escaped_slashes_action: "REJECT_REQUEST",
+    filters: [membersOnly(members), healthCheck(), rateLimit(), authorize(protocol), enforce()],
+    hosts: [
+      {
+        name: "program",
+        domains: ["*"],
+        request_headers_to_remove: MISLEADING,
+        // Only Envoy says these, on which callers ask another agent.
+        response_headers_to_remove: ["x-mesh-decision", "x-envoy-overloaded"],
+        // What is streamed lasts as long as it does.
+        routes: [{ match: { prefix: "/" }, route: { cluster: "program", timeout: "0s" } }],
+      },
+    ],
+  });
   return {
     listener: {
       name: "inbound",
@@ -182,7 +200,8 @@ export function inbound({ listen, program, protocol, opa }: InboundArgs) {
       plainCluster("program", program, {
         ...httpProtocol("http1"),
         circuit_breakers: {
-          thresholds: [{ max_connections: 200, max_requests: 200, max_pending_requests: 200 }],
+          // Answers that do not end take a connection each; one that has to wait is better asked of another agent.
+          thresholds: [{ max_connections: 1_000, max_requests: 1_000, max_pending_requests: 20 }],
         },
         health_checks: [
           {
@@ -199,7 +218,8 @@ export function inbound({ listen, program, protocol, opa }: InboundArgs) {
       plainCluster("opa", opa, {
         ...httpProtocol("http1"),
         circuit_breakers: {
-          thresholds: [{ max_connections: 100, max_requests: 1_000, max_pending_requests: 1_000 }],
+          // It answers one after the other: more at a time take its memory alone.
+          thresholds: [{ max_connections: 8, max_requests: 1_000, max_pending_requests: 1_000 }],
         },
       }),
     ],

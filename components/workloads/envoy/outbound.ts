@@ -1,7 +1,15 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
 import { clientTls } from "./tls";
 import { HEALTH_PATH } from "./inbound";
-import { address, extension, httpProtocol, loadAssignment, type SocketAddress, type Xds } from "./xds";
+import {
+  address,
+  extension,
+  httpConnectionManager,
+  httpProtocol,
+  loadAssignment,
+  type SocketAddress,
+  type Xds,
+} from "./xds";
 
 /** One way to an agent. */
 export interface Endpoint {
@@ -35,12 +43,15 @@ export const MESH_DOMAIN = "mesh";
 const RETRIES = 2;
 
 /**
- * Failures after which the next endpoint is called: none was reached, it reset the connection before it answered, it took too long, or it could
- * not say whether the caller may (`undecided`). Never a denial, and never an answer of the program.
+ * Failures after which the next endpoint is called: none was reached, it reset the connection before it answered, it has too much to do, or it could
+ * not say whether the caller may (`undecided`). Never a denial, never an answer of the program, and not what took too long: that may have been done.
  */
 const RETRY_POLICY = {
   retry_on: "connect-failure,refused-stream,reset-before-request,retriable-headers",
-  retriable_headers: [{ name: "x-mesh-decision", string_match: { exact: "undecided" } }],
+  retriable_headers: [
+    { name: "x-mesh-decision", string_match: { exact: "undecided" } },
+    { name: "x-envoy-overloaded", present_match: true },
+  ],
   num_retries: RETRIES,
   retry_host_predicate: [
     extension(
@@ -177,33 +188,24 @@ function ways({ destinations, proxy }: OutboundArgs) {
 export function outbound(args: OutboundArgs) {
   const { listen, destinations, timeoutSeconds, proxy } = args;
   const inner = ways(args);
-  const manager = extension(
-    "envoy.filters.network.http_connection_manager",
-    "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    {
-      stat_prefix: "outbound",
-      use_remote_address: true,
-      stream_idle_timeout: "300s",
-      http_filters: [extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router")],
-      route_config: {
-        name: "outbound",
-        virtual_hosts: destinations.map(({ name }) => ({
-          name,
-          domains: [`${name}.${MESH_DOMAIN}`, `${name}.${MESH_DOMAIN}:*`],
-          routes: [
-            {
-              match: { prefix: "/" },
-              route: {
-                cluster: name,
-                timeout: "0s",
-                retry_policy: { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` },
-              },
-            },
-          ],
-        })),
-      },
-    },
-  );
+  const manager = httpConnectionManager("outbound", {
+    use_remote_address: true,
+    stream_idle_timeout: "300s",
+    hosts: destinations.map(({ name }) => ({
+      name,
+      domains: [`${name}.${MESH_DOMAIN}`, `${name}.${MESH_DOMAIN}:*`],
+      routes: [
+        {
+          match: { prefix: "/" },
+          route: {
+            cluster: name,
+            timeout: "0s",
+            retry_policy: { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` },
+          },
+        },
+      ],
+    })),
+  });
   return {
     listeners: [
       { name: "outbound", address: address(listen), filter_chains: [{ filters: [manager] }] },

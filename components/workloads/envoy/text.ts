@@ -1,9 +1,9 @@
 // The text of an agent's Envoy configuration, from what the mesh knows of its agents.
 import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
-import { AGENT, AGENT_PORTS, agentName, SPIRE_AGENT, TAILNET } from "../../well-known";
+import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
-import { type MeshAgent, registryOf } from "../registry";
+import { type MeshAgent, registryOf, spiffeIdOf } from "../registry";
 import { envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
 import { ENVOY, ENVOY_SIZE } from "./pod";
@@ -72,6 +72,10 @@ export function renderEnvoy(args: RenderEnvoyArgs): string {
         listen: { host: "0.0.0.0", port: AGENT_PORTS.mtls },
         program: { host: "127.0.0.1", port: program.port },
         protocol: program.protocol,
+        members: [
+          ...agents.map(spiffeIdOf),
+          ...new Set(agents.map(({ trustDomain }) => operatorSpiffeId(trustDomain))),
+        ],
         opa: socketAddress(opaEndpoint),
       },
       outbound: {

@@ -78,3 +78,27 @@ export const HTTP2: Xds = {
   initial_stream_window_size: REQUEST_BYTES,
   initial_connection_window_size: 4 * REQUEST_BYTES,
 };
+
+/** The network filter that speaks HTTP: `filters` before the router, then the routes of `hosts`. */
+export function httpConnectionManager(
+  name: string,
+  {
+    filters = [],
+    hosts,
+    ...more
+  }: Xds & { readonly filters?: readonly Xds[]; readonly hosts: readonly Xds[] },
+): Xds {
+  return extension(
+    "envoy.filters.network.http_connection_manager",
+    "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: name,
+      http_filters: [
+        ...filters,
+        extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
+      ],
+      route_config: { name, virtual_hosts: hosts },
+      ...more,
+    },
+  );
+}

@@ -205,13 +205,16 @@ plugins {
       inbound: {
         listen: { host: LOOPBACK, port: ports.inbound },
         program: { host: LOOPBACK, port: ports.program },
+        members: this.args.members.flatMap(({ cloud, roles }) =>
+          roles.map((role) => this.idOf({ cloud, role })),
+        ),
         protocol: member.protocols?.[place.role] ?? "agentweave",
         opa: { host: LOOPBACK, port: Number(new URL(this.opas.get(place.cloud)!.api).port) },
       },
       outbound: {
         listen: { host: LOOPBACK, port: ports.outbound },
         destinations: this.destinations(place, places),
-        timeoutSeconds: 5,
+        timeoutSeconds: 20,
       },
       workloadApi: socket,
       admin: path.join(this.dir, `${nameOf(place)}-admin.sock`),
