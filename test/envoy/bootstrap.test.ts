@@ -16,11 +16,11 @@ test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack,
   "stack %s in mode %s: Envoy takes the configuration of each agent without a warning",
   async (stack, mode) => {
     const texts = (await planOf(stack, mode, { agents }))
-      .map(({ inputs }) => (inputs.data as Record<string, string> | undefined)?.["envoy.json"])
+      .map(({ inputs }) => (inputs.data as Record<string, string> | undefined)?.["envoy.yaml"])
       .filter((text) => text !== undefined);
     expect(texts.length).toBe(3);
     for (const [index, text] of texts.entries()) {
-      const file = path.join(dir, `${stack}-${mode}-${index}.json`);
+      const file = path.join(dir, `${stack}-${mode}-${index}.yaml`);
       writeFileSync(file, text);
       const said = await run(await programPath("envoy"), [
         ...["--mode", "validate", "--config-path", file, "--log-level", "warning"],

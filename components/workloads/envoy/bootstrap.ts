@@ -63,7 +63,7 @@ function statusListener(at: SocketAddress): Xds {
   return { name: "status", address: address(at), filter_chains: [{ filters: [manager] }] };
 }
 
-/** The configuration as an object for JSON, which Envoy reads as well as YAML. */
+/** The configuration as an object. */
 export function envoyBootstrap(args: EnvoyArgs): Xds {
   const { agent, cloud, workloadApi, admin, status, memoryBytes } = args;
   const [incoming, outgoing] = [inbound(args.inbound), outbound(args.outbound)];

@@ -68,6 +68,45 @@ const RETRY_POLICY = {
   retry_back_off: { base_interval: "0.05s", max_interval: "1s" },
 } as const;
 
+/** What is alike for all destinations: one object each, so that the text says it once. */
+const ANY_DESTINATION = {
+  ...httpProtocol("negotiated", { idle_timeout: "25s", max_connection_duration: "25s" }),
+  circuit_breakers: {
+    thresholds: [
+      {
+        max_connections: 100,
+        max_pending_requests: 100,
+        max_requests: 1_000,
+        retry_budget: { budget_percent: { value: 25 }, min_retry_concurrency: 10 },
+      },
+    ],
+  },
+  outlier_detection: {
+    // What the network or Envoys say, not the programs: their own errors are answers.
+    split_external_local_origin_errors: true,
+    consecutive_local_origin_failure: 3,
+    enforcing_consecutive_5xx: 0,
+    enforcing_consecutive_gateway_failure: 0,
+    enforcing_success_rate: 0,
+    enforcing_local_origin_success_rate: 0,
+    base_ejection_time: "5s",
+    max_ejection_time: "30s",
+    max_ejection_percent: 100,
+  },
+  health_checks: [
+    {
+      timeout: "5s",
+      interval: "10s",
+      no_traffic_interval: "30s",
+      unhealthy_interval: "5s",
+      unhealthy_threshold: 2,
+      healthy_threshold: 1,
+      tls_options: { alpn_protocols: ["http/1.1"] },
+      http_health_check: { path: HEALTH_PATH, codec_client_type: "HTTP1" },
+    },
+  ],
+};
+
 function isProxied({ at }: Endpoint, proxy: OutboundArgs["proxy"]): boolean {
   return (proxy?.domains ?? []).some((domain) => at.host === domain || at.host.endsWith(`.${domain}`));
 }
@@ -75,8 +114,13 @@ function isProxied({ at }: Endpoint, proxy: OutboundArgs["proxy"]): boolean {
 /** Name of the listener inside Envoy that leads to this host. */
 const wayTo = ({ at }: Endpoint) => `to:${at.host}:${at.port}`;
 
-function cluster({ name, endpoints }: Destination, proxy: OutboundArgs["proxy"]): Xds {
+function cluster(
+  { name, endpoints }: Destination,
+  proxy: OutboundArgs["proxy"],
+  tlsTo: (spiffeId: string) => Xds,
+): Xds {
   const ids = [...new Set(endpoints.map(({ spiffeId }) => spiffeId))];
+  const several = ids.length > 1;
   // Names that only the proxy can resolve are no addresses of Envoy's: they have listeners inside Envoy, and then all of the cluster's must.
   const inside = endpoints.some((endpoint) => isProxied(endpoint, proxy));
   return {
@@ -92,48 +136,18 @@ function cluster({ name, endpoints }: Destination, proxy: OutboundArgs["proxy"])
               ? { envoy_internal_address: { server_listener_name: wayTo(endpoint) } }
               : address(endpoint.at),
           },
-          metadata: { filter_metadata: { "envoy.transport_socket_match": { id: endpoint.spiffeId } } },
+          ...(several && {
+            metadata: { filter_metadata: { "envoy.transport_socket_match": { id: endpoint.spiffeId } } },
+          }),
         },
       ]),
     ),
-    transport_socket: clientTls(ids[0]!),
+    transport_socket: tlsTo(ids[0]!),
     // Whoever answers at an address has exactly the identity that belongs there.
-    transport_socket_matches: ids.map((id) => ({ name: id, match: { id }, transport_socket: clientTls(id) })),
-    ...httpProtocol("negotiated", { idle_timeout: "25s", max_connection_duration: "25s" }),
-    circuit_breakers: {
-      thresholds: [
-        {
-          max_connections: 100,
-          max_pending_requests: 100,
-          max_requests: 1_000,
-          retry_budget: { budget_percent: { value: 25 }, min_retry_concurrency: 10 },
-        },
-      ],
-    },
-    outlier_detection: {
-      // What the network or Envoys say, not the programs: their own errors are answers.
-      split_external_local_origin_errors: true,
-      consecutive_local_origin_failure: 3,
-      enforcing_consecutive_5xx: 0,
-      enforcing_consecutive_gateway_failure: 0,
-      enforcing_success_rate: 0,
-      enforcing_local_origin_success_rate: 0,
-      base_ejection_time: "5s",
-      max_ejection_time: "30s",
-      max_ejection_percent: 100,
-    },
-    health_checks: [
-      {
-        timeout: "5s",
-        interval: "10s",
-        no_traffic_interval: "30s",
-        unhealthy_interval: "5s",
-        unhealthy_threshold: 2,
-        healthy_threshold: 1,
-        tls_options: { alpn_protocols: ["http/1.1"] },
-        http_health_check: { path: HEALTH_PATH, codec_client_type: "HTTP1" },
-      },
-    ],
+    ...(several && {
+      transport_socket_matches: ids.map((id) => ({ name: id, match: { id }, transport_socket: tlsTo(id) })),
+    }),
+    ...ANY_DESTINATION,
   };
 }
 
@@ -188,6 +202,9 @@ function ways({ destinations, proxy }: OutboundArgs) {
 export function outbound(args: OutboundArgs) {
   const { listen, destinations, timeoutSeconds, proxy } = args;
   const inner = ways(args);
+  const ids = destinations.flatMap(({ endpoints }) => endpoints.map(({ spiffeId }) => spiffeId));
+  const tls = new Map(ids.map((id) => [id, clientTls(id)]));
+  const retry_policy = { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` };
   const manager = httpConnectionManager("outbound", {
     use_remote_address: true,
     stream_idle_timeout: "300s",
@@ -200,7 +217,7 @@ export function outbound(args: OutboundArgs) {
           route: {
             cluster: name,
             timeout: "0s",
-            retry_policy: { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` },
+            retry_policy,
           },
         },
       ],
@@ -212,7 +229,7 @@ export function outbound(args: OutboundArgs) {
       ...inner.map(({ listener }) => listener),
     ],
     clusters: [
-      ...destinations.map((destination) => cluster(destination, proxy)),
+      ...destinations.map((destination) => cluster(destination, proxy, (id) => tls.get(id)!)),
       ...inner.flatMap(({ clusters }) => clusters),
       ...(inner.length > 0 && proxy
         ? [

@@ -10,7 +10,7 @@ export const ENVOY_SIZE = { cpu: "50m", memory: "192Mi" } as const satisfies Con
 /** Where its configuration and its own files are. */
 export const ENVOY = {
   container: "envoy",
-  configFile: "envoy.json",
+  configFile: "envoy.yaml",
   configDir: "/etc/envoy",
   admin: "/run/envoy/admin.sock",
 } as const;

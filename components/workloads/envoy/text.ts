@@ -1,4 +1,5 @@
 // The text of an agent's Envoy configuration, from what the mesh knows of its agents.
+import { dump } from "js-yaml";
 import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
 import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
@@ -64,7 +65,7 @@ export function callableFrom(
 /** Text of the configuration. The same arguments give the same text. */
 export function renderEnvoy(args: RenderEnvoyArgs): string {
   const { self, agents, network, program, opaEndpoint, timeoutSeconds } = args;
-  return JSON.stringify(
+  return dump(
     envoyBootstrap({
       agent: agentName(self.cloud, self.role),
       cloud: self.cloud,
@@ -96,7 +97,7 @@ export function renderEnvoy(args: RenderEnvoyArgs): string {
       status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
       memoryBytes: quantityValue(ENVOY_SIZE.memory),
     }),
-    null,
-    1,
+    // What is said more than once has an anchor: with many agents most of it is.
+    { lineWidth: -1 },
   );
 }

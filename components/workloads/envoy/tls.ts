@@ -29,19 +29,23 @@ const secret = (name: string): Xds => ({
 /** What keys of certificates sign with: those of SPIRE, and of RSA those that are long enough for a signature with SHA-512, which 1024 bits are not (RFC 8017, section 9.1.1). */
 const SIGNATURES = ["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "rsa_pss_rsae_sha512"] as const;
 
+// One object each, so that the text says them once.
+const [CERTIFICATE, BUNDLES] = [secret(SDS.certificate), secret(SDS.bundles)];
+const TLS_PARAMS = {
+  tls_minimum_protocol_version: "TLSv1_3",
+  tls_maximum_protocol_version: "TLSv1_3",
+  signature_algorithms: SIGNATURES,
+} as const;
+
 /**
  * TLS 1.3 alone, and a peer whose chain holds under the roots of its own trust domain: the SPIRE agent's validator looks those up by the
  * name in the peer's certificate (envoy, api/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto).
  */
 function context(validation: Xds): Xds {
   return {
-    tls_params: {
-      tls_minimum_protocol_version: "TLSv1_3",
-      tls_maximum_protocol_version: "TLSv1_3",
-      signature_algorithms: SIGNATURES,
-    },
+    tls_params: TLS_PARAMS,
     alpn_protocols: ["h2", "http/1.1"],
-    tls_certificate_sds_secret_configs: [secret(SDS.certificate)],
+    tls_certificate_sds_secret_configs: [CERTIFICATE],
     ...validation,
   };
 }
@@ -56,7 +60,7 @@ export function serverTls(): Xds {
       // A session that is taken up again would not be verified anew: a cloud that was removed would stay for as long as its tickets.
       disable_stateless_session_resumption: true,
       disable_stateful_session_resumption: true,
-      common_tls_context: context({ validation_context_sds_secret_config: secret(SDS.bundles) }),
+      common_tls_context: context({ validation_context_sds_secret_config: BUNDLES }),
     },
   );
 }
@@ -69,7 +73,7 @@ export function clientTls(spiffeId: string): Xds {
         default_validation_context: {
           match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: spiffeId } }],
         },
-        validation_context_sds_secret_config: secret(SDS.bundles),
+        validation_context_sds_secret_config: BUNDLES,
       },
     }),
   });

@@ -1,4 +1,5 @@
 // Programs of a user's own in the place of the reference agent: what their pods have, and what they have not.
+import { load } from "js-yaml";
 import { NETWORK_MODES } from "../../../components/network/mode";
 import { planOf, type Planned } from "../../../infra/plan/plan";
 
@@ -29,8 +30,8 @@ describe.each(NETWORK_MODES)("in mode %s, the pod of a program", (mode) => {
   beforeAll(async () => {
     const resources = await plan(mode);
     spec = resources.find(({ inputs }) => inputs.spec?.template)!.inputs.spec.template.spec;
-    envoy = JSON.parse(
-      resources.find(({ inputs }) => inputs.data?.["envoy.json"])!.inputs.data["envoy.json"] as string,
+    envoy = load(
+      resources.find(({ inputs }) => inputs.data?.["envoy.yaml"])!.inputs.data["envoy.yaml"] as string,
     ) as typeof envoy;
   });
 
