@@ -1,4 +1,4 @@
-# Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer and a C compiler; rehearsals need root on Linux besides.
+# Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
 .PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test engine-test tailnet-test clean
 
