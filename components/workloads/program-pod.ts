@@ -1,12 +1,11 @@
 // The pod of a program of a user's own with Envoy at its side: a pure function, within the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
-import { AGENT, agentName, CSI_DRIVER } from "../well-known";
+import { AGENT, agentName, agentObjectName, CSI_DRIVER } from "../well-known";
 import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
 import { MESH_DOMAIN } from "./envoy/outbound";
 import { envoyContainer, envoyVolume } from "./envoy/pod";
 import { OUTBOUND } from "./envoy/text";
-import { agentObjectName } from "../well-known";
 import type { ProgramProtocol } from "./policy-data";
 
 /** A program that is the agents of one role: any container that serves plain HTTP. */

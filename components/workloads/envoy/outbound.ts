@@ -7,6 +7,7 @@ import {
   httpConnectionManager,
   httpProtocol,
   loadAssignment,
+  plainCluster,
   type SocketAddress,
   type Xds,
 } from "./xds";
@@ -175,17 +176,7 @@ function way(
         },
       ],
     },
-    clusters: proxied
-      ? []
-      : [
-          {
-            name,
-            type: "STRICT_DNS",
-            dns_lookup_family: "V4_PREFERRED",
-            connect_timeout: "5s",
-            load_assignment: loadAssignment(name, [[{ endpoint: { address: address(endpoint.at) } }]]),
-          },
-        ],
+    clusters: proxied ? [] : [plainCluster(name, endpoint.at, { connect_timeout: "5s" })],
   };
 }
 
@@ -231,16 +222,7 @@ export function outbound(args: OutboundArgs) {
     clusters: [
       ...destinations.map((destination) => cluster(destination, proxy, (id) => tls.get(id)!)),
       ...inner.flatMap(({ clusters }) => clusters),
-      ...(inner.length > 0 && proxy
-        ? [
-            {
-              name: "proxy",
-              type: "STATIC",
-              connect_timeout: "2s",
-              load_assignment: loadAssignment("proxy", [[{ endpoint: { address: address(proxy.at) } }]]),
-            },
-          ]
-        : []),
+      ...(inner.length > 0 && proxy ? [plainCluster("proxy", proxy.at)] : []),
     ],
   };
 }
