@@ -41,10 +41,15 @@ else := denied("relay", sprintf("no relay is listed from %s to the next hop", [r
 
 else := allowed("relay", sprintf("%s may relay to %s", parties))
 
-# A task in another region is the business of the agent that sent it.
+# A task in another region is the business of the agent that sent it. Who sent it, not everybody knows who asks: the agent then
+# tells each caller of its own tasks alone, and here it is enough that it may send some.
 task := allowed("task-owner", sprintf("%s sent the task", [caller.name])) if input.context.owner == caller.id
 
-else := denied("task-owner", sprintf("%s did not send the task", [caller.name]))
+else := denied("task-owner", sprintf("%s did not send the task", [caller.name])) if input.context.owner
+
+else := allowed("task-owner", sprintf("%s may send tasks to %s", parties)) if mesh.calls[caller.name][resource.name]
+
+else := denied("task-owner", sprintf("%s may send no tasks to %s", parties))
 
 allowed(rule, reason) := {"allow": true, "reason": reason, "policy_id": concat("/", [policy, rule])}
 
@@ -119,8 +124,9 @@ listed_call if {
 	not action in named_actions
 }
 
-# What neither `*` nor the same region stands for: the agent would send news of a task to any address that the caller names.
-named_actions := {"CreateTaskPushNotificationConfig"}
+# What neither `*` nor the same region stands for: the agent would call others with its own identity for whoever asks, or send news
+# of a task to any address that the caller names.
+named_actions := {"CreateTaskPushNotificationConfig", "call_remote"}
 
 may_relay(from, to) if to.name in mesh.relays[from.name]
 

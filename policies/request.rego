@@ -163,6 +163,29 @@ action_of(name) := name if {
 	name in {"task.status", "task.cancel"}
 }
 
+# The same in A2A, whose messages name a skill in their metadata: the protocol itself has no place for it.
+action_of(name) := skill if {
+	protocol == "agentweave"
+	a2a_actions[name] == "SendMessage"
+}
+
+action_of(name) := object.get(task_actions, a2a_actions[name], a2a_actions[name]) if {
+	protocol == "agentweave"
+	a2a_actions[name] != "SendMessage"
+}
+
+task_actions := {
+	"GetTask": "task.status",
+	"ListTasks": "task.status",
+	"SubscribeToTask": "task.status",
+	"CancelTask": "task.cancel",
+}
+
+# No skill is a message like any other. One that is no text is nothing that a program should guess at.
+skill := "SendMessage" if object.get(document, ["params", "message", "metadata", "skill"], null) == null
+
+skill := document.params.message.metadata.skill
+
 # Methods of A2A 1.0 (section 9), and the names that 0.3 has for the same. A message is a message, streamed or not.
 a2a_actions := {
 	"SendMessage": "SendMessage",
@@ -217,26 +240,33 @@ rest := [
 
 # A message can say where the agent is to send news of its task: any address, with the agent's own identity.
 names_a_push_target if {
-	protocol == "a2a"
+	protocol != "http"
 	some settings in [object.get(document, ["params", "configuration"], {}), object.get(document, "configuration", {})]
 	some name, _ in settings
 	lower(replace(name, "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
 }
 
-# What the decision needs besides: where a chain of calls goes on. An agent that is named by its role alone may be one of
-# several, each of which decides for itself.
+# What the decision needs besides: where a chain of calls goes on, or whom the agent shall call. An agent that is named by its
+# role alone may be one of several, each of which decides for itself.
 default context := {}
 
-context := {"next": next} if {
-	action == "relay"
-	first := document.params.payload.via[0]
-	next := next_of(first)
-}
+context := {"next": next_of(payload.via[0])} if action == "relay"
+
+context := {"next": next_of(payload.target_agent)} if action == "call_remote"
+
+# What a task or a skill is given: the first part of a message that is data.
+payload := document.params.payload if document.method == "task.send"
+
+else := [part.data | some part in document.params.message.parts; part.data][0]
 
 next_of(stop) := stop.spiffe_id if is_object(stop)
 
-next_of(stop) := concat("", ["spiffe://", domain, path_of]) if {
-	is_string(stop)
-	some domain, path_of
-	mesh.trust_domains[domain][path_of].name == replace(stop, "_", "/")
+# An agent's name is written with a dash (its host), or with an underscore (AgentWeave's registries).
+next_of(stop) := ids[0] if {
+	ids := [id |
+		some domain, path_of
+		replace(mesh.trust_domains[domain][path_of].name, "/", "-") == replace(stop, "_", "-")
+		id := concat("", ["spiffe://", domain, path_of])
+	]
+	count(ids) == 1
 }

@@ -11,6 +11,7 @@ domains := {
 		"/region/gcp-r/agent": {"name": "gcp/agent", "cloud": "gcp", "region": "r", "protocol": "agentweave"},
 		"/region/gcp-r/worker": {"name": "gcp/worker", "cloud": "gcp", "region": "r", "protocol": "a2a"},
 		"/region/gcp-r/files": {"name": "gcp/files", "cloud": "gcp", "region": "r", "protocol": "http"},
+		"/operator/mesh": {"name": "operator of gcp.example.org", "operator": true},
 	},
 	"azure.example.org": {"/region/azure-r/agent": {"name": "azure/agent", "cloud": "azure", "region": "r", "protocol": "agentweave"}},
 }
@@ -36,6 +37,11 @@ asked(role, values) := {name: base64.encode(value) |
 
 post(role, document) := asked(role, {"body": json.marshal(document)})
 
+skill(name, arguments) := {"method": "SendMessage", "params": {"message": {
+	"metadata": {"skill": name},
+	"parts": [{"text": "as data says"}, {"data": arguments}],
+}}}
+
 answer(request_input) := text if {
 	text := request.answer with input as request_input with data.agentweave.mesh as mesh
 }
@@ -59,6 +65,14 @@ allowed := {
 		"task_type": "relay",
 		"payload": {"via": ["azure_agent"]},
 	}}),
+	"a message that names a skill": post("agent", skill("echo", {"text": "hello"})),
+	"a message that names none": post("agent", {"method": "message/send", "params": {"message": {"parts": [{"text": "hello"}]}}}),
+	"a task of one's own": post("agent", {"method": "GetTask", "params": {"id": "7"}}),
+	"a relay by a message": post("agent", skill("relay", {"via": ["azure-agent"]})),
+	"an operator has an agent call another": object.union(
+		post("agent", skill("call_remote", {"target_agent": "azure_agent"})),
+		{"caller": base64.encode("spiffe://gcp.example.org/operator/mesh")},
+	),
 	"a relay whose next hop is any of a role": post("agent", {"method": "task.send", "params": {
 		"task_type": "relay",
 		"payload": {"via": ["agent"]},
@@ -84,8 +98,17 @@ denied := {
 	"a compressed body": object.union(post("worker", {"method": "SendMessage"}), {"encoding": base64.encode("gzip")}),
 	"what was passed on nine times": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("9")}),
 	"hops that are no number": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("few")}),
-	"a method of A2A at an agent that does not speak it": post("agent", {"method": "SendMessage"}),
-	"another's task": post("agent", {"method": "task.status", "params": {"task_id": "7"}}),
+	"a skill that is no text": post("agent", skill(["echo"], {})),
+	"a call by another agent, which * does not stand for": post("agent", skill("call_remote", {"target_agent": "azure_agent"})),
+	"the same of a neighbour": object.union(
+		post("agent", {"method": "task.send", "params": {"task_type": "call_remote", "payload": {"target_agent": "azure_agent"}}}),
+		{"caller": base64.encode(gcp("worker"))},
+	),
+	"a task where none may be sent": object.union(
+		post("agent", {"method": "task.status", "params": {"task_id": "7"}}),
+		{"caller": base64.encode("spiffe://azure.example.org/region/azure-r/agent")},
+	),
+	"a relay by a message on to who is not listed": post("agent", skill("relay", {"via": ["aws_agent"]})),
 	"a stranger": object.union(post("worker", {"method": "SendMessage"}), {"caller": base64.encode("spiffe://aws.example.org/region/aws-r/other")}),
 	"JSON in another encoding than it says": object.union(post("worker", {"method": "SendMessage"}), {"type": base64.encode("application/json; charset=utf-7")}),
 	"a method over REST with a body that cannot be read": asked("worker", {"path": "/message:send", "body": "\ufeff{}"}),

@@ -138,7 +138,7 @@ function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly sho
     mesh: [
       ...CONTROL_PLANE_IMAGES,
       ...Object.values(others),
-      ...Object.values(agents.roles).map(({ image }) => image),
+      ...Object.values(agents.roles).flatMap(({ image }) => image ?? []),
       ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
     ],
     shows: observability ? [prometheus, jaeger, grafana, otelCollector] : [],

@@ -55,7 +55,7 @@ function probeTargets({ self, agents, settings }: AgentConfigArgs): string[] {
   const usual = [...new Set(agents.map(({ cloud }) => cloud))].map((cloud) => ({
     cloud,
     role: usualRole(
-      agents.filter((agent) => agent.cloud === cloud && !agent.behindEnvoy).map(({ role }) => role),
+      agents.filter((agent) => agent.cloud === cloud && !agent.foreign).map(({ role }) => role),
     ),
   }));
   const probes = usual.some(({ cloud, role }) => cloud === self.cloud && role === self.role);

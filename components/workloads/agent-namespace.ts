@@ -8,13 +8,13 @@ import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
 import { NAMESPACES } from "../well-known";
 import { namespaceMetadata } from "../kubernetes/metadata";
-import { AGENT_PROGRAM } from "./agent-pod";
+import { AGENT_PROGRAM } from "./program-pod";
 
 /** What `AgentNamespace` needs. */
 export interface AgentNamespaceArgs {
   readonly cluster: Cluster;
-  /** Whether an image of the user's own is the agent. Default: the reference agent is, and its program comes along. */
-  readonly ownImage?: boolean;
+  /** Whether any of them is the reference agent, whose program then comes along. */
+  readonly reference: boolean;
   readonly flows: FlowContext;
 }
 
@@ -26,7 +26,7 @@ export class AgentNamespace extends pulumi.ComponentResource {
 
   constructor(name: string, args: AgentNamespaceArgs, opts?: DependentOptions) {
     super("agentweave:workloads:AgentNamespace", name, {}, opts);
-    const { cluster, ownImage = false, flows } = args;
+    const { cluster, reference, flows } = args;
     const self = childOptions(this, cluster, opts);
 
     this.namespace = new k8s.core.v1.Namespace(
@@ -40,12 +40,12 @@ export class AgentNamespace extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...self.dependsOn, this.namespace] },
     );
     const place = { cluster, namespace: NAMESPACES.agents, within: this.namespace, component: "agent" };
-    this.ready = ownImage
-      ? policies.ready
-      : programConfigMap(`${name}-program`, AGENT_PROGRAM, place, {
+    this.ready = reference
+      ? programConfigMap(`${name}-program`, AGENT_PROGRAM, place, {
           parent: this,
           dependsOn: [policies.ready],
-        });
+        })
+      : policies.ready;
     this.registerOutputs({});
   }
 }

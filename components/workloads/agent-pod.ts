@@ -1,7 +1,6 @@
-// The pod of an agent: a pure function, hardened to the Pod Security Standard `restricted`.
+// What the pods of all agents have in common, and the pod of one that has an identity of its own: pure functions, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
 import {
   AGENT,
   AGENT_PORTS,
@@ -15,14 +14,6 @@ import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 /** Default size of an agent's container. */
 export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;
 
-/** The ConfigMap with the reference agent's program, one in each cluster. */
-export const AGENT_PROGRAM: NodeProgram = {
-  program: "agent",
-  configMap: "agent-program",
-  key: "agent.js.gz",
-  mountPath: "/opt/agentweave",
-};
-
 /** User and group of the process. The stock Node image has a user 1000, but needs none. */
 const UID = 65532;
 
@@ -33,10 +24,12 @@ export const SHUTDOWN_DELAY = 5;
 export interface AgentPodArgs {
   readonly cloud: string;
   readonly role: string;
-  /** The stock Node image, or an agent of the user's own. */
+  /** An agent that speaks mutual TLS by itself. It gets `--config` and the path of its configuration. */
   readonly image: string;
-  /** Whether `image` is an agent by itself, which gets `--config` and the path of its configuration. Else the bundle is mounted. */
-  readonly ownImage: boolean;
+  /** Default: nothing. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Secrets of the namespace whose keys are in the environment, too. Default: none. */
+  readonly secrets?: readonly string[];
   /** Default: `AGENT_SIZE`. */
   readonly size?: ContainerSize;
   /** Digest of configuration and program; a new one rolls the pods, as both are read only at start. */
@@ -88,24 +81,22 @@ export function agentTemplate(
   };
 }
 
-/** Template of an agent's pod. */
+/** Template of the pod of an agent that has the Workload API itself, and nothing at its side. */
 export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
-  const { role, image, ownImage, size } = args;
+  const { role, image, size } = args;
   const name = agentObjectName(role);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
-  const config = ["--config", `${AGENT.configDir}/${AGENT.configFile}`];
-  const program = programVolume(AGENT_PROGRAM);
-  const start = ownImage ? { args: config } : { command: nodeCommand(AGENT_PROGRAM), args: config };
   return agentTemplate(args, {
     containers: [
       {
         name: AGENT.container,
         image,
-        ...start,
+        args: ["--config", `${AGENT.configDir}/${AGENT.configFile}`],
         env: [
           { name: "SHUTDOWN_DELAY_SECONDS", value: String(SHUTDOWN_DELAY) },
-          ...(ownImage ? [] : [{ name: "NODE_OPTIONS", value: heapOption(size, AGENT_SIZE) }]),
+          ...Object.entries(args.env ?? {}).map(([name, value]) => ({ name, value })),
         ],
+        envFrom: (args.secrets ?? []).map((name) => ({ secretRef: { name } })),
         ports: [
           { name: "mtls", containerPort: AGENT_PORTS.mtls },
           { name: "health", containerPort: AGENT_PORTS.health },
@@ -120,7 +111,6 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
           { name: "config", mountPath: AGENT.configDir, readOnly: true },
           { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
           { name: "tmp", mountPath: "/tmp" },
-          ...(ownImage ? [] : [program.mount]),
         ],
       },
     ],
@@ -128,7 +118,6 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
       { name: "config", configMap: { name } },
       { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
       { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
-      ...(ownImage ? [] : [program.volume]),
     ],
   });
 }

@@ -1,4 +1,5 @@
 // Workloads: in every cloud OPA and the agents, each role with an identity, an address, and the addresses of all others.
+import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
@@ -12,15 +13,13 @@ import { TailnetAccess } from "../network/tailscale/access";
 import { withSidecar } from "../network/tailscale/sidecar";
 import { RegistrationEntry, type FederationRelationship, type ServerTarget } from "../trust/resources";
 import { agentObjectName, NAMESPACES, nodeAliasSpiffeId, usualRole } from "../well-known";
-import { Agent, type AgentPods, type AgentWorkloadKind } from "./agent";
-import { type AgentSettings, renderAgentConfig } from "./agent-config";
+import { Agent, type AgentWorkloadKind, type Autoscaling } from "./agent";
 import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
-import { callableFrom, renderEnvoy } from "./envoy/text";
 import { Opa } from "./opa";
 import type { PolicyTopology, ProgramProtocol } from "./policy-data";
-import type { AgentProgram } from "./program-pod";
 import { type MeshAgent, spiffeIdOf } from "./registry";
+import { isReference, podOf, protocolOf, roleOf, type RolesSettings } from "./role";
 
 /** A cloud as far as workloads build on it. */
 export interface WorkloadCloud {
@@ -47,11 +46,10 @@ export interface WorkloadCloud {
 export interface WorkloadsArgs {
   /** In the order in which agents turn to other clouds. */
   readonly clouds: readonly WorkloadCloud[];
-  readonly agents: AgentPods &
-    AgentSettings & {
-      /** Roles whose agents are programs of the user's own. All others are the reference agent, or `image`. */
-      readonly roles: Readonly<Record<string, AgentProgram>>;
-    };
+  readonly agents: RolesSettings & {
+    /** Default: none. */
+    readonly autoscaling?: Autoscaling;
+  };
   readonly network: NetworkSettings;
   readonly policy: Pick<PolicyTopology, "calls" | "relays">;
   readonly images: Images;
@@ -90,17 +88,17 @@ export class Workloads extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
     const { clouds, agents: settings, network, policy, images } = args;
-    const bundle = settings.image === undefined ? nodeBundle("agent") : undefined;
-    const self = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
-    const protocols = Object.fromEntries(
-      Object.entries(settings.roles).map(([role, { protocol }]) => [role, protocol]),
+    const roles = new Map(
+      clouds.flatMap((cloud) => cloud.roles).map((role) => [role, roleOf(role, settings)]),
     );
+    const bundle = [...roles.values()].some(isReference) ? nodeBundle("agent") : undefined;
+    const self = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
+    const protocols = Object.fromEntries([...roles].map(([role, is]) => [role, protocolOf(is)]));
     const members = clouds.map(({ cluster: { name: cloud, region }, trustDomain, roles }) => {
       return { cloud, region, trustDomain, roles, protocols };
     });
 
     const { autoscaling } = settings;
-    const replicas = autoscaling?.minReplicas ?? settings.replicas;
     // On a tailnet a pod is a device, which must keep its name and its keys.
     const kind: AgentWorkloadKind = network.mode === "tailscale" ? "StatefulSet" : "Deployment";
 
@@ -117,7 +115,7 @@ export class Workloads extends pulumi.ComponentResource {
         `${cluster.name}-agentweave`,
         {
           cluster,
-          ownImage: bundle === undefined,
+          reference: cloud.roles.some((role) => isReference(roles.get(role)!)),
           flows: { ...flows, tracingEndpoint: settings.tracing?.endpoint },
         },
         self(),
@@ -131,7 +129,7 @@ export class Workloads extends pulumi.ComponentResource {
                   cluster,
                   roles: cloud.roles.map((role) => ({
                     role,
-                    maxReplicas: autoscaling?.maxReplicas ?? settings.replicas,
+                    maxReplicas: autoscaling?.maxReplicas ?? roles.get(role)!.replicas,
                   })),
                   authKey: cloud.tailnet.authKey,
                   global: network.tailscale.global,
@@ -158,8 +156,8 @@ export class Workloads extends pulumi.ComponentResource {
           region,
           trustDomain,
           role,
-          replicas,
-          ...(role in protocols && { behindEnvoy: true }),
+          replicas: autoscaling?.minReplicas ?? roles.get(role)!.replicas,
+          ...(protocols[role] !== "agentweave" && { foreign: true }),
         };
         // Names are known before any load balancer is.
         return network.mode === "direct" && service.host !== undefined
@@ -184,45 +182,33 @@ export class Workloads extends pulumi.ComponentResource {
         },
         self(place.nodeAlias),
       );
-      const program = settings.roles[role];
-      const config = known.apply((agents) => {
-        const all = { self: agents[index]!, agents, network, opaEndpoint: opa.endpoint };
-        return program
-          ? renderEnvoy({ ...all, program, timeoutSeconds: settings.timeoutSeconds })
-          : renderAgentConfig({ ...all, settings });
+      const is = roles.get(role)!;
+      const withNetwork = (template: k8s.types.input.core.v1.PodTemplateSpec) =>
+        network.mode === "tailscale"
+          ? withSidecar(template, {
+              cloud,
+              role,
+              settings: network.tailscale,
+              image: images.tailscale,
+              servesGlobal: network.tailscale.global && role === usualRole(place.roles),
+            })
+          : template;
+      const pod = known.apply((agents) => {
+        const { files, template } = podOf({
+          role: is,
+          settings,
+          self: agents[index]!,
+          agents,
+          network,
+          opaEndpoint: opa.endpoint,
+          images,
+          bundleDigest: bundle?.digest ?? "",
+        });
+        return { files, template: withNetwork(template) };
       });
       new Agent(
         id,
-        {
-          cluster,
-          role,
-          config,
-          pods: settings,
-          ...(program && {
-            program: {
-              program,
-              envoyImage: images.envoy,
-              callable: callableFrom(
-                { cloud, role },
-                places.map(({ cluster, role }) => ({ cloud: cluster.name, role })),
-              ),
-            },
-          }),
-          nodeImage: images.agent,
-          bundleDigest: bundle?.digest,
-          kind,
-          withNetwork:
-            network.mode === "tailscale"
-              ? (template) =>
-                  withSidecar(template, {
-                    cloud,
-                    role,
-                    settings: network.tailscale,
-                    image: images.tailscale,
-                    servesGlobal: network.tailscale.global && role === usualRole(place.roles),
-                  })
-              : undefined,
-        },
+        { cluster, role, pod, replicas: is.replicas, autoscaling, kind },
         self(opa.ready, namespace.ready, service, entry, place.csiDriver, ...access),
       );
       return {
@@ -233,7 +219,7 @@ export class Workloads extends pulumi.ComponentResource {
         namespace: NAMESPACES.agents,
         service: object,
         workload: { kind, name: object },
-        protocol: protocols[role] ?? "agentweave",
+        protocol: protocols[role]!,
       };
     });
     this.registerOutputs({});

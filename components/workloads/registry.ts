@@ -9,7 +9,7 @@ export interface MeshAgent extends AgentPlace {
   /** Trust domain without scheme. */
   readonly trustDomain: string;
   /** Whether it is a program that knows nothing of the mesh's own capabilities. Default: false. */
-  readonly behindEnvoy?: boolean;
+  readonly foreign?: boolean;
 }
 
 /** One way to reach an agent, as `agent_registry` of config.yaml has it. */
@@ -34,38 +34,60 @@ export function spiffeIdOf({
   return agentSpiffeId(trustDomain, cloud, region, role);
 }
 
+/** Something that an agent can call by a name, with the ways to it. */
+export interface Callable {
+  /** `<cloud>_<role>`, or `<role>` for any of a role. */
+  readonly name: string;
+  readonly endpoints: readonly { readonly agent: MeshAgent; readonly address: string }[];
+}
+
 /**
  * What `self` can call: all of `agents`, itself excepted. The endpoints of a role are those of its own cloud first, then in
  * the order of `agents`: what is nearest when all is well, and where to turn when a cloud is lost.
  */
-export function registryOf(
+export function callableFrom(
   self: MeshAgent,
   agents: readonly MeshAgent[],
   network: NetworkSettings,
-): Registry {
+): Callable[] {
   const others = agents.filter(({ cloud, role }) => cloud !== self.cloud || role !== self.role);
   const nearestFirst = [
     ...others.filter(({ cloud }) => cloud === self.cloud),
     ...others.filter(({ cloud }) => cloud !== self.cloud),
   ];
-  const endpointsOf = (agent: MeshAgent): RegistryEndpoint[] =>
-    addressesFrom(self.cloud, network, agent).map((address) => ({
-      spiffe_id: spiffeIdOf(agent),
-      address,
-      cloud: agent.cloud,
-    }));
-  const roles = [...new Set(others.map(({ role }) => role))];
-  return Object.fromEntries([
-    ...others.map((agent) => [registryName(agent.cloud, agent.role), entryOf(endpointsOf(agent))] as const),
-    ...roles.map((role) => {
-      const endpoints = nearestFirst.filter((agent) => agent.role === role).flatMap(endpointsOf);
-      return [role, { endpoints }] as const;
-    }),
-  ]);
+  const endpointsOf = (agent: MeshAgent) =>
+    addressesFrom(self.cloud, network, agent).map((address) => ({ agent, address }));
+  return [
+    ...others.map((agent) => ({
+      name: registryName(agent.cloud, agent.role),
+      endpoints: endpointsOf(agent),
+    })),
+    ...[...new Set(others.map(({ role }) => role))].map((role) => ({
+      name: role,
+      endpoints: nearestFirst.filter((agent) => agent.role === role).flatMap(endpointsOf),
+    })),
+  ];
 }
 
-/** An endpoint that is the only one stands for itself. */
-function entryOf(endpoints: readonly RegistryEndpoint[]): Registry[string] {
+/** The same as `agent_registry` of config.yaml has it. */
+export function registryOf(...args: Parameters<typeof callableFrom>): Registry {
+  return Object.fromEntries(
+    callableFrom(...args).map(({ name, endpoints }) => [
+      name,
+      entryOf(
+        endpoints.map(({ agent, address }) => ({
+          spiffe_id: spiffeIdOf(agent),
+          address,
+          cloud: agent.cloud,
+        })),
+        name,
+      ),
+    ]),
+  );
+}
+
+/** An endpoint that is the only one of an agent stands for itself. */
+function entryOf(endpoints: readonly RegistryEndpoint[], name: string): Registry[string] {
   const [only, ...others] = endpoints;
-  return only !== undefined && others.length === 0 ? only : { endpoints };
+  return only !== undefined && others.length === 0 && name.includes("_") ? only : { endpoints };
 }

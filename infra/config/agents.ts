@@ -1,5 +1,6 @@
 // The agents, in the configuration.
 import { z } from "zod";
+import { agentName } from "../../components/well-known";
 import { AGENT_SIZE } from "../../components/workloads/agent-pod";
 import type { Draft } from "./clouds/spec";
 import { roleName, text } from "./fields";
@@ -42,20 +43,39 @@ const tracing = z
   })
   .optional();
 
-/** A program that is no part of the mesh's own, behind Envoy. */
-const program = z.strictObject({
-  image: imageReference("registry.example.org/researcher:1.0.0").meta({
-    description: "Image of the program, with its tag (not latest) or digest.",
-    examples: ["registry.example.org/researcher:1.0.0"],
+/** What the agents of a role are. */
+const role = z.strictObject({
+  image: imageReference("registry.example.org/researcher:1.0.0")
+    .optional()
+    .meta({
+      description:
+        "Image of a program of one's own, with its tag (not latest) or digest. Default: the reference agent.",
+      examples: ["registry.example.org/researcher:1.0.0"],
+    }),
+  sidecar: z.enum(["envoy", "none"]).default("envoy").meta({
+    description:
+      "What has the agent's identity. envoy: Envoy, beside a program that serves plain HTTP and knows nothing of identity; none: the program itself, by the Workload API (SPIFFE_ENDPOINT_SOCKET's directory is mounted), which gets --config and the path of config.yaml and serves mutual TLS at port 8443. Default: envoy.",
   }),
+  replicas: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({
+      description: "Pods of this role. Default: agents.replicas.",
+      examples: [3],
+    }),
   port: z.int().min(1024).max(65535).default(8000).meta({
     description:
       "Port at which the program serves plain HTTP; it is told it as PORT. Envoy alone calls it, over 127.0.0.1. Default: 8000.",
   }),
-  protocol: z.enum(["a2a", "agentweave", "http"]).default("a2a").meta({
-    description:
-      "What the program speaks, which says how the policy reads what it is asked. a2a: A2A 1.0, actions are its methods, such as SendMessage; agentweave: JSON-RPC of the AgentWeave SDK, actions are the types of tasks; http: anything else, actions are method and path, such as GET /models. Default: a2a.",
-  }),
+  protocol: z
+    .enum(["a2a", "agentweave", "http"])
+    .optional()
+    .meta({
+      description:
+        "What the program speaks, which says how the policy reads what it is asked. a2a: A2A 1.0, actions are its methods, such as SendMessage; agentweave: A2A whose messages name a skill in metadata.skill, or JSON-RPC of the AgentWeave SDK, actions are skills and types of tasks; http: anything else, actions are method and path, such as GET /models. Default: a2a.",
+      examples: ["http"],
+    }),
   env: z
     .record(text(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name such as MODEL"), z.string())
     .default({})
@@ -78,7 +98,7 @@ export const agents = z
     autoscaling,
     image: imageReference("registry.example.org/my-agent:1.0.0").optional().meta({
       description:
-        "Image of an agent of one's own, with its tag (not latest) or digest, which replaces the reference agent: its entry point gets --config and the path of config.yaml. Default: the reference agent.",
+        "Image of an agent of one's own that speaks mutual TLS by itself, with its tag (not latest) or digest, for all roles that are not in agents.roles: its entry point gets --config and the path of config.yaml. Default: the reference agent.",
     }),
     environment: z
       .enum(["development", "staging", "production"])
@@ -101,18 +121,38 @@ export const agents = z
     resources: resources(AGENT_SIZE).meta({ description: "Resources of an agent's pod." }),
     tracing,
     roles: z
-      .record(roleName, program)
+      .record(roleName, role)
       .default({})
       .meta({
         description:
-          "Roles whose agents are programs of one's own, each a container that serves plain HTTP and knows nothing of identity: Envoy stands beside it. Roles that are not named are the reference agent. Default: none.",
+          "What is special about the agents of a role. Roles that are not named are the reference agent, or agents.image. Default: none.",
         examples: [{ researcher: { image: "registry.example.org/researcher:1.0.0" } }],
       }),
   })
   .prefault({})
   .meta({ description: "The agents." });
 
-/** Mistakes in how the numbers of pods go together, and programs of roles that no cloud has. */
+/** Hosts by which agents are called: `<cloud>-<role>` for each, and `<role>` for any of a role. No two may be alike. */
+function ambiguous(byCloud: RolesByCloud): Problem[] {
+  const names = [...byCloud].flatMap(([cloud, roles]) =>
+    (roles ?? []).map((role) => ({ cloud, role, name: agentName(cloud, role) })),
+  );
+  const roles = new Set(names.map(({ role }) => role));
+  return names.flatMap(({ cloud, role, name }, index) => {
+    const other = names.slice(0, index).find((before) => before.name === name);
+    const taken = other ? `agent ${other.cloud}/${other.role}` : roles.has(name) ? `role ${name}` : undefined;
+    return taken === undefined
+      ? []
+      : [
+          {
+            path: ["clouds", cloud, "roles"],
+            message: `has ${role}, whose agent would be called ${name} as ${taken} is; choose another name`,
+          },
+        ];
+  });
+}
+
+/** Mistakes in how settings of agents go together, and roles that no cloud has. */
 export function agentsProblems(
   { autoscaling, roles }: Draft<z.output<typeof agents>>,
   byCloud: RolesByCloud,
@@ -131,6 +171,18 @@ export function agentsProblems(
             message: `is ${minReplicas}, above maxReplicas; write at most ${maxReplicas}`,
           },
         ]),
+    ...Object.entries(roles ?? {}).flatMap(([role, is]) =>
+      is?.sidecar === "none" && is.image === undefined
+        ? [
+            {
+              path: ["agents", "roles", role, "sidecar"],
+              message:
+                "is none, and the reference agent has no identity of its own; write an image, or envoy",
+            },
+          ]
+        : [],
+    ),
+    ...ambiguous(byCloud),
     ...unused.map((role) => ({
       path: ["agents", "roles", role],
       message: `is a role that no cloud has; add it to the roles of one, such as clouds.${[...byCloud.keys()][0] ?? "<cloud>"}.roles`,

@@ -1,5 +1,7 @@
 // Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
 import { healthCheck, inbound, type InboundArgs } from "./inbound";
+import { KEPT_STATS } from "./metrics";
+import { collectorCluster, type TracingArgs } from "./observed";
 import { outbound, type OutboundArgs } from "./outbound";
 import { workloadApiCluster } from "./tls";
 import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
@@ -9,8 +11,10 @@ export interface EnvoyArgs {
   /** Name of the agent, for example `aws-worker`, and of its cloud. */
   readonly agent: string;
   readonly cloud: string;
-  readonly inbound: InboundArgs;
-  readonly outbound: OutboundArgs;
+  readonly inbound: Omit<InboundArgs, "traces">;
+  readonly outbound: Omit<OutboundArgs, "traces">;
+  /** Where traces go, as base URL of a collector (OTLP over HTTP). Default: there are none. */
+  readonly collector?: TracingArgs["collector"];
   /** Path of the Workload API's socket. */
   readonly workloadApi: string;
   /** Path of a socket for Envoy's administration, which nobody but Envoy itself may open. */
@@ -23,6 +27,9 @@ export interface EnvoyArgs {
 
 /** Connections at a time, silent ones too, each of which takes some kilobytes until it has to speak. */
 const MAX_CONNECTIONS = 10_000;
+
+/** Of times in milliseconds, from a call in the same cloud to the longest that a request may take. */
+const BUCKETS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000] as const;
 
 /** Envoy sheds load before it is killed for want of memory (https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/overload_manager/overload_manager). */
 function overloadManager(memoryBytes: number): Xds {
@@ -65,8 +72,9 @@ function statusListener(at: SocketAddress): Xds {
 
 /** The configuration as an object. */
 export function envoyBootstrap(args: EnvoyArgs): Xds {
-  const { agent, cloud, workloadApi, admin, status, memoryBytes } = args;
-  const [incoming, outgoing] = [inbound(args.inbound), outbound(args.outbound)];
+  const { agent, cloud, workloadApi, admin, status, memoryBytes, collector } = args;
+  const traces = collector && { service: agent, collector };
+  const [incoming, outgoing] = [inbound({ ...args.inbound, traces }), outbound({ ...args.outbound, traces })];
   return {
     // The SPIRE agent knows the workload by its process, and asks for no more than that there is an id.
     node: { id: agent, cluster: cloud },
@@ -78,6 +86,10 @@ export function envoyBootstrap(args: EnvoyArgs): Xds {
       ),
     ],
     overload_manager: overloadManager(memoryBytes),
+    stats_config: {
+      stats_matcher: { inclusion_list: { patterns: KEPT_STATS.map((regex) => ({ safe_regex: { regex } })) } },
+      histogram_bucket_settings: [{ match: { safe_regex: { regex: ".*" } }, buckets: BUCKETS }],
+    },
     static_resources: {
       listeners: [incoming.listener, ...outgoing.listeners, statusListener(status)],
       clusters: [
@@ -85,6 +97,7 @@ export function envoyBootstrap(args: EnvoyArgs): Xds {
         ...outgoing.clusters,
         workloadApiCluster(workloadApi),
         plainCluster("admin", admin),
+        ...(traces ? [collectorCluster(traces)] : []),
       ],
     },
   };

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { ProgramProtocol } from "../policy-data";
+import { REQUEST_STATS, requestLog, tracing, type TracingArgs } from "./observed";
 import { serverTls } from "./tls";
 import {
   address,
@@ -26,6 +27,8 @@ export interface InboundArgs {
   readonly members: readonly string[];
   /** OPA's data API. */
   readonly opa: SocketAddress;
+  /** Default: no spans. */
+  readonly traces?: TracingArgs;
 }
 
 /** For how long a connection may live, whatever it carries. A peer that is no longer trusted is gone after that; what is under way ends first. */
@@ -147,12 +150,14 @@ const MISLEADING = [
 ];
 
 /** Listener and clusters of what comes in. */
-export function inbound({ listen, program, protocol, members, opa }: InboundArgs) {
+export function inbound({ listen, program, protocol, members, opa, traces }: InboundArgs) {
   const manager = httpConnectionManager("inbound", {
     // Only what Envoy itself verified says who calls: the program reads it in x-forwarded-client-cert.
     forward_client_cert_details: "SANITIZE_SET",
     set_current_client_cert_details: { uri: true },
     use_remote_address: true,
+    access_log: [...REQUEST_STATS, requestLog("inbound")],
+    ...(traces && { tracing: tracing("inbound", traces) }),
     common_http_protocol_options: {
       idle_timeout: "300s",
       max_connection_duration: CONNECTION_AGE,

@@ -1,6 +1,7 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
 import { clientTls } from "./tls";
 import { HEALTH_PATH } from "./inbound";
+import { CALL_STATS, peerMetadata, requestLog, tracing, type TracingArgs } from "./observed";
 import {
   address,
   extension,
@@ -14,6 +15,9 @@ import {
 
 /** One way to an agent. */
 export interface Endpoint {
+  /** Name of the agent, for example `gcp-worker`, and of its cloud. */
+  readonly peer: string;
+  readonly cloud: string;
   readonly spiffeId: string;
   readonly at: SocketAddress;
 }
@@ -35,6 +39,8 @@ export interface OutboundArgs {
   readonly timeoutSeconds: number;
   /** HTTP proxy (CONNECT) through which hosts of these domains are reached. Default: none. */
   readonly proxy?: { readonly at: SocketAddress; readonly domains: readonly string[] };
+  /** Default: no spans. */
+  readonly traces?: TracingArgs;
 }
 
 /** Domain of the names by which programs call agents. */
@@ -124,8 +130,11 @@ function cluster(
   const several = ids.length > 1;
   // Names that only the proxy can resolve are no addresses of Envoy's: they have listeners inside Envoy, and then all of the cluster's must.
   const inside = endpoints.some((endpoint) => isProxied(endpoint, proxy));
+  const [first] = endpoints;
   return {
     name,
+    // Of a single agent, the counters are told apart by cloud and role.
+    ...(first?.peer === name && { alt_stat_name: `${first.cloud}/${name.slice(first.cloud.length + 1)}` }),
     ...(inside ? { type: "STATIC" } : { type: "STRICT_DNS", dns_lookup_family: "V4_PREFERRED" }),
     connect_timeout: "5s",
     load_assignment: loadAssignment(
@@ -137,9 +146,12 @@ function cluster(
               ? { envoy_internal_address: { server_listener_name: wayTo(endpoint) } }
               : address(endpoint.at),
           },
-          ...(several && {
-            metadata: { filter_metadata: { "envoy.transport_socket_match": { id: endpoint.spiffeId } } },
-          }),
+          metadata: {
+            filter_metadata: {
+              ...peerMetadata(endpoint.peer, endpoint.cloud),
+              ...(several && { "envoy.transport_socket_match": { id: endpoint.spiffeId } }),
+            },
+          },
         },
       ]),
     ),
@@ -189,9 +201,25 @@ function ways({ destinations, proxy }: OutboundArgs) {
   return [...byName.values()].map((endpoint) => way(endpoint, proxy));
 }
 
+const header = (key: string, value: string): Xds => ({
+  header: { key, value },
+  append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+});
+
+/** What a program reads of who answered it: what this Envoy verified, never what the other says of itself. */
+const ANSWERED_BY = {
+  response_headers_to_add: [
+    header("x-mesh-peer", "%UPSTREAM_PEER_URI_SAN%"),
+    header("x-mesh-address", "%UPSTREAM_REMOTE_ADDRESS%"),
+  ],
+} as const;
+
+/** JSON-RPC code of an answer of Envoy's own, when it reached nobody: one of those that are free for servers. */
+const UNREACHED = -32050;
+
 /** Listeners and clusters of what goes out. */
 export function outbound(args: OutboundArgs) {
-  const { listen, destinations, timeoutSeconds, proxy } = args;
+  const { listen, destinations, timeoutSeconds, proxy, traces } = args;
   const inner = ways(args);
   const ids = destinations.flatMap(({ endpoints }) => endpoints.map(({ spiffeId }) => spiffeId));
   const tls = new Map(ids.map((id) => [id, clientTls(id)]));
@@ -199,8 +227,23 @@ export function outbound(args: OutboundArgs) {
   const manager = httpConnectionManager("outbound", {
     use_remote_address: true,
     stream_idle_timeout: "300s",
+    access_log: [requestLog("outbound")],
+    ...(traces && { tracing: tracing("outbound", traces) }),
+    // Clients of JSON-RPC read why; for others it is a text.
+    local_reply_config: {
+      body_format: {
+        json_format: {
+          jsonrpc: "2.0",
+          id: null,
+          error: { code: UNREACHED, message: "%REQ(:AUTHORITY):128%: %RESPONSE_CODE_DETAILS%" },
+        },
+      },
+    },
+    router: { upstream_log: CALL_STATS },
+    routes: ANSWERED_BY,
     hosts: destinations.map(({ name }) => ({
       name,
+      include_attempt_count_in_response: true,
       domains: [`${name}.${MESH_DOMAIN}`, `${name}.${MESH_DOMAIN}:*`],
       routes: [
         {

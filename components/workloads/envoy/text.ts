@@ -4,7 +4,7 @@ import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
 import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
-import { type MeshAgent, registryOf, spiffeIdOf } from "../registry";
+import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
 import { envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
 import { ENVOY, ENVOY_SIZE } from "./pod";
@@ -21,6 +21,8 @@ export interface RenderEnvoyArgs {
   readonly opaEndpoint: string;
   /** Longest that one attempt of a call may take, in seconds. */
   readonly timeoutSeconds: number;
+  /** Base URL of a collector of traces (OTLP over HTTP). Default: there are none. */
+  readonly collector?: string;
 }
 
 /**
@@ -35,36 +37,28 @@ function socketAddress(url: string) {
   return { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
 }
 
+const hostOf = (name: string) => name.replaceAll("_", "-");
+
 /** What a program at `self` can call: every other agent by its name, and any of a role by that. */
-function destinationsOf(
-  self: MeshAgent,
-  agents: readonly MeshAgent[],
-  network: NetworkSettings,
-): Destination[] {
-  return Object.entries(registryOf(self, agents, network)).map(([name, entry]) => ({
-    name: name.replaceAll("_", "-"),
-    endpoints: ("endpoints" in entry ? entry.endpoints : [entry]).map(({ spiffe_id, address }) => ({
-      spiffeId: spiffe_id,
+function destinationsOf(...args: Parameters<typeof callableFrom>): Destination[] {
+  return callableFrom(...args).map(({ name, endpoints }) => ({
+    name: hostOf(name),
+    endpoints: endpoints.map(({ agent, address }) => ({
+      peer: agentName(agent.cloud, agent.role),
+      cloud: agent.cloud,
+      spiffeId: spiffeIdOf(agent),
       at: socketAddress(address),
     })),
   }));
 }
 
-/** The names of those destinations, which are known before any address is. */
-export function callableFrom(
-  self: Pick<MeshAgent, "cloud" | "role">,
-  agents: readonly Pick<MeshAgent, "cloud" | "role">[],
-): string[] {
-  const others = agents.filter(({ cloud, role }) => cloud !== self.cloud || role !== self.role);
-  return [
-    ...others.map(({ cloud, role }) => agentName(cloud, role)),
-    ...new Set(others.map(({ role }) => role)),
-  ];
-}
+/** The names by which it calls them, without the domain. */
+export const hostsFrom = (...args: Parameters<typeof callableFrom>): string[] =>
+  callableFrom(...args).map(({ name }) => hostOf(name));
 
 /** Text of the configuration. The same arguments give the same text. */
 export function renderEnvoy(args: RenderEnvoyArgs): string {
-  const { self, agents, network, program, opaEndpoint, timeoutSeconds } = args;
+  const { self, agents, network, program, opaEndpoint, timeoutSeconds, collector } = args;
   return dump(
     envoyBootstrap({
       agent: agentName(self.cloud, self.role),
@@ -96,6 +90,9 @@ export function renderEnvoy(args: RenderEnvoyArgs): string {
       admin: ENVOY.admin,
       status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
       memoryBytes: quantityValue(ENVOY_SIZE.memory),
+      ...(collector !== undefined && {
+        collector: { url: collector.replace(/\/$/, ""), at: socketAddress(collector) },
+      }),
     }),
     // What is said more than once has an anchor: with many agents most of it is.
     { lineWidth: -1 },

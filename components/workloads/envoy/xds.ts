@@ -79,14 +79,20 @@ export const HTTP2: Xds = {
   initial_connection_window_size: 4 * REQUEST_BYTES,
 };
 
+/** What `httpConnectionManager` needs besides its own fields. */
+interface HttpArgs {
+  /** Those before the router. Default: none. */
+  readonly filters?: readonly Xds[];
+  readonly router?: Xds;
+  readonly hosts: readonly Xds[];
+  /** What all hosts have in common. */
+  readonly routes?: Xds;
+}
+
 /** The network filter that speaks HTTP: `filters` before the router, then the routes of `hosts`. */
 export function httpConnectionManager(
   name: string,
-  {
-    filters = [],
-    hosts,
-    ...more
-  }: Xds & { readonly filters?: readonly Xds[]; readonly hosts: readonly Xds[] },
+  { filters = [], router, hosts, routes, ...more }: Xds & HttpArgs,
 ): Xds {
   return extension(
     "envoy.filters.network.http_connection_manager",
@@ -95,9 +101,9 @@ export function httpConnectionManager(
       stat_prefix: name,
       http_filters: [
         ...filters,
-        extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router"),
+        extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router", router),
       ],
-      route_config: { name, virtual_hosts: hosts },
+      route_config: { name, virtual_hosts: hosts, ...routes },
       ...more,
     },
   );

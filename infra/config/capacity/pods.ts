@@ -33,8 +33,15 @@ export interface PodSettings {
   readonly agents?: {
     readonly replicas?: number;
     readonly autoscaling?: { readonly minReplicas?: number };
+    readonly image?: string;
     readonly resources?: ContainerSize;
-    readonly roles?: Readonly<Record<string, { readonly resources?: ContainerSize } | undefined>>;
+    readonly roles?: Readonly<
+      Record<
+        string,
+        | { readonly resources?: ContainerSize; readonly sidecar?: string; readonly replicas?: number }
+        | undefined
+      >
+    >;
   };
   readonly network?: {
     readonly mode?: NetworkMode;
@@ -90,13 +97,17 @@ function pods(
 export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] {
   const { agents, network, spire, clouds } = settings;
   const onTailnet = network?.mode === "tailscale";
-  const replicas = agents?.autoscaling?.minReplicas ?? agents?.replicas ?? 1;
-  const agent = (role: string) => [
-    ...(agents?.roles?.[role]
-      ? [sized(agents.roles[role].resources, AGENT_SIZE), ENVOY_SIZE]
-      : [sized(agents?.resources, AGENT_SIZE)]),
-    ...(onTailnet ? [SIDECAR_SIZE] : []),
-  ];
+  const replicas = (role: string) =>
+    agents?.autoscaling?.minReplicas ?? agents?.roles?.[role]?.replicas ?? agents?.replicas ?? 1;
+  const agent = (role: string) => {
+    const { resources, sidecar = agents?.roles?.[role] || agents?.image === undefined ? "envoy" : "none" } =
+      agents?.roles?.[role] ?? {};
+    return [
+      sized(resources ?? agents?.resources, AGENT_SIZE),
+      ...(sidecar === "envoy" ? [ENVOY_SIZE] : []),
+      ...(onTailnet ? [SIDECAR_SIZE] : []),
+    ];
+  };
   const { router } = network?.tailscale ?? {};
   return [
     pods(SPIRE_SERVER.name, 1, [sized(spire?.server, DEFAULT_SIZES.server)]),
@@ -110,7 +121,7 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
     pods(OPA.name, DEFAULT_OPA_REPLICAS, [DEFAULT_OPA_SIZE], true),
     // On a tailnet they are a StatefulSet.
     ...(clouds?.[cloud]?.roles ?? []).map((role) =>
-      pods(agentObjectName(role), replicas, agent(role), !onTailnet),
+      pods(agentObjectName(role), replicas(role), agent(role), !onTailnet),
     ),
     ...(onTailnet
       ? [pods(TAILNET.router, router?.replicas ?? 1, [sized(router?.resources, ROUTER_SIZE)])]

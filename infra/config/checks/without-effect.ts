@@ -55,6 +55,25 @@ function agentRules({ agents, clouds = {} }: ConfigDraft): Rule[] {
       agents?.autoscaling !== undefined,
       "beside autoscaling, which sets the number of pods; remove it, or autoscaling",
     ],
+    ...Object.entries(agents?.roles ?? {}).flatMap(([role, is]): Rule[] => [
+      [
+        ["agents", "roles", role, "replicas"],
+        agents?.autoscaling !== undefined,
+        "beside autoscaling, which sets the number of pods; remove it, or autoscaling",
+      ],
+      [
+        ["agents", "roles", role, "protocol"],
+        is?.image === undefined,
+        "on the reference agent, which speaks agentweave; remove it, or write an image",
+      ],
+    ]),
+    [
+      ["agents", "routing"],
+      agents?.image === undefined &&
+        Object.values(agents?.roles ?? {}).every((is) => is?.sidecar !== "none") &&
+        agents?.routing === "latency",
+      "where every agent calls through Envoy, which goes by order; remove it",
+    ],
     ...Object.keys(clouds).map((name): Rule => [
       ["clouds", name, "addonVersions", "metrics-server"],
       agents !== undefined && !("autoscaling" in agents),

@@ -55,6 +55,8 @@ export interface EnvoyMeshArgs {
   readonly foreign?: Readonly<Record<string, string>>;
   /** Lifetime of the agents' certificates in seconds, which SPIRE renews at half of it. Default: an hour. */
   readonly svidTtl?: number;
+  /** Port of a collector of traces. Default: there is none. */
+  readonly collector?: number;
   /** Of these, processes run; the others are only known. */
   readonly run: readonly Placed[];
 }
@@ -180,6 +182,8 @@ plugins {
       ...others.filter(({ cloud }) => cloud !== self.cloud),
     ];
     const endpoint = (place: Placed & { ports: Ports }) => ({
+      peer: nameOf(place),
+      cloud: place.cloud,
       spiffeId: this.idOf(place),
       at: { host: LOOPBACK, port: place.ports.inbound },
     });
@@ -220,6 +224,12 @@ plugins {
       admin: path.join(this.dir, `${nameOf(place)}-admin.sock`),
       status: { host: LOOPBACK, port: ports.status },
       memoryBytes: 256 * 1024 * 1024,
+      ...(this.args.collector !== undefined && {
+        collector: {
+          url: `http://${LOOPBACK}:${this.args.collector}`,
+          at: { host: LOOPBACK, port: this.args.collector },
+        },
+      }),
     };
     const file = path.join(this.dir, `${nameOf(place)}.json`);
     writeFileSync(file, JSON.stringify(envoyBootstrap(config)));
