@@ -17,7 +17,7 @@ export interface Content {
 
 /** What makes a content: the name of a function of this repository, and its argument, which is plain. */
 export interface Recipe {
-  name: "program" | "dashboards" | "rules";
+  name: "program" | "dashboards" | "rules" | "opa" | "envoy";
   args: object;
 }
 

@@ -14,7 +14,7 @@ export interface GeneratedConfigMapArgs {
   /** Name of the ConfigMap. */
   readonly configMap: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly recipe: Recipe;
+  readonly recipe: pulumi.Input<Recipe>;
 }
 
 /**
@@ -29,8 +29,8 @@ export class GeneratedConfigMap extends DynamicResource {
       kubeconfig: pulumi.secret(cluster.credentials ?? cluster.kubeconfig),
       object: { namespace, name: configMap },
       labels: { ...labels },
-      recipe: { ...recipe },
-      digest: digestOf(recipes[recipe.name](recipe.args as never)),
+      recipe,
+      digest: pulumi.output(recipe).apply(({ name, args }) => digestOf(recipes[name](args as never))),
     };
     const leaving = pulumi.mergeOptions(opts, { dependsOn: [within], deletedWith: within });
     super("GeneratedConfigMap", name, props, ["kubeconfig"], leaving);

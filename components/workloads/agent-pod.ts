@@ -12,7 +12,7 @@ import {
 import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 
 /** Default size of an agent's container. */
-export const AGENT_SIZE = { cpu: "100m", memory: "256Mi" } as const;
+export const AGENT_SIZE = { cpu: "50m", memory: "128Mi" } as const;
 
 /** User and group of the process. The stock Node image has a user 1000, but needs none. */
 const UID = 65532;

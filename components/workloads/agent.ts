@@ -4,9 +4,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { agentObjectName, NAMESPACES } from "../well-known";
+import { GeneratedConfigMap } from "../kubernetes/generated-config-map";
+import type { Recipe } from "../kubernetes/generated-config-map-provider";
+import { AGENT, agentObjectName, NAMESPACES } from "../well-known";
 import { selector } from "../kubernetes/metadata";
 import { agentLabels } from "./agent-pod";
+import { envoyConfigMap } from "./envoy/pod";
 
 /** How many pods of a role there are, by the CPU they use. */
 export interface Autoscaling {
@@ -19,10 +22,10 @@ export interface Autoscaling {
 /** Kinds of workload that agents can be. */
 export type AgentWorkloadKind = "Deployment" | "StatefulSet";
 
-/** A pod of an agent, with the files that it mounts. */
+/** A pod of an agent, with the configuration that it mounts. */
 export interface AgentPod {
-  /** Texts by name, of the ConfigMap that the pod mounts as its configuration. */
-  readonly files: Readonly<Record<string, string>>;
+  /** Text of config.yaml, or how Envoy's configuration is made. */
+  readonly config: string | Recipe;
   readonly template: k8s.types.input.core.v1.PodTemplateSpec;
 }
 
@@ -30,7 +33,11 @@ export interface AgentPod {
 export interface AgentArgs {
   readonly cluster: Cluster;
   readonly role: string;
+  /** Resource of the namespace. */
+  readonly within: pulumi.Resource;
   readonly pod: pulumi.Output<AgentPod>;
+  /** Whether the pod has an identity itself, and no Envoy. */
+  readonly ownIdentity: boolean;
   /** Number of pods, where `autoscaling` does not decide it. */
   readonly replicas: number;
   /** Default: none. */
@@ -46,7 +53,7 @@ export interface AgentArgs {
 export class Agent extends pulumi.ComponentResource {
   constructor(name: string, args: AgentArgs, opts?: DependentOptions) {
     super("agentweave:workloads:Agent", name, {}, opts);
-    const { cluster, role, pod, replicas, autoscaling, kind = "Deployment" } = args;
+    const { cluster, role, within, pod, ownIdentity, replicas, autoscaling, kind = "Deployment" } = args;
     const self = childOptions(this, cluster, opts);
     const object = agentObjectName(role);
     const metadata = {
@@ -61,11 +68,24 @@ export class Agent extends pulumi.ComponentResource {
       { metadata, automountServiceAccountToken: false },
       self,
     );
-    const config = new k8s.core.v1.ConfigMap(
-      `${name}-config`,
-      { metadata, data: pod.apply(({ files }) => files) },
-      self,
-    );
+    const config = ownIdentity
+      ? new k8s.core.v1.ConfigMap(
+          `${name}-config`,
+          { metadata, data: { [AGENT.configFile]: pod.apply(({ config }) => config as string) } },
+          self,
+        )
+      : new GeneratedConfigMap(
+          `${name}-envoy`,
+          {
+            cluster,
+            namespace: NAMESPACES.agents,
+            within,
+            configMap: envoyConfigMap(role),
+            labels: metadata.labels,
+            recipe: pod.apply(({ config }) => config as Recipe),
+          },
+          { parent: this, dependsOn: self.dependsOn },
+        );
     const spec = {
       // Left to the autoscaler where there is one, whose number an update must not reset.
       replicas: autoscaling === undefined ? replicas : undefined,

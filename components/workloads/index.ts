@@ -19,7 +19,7 @@ import { AgentService } from "./agent-service";
 import { Opa } from "./opa";
 import type { PolicyTopology, ProgramProtocol } from "./policy-data";
 import { type MeshAgent, spiffeIdOf } from "./registry";
-import { isReference, podOf, protocolOf, roleOf, type RolesSettings } from "./role";
+import { isReference, ownIdentity, podOf, protocolOf, roleOf, type RolesSettings } from "./role";
 
 /** A cloud as far as workloads build on it. */
 export interface WorkloadCloud {
@@ -194,7 +194,7 @@ export class Workloads extends pulumi.ComponentResource {
             })
           : template;
       const pod = known.apply((agents) => {
-        const { files, template } = podOf({
+        const { config, template } = podOf({
           role: is,
           settings,
           self: agents[index]!,
@@ -204,11 +204,20 @@ export class Workloads extends pulumi.ComponentResource {
           images,
           bundleDigest: bundle?.digest ?? "",
         });
-        return { files, template: withNetwork(template) };
+        return { config, template: withNetwork(template) };
       });
       new Agent(
         id,
-        { cluster, role, pod, replicas: is.replicas, autoscaling, kind },
+        {
+          cluster,
+          role,
+          within: namespace.namespace,
+          pod,
+          ownIdentity: ownIdentity(is),
+          replicas: is.replicas,
+          autoscaling,
+          kind,
+        },
         self(opa.ready, namespace.ready, service, entry, place.csiDriver, ...access),
       );
       return {

@@ -25,14 +25,21 @@ function opaConfig({ cloud, region }: OpaLocation) {
   };
 }
 
-/** Texts of OPA's files by name, as its ConfigMap has them. */
-export function opaFiles(location: OpaLocation, topology: PolicyTopology): Record<string, string> {
+/** What OPA's files are made of. */
+export interface OpaFilesArgs {
+  readonly location: OpaLocation;
+  readonly topology: PolicyTopology;
+}
+
+/** Content of OPA's ConfigMap: texts by the names of `OPA_FILES`. */
+export function opaContent({ location, topology }: OpaFilesArgs): { data: Record<string, string> } {
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  return {
+  const data = {
     [OPA_FILES.config]: json(opaConfig(location)),
     [OPA_FILES.data]: json({ agentweave: { mesh: renderPolicyData(topology) } }),
     ...Object.fromEntries(
       OPA_FILES.policies.map((file) => [file, readFileSync(path.join(POLICY_DIR, file), "utf8")]),
     ),
   };
+  return { data };
 }

@@ -11,7 +11,7 @@ const OPA_BINARY = "/opa";
 const UID = 1000;
 
 /** The ConfigMap with OPA's files. */
-export const OPA_CONFIG_MAP = "opa";
+export const OPA_CONFIG_MAP = "opa-files";
 
 /** OPA's files: its configuration, and what it decides by. */
 export const OPA_FILES = {

@@ -5,6 +5,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
+import { GeneratedConfigMap } from "../kubernetes/generated-config-map";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import type { ContainerSize } from "../kubernetes/container";
@@ -12,7 +13,7 @@ import { NamespacePolicies } from "../network/namespace-policies";
 import type { FlowContext } from "../network/policies";
 import { NAMESPACES, OPA } from "../well-known";
 import { labels, namespaceMetadata, selector } from "../kubernetes/metadata";
-import { opaFiles } from "./opa-files";
+import { opaContent } from "./opa-files";
 import { DEFAULT_OPA_REPLICAS, OPA_CONFIG_MAP, opaPod } from "./opa-pod";
 import type { PolicyTopology } from "./policy-data";
 
@@ -60,11 +61,18 @@ export class Opa extends pulumi.ComponentResource {
       { metadata, automountServiceAccountToken: false },
       self,
     );
-    const files = opaFiles({ cloud: cluster.name, region: cluster.region }, topology);
-    const configMap = new k8s.core.v1.ConfigMap(
+    const files = { location: { cloud: cluster.name, region: cluster.region }, topology };
+    const configMap = new GeneratedConfigMap(
       `${name}-files`,
-      { metadata: { ...metadata, name: OPA_CONFIG_MAP }, data: files },
-      self,
+      {
+        cluster,
+        namespace: NAMESPACES.opa,
+        within: this.namespace,
+        configMap: OPA_CONFIG_MAP,
+        labels: metadata.labels,
+        recipe: { name: "opa", args: files },
+      },
+      { parent: this, dependsOn: self.dependsOn },
     );
     const matchLabels = selector(OPA.name);
     const deployment = new k8s.apps.v1.Deployment(
@@ -75,7 +83,7 @@ export class Opa extends pulumi.ComponentResource {
           replicas,
           selector: { matchLabels },
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-          template: opaPod({ image: images.opa, size, checksum: checksum(files) }),
+          template: opaPod({ image: images.opa, size, checksum: checksum(opaContent(files).data) }),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, account, configMap, policies.ready] },

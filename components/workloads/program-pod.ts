@@ -2,10 +2,10 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { AGENT, agentName, agentObjectName, CSI_DRIVER } from "../well-known";
+import { AGENT, agentName, CSI_DRIVER } from "../well-known";
 import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
 import { MESH_DOMAIN } from "./envoy/outbound";
-import { envoyContainer, envoyVolume } from "./envoy/pod";
+import { envoyConfigMap, envoyContainer, envoyVolume } from "./envoy/pod";
 import { OUTBOUND } from "./envoy/text";
 import type { ProgramProtocol } from "./policy-data";
 
@@ -82,7 +82,7 @@ export function programPod(args: ProgramPodArgs): k8s.types.input.core.v1.PodTem
         },
       ],
       volumes: [
-        { name: "config", configMap: { name: agentObjectName(role) } },
+        { name: "config", configMap: { name: envoyConfigMap(role) } },
         { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
         { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
         envoyVolume,

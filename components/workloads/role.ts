@@ -3,12 +3,10 @@ import type { Images } from "../images";
 import type { ContainerSize } from "../kubernetes/container";
 import { checksum } from "../kubernetes/checksum";
 import type { NetworkSettings } from "../network/mode";
-import { AGENT } from "../well-known";
 import type { AgentPod } from "./agent";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { agentPod } from "./agent-pod";
-import { ENVOY } from "./envoy/pod";
-import { hostsFrom, renderEnvoy } from "./envoy/text";
+import { envoyArgs, envoyContent, hostsFrom } from "./envoy/text";
 import type { ProgramProtocol } from "./policy-data";
 import { AGENT_PROGRAM, type AgentProgram, programPod } from "./program-pod";
 import type { MeshAgent } from "./registry";
@@ -52,10 +50,13 @@ export function roleOf(role: string, settings: RolesSettings): RoleSettings & { 
 /** Whether it is the reference agent. */
 export const isReference = ({ image }: Pick<RoleSettings, "image">): boolean => image === undefined;
 
+/** Whether the program has the Workload API itself. */
+export const ownIdentity = ({ image, sidecar }: Pick<RoleSettings, "image" | "sidecar">): boolean =>
+  image !== undefined && sidecar === "none";
+
 /** What the program of a role speaks. */
 export function protocolOf(role: RoleSettings): ProgramProtocol {
-  const { image, sidecar, protocol } = role;
-  return protocol ?? (image === undefined || sidecar === "none" ? "agentweave" : "a2a");
+  return role.protocol ?? (isReference(role) || ownIdentity(role) ? "agentweave" : "a2a");
 }
 
 /** What `podOf` needs. */
@@ -71,30 +72,34 @@ export interface RolePodArgs {
   readonly bundleDigest: string;
 }
 
-/** The pod of an agent. The same arguments give the same. */
+/** The pod of an agent, and what its configuration is made of. The same arguments give the same. */
 export function podOf(args: RolePodArgs): AgentPod {
   const { role, settings, self, agents, network, images, bundleDigest } = args;
   const { image, env, secrets, resources } = role;
   const { cloud, region } = self;
-  if (image !== undefined && role.sidecar === "none") {
-    const text = renderAgentConfig(args);
-    const pod = { cloud, role: self.role, image, env, secrets, size: resources, checksum: checksum([text]) };
-    return { files: { [AGENT.configFile]: text }, template: agentPod(pod) };
+  if (ownIdentity(role)) {
+    const config = renderAgentConfig(args);
+    const pod = { cloud, role: self.role, image: image!, env, secrets, size: resources };
+    return { config, template: agentPod({ ...pod, checksum: checksum([config]) }) };
   }
-  const reference = { LOG_LEVEL: settings.logLevel, ...env };
   const program: AgentProgram = {
     image: image ?? images.agent,
     ...(image === undefined && { bundle: AGENT_PROGRAM }),
     port: role.port,
     protocol: protocolOf(role),
-    env: image === undefined ? reference : env,
+    env: { ...(image === undefined && { LOG_LEVEL: settings.logLevel }), ...env },
     secrets,
     resources,
   };
-  const collector = settings.tracing?.endpoint ?? settings.collector;
-  const text = renderEnvoy({ ...args, program, timeoutSeconds: settings.timeoutSeconds, collector });
+  const envoy = envoyArgs({
+    ...args,
+    program,
+    timeoutSeconds: settings.timeoutSeconds,
+    collector: settings.tracing?.endpoint ?? settings.collector,
+  });
+  const texts = Object.values(envoyContent(envoy).data);
   return {
-    files: { [ENVOY.configFile]: text },
+    config: { name: "envoy", args: envoy },
     template: programPod({
       cloud,
       region,
@@ -102,7 +107,7 @@ export function podOf(args: RolePodArgs): AgentPod {
       program,
       envoyImage: images.envoy,
       hosts: hostsFrom(self, agents, network),
-      checksum: checksum([text, ...(image === undefined ? [bundleDigest] : [])]),
+      checksum: checksum([...texts, ...(image === undefined ? [bundleDigest] : [])]),
     }),
   };
 }

@@ -132,24 +132,18 @@ export const agents = z
   .prefault({})
   .meta({ description: "The agents." });
 
-/** Hosts by which agents are called: `<cloud>-<role>` for each, and `<role>` for any of a role. No two may be alike. */
+/** Roles that are called by the name of an agent, as `gcp-worker` is: the host would be that of both. */
 function ambiguous(byCloud: RolesByCloud): Problem[] {
-  const names = [...byCloud].flatMap(([cloud, roles]) =>
-    (roles ?? []).map((role) => ({ cloud, role, name: agentName(cloud, role) })),
+  const agents = [...byCloud].flatMap(([cloud, roles]) =>
+    (roles ?? []).map((role) => ({ name: agentName(cloud, role), agent: `${cloud}/${role}` })),
   );
-  const roles = new Set(names.map(({ role }) => role));
-  return names.flatMap(({ cloud, role, name }, index) => {
-    const other = names.slice(0, index).find((before) => before.name === name);
-    const taken = other ? `agent ${other.cloud}/${other.role}` : roles.has(name) ? `role ${name}` : undefined;
-    return taken === undefined
-      ? []
-      : [
-          {
-            path: ["clouds", cloud, "roles"],
-            message: `has ${role}, whose agent would be called ${name} as ${taken} is; choose another name`,
-          },
-        ];
-  });
+  return [...byCloud].flatMap(([cloud, roles]) =>
+    (roles ?? []).flatMap((role, index) => {
+      const other = agents.find(({ name }) => name === role);
+      const message = `is "${role}", by which agent ${other?.agent} is called; write another`;
+      return other ? [{ path: ["clouds", cloud, "roles", index], message }] : [];
+    }),
+  );
 }
 
 /** Mistakes in how settings of agents go together, and roles that no cloud has. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { NETWORK_MODES } from "../../components/network/mode";
+import { envoyContent } from "../../components/workloads/envoy/text";
 import { planOf } from "../../infra/plan/plan";
 import { run } from "../../rehearsal/processes";
 import { programPath } from "../support/programs";
@@ -10,15 +11,15 @@ import { programPath } from "../support/programs";
 const dir = mkdtempSync(path.join(tmpdir(), "envoy-config-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-const agents = { roles: { agent: { image: "registry.example.org/agent:1.0.0" } } };
+const agents = { roles: { worker: { image: "registry.example.org/worker:1.0.0", protocol: "http" } } };
 
 test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack, mode] as const)))(
   "stack %s in mode %s: Envoy takes the configuration of each agent without a warning",
   async (stack, mode) => {
-    const texts = (await planOf(stack, mode, { agents }))
-      .map(({ inputs }) => (inputs.data as Record<string, string> | undefined)?.["envoy.yaml"])
-      .filter((text) => text !== undefined);
-    expect(texts.length).toBe(3);
+    const texts = (await planOf(stack, mode, { agents })).flatMap(({ inputs: { recipe } }) =>
+      recipe?.name === "envoy" ? Object.values(envoyContent(recipe.args).data) : [],
+    );
+    expect(texts.length).toBe(6);
     for (const [index, text] of texts.entries()) {
       const file = path.join(dir, `${stack}-${mode}-${index}.yaml`);
       writeFileSync(file, text);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
-import { opaFiles } from "../../components/workloads/opa-files";
+import { opaContent } from "../../components/workloads/opa-files";
 import { GO_MEMORY, OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
 import type { PolicyTopology } from "../../components/workloads/policy-data";
 import { OPA } from "../../components/well-known";
@@ -60,7 +60,7 @@ export class TestOpa {
   /** Starts it and waits until it is healthy. */
   static async start(topology: PolicyTopology): Promise<TestOpa> {
     const dir = mkdtempSync(path.join(tmpdir(), "opa-"));
-    const files = opaFiles({ cloud: "aws", region: "us-east-1" }, topology);
+    const files = opaContent({ location: { cloud: "aws", region: "us-east-1" }, topology }).data;
     for (const [name, text] of Object.entries(files)) writeFileSync(path.join(dir, name), text);
 
     // As a rehearsal translates a pod: its files are elsewhere, and its address is not the whole machine's.

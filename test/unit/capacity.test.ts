@@ -353,7 +353,7 @@ describe("a configuration", () => {
   test("is told how much of its nodes is taken, and whether one may be away", () => {
     const [ofAws] = capacityOf(parse({}));
     expect(ofAws!.text).toMatch(
-      /^capacity: 2\.8 of 5\.8 CPUs, 7\.4 of 9\.5 GiB and 34 of 51 pods are taken; while a node is away, some pods wait for it$/,
+      /^capacity: 2\.8 of 5\.8 CPUs, 7\.5 of 9\.5 GiB and 34 of 51 pods are taken; while a node is away, some pods wait for it$/,
     );
     const [larger] = capacityOf(parse(aws({ instanceType: "m6i.large" })));
     expect(larger!.text).toMatch(/while a node is away, all pods still have room$/);

@@ -339,7 +339,7 @@ describe("agents and their policy", () => {
   test("with mistakes in clouds, roles and policy list every one of them", () => {
     const raw = {
       clouds: { ...tutorialRoles, azure: { ...tutorial.azure, roles: ["Worker"] } },
-      agents: { replica: 1, autoscaling: { minReplicas: 3, maxReplicas: 2 } },
+      agents: { replica: 1, autoscaling: { minReplicas: 2, maxReplicas: 1 } },
       policy: {
         calls: [
           { from: "aws/orchestratr", to: "gcp/worker" },
@@ -351,7 +351,7 @@ describe("agents and their policy", () => {
       },
     };
     expect(problemsOf(() => parse(raw)).sort()).toEqual([
-      expect.stringMatching(/^agents\.autoscaling\.minReplicas: is 3, above maxReplicas; write at most 2$/),
+      expect.stringMatching(/^agents\.autoscaling\.minReplicas: is 2, above maxReplicas; write at most 1$/),
       expect.stringMatching(/^agents\.replica: is not a known key; write replicas$/),
       expect.stringMatching(/^clouds\.azure\.roles\[0\]: is "Worker"; write a name of at most 30 lower-case/),
       expect.stringMatching(
@@ -782,7 +782,7 @@ describe("programs of a user's own", () => {
     expect(agents.roles["researcher"]).toEqual({
       image,
       port: 8000,
-      protocol: "a2a",
+      sidecar: "envoy",
       env: {},
       secrets: [],
       resources: {},

@@ -14,6 +14,8 @@ const content = () => ({ binaryData: { "program.js.gz": packed(program) } });
 const provider = makeGeneratedConfigMapProvider({
   program: content,
   rules: () => ({}),
+  opa: () => ({}),
+  envoy: () => ({}),
   dashboards: ({ title }: { title: string }) => ({ data: { "mesh.json": title } }),
 });
 

@@ -1,7 +1,7 @@
 import * as path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
-import { parseAgentConfig } from "../../agent/config";
+import { load } from "js-yaml";
 import type { PolicyData } from "../../components/workloads/policy-data";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
@@ -14,7 +14,13 @@ import {
   unwrapSecret,
   valueOf,
 } from "../support/recorder";
+import { configMapsOf } from "../support/config-maps";
 import { stackConfig } from "../support/stack";
+
+interface EnvoyConfig {
+  readonly node: object;
+  readonly static_resources: { readonly clusters: readonly { readonly name: string }[] };
+}
 
 const CLOUDS = ["aws", "azure", "gcp"];
 const PAIRS = CLOUDS.flatMap((target) =>
@@ -40,7 +46,6 @@ const PROVIDER = "pulumi:providers:kubernetes";
 const SERVICE = "kubernetes:core/v1:Service";
 const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
-const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 const STATEFUL_SET = "kubernetes:apps/v1:StatefulSet";
 
 const FAKES: Fakes = {
@@ -132,7 +137,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:apps/v1:DaemonSet": 6,
       "kubernetes:apps/v1:Deployment": 14,
       "kubernetes:apps/v1:StatefulSet": 8,
-      "kubernetes:core/v1:ConfigMap": 25,
+      "kubernetes:core/v1:ConfigMap": 16,
       "kubernetes:core/v1:Namespace": 15,
       "kubernetes:core/v1:PersistentVolumeClaimPatch": 5,
       "kubernetes:core/v1:ResourceQuota": 6,
@@ -147,7 +152,7 @@ describe("the mesh of the dev stack", () => {
       "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 21,
       "kubernetes:storage.k8s.io/v1:CSIDriver": 3,
       "kubernetes:storage.k8s.io/v1:StorageClass": 1,
-      "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": 8,
+      "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": 17,
       "pulumi-nodejs:dynamic/agentweave/kubernetes:VolumeCleanup": 5,
       "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": 2,
       "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": 6,
@@ -181,21 +186,29 @@ describe("the mesh of the dev stack", () => {
     );
   });
 
+  /** Files of a ConfigMap in a cloud. */
+  const configMap = (cloud: string, name: string) =>
+    configMapsOf(made).find(
+      ({ resource, metadata }) => metadata.name === name && resource.name.startsWith(`${cloud}-`),
+    )!.data;
+
   it.each(AGENTS)("has the $role of $cloud, with the addresses of all others", ({ cloud, role }) => {
-    const { data } = made.one(CONFIG_MAP, `${cloud}-agentweave-${role}-config`).inputs;
-    const { agent, agent_registry } = parseAgentConfig(data["config.yaml"]);
-    expect(agent).toMatchObject({ name: `${cloud}-${role}`, environment: "development" });
-    const others = AGENTS.map((other) => `${other.cloud}_${other.role}`).filter(
-      (name) => name !== `${cloud}_${role}`,
+    const { node, static_resources } = load(
+      configMap(cloud, `agentweave-${role}-envoy`)["envoy.yaml"]!,
+    ) as EnvoyConfig;
+    expect(node).toEqual({ id: `${cloud}-${role}`, cluster: cloud });
+    const others = AGENTS.map((other) => `${other.cloud}-${other.role}`).filter(
+      (name) => name !== `${cloud}-${role}`,
     );
-    expect(Object.keys(agent_registry)).toEqual(expect.arrayContaining(others));
+    expect(static_resources.clusters.map(({ name }) => name)).toEqual(expect.arrayContaining(others));
     const entry = made.one(ENTRY, `${cloud}-agentweave-${role}-entry`);
     expect(entry.inputs.federatesWith).toHaveLength(CLOUDS.length - 1);
   });
 
   it.each(CLOUDS)("has the policy of the whole mesh decide in %s", (cloud) => {
-    const { data } = made.one(CONFIG_MAP, `${cloud}-opa-files`).inputs;
-    const { agentweave } = JSON.parse(data["data.json"]) as { agentweave: { mesh: PolicyData } };
+    const { agentweave } = JSON.parse(configMap(cloud, "opa-files")["data.json"]!) as {
+      agentweave: { mesh: PolicyData };
+    };
     expect(agentweave.mesh.calls).toEqual({ "aws/orchestrator": { "gcp/worker": ["*"] } });
     expect(agentweave.mesh.relays).toEqual({
       "aws/agent": ["gcp/agent"],
@@ -228,10 +241,10 @@ describe("the mesh of the dev stack", () => {
 
   it("gives every kubeconfig as a secret, and of the cloud that it belongs to", () => {
     const found = kubeconfigs(made.resources);
-    // A provider, a bundle, an alias, a server's volume and two programs of each cloud, an entry of each agent and of each other identity, two of each
-    // relationship and token, the rules, the dashboards, and the volumes of Prometheus and of the trace store.
+    // A provider, a bundle, an alias, a server's volume, two programs and OPA's files of each cloud, an entry and an Envoy of each agent, an entry of each other identity, two
+    // of each relationship and token, the rules, the dashboards, and the volumes of Prometheus and of the trace store.
     expect(found).toHaveLength(
-      6 * CLOUDS.length + AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length + 4,
+      7 * CLOUDS.length + 2 * AGENTS.length + 2 * PAIRS.length + IDENTITIES.length + 2 * AWAY.length + 4,
     );
     for (const [place, value] of found) {
       expect([place, pulumi.runtime.isRpcSecret(value)]).toEqual([place, true]);

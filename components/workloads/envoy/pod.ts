@@ -1,7 +1,7 @@
 // Envoy in the pod of an agent: a pure function.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../../kubernetes/container";
-import { AGENT, AGENT_PORTS, METRICS_PORT_NAMES } from "../../well-known";
+import { AGENT, AGENT_PORTS, agentObjectName, METRICS_PORT_NAMES } from "../../well-known";
 import { HEALTH_PATH } from "./inbound";
 
 /** What Envoy asks of its node: in a rehearsal a quiet one has 75 MB resident. */
@@ -16,6 +16,9 @@ export const ENVOY = {
 } as const;
 
 const RUN = { name: "envoy-run", mountPath: "/run/envoy" } as const;
+
+/** Name of the ConfigMap with the configuration of a role's Envoy. */
+export const envoyConfigMap = (role: string): string => `${agentObjectName(role)}-envoy`;
 
 /** The container: a sidecar, which starts before the program and ends after it. It alone has the Workload API. */
 export function envoyContainer(image: string): k8s.types.input.core.v1.Container {

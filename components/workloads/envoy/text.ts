@@ -1,16 +1,16 @@
-// The text of an agent's Envoy configuration, from what the mesh knows of its agents.
+// An agent's Envoy configuration, from what the mesh knows of its agents.
 import { dump } from "js-yaml";
 import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
 import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
 import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
-import { envoyBootstrap } from "./bootstrap";
+import { type EnvoyArgs, envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
 import { ENVOY, ENVOY_SIZE } from "./pod";
 
-/** What `renderEnvoy` needs. */
-export interface RenderEnvoyArgs {
+/** What `envoyArgs` needs. */
+export interface EnvoyOfArgs {
   /** The agent at whose side it stands. */
   readonly self: MeshAgent;
   /** All agents of the mesh by the names of their clouds, then in the order of the configuration. */
@@ -56,45 +56,45 @@ function destinationsOf(...args: Parameters<typeof callableFrom>): Destination[]
 export const hostsFrom = (...args: Parameters<typeof callableFrom>): string[] =>
   callableFrom(...args).map(({ name }) => hostOf(name));
 
-/** Text of the configuration. The same arguments give the same text. */
-export function renderEnvoy(args: RenderEnvoyArgs): string {
+/** What the configuration is made of, as plain values. */
+export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
   const { self, agents, network, program, opaEndpoint, timeoutSeconds, collector } = args;
-  return dump(
-    envoyBootstrap({
-      agent: agentName(self.cloud, self.role),
-      cloud: self.cloud,
-      inbound: {
-        listen: { host: "0.0.0.0", port: AGENT_PORTS.mtls },
-        program: { host: "127.0.0.1", port: program.port },
-        protocol: program.protocol,
-        members: [
-          ...agents.map(spiffeIdOf),
-          ...new Set(agents.map(({ trustDomain }) => operatorSpiffeId(trustDomain))),
-        ],
-        opa: socketAddress(opaEndpoint),
-      },
-      outbound: {
-        listen: OUTBOUND,
-        destinations: destinationsOf(self, agents, network),
-        timeoutSeconds,
-        ...(network.mode === "tailscale"
-          ? {
-              proxy: {
-                at: { host: "127.0.0.1", port: TAILNET.proxyPort },
-                domains: [network.tailscale.tailnet],
-              },
-            }
-          : {}),
-      },
-      workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
-      admin: ENVOY.admin,
-      status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
-      memoryBytes: quantityValue(ENVOY_SIZE.memory),
-      ...(collector !== undefined && {
-        collector: { url: collector.replace(/\/$/, ""), at: socketAddress(collector) },
+  return {
+    agent: agentName(self.cloud, self.role),
+    cloud: self.cloud,
+    inbound: {
+      listen: { host: "0.0.0.0", port: AGENT_PORTS.mtls },
+      program: { host: "127.0.0.1", port: program.port },
+      protocol: program.protocol,
+      members: [
+        ...agents.map(spiffeIdOf),
+        ...new Set(agents.map(({ trustDomain }) => operatorSpiffeId(trustDomain))),
+      ],
+      opa: socketAddress(opaEndpoint),
+    },
+    outbound: {
+      listen: OUTBOUND,
+      destinations: destinationsOf(self, agents, network),
+      timeoutSeconds,
+      ...(network.mode === "tailscale" && {
+        proxy: {
+          at: { host: "127.0.0.1", port: TAILNET.proxyPort },
+          domains: [network.tailscale.tailnet],
+        },
       }),
+    },
+    workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+    admin: ENVOY.admin,
+    status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
+    memoryBytes: quantityValue(ENVOY_SIZE.memory),
+    ...(collector !== undefined && {
+      collector: { url: collector.replace(/\/$/, ""), at: socketAddress(collector) },
     }),
-    // What is said more than once has an anchor: with many agents most of it is.
-    { lineWidth: -1 },
-  );
+  };
+}
+
+/** Content of the ConfigMap with Envoy's configuration. The same arguments give the same. */
+export function envoyContent(args: EnvoyArgs): { data: Record<string, string> } {
+  // What is said more than once has an anchor: with many agents most of it is.
+  return { data: { [ENVOY.configFile]: dump(envoyBootstrap(args), { lineWidth: -1 }) } };
 }

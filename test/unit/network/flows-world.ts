@@ -11,7 +11,8 @@ import { SubnetRouters } from "../../../components/network/tailscale/router";
 import { withSidecar } from "../../../components/network/tailscale/sidecar";
 import { Spire, SPIRE_DEFAULTS } from "../../../components/spire";
 import { labels } from "../../../components/kubernetes/metadata";
-import { Agent } from "../../../components/workloads/agent";
+import { Agent, type AgentPod } from "../../../components/workloads/agent";
+import { programPod } from "../../../components/workloads/program-pod";
 import { AgentNamespace } from "../../../components/workloads/agent-namespace";
 import { Opa } from "../../../components/workloads/opa";
 import type { Connection, Policy } from "../../support/network-policy";
@@ -82,7 +83,7 @@ export async function stand(
         { cloud: "aws", region: "us-east-1", trustDomain: "aws.example.org", roles: ["agent", "worker"] },
       ];
       new Opa("opa", { cluster, topology: { members, calls: [], relays: [] }, images, flows });
-      new AgentNamespace("agents", { cluster, flows });
+      const agents = new AgentNamespace("agents", { cluster, reference: true, flows });
       for (const role of ["agent", "worker"]) {
         const sidecar = {
           cloud: "aws",
@@ -91,13 +92,20 @@ export async function stand(
           image: images.tailscale,
           servesGlobal: false,
         };
+        const template = programPod({
+          ...{ cloud: "aws", region: "us-east-1", role, envoyImage: images.envoy, hosts: [], checksum: "" },
+          program: { image: images.agent, port: 8000, protocol: "agentweave", env: {}, secrets: [] },
+        });
         new Agent(role, {
           cluster,
           role,
-          config: "",
-          pods: { replicas: 1 },
-          nodeImage: images.agent,
-          withNetwork: mode === "tailscale" ? (template) => withSidecar(template, sidecar) : undefined,
+          within: agents.namespace,
+          ownIdentity: false,
+          pod: pulumi.output<AgentPod>({
+            config: { name: "rules", args: {} },
+            template: mode === "tailscale" ? withSidecar(template, sidecar) : template,
+          }),
+          replicas: 1,
         });
       }
       new NamespacePolicies("observability", { cluster, namespace: "observability", flows });

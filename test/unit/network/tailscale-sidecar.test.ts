@@ -11,7 +11,7 @@ import { type Recording, record, unwrapSecret } from "../../support/recorder";
 import { awsCluster } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 
-const BARE = agentPod({ cloud: "aws", role: "agent", image: "node:24.21.0", ownImage: false, checksum: "c" });
+const BARE = agentPod({ cloud: "aws", role: "agent", image: "agent:1", checksum: "c" });
 const SETTINGS: SidecarArgs["settings"] = { manageTailnet: true, keys: { kind: "authKey", expiryDays: 90 } };
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- Pods are made of inputs, which may be outputs. */

@@ -1,12 +1,13 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- What was registered, and files, have any shape. */
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { FederationRelationship } from "../../../components/trust/resources";
 import { Workloads, type WorkloadsArgs } from "../../../components/workloads";
-import { parseAgentConfig } from "../../../agent/config";
+import { load } from "js-yaml";
 import { parseConfig } from "../../../infra/config";
-import { configMapsOf, GENERATED } from "../../support/config-maps";
+import { configMapsOf } from "../../support/config-maps";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
@@ -63,7 +64,7 @@ const target = (cloud: string) => ({
 /** The workloads of two clouds, with these settings of the stack's `agents`. */
 function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: object } = {}) {
   const { agents: settings } = parseConfig(
-    { clouds: { aws: { provider: "aws" } }, network: { mode: "direct" }, agents },
+    { clouds: { aws: { provider: "aws", nodes: { checkCapacity: false } } }, network: { mode: "direct" }, agents },
     { stack: "test", projectDir: "/" },
   );
   return record(
@@ -109,8 +110,24 @@ const deployment = (cloud: string, role: string, from = made) =>
   from.one(TYPES.deployment, named(cloud, role));
 const podOf = ({ inputs }: Registered) => inputs.spec.template;
 const containerOf = (of: Registered) => podOf(of).spec.containers[0];
-const configOf = (cloud: string, role: string, from = made): string =>
-  from.one(TYPES.configMap, named(cloud, role, "-config")).inputs.data["config.yaml"];
+const envoyOf = (of: Registered) =>
+  podOf(of).spec.initContainers.find(({ name }: { name: string }) => name === "envoy");
+const configOf = (cloud: string, role: string, from = made): string => {
+  const names = [named(cloud, role, "-envoy"), named(cloud, role, "-config")];
+  return Object.values(configMapsOf(from).find(({ resource }) => names.includes(resource.name))!.data)[0]!;
+};
+/** Addresses of all listeners and clusters of its Envoy, by their names. */
+function addressesOf(cloud: string, role: string): ReadonlyMap<string, string> {
+  const { static_resources: all } = load(configOf(cloud, role)) as any;
+  const text = ({ socket_address: at, pipe }: any) => (pipe ? pipe.path : `${at.address}:${at.port_value}`);
+  return new Map([
+    ...all.listeners.map(({ name, address }: any) => [name, text(address)]),
+    ...all.clusters.map(({ name, load_assignment: { endpoints } }: any) => [
+      name,
+      text(endpoints[0].lb_endpoints[0].endpoint.address),
+    ]),
+  ]);
+}
 const checksum = (cloud: string, role: string, from = made): string =>
   podOf(deployment(cloud, role, from)).metadata.annotations["checksum/config"];
 
@@ -221,47 +238,38 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
     });
   });
 
-  test("is probed where its configuration has it listen", () => {
-    const config = parseAgentConfig(configOf(cloud, role));
+  test("is reached and probed where Envoy listens, and has nothing else open", () => {
+    const envoy = envoyOf(deployment(cloud, role));
+    const addresses = addressesOf(cloud, role);
+    expect(envoy.ports.map(({ name, containerPort }: any) => [name, `0.0.0.0:${containerPort}`])).toEqual([
+      ["mtls", addresses.get("inbound")],
+      ["metrics", addresses.get("status")],
+    ]);
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"])
+      expect(envoy[probe].httpGet.port).toBe("metrics");
     const container = containerOf(deployment(cloud, role));
-    const ports = Object.fromEntries(
-      container.ports.map((port: { name: string; containerPort: number }) => [port.name, port.containerPort]),
-    );
-    expect(ports).toEqual({
-      mtls: config.server.port,
-      health: config.observability.health.port,
-      metrics: config.observability.metrics.port,
-    });
-    for (const probe of ["startupProbe", "livenessProbe"]) {
-      expect(container[probe].httpGet).toEqual({ path: "/live", port: "health" });
-    }
-    expect(container.readinessProbe.httpGet).toEqual({ path: "/ready", port: "health" });
+    expect(container).not.toHaveProperty("ports");
+    expect(container.env).toContainEqual({ name: "PORT", value: addresses.get("program")!.split(":")[1] });
+    expect(container.env).toContainEqual({ name: "MESH_URL", value: `http://${addresses.get("outbound")}` });
   });
 
   test("finds its configuration and the Workload API where they are mounted", () => {
     const { spec } = podOf(deployment(cloud, role));
-    const [container] = spec.containers;
-    const mounts = new Map<string, string>(
-      container.volumeMounts.map((mount: { mountPath: string; name: string }) => [
-        mount.mountPath,
-        mount.name,
-      ]),
-    );
-    const volume = (mountPath: string) =>
-      spec.volumes.find(({ name }: { name: string }) => name === mounts.get(mountPath));
-    expect(container.args).toEqual(["--config", "/etc/agentweave/config.yaml"]);
-    expect(volume("/etc/agentweave")).toMatchObject({ configMap: { name: `agentweave-${role}` } });
-    expect(volume("/spiffe-workload-api")).toMatchObject({
+    const { args, volumeMounts } = envoyOf(deployment(cloud, role));
+    const volume = (path: string) => {
+      const { name } = volumeMounts.find(({ mountPath }: any) => path.startsWith(`${mountPath}/`));
+      return spec.volumes.find((volume: any) => volume.name === name);
+    };
+    expect(volume(args[args.indexOf("--config-path") + 1])).toMatchObject({
+      configMap: { name: `agentweave-${role}-envoy` },
+    });
+    expect(volume(addressesOf(cloud, role).get("workload_api")!)).toMatchObject({
       csi: { driver: "csi.spiffe.io", readOnly: true },
     });
-    const { identity } = parseAgentConfig(configOf(cloud, role));
-    expect(identity.spiffe_endpoint).toBe("unix:///spiffe-workload-api/spire-agent.sock");
-    expect(identity.spiffe_id).toBe(entry().inputs.spiffeId);
   });
 
   test("asks the OPA of its own cluster", () => {
-    const { opa_endpoint } = parseAgentConfig(configOf(cloud, role)).authorization;
-    const { hostname, port } = new URL(opa_endpoint);
+    const [hostname, port] = addressesOf(cloud, role).get("opa")!.split(":");
     const { metadata, spec } = made.one(TYPES.service, `${cloud}-opa-service`).inputs;
     expect(hostname).toBe(`${metadata.name}.${metadata.namespace}.svc.cluster.local`);
     expect(spec.ports).toMatchObject([{ port: Number(port) }]);
@@ -292,7 +300,7 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
 
 describe("the program", () => {
   test("is the same file in every cluster, and started by the stock image", () => {
-    const files = configMapsOf(made).filter(({ resource }) => resource.type === GENERATED);
+    const files = configMapsOf(made).filter(({ metadata }) => metadata.name === "agent-program");
     expect(files.map(({ resource }) => resource.name).sort()).toEqual(
       Object.keys(ROLES)
         .map((cloud) => `${cloud}-agentweave-program`)
@@ -308,22 +316,43 @@ describe("the program", () => {
     expect(spec.volumes).toContainEqual({ name: "program", configMap: { name: files[0]!.metadata.name } });
   });
 
-  test("is replaced by an image of the user's own, which gets the same configuration", async () => {
+  test("is replaced by an image of the user's own that has an identity itself, in all roles or in one", async () => {
     const image = "registry.example.org/my-agent:1.0.0";
-    const [, own] = await stand({ image });
-    const { spec } = podOf(deployment("aws", "agent", own));
-    const [container] = spec.containers;
-    expect(container).toMatchObject({ image, args: ["--config", "/etc/agentweave/config.yaml"] });
-    expect(container).not.toHaveProperty("command");
-    expect(container.env.map(({ name }: { name: string }) => name)).toEqual(["SHUTDOWN_DELAY_SECONDS"]);
-    expect(spec.volumes.map(({ name }: { name: string }) => name)).not.toContain("program");
-    expect(own.all(GENERATED)).toEqual([]);
-    expect(restrictedViolations(spec)).toEqual([]);
-    expect(configOf("aws", "agent", own)).toBe(configOf("aws", "agent"));
+    const [, all] = await stand({ image });
+    const [, one] = await stand({
+      roles: { agent: { image, sidecar: "none", env: { MODEL: "small" }, replicas: 3 } },
+    });
+    for (const own of [all, one]) {
+      const { spec } = podOf(deployment("aws", "agent", own));
+      const [container] = spec.containers;
+      expect(container).toMatchObject({ image, args: ["--config", "/etc/agentweave/config.yaml"] });
+      expect(container).not.toHaveProperty("command");
+      expect(spec).not.toHaveProperty("initContainers");
+      expect(container.ports.map(({ name }: any) => name)).toEqual(["mtls", "health", "metrics"]);
+      expect(restrictedViolations(spec)).toEqual([]);
+      const config = load(configOf("aws", "agent", own)) as any;
+      expect(config.identity.spiffe_id).toBe(
+        own.one(TYPES.entry, named("aws", "agent", "-entry")).inputs.spiffeId,
+      );
+      const socket = new URL(config.identity.spiffe_endpoint).pathname;
+      const { name } = container.volumeMounts.find(({ mountPath }: any) =>
+        socket.startsWith(`${mountPath}/`),
+      );
+      expect(spec.volumes.find((volume: any) => volume.name === name)).toHaveProperty("csi");
+    }
+    const programs = (of: Recording) =>
+      configMapsOf(of).filter(({ metadata }) => metadata.name === "agent-program");
+    expect([programs(all).length, programs(one).length]).toEqual([0, 2]);
+    expect(deployment("aws", "agent", one).inputs.spec.replicas).toBe(3);
+    expect(deployment("aws", "orchestrator", one).inputs.spec.replicas).toBe(2);
+    expect(containerOf(deployment("aws", "agent", one)).env).toContainEqual({
+      name: "MODEL",
+      value: "small",
+    });
   });
 
   test.each([
-    [undefined, "--max-old-space-size=192"],
+    [undefined, "--max-old-space-size=96"],
     ["1Gi", "--max-old-space-size=768"],
     ["512M", "--max-old-space-size=366"],
   ])("keeps its heap within the memory that it has (%s)", async (memory, option) => {
@@ -337,7 +366,7 @@ describe("the program", () => {
 
 describe("pods are rolled", () => {
   test("when the configuration of their role changes", async () => {
-    const [, later] = await stand({ logLevel: "DEBUG" });
+    const [, later] = await stand({ timeoutSeconds: 20 });
     for (const { cloud, role } of AGENTS) {
       expect(checksum(cloud, role, later)).not.toBe(checksum(cloud, role));
     }
@@ -347,7 +376,7 @@ describe("pods are rolled", () => {
     const moved = { [TYPES.service]: { status: { loadBalancer: { ingress: [{ ip: "203.0.113.9" }] } } } };
     const [, later] = await stand({}, { outputs: moved });
     expect(checksum("aws", "agent", later)).not.toBe(checksum("aws", "agent"));
-    expect(configOf("aws", "agent", later)).toContain("https://203.0.113.9:8443");
+    expect(configOf("aws", "agent", later)).toContain("203.0.113.9");
   });
 
   test("and not when nothing changes", async () => {

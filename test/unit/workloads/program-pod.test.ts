@@ -1,6 +1,7 @@
 // Programs of a user's own in the place of the reference agent: what their pods have, and what they have not.
 import { load } from "js-yaml";
 import { NETWORK_MODES } from "../../../components/network/mode";
+import { envoyContent } from "../../../components/workloads/envoy/text";
 import { planOf, type Planned } from "../../../infra/plan/plan";
 
 const RESEARCHER = {
@@ -30,9 +31,8 @@ describe.each(NETWORK_MODES)("in mode %s, the pod of a program", (mode) => {
   beforeAll(async () => {
     const resources = await plan(mode);
     spec = resources.find(({ inputs }) => inputs.spec?.template)!.inputs.spec.template.spec;
-    envoy = load(
-      resources.find(({ inputs }) => inputs.data?.["envoy.yaml"])!.inputs.data["envoy.yaml"] as string,
-    ) as typeof envoy;
+    const { recipe } = resources.find(({ inputs }) => inputs.recipe?.name === "envoy")!.inputs;
+    envoy = load(envoyContent(recipe.args).data["envoy.yaml"]!) as typeof envoy;
   });
 
   test("has Envoy as a sidecar, which alone reaches the Workload API", () => {
@@ -57,6 +57,10 @@ describe.each(NETWORK_MODES)("in mode %s, the pod of a program", (mode) => {
       HOST: "0.0.0.0",
       PORT: "9000",
       AGENT_NAME: "gcp-agent",
+      AGENT_CLOUD: "gcp",
+      AGENT_REGION: "us-central1",
+      AGENT_ROLE: "agent",
+      MESH_URL: "http://127.0.0.2:80",
       AGENT_URL: "http://gcp-agent.mesh/",
       MODEL: "small",
     });
