@@ -23,13 +23,14 @@ const scaledToZero = /is scaled to 0/;
 // The stored bundle does not vouch for what answers: OpenSSL's words, ours (agent/identity/verify.ts), Go's.
 const notVouchedFor =
   /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|not issued by a root|could not verify leaf|no bundle of trust domain/i;
-/** What a ping fails with when somebody answered: not who was meant (agent/identity), or with nothing of use (agent/calls/answer.ts). */
+/** What a ping fails with when somebody answered: not who was meant, or with nothing of use (agent/message.ts). What Envoy says of TLS has underscores for blanks. */
 export const answered =
-  /answered instead of|reached \S+ instead of|no bundle of trust domain|certificate|self-signed|no authority of its trust domain|without a JSON-RPC answer|\(-32\d{3}\)/i;
-/** An agent reached none of a peer's endpoints, or nothing came back in time. */
-export const unreachable = /no endpoint of|took longer/;
+  /answered instead of|reached \S+ instead of|no bundle of trust domain|certificate|self-signed|no authority of its trust domain|without an answer of A2A|TLS_error/i;
+/** The Envoy of an agent reached none of a peer's endpoints, or nothing came back in time (its response code details). */
+export const unreachable =
+  /upstream_reset_before_response_started|no_healthy_upstream|per_try_timeout|took longer/;
 /** Somebody took the connection and closed it, as an agent does that does not trust its caller: the way there is no cause, nor proven. */
-export const hungUp = /socket hang up|ECONNRESET/;
+export const hungUp = /socket hang up|ECONNRESET|connection_termination/;
 
 const otherId = /answered instead of|unexpected (peer )?ID/;
 
@@ -119,10 +120,9 @@ export function sidecarAdvice(cloud: MeshCloud, { namespace, workload: { kind, n
   return `${logs}: has its key expired (\`pulumi up\` makes a new one), is the control server out of reach? ${CUT_LINK}`;
 }
 
-// What the agent says of its own proxy (agent/calls/proxy.ts), and what the proxy says of a name.
-const noProxy = /the proxy \S+ does not answer/;
-const noName = /no such host|ENOTFOUND|EAI_AGAIN|lookup /;
-const refused = /ECONNREFUSED|connection was refused|connection refused/;
+// What Envoy says of a name without an address, and of an address where nobody listens.
+const noName = /no_healthy_upstream/;
+const refused = /Connection_refused/;
 
 /** The next step when the agents of `from` do not reach those of `to`, and both are well. `words`: why the ping failed. */
 export function linkAdvice(
@@ -137,7 +137,6 @@ export function linkAdvice(
   const host = new URL(peer.address).hostname;
   const service = kubectl(to, peer.namespace, `get service,endpointslices ${peer.service}`);
   if (network?.mode === "tailscale") {
-    if (noProxy.test(words)) return sidecarAdvice(from, agent);
     const { kind, name } = agent.workload;
     const tailscale = (command: string) =>
       kubectl(
@@ -145,11 +144,9 @@ export function linkAdvice(
         agent.namespace,
         `exec ${kind.toLowerCase()}/${name} -c ${TAILNET.sidecar} -- tailscale ${command}`,
       );
-    if (noName.test(words))
-      return `${tailscale("status")}: is ${host} listed? If not, its device is not on the tailnet, or the tailnet's policy hides it: ${sidecarAdvice(to, peer)}`;
     // By the device's name alone: the command looks a whole name up in DNS, which in a pod is the cluster's and knows none of the tailnet.
     const [device] = host.split(".");
-    return `${tailscale(`ping ${device}`)} tells whether a packet arrives, directly or by a relay; ${tailscale("netcheck")} whether UDP and the relays are open to ${from.name}. If it arrives, look at the tailnet's policy (port ${new URL(peer.address).port}). ${CUT_LINK}`;
+    return `${tailscale("status")}: is ${host} listed? If not, its device is not on the tailnet, or the tailnet's policy hides it: ${sidecarAdvice(to, peer)}. ${tailscale(`ping ${device}`)} tells whether a packet arrives, directly or by a relay; ${tailscale("netcheck")} whether UDP and the relays are open to ${from.name}. If it arrives, look at the tailnet's policy (port ${new URL(peer.address).port}). ${CUT_LINK}`;
   }
   if (network?.mode === "vpn") {
     if (noName.test(words))

@@ -1,7 +1,7 @@
-// A task sent to one agent as the operator: port-forward to a ready pod, mutual TLS with the agent's id checked, JSON-RPC task.send.
-import { z } from "zod";
+// A message of A2A to one agent as the operator: port-forward to a ready pod, mutual TLS with the agent's id checked.
 import { request } from "../agent/identity/request";
 import type { Identity } from "../agent/identity/source";
+import { A2A_HEADERS, resultOf, sendMessage } from "../agent/message";
 import { AGENT_PORTS } from "../components/well-known";
 import { selector } from "../components/kubernetes/metadata";
 import type { Cluster } from "./cluster";
@@ -18,56 +18,38 @@ export class Denied extends CliError {
     super(message, EXIT.denied);
   }
 
-  /** OPA gave no decision: it is down, slow, or has no policy. */
+  /** OPA gave no decision: it is down, slow, or has no policy (components/workloads/envoy/authorize.lua). */
   get undecided(): boolean {
-    return /policy unavailable/i.test(this.message);
+    return /: undecided/.test(this.message);
   }
 }
 
-/** What of a task matters here. */
-const taskSchema = z.object({
-  state: z.enum(["pending", "running", "completed", "failed", "cancelled"]),
-  result: z.unknown(),
-  error: z.string().nullish(),
-});
-
-const answerSchema = z.union([
-  z.object({ result: taskSchema }),
-  z.object({ error: z.object({ code: z.number(), message: z.string() }) }),
-]);
-
-/** JSON-RPC code of a denial (the agents' protocol). */
-const NOT_AUTHORIZED = -32000;
-
-// "Not authorized: <reason>", at the start of a denial and inside the words about a denied call to another agent.
+// "Not authorized: <reason>" is what the Envoy beside an agent says of a denial, and an agent of one by another.
 const denial = /Not authorized: (.*)/s;
 
+/** What an agent is asked for. */
+export interface AgentTask {
+  /** Default: none, and `payload` is a message by itself. */
+  readonly skill?: string | undefined;
+  readonly payload?: unknown;
+}
+
 /**
- * The result in an agent's answer to task.send.
+ * The result in an agent's answer.
  *
  * @throws Denied with the policy's reason, or CliError in the agent's words.
  */
-function resultOf(agent: string, status: number, text: string): unknown {
-  let document: unknown;
+function resultIn(agent: string, status: number, text: string): unknown {
   try {
-    document = JSON.parse(text);
-  } catch {
-    throw new CliError(`${agent} answered HTTP ${status} without JSON`);
+    return resultOf(status, text);
+  } catch (error) {
+    const words = lineOf(error);
+    const reason = denial.exec(words);
+    // Its own Envoy's words stand alone; before those about a call of its own is whom it called.
+    if (reason?.index === 0) throw new Denied(`${agent} refused: ${reason[1]}`, "agent");
+    if (reason) throw new Denied(`${agent} was refused: ${words}`, "peer");
+    throw new CliError(`${agent}: ${words}`);
   }
-  const parsed = answerSchema.safeParse(document);
-  if (!parsed.success) throw new CliError(`${agent} answered HTTP ${status} with something that is no task`);
-  const answer = parsed.data;
-  if ("error" in answer) {
-    const { code, message } = answer.error;
-    if (code === NOT_AUTHORIZED)
-      throw new Denied(`${agent} refused: ${denial.exec(message)?.[1] ?? message}`, "agent");
-    throw new CliError(`${agent} answered: ${message} (code ${code})`);
-  }
-  const { state, error, result } = answer.result;
-  if (state === "completed") return result;
-  const words = error ?? `the task was ${state}`;
-  if (denial.test(words)) throw new Denied(`${agent} was refused: ${words}`, "peer");
-  throw new CliError(`${agent}: ${words}`);
 }
 
 /** Finds a ready pod of the agent. */
@@ -89,29 +71,34 @@ export interface Way {
 }
 
 /**
- * Sends a task and waits for its end.
+ * Sends a message and waits for what comes of it.
  *
  * @throws Denied, or CliError when the agent cannot be reached, is not who it should be, or the task fails.
  */
 export async function sendTask(
   way: Way,
   agent: MeshAgent,
-  task: { readonly task_type: string; readonly payload?: unknown },
+  { skill, payload }: AgentTask,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { cloud, cluster, identity } = way;
   const pod = await podOf(cloud, agent, cluster);
   const connection = await cluster.portForward(agent.namespace, pod, AGENT_PORTS.mtls);
   const name = `${agent.cloud}/${agent.role}`;
-  const body = { jsonrpc: "2.0", id: 1, method: "task.send", params: task };
   try {
     const { status, body: text } = await request(
       connection,
       { identity, peer: agent.spiffeId },
-      { method: "POST", path: "/rpc", host: agent.service, body },
+      {
+        method: "POST",
+        path: "/",
+        host: agent.service,
+        headers: A2A_HEADERS,
+        body: sendMessage(skill, payload),
+      },
       signal,
     );
-    return resultOf(name, status, text);
+    return resultIn(name, status, text);
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(`${name} (pod ${pod}): ${lineOf(error)}`);

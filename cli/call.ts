@@ -1,7 +1,7 @@
 // `mesh call`: has one agent call another, or itself, or a chain of others, as the operator.
 import { z } from "zod";
 import { registryName } from "../components/well-known";
-import { sendTask } from "./agent-client";
+import { type AgentTask, sendTask } from "./agent-client";
 import { type Connect, connectKubernetes } from "./cluster";
 import { CliError, EXIT } from "./errors";
 import { within } from "./limits";
@@ -17,15 +17,14 @@ export interface CallRequest {
   /** `<cloud>` or `<cloud>/<role>`. */
   readonly from: string;
   readonly to: string;
-  readonly capability: string;
+  /** Default: none, and `payload` is sent as a message, which a text is by itself. */
+  readonly capability?: string;
   /** The capability's payload; undefined sends none. */
   readonly payload?: unknown;
   /** Agents to pass on the way, in order. */
   readonly via?: readonly string[];
   /** Role of those named by their cloud alone. Default: `agent` where there is one, else the cloud's first. */
   readonly role?: string;
-  /** Whether agents open new connections for it, which its trace then shows. Default: they use those that they have. */
-  readonly fresh?: boolean;
 }
 
 export interface CallOptions {
@@ -85,36 +84,39 @@ export function payloadOf(params: readonly string[] = [], payload?: string): unk
 }
 
 interface Plan {
-  readonly task: { readonly task_type: string; readonly payload?: unknown };
+  readonly task: AgentTask;
   /** The hops and the capability's result in the task's result; `own` is the hop that we see ourselves. */
   read(result: unknown, own: CallHop): Omit<CallReport, "milliseconds">;
 }
 
 /** What to ask the first agent for: the capability itself, a call, or a relay. */
 function planOf(mesh: Mesh, request: CallRequest): Plan {
-  const { from, to, capability, payload, via = [], role, fresh } = request;
+  const { from, to, capability, payload, via = [], role } = request;
   const nameOf = (text: string) => {
     const { cloud, agent } = agentNamed(mesh, text, role);
     return registryName(cloud.name, agent.role);
   };
-  const more = { ...(payload === undefined ? {} : { params: payload }), ...(fresh ? { fresh } : {}) };
+  const asked = {
+    ...(capability === undefined ? {} : { capability }),
+    ...(payload === undefined ? {} : { params: payload }),
+  };
   const unknownAnswer = (): never => {
     throw new CliError("The agent's answer does not name who was called: is it this version's agent?");
   };
   if (via.length > 0) {
     const names = [...via, to].map(nameOf);
     return {
-      task: { task_type: "relay", payload: { via: names, capability, ...more } },
+      task: { skill: "relay", payload: { via: names, ...asked } },
       read: (result) => relayed.safeParse(result).data ?? unknownAnswer(),
     };
   }
   if (nameOf(from) === nameOf(to))
     return {
-      task: { task_type: capability, ...(payload === undefined ? {} : { payload }) },
+      task: { skill: capability, payload },
       read: (result, own) => ({ hops: [own], result }),
     };
   return {
-    task: { task_type: "call_remote", payload: { target_agent: nameOf(to), capability, ...more } },
+    task: { skill: "call_remote", payload: { target_agent: nameOf(to), ...asked } },
     read: (answer, own) => {
       const { agent, caller, target, milliseconds, result } =
         called.safeParse(answer).data ?? unknownAnswer();
@@ -144,7 +146,7 @@ export async function meshCall(
   const { cloud, agent } = agentNamed(mesh, request.from, request.role);
   const { cluster, operator } = memberOf(cloud, connect, limitMs);
   const started = performance.now();
-  return within(limitMs, `the call of ${request.capability}`, async (signal) => {
+  return within(limitMs, `the call of ${request.to}`, async (signal) => {
     const identity = await operator();
     const sent = performance.now();
     const result = await sendTask({ cloud, cluster, identity }, agent, plan.task, signal);

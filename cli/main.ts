@@ -22,7 +22,7 @@ interface CallFlags extends CommonOptions {
   readonly payload?: string;
   readonly via?: string[];
   readonly role?: string;
-  readonly fresh?: boolean;
+  readonly message?: string;
 }
 
 interface TraceFlags extends CommonOptions {
@@ -77,19 +77,25 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
     .description("have one agent call another; exits 3 if a policy refuses")
     .argument("<from>", "agent that calls: <cloud> or <cloud>/<role>")
     .argument("<to>", "agent that is called; the same one runs the capability itself")
-    .argument("<capability>", "ping, health_check, status, echo, …")
+    .argument("[capability]", "ping, health_check, status, echo, … (default: ping, or none with --message)")
     .option("--param <name=value>", "part of the payload, JSON or text; may be given more than once", gather)
     .option("--payload <json>", "the whole payload")
     .option("--via <agents>", "agents to pass on the way, with commas between them", names)
-    .option("--fresh", "have agents open new connections, whose making is then in the trace")
+    .option(
+      "--message <text>",
+      "what to say to an agent that is no part of the mesh's own, without a capability",
+    )
     .option(
       "--role <role>",
       "role of agents named by their cloud alone (default: agent, else the cloud's first)",
     )
-    .action(async (from: string, to: string, capability: string, options: CallFlags) => {
-      const { via, role, fresh, timeout } = options;
-      const payload = payloadOf(options.param, options.payload);
-      const request = { from, to, capability, payload, via, role, fresh };
+    .action(async (from: string, to: string, named: string | undefined, options: CallFlags) => {
+      const { via, role, message, timeout } = options;
+      if (message !== undefined && (named ?? options.param ?? options.payload ?? via) !== undefined)
+        throw new CliError("--message goes without a capability, --param, --payload and --via.", EXIT.usage);
+      const capability = message === undefined ? (named ?? "ping") : undefined;
+      const payload = message ?? payloadOf(options.param, options.payload);
+      const request = { from, to, capability, payload, via, role };
       const report = await meshCall(await findMesh(options, say), request, { limitMs: timeout, connect });
       terminal.out(options.json ? JSON.stringify(report, undefined, 2) : callText(report));
       finish(EXIT.ok);

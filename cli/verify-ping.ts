@@ -51,7 +51,7 @@ export async function verifyPing(target: Member, source: Member, limitMs: number
       sendTask(
         { cloud, cluster, identity: await operator() },
         agent,
-        { task_type: "call_remote", payload },
+        { skill: "call_remote", payload },
         signal,
       ),
     );

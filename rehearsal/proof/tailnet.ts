@@ -165,9 +165,9 @@ async function cutAndMend(mesh: Mesh): Promise<Step[]> {
       const [caller, [gone, next]] = found as [MeshAgent, [MeshAgent, MeshAgent]];
       steps.push(
         await step(`${nameOf(caller)} calls any ${gone.role}: ${nameOf(next)} answers`, async () => {
-          const { agent, failed } = await callAny(mesh, caller, gone.role);
+          const { agent, attempts } = await callAny(mesh, caller, gone.role);
           if (agent !== next.spiffeId) throw new Error(`${agent} answered`);
-          return `after ${failed.length} failed`;
+          return `at attempt ${attempts}`;
         }),
       );
     }

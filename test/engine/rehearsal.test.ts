@@ -187,8 +187,9 @@ describe("the rehearsal", () => {
       "aws/orchestrator may call gcp/worker: echo",
       "gcp/worker may not call aws/orchestrator: echo",
       "round trip aws/agent → gcp/agent → azure/agent → aws/agent",
-      "azure/researcher, a program in Python behind Envoy, may call gcp/researcher",
-      "gcp/researcher, a program in Python behind Envoy, may not call azure/researcher",
+      "azure/researcher may call gcp/researcher, a program in Python",
+      "gcp/researcher, a program in Python, may not call azure/researcher",
+      "aws/agent may call gcp/researcher, a program in Python",
       "aws/agent calls any worker while azure/worker is down: gcp/worker answers",
     ]);
     const id = (cloud: string) => `spiffe://${cloud}.example.org/region/${cloud}-region-of-${cloud}/agent`;

@@ -138,7 +138,7 @@ describe("The command line", () => {
       expect(aws.asked).toEqual([
         {
           caller: "spiffe://aws.example.org/operator/mesh",
-          task: { task_type: "call_remote", payload: { target_agent: "gcp_agent", capability: "ping" } },
+          task: { skill: "call_remote", payload: { target_agent: "gcp_agent", capability: "ping" } },
         },
       ]);
     });
@@ -154,7 +154,7 @@ describe("The command line", () => {
         "--param",
         "text=a=b",
       );
-      expect(aws.asked[0]!.task).toEqual({ task_type: "echo", payload: { n: 1, text: "a=b" } });
+      expect(aws.asked[0]!.task).toEqual({ skill: "echo", payload: { n: 1, text: "a=b" } });
       expect(report["hops"]).toMatchObject([{ agent: aws.agentId, caller: aws.operatorId }]);
     });
 
@@ -175,7 +175,7 @@ describe("The command line", () => {
       const { code, out } = await mesh("call", "aws", "aws", "ping", "--via", "gcp,azure/agent");
       expect(code).toBe(0);
       expect(aws.asked[0]!.task).toEqual({
-        task_type: "relay",
+        skill: "relay",
         payload: { via: ["gcp_agent", "azure_agent", "aws_agent"], capability: "ping" },
       });
       expect(out).toMatch(/^4 +spiffe:\/\/aws\.example\.org\/a +caller 3 +7 ms$/m);
@@ -196,8 +196,8 @@ describe("The command line", () => {
     it.each([
       [
         "a task that failed",
-        { failed: "no endpoint of gcp_agent answered" },
-        "no endpoint of gcp_agent answered",
+        { failed: "gcp-agent: is no agent of this mesh" },
+        "gcp-agent: is no agent of this mesh",
       ],
       [
         "an error of the protocol",

@@ -2,7 +2,7 @@ import { meshOf } from "../../../cli/mesh-outputs";
 import { type PairReport, verifyText } from "../../../cli/report";
 import { verifyMesh } from "../../../cli/verify";
 import { issue } from "../../support/certificate";
-import { FakeMesh } from "./world";
+import { FakeMesh, unreached } from "./world";
 
 const HOUR = 3_600_000;
 const ago = (ms: number) => new Date(Date.now() - ms);
@@ -40,7 +40,7 @@ describe("mesh verify", () => {
     await verify();
     const { asked, operatorId } = world.cloud("aws");
     const payload = { target_agent: "gcp_agent", capability: "ping" };
-    expect(asked).toContainEqual({ task: { task_type: "call_remote", payload }, caller: operatorId });
+    expect(asked).toContainEqual({ task: { skill: "call_remote", payload }, caller: operatorId });
   });
 
   it("checks three clouds in both directions each", async () => {
@@ -217,7 +217,7 @@ describe("mesh verify", () => {
     it("tells an OPA that gives no decision from a policy that refuses", async () => {
       const { report, cloudCheck, checkOf } = await verify(() => {
         world.cloud("gcp").reply = () => ({
-          error: { code: -32000, message: "Not authorized: policy unavailable" },
+          error: { code: -32000, message: "Not authorized: undecided" },
         });
       });
       expect(report.ok).toBe(false);
@@ -249,18 +249,18 @@ describe("mesh verify", () => {
       ["the answer has no ids", {}, "has no ids"],
     ])("fails when %s", async (_what, result, cause) => {
       const { checkOf } = await verify(() => {
-        world.cloud("aws").reply = ({ task_type }) =>
-          task_type === "call_remote" ? { result: { result } } : undefined;
+        world.cloud("aws").reply = ({ skill }) =>
+          skill === "call_remote" ? { result: { result } } : undefined;
       });
       expect(checkOf("aws", "gcp", "ping")).toMatchObject({ status: "failed" });
       expect(checkOf("aws", "gcp", "ping").cause).toContain(cause);
     });
 
     it("fails when the peer cannot be reached from the target's cluster", async () => {
-      const words = "no endpoint of gcp_agent answered: connect ETIMEDOUT";
+      const words = unreached("gcp-agent", "connection_timeout");
       const { checkOf } = await verify(() => {
-        world.cloud("aws").reply = ({ task_type }) =>
-          task_type === "call_remote" ? { failed: words } : undefined;
+        world.cloud("aws").reply = ({ skill }) =>
+          skill === "call_remote" ? { failed: words } : undefined;
       });
       expect(checkOf("aws", "gcp", "ping").cause).toContain(words);
       expect(checkOf("aws", "gcp", "ping").next).toContain(
@@ -270,9 +270,9 @@ describe("mesh verify", () => {
 
     it("calls no link cut on which somebody answered by hanging up", async () => {
       const { report, checkOf } = await verify(() => {
-        world.cloud("aws").reply = ({ task_type }) =>
-          task_type === "call_remote"
-            ? { failed: "no endpoint of gcp_agent answered: socket hang up" }
+        world.cloud("aws").reply = ({ skill }) =>
+          skill === "call_remote"
+            ? { failed: unreached("gcp-agent", "connection_termination") }
             : undefined;
       });
       expect(checkOf("aws", "gcp", "ping")).toMatchObject({ status: "failed", detail: "no answer" });

@@ -26,12 +26,16 @@ const pem = ({ der }: Certificate) => pemOf("CERTIFICATE", der);
 const keyOf = ({ key }: Certificate) => key.export({ format: "pem", type: "pkcs8" }) as string;
 
 export interface FakeTask {
-  task_type: string;
+  skill?: string;
   payload?: { target_agent?: string; capability?: string; via?: string[]; params?: unknown };
 }
 /** What an agent answers: a result, or a JSON-RPC error, or a task that failed. Never: it does not answer. */
 export type Reply =
   { result: unknown } | { error: { code: number; message: string } } | { failed: string } | "never";
+
+/** What the Envoy of an agent says when it does not reach another, for this reason. */
+export const unreached = (agent: string, reason: string) =>
+  `${agent}.mesh: upstream_reset_before_response_started{${reason}}`;
 
 /** One cloud. Every property may be changed by a test. */
 export class FakeCloud {
@@ -131,38 +135,51 @@ export class FakeCloud {
     const agent = this.serve(
       () => this.agentId,
       async ({ body }, caller) => {
-        const { id, params } = JSON.parse(body) as { id: number; params: FakeTask };
-        this.asked.push({ task: params, caller });
-        const reply = this.reply?.(params, caller) ?? this.usual(params, caller);
+        const { id, method, params } = JSON.parse(body) as {
+          id: number;
+          method: string;
+          params: { message: { metadata?: { skill: string }; parts: { text?: string; data?: unknown }[] } };
+        };
+        expect(method).toBe("SendMessage");
+        const { metadata, parts } = params.message;
+        const [part] = parts;
+        const payload = (part?.data ?? part?.text) as FakeTask["payload"];
+        const task = { ...metadata, ...(payload !== undefined && { payload }) };
+        this.asked.push({ task, caller });
+        const reply = this.reply?.(task, caller) ?? this.usual(task, caller);
         if (reply === "never") return reply;
         if ("error" in reply) return JSON.stringify({ jsonrpc: "2.0", id, error: reply.error });
-        const failed = "failed" in reply;
-        const end = failed
-          ? { state: "failed", result: null, error: reply.failed }
-          : { state: "completed", result: reply.result, error: null };
-        return JSON.stringify({ jsonrpc: "2.0", id, result: { id: "t", type: params.task_type, ...end } });
+        const words = { messageId: "m", role: "ROLE_AGENT" };
+        const end =
+          "failed" in reply
+            ? { status: { state: "TASK_STATE_FAILED", message: { ...words, parts: [{ text: reply.failed }] } } }
+            : {
+                status: { state: "TASK_STATE_COMPLETED" },
+                artifacts: [{ artifactId: "a", parts: [{ data: reply.result }] }],
+              };
+        return JSON.stringify({ jsonrpc: "2.0", id, result: { task: { id: "t", contextId: "c", ...end } } });
       },
     );
     this.ports = { endpoint: await endpoint.listen(), agent: await agent.listen() };
   }
 
   /** What an agent of the contract answers. */
-  private usual({ task_type, payload = {} }: FakeTask, caller: string): Reply {
-    if (task_type !== "call_remote") return { result: { pong: true, agent: this.agentId, caller } };
+  private usual({ skill, payload = {} }: FakeTask, caller: string): Reply {
+    if (skill !== "call_remote") return { result: { pong: true, agent: this.agentId, caller } };
     const [cloud] = payload.target_agent!.split("_");
     const peer = this.world().find(({ name }) => name === cloud)!;
     const cut = this.cutFrom.get(peer.name);
-    if (cut) return { failed: `ping failed: no endpoint of ${payload.target_agent} answered: ${cut}` };
+    if (cut) return { failed: `${peer.name}-agent: ${unreached(`${peer.name}-agent`, cut)}` };
     const reply =
-      peer.reply?.({ task_type: payload.capability! }, this.agentId) ??
-      peer.usual({ task_type: payload.capability! }, this.agentId);
+      peer.reply?.({ skill: payload.capability! }, this.agentId) ??
+      peer.usual({ skill: payload.capability! }, this.agentId);
     if (reply === "never") return reply;
     if ("error" in reply)
-      return { failed: `${peer.agentId} denied ${payload.capability}: ${reply.error.message}` };
+      return { failed: `${peer.name}-agent: ${reply.error.message}` };
     if ("failed" in reply) return reply;
     const target = { agent: peer.agentId, address: "https://192.0.2.1:8443" };
     return {
-      result: { agent: this.agentId, caller, target, attempts: [], milliseconds: 3, result: reply.result },
+      result: { agent: this.agentId, caller, target, attempts: 1, milliseconds: 3, result: reply.result },
     };
   }
 
