@@ -9,7 +9,7 @@ import type { ContainerSize } from "../kubernetes/container";
 import { AGENT, agentObjectName, NAMESPACES } from "../well-known";
 import { selector } from "../kubernetes/metadata";
 import { agentLabels, agentPod } from "./agent-pod";
-import { ENVOY } from "./envoy/pod";
+import { ENVOY } from "../envoy/pod";
 import { programPod, type ProgramPodArgs } from "./program-pod";
 
 /** How many pods of a role there are, by the CPU they use. */

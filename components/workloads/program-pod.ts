@@ -4,7 +4,7 @@ import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kuberne
 import { AGENT, agentName, agentObjectName, CSI_DRIVER } from "../well-known";
 import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
 import { MESH_DOMAIN } from "./envoy/outbound";
-import { envoyContainer, envoyVolume } from "./envoy/pod";
+import { envoyContainer, envoyVolume } from "../envoy/pod";
 import { OUTBOUND } from "./envoy/text";
 import type { ProgramProtocol } from "./policy-data";
 

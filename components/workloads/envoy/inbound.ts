@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { ProgramProtocol } from "../policy-data";
-import { serverTls } from "./tls";
+import { serverTls } from "../../envoy/tls";
 import {
   address,
   extension,
@@ -13,7 +13,7 @@ import {
   REQUEST_BYTES,
   type SocketAddress,
   type Xds,
-} from "./xds";
+} from "../../envoy/xds";
 
 /** What `inbound` needs. */
 export interface InboundArgs {

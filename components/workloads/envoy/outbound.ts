@@ -1,5 +1,5 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
-import { clientTls } from "./tls";
+import { clientTls } from "../../envoy/tls";
 import { HEALTH_PATH } from "./inbound";
 import {
   address,
@@ -10,7 +10,7 @@ import {
   plainCluster,
   type SocketAddress,
   type Xds,
-} from "./xds";
+} from "../../envoy/xds";
 
 /** One way to an agent. */
 export interface Endpoint {

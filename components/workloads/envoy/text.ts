@@ -5,9 +5,9 @@ import type { NetworkSettings } from "../../network/mode";
 import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
 import { type MeshAgent, registryOf, spiffeIdOf } from "../registry";
-import { envoyBootstrap } from "./bootstrap";
+import { envoyBootstrap } from "../../envoy/bootstrap";
 import type { Destination } from "./outbound";
-import { ENVOY, ENVOY_SIZE } from "./pod";
+import { ENVOY, ENVOY_SIZE } from "../../envoy/pod";
 
 /** What `renderEnvoy` needs. */
 export interface RenderEnvoyArgs {

@@ -22,7 +22,7 @@ import {
   TRUST_EXPORTER,
 } from "../../../components/well-known";
 import { AGENT_SIZE } from "../../../components/workloads/agent-pod";
-import { ENVOY_SIZE } from "../../../components/workloads/envoy/pod";
+import { ENVOY_SIZE } from "../../../components/envoy/pod";
 import { DEFAULT_OPA_REPLICAS, DEFAULT_OPA_SIZE } from "../../../components/workloads/opa-pod";
 import type { NetworkMode } from "../../../components/network/mode";
 import type { Pods } from "./machine";

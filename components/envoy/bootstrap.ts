@@ -1,6 +1,6 @@
 // Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
-import { healthCheck, inbound, type InboundArgs } from "./inbound";
-import { outbound, type OutboundArgs } from "./outbound";
+import { healthCheck, inbound, type InboundArgs } from "../workloads/envoy/inbound";
+import { outbound, type OutboundArgs } from "../workloads/envoy/outbound";
 import { workloadApiCluster } from "./tls";
 import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
 

@@ -1,8 +1,8 @@
 // Envoy in the pod of an agent: a pure function.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize, UNPRIVILEGED } from "../../kubernetes/container";
-import { AGENT, AGENT_PORTS, METRICS_PORT_NAMES } from "../../well-known";
-import { HEALTH_PATH } from "./inbound";
+import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
+import { AGENT, AGENT_PORTS, METRICS_PORT_NAMES } from "../well-known";
+import { HEALTH_PATH } from "../workloads/envoy/inbound";
 
 /** What Envoy asks of its node: in a rehearsal a quiet one has 75 MB resident. */
 export const ENVOY_SIZE = { cpu: "50m", memory: "192Mi" } as const satisfies ContainerSize;
