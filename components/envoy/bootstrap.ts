@@ -1,31 +1,28 @@
-// Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
-import { healthCheck, inbound, type InboundArgs } from "../workloads/envoy/inbound";
-import { outbound, type OutboundArgs } from "../workloads/envoy/outbound";
+// Configuration of an Envoy, around what it serves: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
 import { workloadApiCluster } from "./tls";
 import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
 
-/** What `envoyBootstrap` needs. */
-export interface EnvoyArgs {
-  /** Name of the agent, for example `aws-worker`, and of its cloud. */
-  readonly agent: string;
+/** What `bootstrapOf` needs. */
+export interface BootstrapArgs {
+  /** Its name, for example that of the agent `aws-worker` beside which it stands, and its cloud. */
+  readonly id: string;
   readonly cloud: string;
-  readonly inbound: InboundArgs;
-  readonly outbound: OutboundArgs;
+  readonly listeners: readonly Xds[];
+  readonly clusters: readonly Xds[];
   /** Path of the Workload API's socket. */
   readonly workloadApi: string;
   /** Path of a socket for Envoy's administration, which nobody but Envoy itself may open. */
   readonly admin: string;
-  /** Where metrics and health are read in the clear: `/stats/prometheus`, `/ready`. */
-  readonly status: SocketAddress;
+  /** Where metrics and health are read in the clear: `/metrics`, `/ready`, and what `filters` answer. */
+  readonly status: { readonly at: SocketAddress; readonly filters?: readonly Xds[] };
   /** Memory that Envoy may have, in bytes: before that it turns requests away. */
   readonly memoryBytes: number;
+  /** Connections at a time, silent ones too, each of which takes some kilobytes until it has to speak. Those to `status` do not count. */
+  readonly maxConnections: number;
 }
 
-/** Connections at a time, silent ones too, each of which takes some kilobytes until it has to speak. */
-const MAX_CONNECTIONS = 10_000;
-
 /** Envoy sheds load before it is killed for want of memory (https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/overload_manager/overload_manager). */
-function overloadManager(memoryBytes: number): Xds {
+function overloadManager({ memoryBytes, maxConnections }: BootstrapArgs): Xds {
   const heap = "envoy.resource_monitors.fixed_heap";
   const at = (name: string, value: number) => ({ name, triggers: [{ name: heap, threshold: { value } }] });
   return {
@@ -38,7 +35,7 @@ function overloadManager(memoryBytes: number): Xds {
       extension(
         "envoy.resource_monitors.global_downstream_max_connections",
         "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-        { max_active_downstream_connections: MAX_CONNECTIONS },
+        { max_active_downstream_connections: maxConnections },
       ),
     ],
     actions: [
@@ -51,25 +48,30 @@ function overloadManager(memoryBytes: number): Xds {
 }
 
 /** What is read in the clear, and nothing else of Envoy's administration. */
-function statusListener(at: SocketAddress): Xds {
+function statusListener({ at, filters = [] }: BootstrapArgs["status"]): Xds {
   const routes = [
     { match: { path: "/ready" }, route: { cluster: "admin" } },
     { match: { path: "/metrics" }, route: { cluster: "admin", prefix_rewrite: "/stats/prometheus" } },
   ];
   const manager = httpConnectionManager("status", {
-    filters: [healthCheck()],
+    filters,
     hosts: [{ name: "status", domains: ["*"], routes }],
   });
-  return { name: "status", address: address(at), filter_chains: [{ filters: [manager] }] };
+  return {
+    name: "status",
+    address: address(at),
+    // Whoever takes all connections has the kubelet go without an answer, and Envoy killed.
+    ignore_global_conn_limit: true,
+    filter_chains: [{ filters: [manager] }],
+  };
 }
 
 /** The configuration as an object. */
-export function envoyBootstrap(args: EnvoyArgs): Xds {
-  const { agent, cloud, workloadApi, admin, status, memoryBytes } = args;
-  const [incoming, outgoing] = [inbound(args.inbound), outbound(args.outbound)];
+export function bootstrapOf(args: BootstrapArgs): Xds {
+  const { id, cloud, listeners, clusters, workloadApi, admin, status } = args;
   return {
     // The SPIRE agent knows the workload by its process, and asks for no more than that there is an id.
-    node: { id: agent, cluster: cloud },
+    node: { id, cluster: cloud },
     admin: { address: address(admin) },
     bootstrap_extensions: [
       extension(
@@ -77,15 +79,10 @@ export function envoyBootstrap(args: EnvoyArgs): Xds {
         "extensions.bootstrap.internal_listener.v3.InternalListener",
       ),
     ],
-    overload_manager: overloadManager(memoryBytes),
+    overload_manager: overloadManager(args),
     static_resources: {
-      listeners: [incoming.listener, ...outgoing.listeners, statusListener(status)],
-      clusters: [
-        ...incoming.clusters,
-        ...outgoing.clusters,
-        workloadApiCluster(workloadApi),
-        plainCluster("admin", admin),
-      ],
+      listeners: [...listeners, statusListener(status)],
+      clusters: [...clusters, workloadApiCluster(workloadApi), plainCluster("admin", admin)],
     },
   };
 }

@@ -1,10 +1,9 @@
-// Envoy in the pod of an agent: a pure function.
+// Envoy as a container: pure functions.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
-import { AGENT, AGENT_PORTS, METRICS_PORT_NAMES } from "../well-known";
-import { HEALTH_PATH } from "../workloads/envoy/inbound";
+import { AGENT } from "../well-known";
 
-/** What Envoy asks of its node: in a rehearsal a quiet one has 75 MB resident. */
+/** What Envoy beside an agent asks of its node: in a rehearsal a quiet one has 75 MB resident. */
 export const ENVOY_SIZE = { cpu: "50m", memory: "192Mi" } as const satisfies ContainerSize;
 
 /** Where its configuration and its own files are. */
@@ -17,30 +16,43 @@ export const ENVOY = {
 
 const RUN = { name: "envoy-run", mountPath: "/run/envoy" } as const;
 
-/** The container: a sidecar, which starts before the program and ends after it. It alone has the Workload API. */
-export function envoyContainer(image: string): k8s.types.input.core.v1.Container {
-  const probe = (path: string) => ({ httpGet: { path, port: METRICS_PORT_NAMES.main } });
+/** What `envoyContainer` needs. */
+export interface EnvoyContainerArgs {
+  readonly image: string;
+  readonly name: string;
+  /** Where `/metrics` and `/ready` are. */
+  readonly status: k8s.types.input.core.v1.ContainerPort & { readonly name: string };
+  readonly ports?: readonly k8s.types.input.core.v1.ContainerPort[];
+  /** Path on `status` by which the pod is ready. Default: `/ready`. */
+  readonly readiness?: string;
+  readonly size: Required<ContainerSize>;
+}
+
+/**
+ * The container: a sidecar, which starts before its neighbour and ends after it. It needs the volumes `config` with its configuration, `workload-api`
+ * and `envoyVolume`.
+ */
+export function envoyContainer(args: EnvoyContainerArgs): k8s.types.input.core.v1.Container {
+  const { image, name, status, ports = [], readiness = "/ready", size } = args;
+  const probe = (path: string) => ({ httpGet: { path, port: status.name } });
   return {
-    name: ENVOY.container,
+    name,
     image,
     command: ["/usr/local/bin/envoy"],
     args: [
       ...["--config-path", `${ENVOY.configDir}/${ENVOY.configFile}`],
-      // One agent's calls need no more, and each thread has connections of its own.
+      // A pod's connections need no more, and each thread has some of its own.
       ...["--concurrency", "1"],
       "--disable-hot-restart",
       ...["--log-level", "warning"],
     ],
     restartPolicy: "Always",
-    ports: [
-      { name: "mtls", containerPort: AGENT_PORTS.mtls },
-      { name: METRICS_PORT_NAMES.main, containerPort: AGENT_PORTS.metrics },
-    ],
+    ports: [...ports, status],
     // It answers once it has an identity.
     startupProbe: { ...probe("/ready"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
     livenessProbe: { ...probe("/ready"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
-    readinessProbe: { ...probe(HEALTH_PATH), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
-    resources: containerResources(undefined, ENVOY_SIZE),
+    readinessProbe: { ...probe(readiness), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
+    resources: containerResources(undefined, size),
     securityContext: UNPRIVILEGED,
     volumeMounts: [
       { name: "config", mountPath: ENVOY.configDir, readOnly: true },

@@ -5,9 +5,10 @@ import type { NetworkSettings } from "../../network/mode";
 import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
 import { type MeshAgent, registryOf, spiffeIdOf } from "../registry";
-import { envoyBootstrap } from "../../envoy/bootstrap";
+import { envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
 import { ENVOY, ENVOY_SIZE } from "../../envoy/pod";
+import { socketAddress } from "../../envoy/xds";
 
 /** What `renderEnvoy` needs. */
 export interface RenderEnvoyArgs {
@@ -28,12 +29,6 @@ export interface RenderEnvoyArgs {
  * of a tailnet passes on what comes for the pod (tailscale, wgengine/netstack/netstack.go, `acceptTCP`).
  */
 export const OUTBOUND = { host: "127.0.0.2", port: 80 } as const;
-
-function socketAddress(url: string) {
-  const { hostname, port, protocol } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
-}
 
 /** What a program at `self` can call: every other agent by its name, and any of a role by that. */
 function destinationsOf(

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { type EnvoyArgs, envoyBootstrap } from "../../../components/envoy/bootstrap";
+import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
 import type { Destination } from "../../../components/workloads/envoy/outbound";
 import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
 import { agentSpiffeId } from "../../../components/well-known";
