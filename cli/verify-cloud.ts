@@ -57,7 +57,7 @@ async function checkPolicy(
   if (!agent) return { check: "policy", status: "failed", detail: NO_AGENTS };
   try {
     await within(limitMs, `a ping of ${cloud.name}/${agent.role} as the operator`, async (signal) =>
-      sendTask({ cloud, cluster, identity: await operator() }, agent, { task_type: "ping" }, signal),
+      sendTask({ cloud, cluster, identity: await operator() }, agent, { skill: "ping" }, signal),
     );
     return passed("policy", "decides");
   } catch (error) {

@@ -9,7 +9,7 @@ import type { Recipe } from "../kubernetes/generated-config-map-provider";
 import { AGENT, agentObjectName, NAMESPACES } from "../well-known";
 import { selector } from "../kubernetes/metadata";
 import { agentLabels } from "./agent-pod";
-import { envoyConfigMap } from "./envoy/pod";
+import { envoyConfigMap } from "./program-pod";
 
 /** How many pods of a role there are, by the CPU they use. */
 export interface Autoscaling {

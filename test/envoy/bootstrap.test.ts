@@ -1,4 +1,4 @@
-// Envoy's configuration of every agent, as the program renders it, read by Envoy itself.
+// Envoy's configuration of every agent and relay, as the program renders it, read by Envoy itself.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -14,12 +14,13 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const agents = { roles: { worker: { image: "registry.example.org/worker:1.0.0", protocol: "http" } } };
 
 test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack, mode] as const)))(
-  "stack %s in mode %s: Envoy takes the configuration of each agent without a warning",
+  "stack %s in mode %s: Envoy takes each configuration without a warning",
   async (stack, mode) => {
-    const texts = (await planOf(stack, mode, { agents })).flatMap(({ inputs: { recipe } }) =>
-      recipe?.name === "envoy" ? Object.values(envoyContent(recipe.args).data) : [],
+    const texts = (await planOf(stack, mode, { agents })).flatMap(({ inputs: { recipe, data } }) =>
+      recipe?.name === "envoy" ? Object.values(envoyContent(recipe.args).data) : (data?.["envoy.yaml"] ?? []),
     );
-    expect(texts.length).toBe(6);
+    // Of six agents, three collectors and the trace store.
+    expect(texts.length).toBe(10);
     for (const [index, text] of texts.entries()) {
       const file = path.join(dir, `${stack}-${mode}-${index}.yaml`);
       writeFileSync(file, text);

@@ -1,6 +1,6 @@
 // What an agent's Envoy tells of itself: counters by peer and outcome, one line of JSON for each request, and spans.
 import type { CallOutcome, RequestOutcome } from "./metrics";
-import { extension, plainCluster, type SocketAddress, type Xds } from "./xds";
+import { extension, plainCluster, type SocketAddress, type Xds } from "../../envoy/xds";
 
 /** Key of an endpoint's metadata with the agent it is of: `peer` and `peer_cloud`. */
 const PEER = "mesh";
