@@ -1,7 +1,7 @@
 // A task sent to one agent as the operator: port-forward to a ready pod, mutual TLS with the agent's id checked, JSON-RPC task.send.
 import { z } from "zod";
-import { request } from "../agent/identity/request";
-import type { Identity } from "../agent/identity/source";
+import { request } from "../spiffe/request";
+import type { Identity } from "../spiffe/source";
 import { AGENT_PORTS } from "../components/well-known";
 import { selector } from "../components/kubernetes/metadata";
 import type { Cluster } from "./cluster";

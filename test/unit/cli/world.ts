@@ -7,7 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { Cluster, Connect, PodSummary } from "../../../cli/cluster";
 import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
 import { pemOf } from "../../../cli/pem";
-import { verifyPeer } from "../../../agent/identity/verify";
+import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
 import { explainNoPod } from "../../../components/trust/no-pod";

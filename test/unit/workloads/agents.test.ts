@@ -1,14 +1,22 @@
+import { load } from "js-yaml";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { resolveImages } from "../../../components/images";
 import { FederationRelationship } from "../../../components/trust/resources";
 import { Workloads, type WorkloadsArgs } from "../../../components/workloads";
-import { parseAgentConfig } from "../../../agent/config";
 import { parseConfig } from "../../../infra/config";
 import { configMapsOf, GENERATED } from "../../support/config-maps";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
+
+/** What the tests read of an agent's configuration. */
+interface Rendered {
+  readonly server: { readonly port: number };
+  readonly observability: Readonly<Record<"health" | "metrics", { readonly port: number }>>;
+  readonly identity: { readonly spiffe_endpoint: string; readonly spiffe_id: string };
+  readonly authorization: { readonly opa_endpoint: string };
+}
 
 const TYPES = {
   namespace: "kubernetes:core/v1:Namespace",
@@ -222,7 +230,7 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
   });
 
   test("is probed where its configuration has it listen", () => {
-    const config = parseAgentConfig(configOf(cloud, role));
+    const config = load(configOf(cloud, role)) as Rendered;
     const container = containerOf(deployment(cloud, role));
     const ports = Object.fromEntries(
       container.ports.map((port: { name: string; containerPort: number }) => [port.name, port.containerPort]),
@@ -254,13 +262,13 @@ describe.each(AGENTS)("$role in $cloud", ({ cloud, role }) => {
     expect(volume("/spiffe-workload-api")).toMatchObject({
       csi: { driver: "csi.spiffe.io", readOnly: true },
     });
-    const { identity } = parseAgentConfig(configOf(cloud, role));
+    const { identity } = load(configOf(cloud, role)) as Rendered;
     expect(identity.spiffe_endpoint).toBe("unix:///spiffe-workload-api/spire-agent.sock");
     expect(identity.spiffe_id).toBe(entry().inputs.spiffeId);
   });
 
   test("asks the OPA of its own cluster", () => {
-    const { opa_endpoint } = parseAgentConfig(configOf(cloud, role)).authorization;
+    const { opa_endpoint } = (load(configOf(cloud, role)) as Rendered).authorization;
     const { hostname, port } = new URL(opa_endpoint);
     const { metadata, spec } = made.one(TYPES.service, `${cloud}-opa-service`).inputs;
     expect(hostname).toBe(`${metadata.name}.${metadata.namespace}.svc.cluster.local`);
