@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test interop-test envoy-test engine-test tailnet-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test envoy-test engine-test tailnet-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -32,7 +32,7 @@ plan: node_modules/.package-lock.json
 	@$(TS) infra/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
-test: check go-test unit policy-test observability-test interop-test envoy-test engine-test
+test: check go-test unit policy-test observability-test envoy-test engine-test
 
 ## make check: types, lint, format, import circles, unused code
 check: node_modules/.package-lock.json
@@ -48,7 +48,6 @@ go-test: export CGO_ENABLED = 0
 go-test:
 	cd rehearsal/programs/csi && go vet ./... && go test ./...
 	cd rehearsal/programs/collector && go vet ./...
-	cd test/interop && go vet ./...
 
 ## make policy-test: the policy's own tests, and properties of it, by a real OPA; builds it on the first run
 policy-test: node_modules/.package-lock.json
@@ -57,10 +56,6 @@ policy-test: node_modules/.package-lock.json
 ## make observability-test: Prometheus' configuration and rules, by its own promtool; builds it on the first run
 observability-test: node_modules/.package-lock.json
 	npx jest --selectProjects observability
-
-## make interop-test: the agent against the SPIFFE project's own Go library, and against bytes of all kinds
-interop-test: node_modules/.package-lock.json
-	npx jest --selectProjects interop --runInBand
 
 ## make envoy-test: Envoy beside programs, with real identities and decisions, and attacked
 envoy-test: node_modules/.package-lock.json

@@ -35,8 +35,6 @@ export default {
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
-    // The agent as a process, and the SPIFFE project's own Go library at the other end.
-    { ...withPrograms, displayName: "interop", testMatch: ["<rootDir>/test/interop/**/*.test.ts"] },
     // Envoy as it stands beside an agent, with real identities and decisions.
     { ...withPrograms, displayName: "envoy", testMatch: ["<rootDir>/test/envoy/**/*.test.ts"] },
     // The policy, decided by a real OPA.

@@ -1,31 +1,29 @@
-// The program that an agent's pod runs: `node agent.js --config /etc/agentweave/config.yaml`.
-import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { startAgent } from "./agent";
-import { parseAgentConfig } from "./config";
-import { workloadApi } from "./identity/workload-api";
-import { exitWith, untilSignal } from "./process";
-import { createTelemetry } from "./telemetry";
+// The program of an agent's pod: plain HTTP behind Envoy, told all it needs by its environment.
+import { format } from "node:util";
+import { close, listen } from "../program/lifecycle";
+import { createLog } from "../program/log";
+import { exitWith, untilSignal } from "../program/process";
+import { agentServer } from "./server";
+import { readSettings } from "./settings";
+import { plainText } from "./text";
 
-/** How long load balancers get to notice that the agent is going, unless SHUTDOWN_DELAY_SECONDS says otherwise. */
-const SHUTDOWN_DELAY_SECONDS = 5;
-
-function shutdownDelay(): number {
-  const seconds = Number(process.env["SHUTDOWN_DELAY_SECONDS"] ?? SHUTDOWN_DELAY_SECONDS);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds : SHUTDOWN_DELAY_SECONDS;
-}
+/** How long requests under way may still take once no new ones are taken. */
+const FINISH_SECONDS = 20;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    // By default these begin elsewhere under `node -e`, which is how a pod runs this.
-    args: process.argv.slice(2),
-    options: { config: { type: "string", default: "/etc/agentweave/config.yaml" } },
+  const settings = readSettings(process.env);
+  const { host, port, name, cloud, region, role } = settings;
+  const log = createLog({ level: settings.logLevel, fields: { cloud, region, role } });
+  // What the SDK says to the console quotes requests.
+  for (const level of ["debug", "info", "warn", "error"] as const)
+    console[level] = (...words: unknown[]) => log[level]({ words: plainText(format(...words)) }, "A2A SDK");
+  const server = agentServer({ settings, log });
+  const start = async () => log.info({ name, port: await listen(server, port, host) }, "listening");
+  await untilSignal(start(), async () => {
+    log.info("shutting down");
+    await close(server, FINISH_SECONDS);
+    log.info("stopped");
   });
-  const config = parseAgentConfig(readFileSync(values.config, "utf8"));
-  const telemetry = createTelemetry(config);
-  const { spiffe_endpoint: endpoint, spiffe_id: spiffeId } = config.identity;
-  const identity = workloadApi({ endpoint, spiffeId, log: telemetry.log });
-  await untilSignal(startAgent({ config, identity, telemetry }), (agent) => agent.shutdown(shutdownDelay()));
 }
 
 main().catch(exitWith);

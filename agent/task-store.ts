@@ -1,180 +1,110 @@
-// Runs tasks and remembers them: those that run, and as many finished ones as there is room for.
-import { randomUUID } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
-import type { Task, TaskState } from "./tasks";
+// Tasks in memory, each owner's apart: nobody sees another's, and nobody's can push out another's.
+import { deserialize, serialize } from "node:v8";
+import { type ListTasksRequest, type ListTasksResponse, type Task, TaskState } from "@a2a-js/sdk";
+import {
+  InMemoryTaskStore,
+  resolveUserScope,
+  type ServerCallContext,
+  type TaskStore,
+} from "@a2a-js/sdk/server";
 
-/** What somebody wants to have done. */
-export interface Order {
-  /** Default: a new UUID. */
-  readonly id?: string;
-  readonly type: string;
-  readonly payload: unknown;
-  readonly messages: readonly unknown[];
-  readonly caller: string;
-}
-
-/** A task that is in the store. */
-export interface StoredTask {
-  readonly id: string;
-  readonly caller: string;
-  /** The task as it is now, in JSON. */
-  json(): string;
-  /** How far it is. */
-  state(): TaskState;
-  /** Resolves when the state is final; never rejects. */
-  readonly ended: Promise<void>;
-}
-
-/** An order whose id belongs to another task. */
-export class TaskIdInUse extends Error {
-  override readonly name = "TaskIdInUse";
-}
-
-/** Why a task's signal was aborted, and what its `error` says. */
-class Stopped extends Error {
-  constructor(
-    readonly state: "cancelled" | "failed",
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-interface Entry extends StoredTask {
-  readonly order: Order;
-  stop(why: Stopped): void;
-}
-
-/** Room for finished tasks. They are kept as JSON, whose length is what they weigh. */
+/** What is kept, besides tasks that run. */
 export interface Room {
+  /** Tasks of one owner, and bytes of these. */
   readonly tasks: number;
-  readonly characters: number;
+  readonly bytes: number;
+  /** Bytes of all owners. */
+  readonly allBytes: number;
+  /** How long a task is kept after its last change. */
+  readonly seconds: number;
 }
 
-const ROOM: Room = { tasks: 1000, characters: 16 * 1_048_576 };
+const ROOM: Room = { tasks: 100, bytes: 4 << 20, allBytes: 32 << 20, seconds: 3600 };
 
-/** Tasks of one agent. */
-export class TaskStore {
-  private readonly entries = new Map<string, Entry>();
-  /** Finished ones, oldest first. */
-  private readonly finished = new Map<string, number>();
-  private weight = 0;
+interface Entry {
+  readonly data: Buffer;
+  readonly state: TaskState;
+  readonly until: number;
+}
 
-  /** @param limitSeconds how long a task may run. */
-  constructor(
-    private readonly limitSeconds: number,
-    private readonly room: Room = ROOM,
-  ) {}
+/** Tasks by id, the longest unchanged first. */
+interface Owned {
+  readonly tasks: Map<string, Entry>;
+  bytes: number;
+}
 
-  /** The task with this id, if it is remembered. */
-  get(id: string): StoredTask | undefined {
-    return this.entries.get(id);
+/** A store that forgets: what is old, and the oldest of who has the most. */
+export class BoundedTaskStore implements TaskStore {
+  readonly #owners = new Map<string, Owned>();
+  #bytes = 0;
+
+  constructor(private readonly room: Room = ROOM) {}
+
+  load(id: string, context: ServerCallContext): Promise<Task | undefined> {
+    this.#expire();
+    const entry = this.#owners.get(resolveUserScope(context))?.tasks.get(id);
+    return Promise.resolve(entry && (deserialize(entry.data) as Task));
   }
 
-  /** How many tasks are in each state. */
-  counts(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const entry of this.entries.values()) counts[entry.state()] = (counts[entry.state()] ?? 0) + 1;
-    return counts;
+  save(task: Task, context: ServerCallContext): Promise<void> {
+    this.#expire();
+    const name = resolveUserScope(context);
+    const state = task.status?.state ?? TaskState.TASK_STATE_UNSPECIFIED;
+    const owned = this.#owners.get(name) ?? { tasks: new Map<string, Entry>(), bytes: 0 };
+    this.#owners.set(name, owned);
+    this.#remove(owned, task.id);
+    const entry = { data: serialize(task), state, until: Date.now() + this.room.seconds * 1000 };
+    owned.tasks.set(task.id, entry);
+    owned.bytes += entry.data.length;
+    this.#bytes += entry.data.length;
+    while (owned.tasks.size > this.room.tasks || owned.bytes > this.room.bytes)
+      if (!this.#forgetOldest(owned, task.id)) break;
+    while (this.#bytes > this.room.allBytes) {
+      const heaviestFirst = [...this.#owners.values()].sort((a, b) => b.bytes - a.bytes);
+      if (!heaviestFirst.some((each) => this.#forgetOldest(each, each === owned ? task.id : ""))) break;
+    }
+    return Promise.resolve();
   }
 
-  /**
-   * Starts a task. The same order again, as a caller repeats it that lost the connection, is the same task.
-   * @param work is stopped through its signal; what it throws becomes the task's `error`.
-   * @throws TaskIdInUse when another caller or another order has the id.
-   */
-  start(order: Order, work: (signal: AbortSignal) => Promise<unknown>): StoredTask {
-    const known = order.id === undefined ? undefined : this.entries.get(order.id);
-    if (!known) return this.run(order, work);
-    const { caller, type, payload } = known.order;
-    const same = caller === order.caller && type === order.type && isDeepStrictEqual(payload, order.payload);
-    if (!same) throw new TaskIdInUse(`task_id ${order.id} is in use`);
-    return known;
+  async list(params: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
+    this.#expire();
+    // The SDK's own store knows what a list is: filters, order and pages.
+    const copy = new InMemoryTaskStore();
+    for (const { data } of this.#owners.get(resolveUserScope(context))?.tasks.values() ?? [])
+      await copy.save(deserialize(data) as Task, context);
+    return copy.list(params, context);
   }
 
-  /** Ends a task that runs as cancelled; one that has ended stays what it is. */
-  cancel(id: string, why: string): void {
-    this.entries.get(id)?.stop(new Stopped("cancelled", why));
+  /** States of an owner's tasks. */
+  states(owner: string): TaskState[] {
+    return [...(this.#owners.get(owner)?.tasks.values() ?? [])].map(({ state }) => state);
   }
 
-  /** Cancels everything that runs. */
-  cancelAll(why: string): void {
-    for (const id of this.entries.keys()) this.cancel(id, why);
+  #remove(owned: Owned, id: string): void {
+    const bytes = owned.tasks.get(id)?.data.length ?? 0;
+    owned.tasks.delete(id);
+    owned.bytes -= bytes;
+    this.#bytes -= bytes;
   }
 
-  private run(order: Order, work: (signal: AbortSignal) => Promise<unknown>): StoredTask {
-    const id = order.id ?? randomUUID();
-    const controller = new AbortController();
-    const created = new Date().toISOString();
-    let state: TaskState = "running";
-    const write = (updated: string, result: unknown, error: string | null): string =>
-      JSON.stringify({
-        id,
-        type: order.type,
-        state,
-        payload: order.payload ?? null,
-        messages: order.messages,
-        result: result ?? null,
-        artifacts: [],
-        error,
-        created_at: created,
-        updated_at: updated,
-        metadata: { caller_spiffe_id: order.caller },
-      } satisfies Task);
-    let json: string | undefined;
-    let tellEnd: () => void;
-    const ended = new Promise<void>((resolve) => (tellEnd = resolve));
+  /** Never one that runs, nor the one that was saved just now: its next change would be lost. */
+  #forgetOldest(owned: Owned, except: string): boolean {
+    for (const [id, { state }] of owned.tasks) {
+      if (id === except || state === TaskState.TASK_STATE_WORKING) continue;
+      this.#remove(owned, id);
+      return true;
+    }
+    return false;
+  }
 
-    const end = (final: TaskState, result: unknown, error: string | null) => {
-      if (json !== undefined) return;
-      clearTimeout(timer);
-      state = final;
-      const now = new Date().toISOString();
-      try {
-        json = write(now, result, error);
-      } catch (cause) {
-        state = "failed";
-        json = write(now, null, `the result cannot be written as JSON: ${(cause as Error).message}`);
+  #expire(): void {
+    const now = Date.now();
+    for (const [name, owned] of this.#owners) {
+      for (const [id, { until }] of owned.tasks) {
+        if (until > now) break;
+        this.#remove(owned, id);
       }
-      this.keep(id, json.length);
-      tellEnd();
-    };
-    const stop = (why: Stopped) => {
-      if (json !== undefined) return;
-      end(why.state, null, why.message);
-      controller.abort(why);
-    };
-    const tooLong = () => stop(new Stopped("failed", `took longer than ${this.limitSeconds} s`));
-    const timer = setTimeout(tooLong, this.limitSeconds * 1000);
-
-    const entry: Entry = {
-      id,
-      caller: order.caller,
-      order,
-      ended,
-      stop,
-      state: () => state,
-      json: () => json ?? write(created, null, null),
-    };
-    this.entries.set(id, entry);
-    // A capability that throws at once must not do so before the task is in the store.
-    void Promise.resolve()
-      .then(() => work(controller.signal))
-      .then(
-        (result) => end("completed", result, null),
-        (error: unknown) => end("failed", null, error instanceof Error ? error.message : String(error)),
-      );
-    return entry;
-  }
-
-  private keep(id: string, characters: number): void {
-    this.finished.set(id, characters);
-    this.weight += characters;
-    for (const [oldest, its] of this.finished) {
-      if (this.finished.size <= this.room.tasks && this.weight <= this.room.characters) break;
-      this.finished.delete(oldest);
-      this.entries.delete(oldest);
-      this.weight -= its;
+      if (owned.tasks.size === 0) this.#owners.delete(name);
     }
   }
 }

@@ -20,7 +20,7 @@ export const clusterAway = /Kubernetes API cannot be reached/;
 const noServerPod = new RegExp(`there is no pod ${NAMESPACES.spireServer}/${SPIRE_SERVER.pod}`);
 const scaledToZero = /is scaled to 0/;
 
-// The stored bundle does not vouch for what answers: OpenSSL's words, ours (agent/identity/verify.ts), Go's.
+// The stored bundle does not vouch for what answers: OpenSSL's words, ours (spiffe/verify.ts), Go's.
 const notVouchedFor =
   /unable to (verify|get)|self-signed|certificate signature failure|no authority of its trust domain|unknown authority|not issued by a root|could not verify leaf|no bundle of trust domain/i;
 /** What a ping fails with when somebody answered: not who was meant, or with nothing of use (agent/message.ts). What Envoy says of TLS has underscores for blanks. */

@@ -1,6 +1,6 @@
 // A message of A2A to one agent as the operator: port-forward to a ready pod, mutual TLS with the agent's id checked.
-import { request } from "../agent/identity/request";
-import type { Identity } from "../agent/identity/source";
+import { request } from "../spiffe/request";
+import type { Identity } from "../spiffe/source";
 import { A2A_HEADERS, resultOf, sendMessage } from "../agent/message";
 import { AGENT_PORTS } from "../components/well-known";
 import { selector } from "../components/kubernetes/metadata";

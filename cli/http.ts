@@ -2,7 +2,7 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
 import { bulkhead } from "cockatiel";
-import { readAnswer, type Response } from "../agent/identity/request";
+import { readAnswer, type Response } from "../spiffe/request";
 
 /** Requests side by side, and so connections: Node's own limit does not count those that are being opened. */
 const SIDE_BY_SIDE = 2;

@@ -1,5 +1,5 @@
 // A cloud of the mesh as checks and calls need it: its cluster, its SPIRE server, and the operator's identity there.
-import type { Identity } from "../agent/identity/source";
+import type { Identity } from "../spiffe/source";
 import type { SpireServer } from "../components/trust/spire-server";
 import type { Cluster, Connect } from "./cluster";
 import type { MeshCloud } from "./mesh-outputs";

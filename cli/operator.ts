@@ -1,7 +1,7 @@
 // The operator's identity: minted by a cloud's SPIRE server through exec, short-lived, its key in this process's memory only.
 import { X509Certificate } from "node:crypto";
 import { z } from "zod";
-import type { Identity } from "../agent/identity/source";
+import type { Identity } from "../spiffe/source";
 import { operatorSpiffeId } from "../components/well-known";
 import type { Cluster } from "./cluster";
 import { CliError, lineOf } from "./errors";

@@ -1,6 +1,6 @@
 // The log of the programs in this folder: as the agents', with cloud, region and the program's name in every line.
 import type { DestinationStream, Logger } from "pino";
-import { createLog } from "../agent/telemetry/log";
+import { createLog } from "../program/log";
 
 /** Where a program runs, and which it is. */
 export interface ProgramPlace {
@@ -14,6 +14,5 @@ export function programLog(
   { cloud, region, program }: ProgramPlace,
   destination?: DestinationStream,
 ): Logger {
-  const logging = { level: "INFO", format: "json", default_fields: { cloud, region, program } } as const;
-  return createLog({ logging }, destination);
+  return createLog({ fields: { cloud, region, program } }, destination);
 }

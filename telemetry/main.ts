@@ -1,13 +1,11 @@
 // The programs that show the mesh, in one bundle: `node telemetry.js <program> <its arguments>`.
-import { ConfigError } from "../agent/config/config-error";
-import { exitWith, untilSignal } from "../agent/process";
+import { ConfigError } from "../program/config-error";
+import { exitWith, untilSignal } from "../program/process";
 import type { Program } from "./program";
-import { relay } from "./relay";
 import { tokenRenewer } from "./token-renewer";
 import { trustExporter } from "./trust-exporter";
 
 const PROGRAMS: ReadonlyMap<string | undefined, Program> = new Map([
-  ["relay", relay],
   ["trust-exporter", trustExporter],
   ["token-renewer", tokenRenewer],
 ]);

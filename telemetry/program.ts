@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { z } from "zod";
-import { ConfigError } from "../agent/config/config-error";
-import { explain } from "../agent/config/explain";
+import { ConfigError } from "../program/config-error";
+import { explain } from "./explain";
 
 /** A program that runs. */
 export interface Running {

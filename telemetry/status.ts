@@ -1,8 +1,8 @@
 // The status port of the programs in this folder: health for the kubelet and metrics for Prometheus, over plain HTTP.
 import type { Registry } from "prom-client";
 import type { Logger } from "pino";
-import { close, listen } from "../agent/server/lifecycle";
-import { healthPages, metricsPages, pageServer } from "../agent/server/plain";
+import { close, listen } from "../program/lifecycle";
+import { healthPages, metricsPages, pageServer } from "./pages";
 
 /** What `startStatus` needs. */
 export interface StatusArgs {

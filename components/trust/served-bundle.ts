@@ -1,8 +1,8 @@
 // The bundle that a trust domain's endpoint serves now, fetched as the SPIFFE Federation specification's https_spiffe profile says.
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { request } from "../../agent/identity/request";
-import type { Identity } from "../../agent/identity/source";
+import { request } from "../../spiffe/request";
+import type { Identity } from "../../spiffe/source";
 import { serverSpiffeId } from "../well-known";
 import { type Bundle, parseSpiffeBundle } from "./bundle";
 

@@ -1,7 +1,7 @@
 // config.yaml of an agent: a pure function. Names are those that the loader of the AgentWeave SDK reads; `spiffe_id`, `timeout_seconds`,
 // `routing`, `proxy`, `advertise_address`, `limits`, `health`, `probe`, `default_fields`, `metadata` and `agent_registry` are this project's own.
 import { dump } from "js-yaml";
-import { capabilities } from "../../agent/capabilities";
+import { skills } from "../../agent/skills";
 import { advertisedAddress } from "../network/addresses";
 import type { NetworkSettings } from "../network/mode";
 import {
@@ -78,7 +78,7 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       trust_domain: trustDomain,
       description: `Agent with role ${role} in ${cloud}, ${region}`,
       environment: settings.environment,
-      capabilities: [...capabilities.values()].map(({ name, description }) => ({ name, description })),
+      capabilities: [...skills.values()].map(({ name, description }) => ({ name, description })),
     },
     identity: {
       provider: "spiffe",

@@ -1,5 +1,5 @@
 // The proof that the mesh is seen: all targets are read, all rules evaluated, a round trip is one trace, dashboards show something, nobody is alerted.
-import { DIAL_SPAN, HANDSHAKE_SPAN } from "../../agent/telemetry/spans";
+import { DIAL_SPAN, HANDSHAKE_SPAN } from "../../components/observability/agent-metrics";
 import { z } from "zod";
 import { expected, homeProgram } from "../../cli/home";
 import { eachOf } from "../../cli/limits";

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { text } from "node:stream/consumers";
 import * as tls from "node:tls";
-import { ProxyFailed, Tunnel } from "../../agent/calls/proxy";
+import { ProxyFailed, Tunnel } from "./proxy";
 import type { ApiServer } from "../../components/clouds/kubeconfig-server";
 import { PROMETHEUS, TOKEN_RENEWER } from "../../components/well-known";
 import { labels } from "../../components/kubernetes/metadata";

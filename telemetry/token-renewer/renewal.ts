@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { ExponentialBackoff } from "cockatiel";
 import type { Logger } from "pino";
-import { withTimeout } from "../../agent/calls/timeout";
+import { withTimeout } from "../timeout";
 import { CLUSTER_FILES, clusterSecret } from "../../components/observability/prometheus/files";
 import { type Access, requestToken, writeSecret } from "./kubernetes";
 import type { TokenRenewerConfig } from "./config";

@@ -1,7 +1,7 @@
 // The trust exporter: checks all pairs at once, again and again, from the first bundles that the Workload API gives.
 import type { Logger } from "pino";
-import { anyIdentity, type Identity, type IdentitySource } from "../../agent/identity/source";
-import { pause } from "../../agent/pause";
+import { anyIdentity, type Identity, type IdentitySource } from "../../spiffe/source";
+import { pause } from "../pause";
 import { bundleOfRoots } from "../../components/trust/bundle";
 import type { Running } from "../program";
 import { startStatus } from "../status";

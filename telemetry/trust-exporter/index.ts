@@ -1,5 +1,5 @@
 // Tells how fresh the bundles are that the workloads of one cloud have of the others: `trust-exporter --config <file>`.
-import { workloadApi } from "../../agent/identity/workload-api";
+import { workloadApi } from "../../spiffe/workload-api";
 import { programLog } from "../log";
 import { readConfig, type Running } from "../program";
 import { trustExporterConfig } from "./config";

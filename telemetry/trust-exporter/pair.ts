@@ -1,6 +1,6 @@
 // What is known of one source's bundle: the one that workloads have here, and the one that its endpoint served last.
 import type { Logger } from "pino";
-import { withTimeout } from "../../agent/calls/timeout";
+import { withTimeout } from "../timeout";
 import { type Bundle, bundleOfRoots, compareBundles } from "../../components/trust/bundle";
 import { lineOf } from "../../components/trust/line";
 import { fetchBundle } from "../../components/trust/served-bundle";

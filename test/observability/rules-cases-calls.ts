@@ -1,5 +1,5 @@
 // Of each alert on calls and clouds, what must make it fire and what must not.
-import { METRICS } from "../../agent/telemetry/metrics";
+import { METRICS } from "../../components/observability/agent-metrics";
 import { JOBS } from "../../components/observability/rules/names";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
 import { calls, decisions, gone, growing, histogram, probe, steady, up } from "./rules-mesh";

@@ -1,5 +1,5 @@
 // A healthy mesh as series for promtool's unit tests of rules: what Prometheus would have stored of three clouds on a tailnet.
-import { METRICS } from "../../agent/telemetry/metrics";
+import { METRICS } from "../../components/observability/agent-metrics";
 import {
   COLLECTOR_METRICS,
   JOBS,

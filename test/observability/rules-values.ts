@@ -1,5 +1,5 @@
 // What the recording rules must make of series, to the digit.
-import { METRICS } from "../../agent/telemetry/metrics";
+import { METRICS } from "../../components/observability/agent-metrics";
 import { JOBS, RECORDED } from "../../components/observability/rules/names";
 import { TRUST_METRICS } from "../../telemetry/metrics";
 import {

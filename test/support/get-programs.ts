@@ -4,7 +4,6 @@ import { programPath } from "./programs";
 
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   envoy: ["envoy", "opa", "spire-server", "spire-agent"],
-  interop: ["opa"],
   observability: ["prometheus", "promtool"],
   policies: ["opa"],
 };

@@ -1,6 +1,6 @@
 // Dashboard "An agent": the pods of one role in one cloud.
-import { METRICS } from "../../../agent/telemetry/metrics";
-import { callSpan } from "../../../agent/telemetry/spans";
+import { METRICS } from "../agent-metrics";
+import { callSpan } from "../agent-metrics";
 import { agentName } from "../../well-known";
 import { JOBS, LABELS, NODE_METRICS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
 import type { RulesArgs } from "../rules/rule";

@@ -1,5 +1,5 @@
 // Dashboard "A cloud": its agents together, its policy, its part of the tracing, and its pods.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../agent-metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import {
   COLLECTOR_METRICS,

@@ -1,5 +1,5 @@
 // Dashboard "Mesh at a glance": every pair of clouds, and what is wrong.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../agent-metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import { LABELS, PROMETHEUS_METRICS, RECORDED, SEVERITIES } from "../rules/names";

@@ -1,5 +1,5 @@
 // Dashboard "SPIRE": trust between clouds and the identities within them, from this program's own metrics and from SPIRE's.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../agent-metrics";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import { JOBS, LABELS, RECORDED, SPIRE_METRICS } from "../rules/names";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";

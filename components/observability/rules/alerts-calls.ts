@@ -1,5 +1,5 @@
 // Alerts on calls between agents, on what decides and carries them, and on whole clouds.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../agent-metrics";
 import type { AuthKeyLife } from "../../network/tailscale/keys";
 import { JOBS, LABELS, RECORDED, SEVERITIES } from "./names";
 import {

@@ -1,5 +1,5 @@
 // Alerts on trust between clouds and on identities.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../agent-metrics";
 import { RELAY_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
 import {

@@ -1,6 +1,6 @@
 // The recording rules: what dashboards, alerts and `mesh top` show of clouds and of pairs of clouds.
-import type { CallOutcome } from "../../../agent/telemetry/metrics";
-import { METRICS } from "../../../agent/telemetry/metrics";
+import type { CallOutcome } from "../agent-metrics";
+import { METRICS } from "../agent-metrics";
 import { RELAY_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { LABELS, PROMETHEUS_METRICS, RECORDED } from "./names";
 import { oneOf, type RecordingRule, type RulesArgs, rateWindow, trustPair } from "./rule";

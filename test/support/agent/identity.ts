@@ -1,5 +1,5 @@
 // An identity source that a test rotates by hand.
-import { type Identity, type IdentitySource, isValid } from "../../../agent/identity/source";
+import { type Identity, type IdentitySource, isValid } from "../../../spiffe/source";
 
 /** Where identities come from a test. */
 export interface ManualIdentity extends IdentitySource {

@@ -1,6 +1,6 @@
 // Trust domains for tests: a CA each, and the identities that it issues.
 import { X509Certificate } from "node:crypto";
-import type { Identity } from "../../../agent/identity/source";
+import type { Identity } from "../../../spiffe/source";
 import { type Certificate, type CertificateOptions, issue } from "../certificate";
 
 const DAY = 86_400_000;

@@ -200,12 +200,7 @@ describe("mesh verify names what of the network is cut", () => {
       ["tailscale", "connection_timeout", `is gcp-agent.${TAILNET} listed?`, "tailscale status"],
       ["vpn", "no_healthy_upstream", "private DNS zone", "--context gcp-cluster"],
       ["vpn", "delayed_connect_error:_Connection_refused", "where nobody listens", "get service"],
-      [
-        "vpn",
-        "connection_timeout",
-        "Are the tunnels between aws and gcp up",
-        "firewalls of gcp",
-      ],
+      ["vpn", "connection_timeout", "Are the tunnels between aws and gcp up", "firewalls of gcp"],
       [
         "direct",
         "connection_timeout",

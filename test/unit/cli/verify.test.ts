@@ -259,8 +259,7 @@ describe("mesh verify", () => {
     it("fails when the peer cannot be reached from the target's cluster", async () => {
       const words = unreached("gcp-agent", "connection_timeout");
       const { checkOf } = await verify(() => {
-        world.cloud("aws").reply = ({ skill }) =>
-          skill === "call_remote" ? { failed: words } : undefined;
+        world.cloud("aws").reply = ({ skill }) => (skill === "call_remote" ? { failed: words } : undefined);
       });
       expect(checkOf("aws", "gcp", "ping").cause).toContain(words);
       expect(checkOf("aws", "gcp", "ping").next).toContain(
@@ -271,9 +270,7 @@ describe("mesh verify", () => {
     it("calls no link cut on which somebody answered by hanging up", async () => {
       const { report, checkOf } = await verify(() => {
         world.cloud("aws").reply = ({ skill }) =>
-          skill === "call_remote"
-            ? { failed: unreached("gcp-agent", "connection_termination") }
-            : undefined;
+          skill === "call_remote" ? { failed: unreached("gcp-agent", "connection_termination") } : undefined;
       });
       expect(checkOf("aws", "gcp", "ping")).toMatchObject({ status: "failed", detail: "no answer" });
       expect(report.cuts).toEqual([]);

@@ -7,7 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { Cluster, Connect, PodSummary } from "../../../cli/cluster";
 import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
 import { pemOf } from "../../../cli/pem";
-import { verifyPeer } from "../../../agent/identity/verify";
+import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
 import { explainNoPod } from "../../../components/trust/no-pod";
@@ -152,7 +152,12 @@ export class FakeCloud {
         const words = { messageId: "m", role: "ROLE_AGENT" };
         const end =
           "failed" in reply
-            ? { status: { state: "TASK_STATE_FAILED", message: { ...words, parts: [{ text: reply.failed }] } } }
+            ? {
+                status: {
+                  state: "TASK_STATE_FAILED",
+                  message: { ...words, parts: [{ text: reply.failed }] },
+                },
+              }
             : {
                 status: { state: "TASK_STATE_COMPLETED" },
                 artifacts: [{ artifactId: "a", parts: [{ data: reply.result }] }],
@@ -174,8 +179,7 @@ export class FakeCloud {
       peer.reply?.({ skill: payload.capability! }, this.agentId) ??
       peer.usual({ skill: payload.capability! }, this.agentId);
     if (reply === "never") return reply;
-    if ("error" in reply)
-      return { failed: `${peer.name}-agent: ${reply.error.message}` };
+    if ("error" in reply) return { failed: `${peer.name}-agent: ${reply.error.message}` };
     if ("failed" in reply) return reply;
     const target = { agent: peer.agentId, address: "https://192.0.2.1:8443" };
     return {

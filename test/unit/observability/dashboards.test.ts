@@ -1,5 +1,5 @@
 // A lint of the dashboards: what every panel must have, and that they ask only for what there is.
-import { METRICS } from "../../../agent/telemetry/metrics";
+import { METRICS } from "../../../components/observability/agent-metrics";
 import { dashboardQueries, dashboards } from "../../../components/observability/dashboards";
 import * as names from "../../../components/observability/rules/names";
 import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";

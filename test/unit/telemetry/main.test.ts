@@ -63,7 +63,7 @@ test.each([
 ])("without a program that it knows (%p) it names those that there are", (args, words) => {
   const { status, stderr } = end(...args);
   expect(status).toBe(2);
-  expect(stderr).toContain(`${words}; write one of relay, trust-exporter, token-renewer\n`);
+  expect(stderr).toContain(`${words}; write one of trust-exporter, token-renewer\n`);
   expect(stderr).not.toContain("    at ");
 });
 

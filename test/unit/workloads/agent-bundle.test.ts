@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
-import { dump, load } from "js-yaml";
 import { nodeBundle, bundleModule, compress } from "../../../components/kubernetes/node-bundle";
-import { renderAgentConfig } from "../../../components/workloads/agent-config";
 import { LOADER } from "../../../components/kubernetes/node-loader";
+import { certificate, environment, idOf, send } from "../agent/world";
 
 let dir: string;
 beforeAll(() => {
@@ -87,40 +87,11 @@ test("a program that does not compile is refused, with the place", () => {
   expect(() => bundleModule(entry)).toThrow(/broken\.ts:1:10/);
 });
 
-/** A configuration as an agent of the mesh has it, but for its ports, which are free ones, and for a socket that is not there. */
-function onLoopback(): string {
-  const self = {
-    cloud: "aws",
-    region: "us-east-1",
-    role: "agent",
-    trustDomain: "aws.example.org",
-    host: "lb",
-  };
-  const text = renderAgentConfig({
-    self,
-    agents: [self, { ...self, cloud: "gcp", region: "us-central1", trustDomain: "gcp.example.org" }],
-    network: { mode: "direct" },
-    settings: { environment: "production", routing: "order", timeoutSeconds: 10, logLevel: "INFO" },
-    opaEndpoint: "http://127.0.0.1:1",
-  });
-  const config = load(text) as {
-    identity: object;
-    server: { port: number };
-    observability: { metrics: object; health: object };
-  };
-  return dump({
-    ...config,
-    identity: { ...config.identity, spiffe_endpoint: `unix://${path.join(dir, "none.sock")}` },
-    server: { ...config.server, host: "127.0.0.1", port: 0 },
-    observability: { ...config.observability, metrics: { port: 0 }, health: { port: 0 } },
-  });
-}
-
-/** The port for health checks, which the agent's log tells once it listens. Rejects if the log ends before that. */
-async function healthPort(log: NodeJS.ReadableStream): Promise<number> {
+/** The port that a program's log tells once it listens. Rejects if the log ends before that. */
+async function portOf(log: NodeJS.ReadableStream): Promise<number> {
   for await (const line of createInterface(log)) {
-    const { msg, ports } = JSON.parse(line) as { msg: string; ports?: { health: number } };
-    if (msg === "listening" && ports !== undefined) return ports.health;
+    const { msg, port } = JSON.parse(line) as { msg: string; port?: number };
+    if (msg === "listening" && port !== undefined) return port;
   }
   throw new Error("the agent ended before it listened");
 }
@@ -128,7 +99,7 @@ async function healthPort(log: NodeJS.ReadableStream): Promise<number> {
 describe("the reference agent", () => {
   test("fits into a ConfigMap with room to spare, and needs no package when it runs", () => {
     const { gzip } = nodeBundle("agent");
-    expect(gzip.length).toBeLessThan(0.75 * 1024 * 1024);
+    expect(gzip.length).toBeLessThan(0.25 * 1024 * 1024);
     const needed = [
       ...gunzipSync(gzip)
         .toString()
@@ -138,32 +109,32 @@ describe("the reference agent", () => {
     expect(needed.filter((name) => !builtinModules.includes(name.replace(/^node:/, "")))).toEqual([]);
   });
 
-  test("says what is wrong with a configuration, and ends", () => {
+  const start = (env: Record<string, string>) => {
     const file = path.join(dir, "reference.js.gz");
     writeFileSync(file, nodeBundle("agent").gzip);
-    const config = path.join(dir, "wrong.yaml");
-    writeFileSync(config, "agent: {}\n");
-    const options = { cwd: tmpdir(), encoding: "utf8", env: {}, timeout: 20_000 } as const;
-    const { status, stderr } = spawnSync(process.execPath, ["-e", LOADER, file, "--config", config], options);
-    expect(status).not.toBe(0);
-    expect(stderr).toContain("agent.trust_domain");
+    return spawn(process.execPath, ["-e", LOADER, file], { cwd: tmpdir(), env });
+  };
+
+  test("says what is missing in its environment, and ends", async () => {
+    const child = start({});
+    const [stderr, [status]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("AGENT_NAME: is missing");
   });
 
-  test("starts with a configuration of this program, alive and without an identity not ready", async () => {
-    const file = path.join(dir, "reference.js.gz");
-    writeFileSync(file, nodeBundle("agent").gzip);
-    const config = path.join(dir, "config.yaml");
-    writeFileSync(config, onLoopback());
-    const child = spawn(process.execPath, ["-e", LOADER, file, "--config", config], {
-      cwd: tmpdir(),
-      env: { SHUTDOWN_DELAY_SECONDS: "0" },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+  test("starts, answers who calls through Envoy, and ends when it is told to", async () => {
+    const child = start(environment("gcp-worker"));
     const ended = once(child, "exit");
     try {
-      const health = await healthPort(child.stdout);
-      const status = async (path: string) => (await fetch(`http://127.0.0.1:${health}${path}`)).status;
-      expect([await status("/live"), await status("/ready")]).toEqual([200, 503]);
+      const url = `http://127.0.0.1:${await portOf(child.stdout)}`;
+      const headers = { "x-forwarded-client-cert": certificate(idOf("gcp-worker"), idOf("aws-agent")) };
+      const body = JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "task.send",
+        params: { task_type: "ping" },
+      });
+      expect((await send(url, headers, body)).json.result.result.caller).toBe(idOf("aws-agent"));
     } finally {
       child.kill("SIGTERM");
       expect(await ended).toEqual([0, null]);

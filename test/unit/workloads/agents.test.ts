@@ -64,7 +64,11 @@ const target = (cloud: string) => ({
 /** The workloads of two clouds, with these settings of the stack's `agents`. */
 function stand(agents: object = {}, { images, ...fakes }: Fakes & { images?: object } = {}) {
   const { agents: settings } = parseConfig(
-    { clouds: { aws: { provider: "aws", nodes: { checkCapacity: false } } }, network: { mode: "direct" }, agents },
+    {
+      clouds: { aws: { provider: "aws", nodes: { checkCapacity: false } } },
+      network: { mode: "direct" },
+      agents,
+    },
     { stack: "test", projectDir: "/" },
   );
   return record(
