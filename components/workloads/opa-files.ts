@@ -1,11 +1,12 @@
 // The files of OPA in one cloud: policies from this repository, data from the mesh, and OPA's own configuration.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
+import { PROJECT } from "../project";
 import { REQUEST_BYTES } from "../envoy/xds";
 import { OPA_FILES } from "./opa-pod";
 import { renderPolicyData, type PolicyTopology } from "./policy-data";
 
-const POLICY_DIR = path.resolve(__dirname, "../../policies");
+const POLICY_DIR = path.join(PROJECT, "policies");
 
 /** Largest question in bytes, also when it was compressed: the largest request that an agent takes, in base64, and what is said of it. */
 const QUESTION_BYTES = Math.ceil(REQUEST_BYTES / 3) * 4 + 256 * 1024;

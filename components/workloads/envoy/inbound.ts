@@ -1,6 +1,7 @@
 // What comes in to an agent: mutual TLS, limits, the policy's decision, and only then the program.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
+import { PROJECT } from "../../project";
 import type { ProgramProtocol } from "../policy-data";
 import { REQUEST_STATS, requestLog, tracing, type TracingArgs } from "./observed";
 import { serverTls } from "../../envoy/tls";
@@ -37,7 +38,7 @@ const CONNECTION_AGE = "30s";
 /** For how long an answer may last. */
 const STREAM_AGE = "3600s";
 
-const AUTHORIZE = path.join(__dirname, "authorize.lua");
+const AUTHORIZE = path.join(PROJECT, "components/workloads/envoy/authorize.lua");
 
 /** The filter that asks OPA. Of plain HTTP the policy knows method and path, so that bodies may be of any length. */
 function authorize(protocol: ProgramProtocol): Xds {
