@@ -84,7 +84,7 @@ test("the program finishes what is under way when it is told to end, and logs no
 
 test("the program says everything that is wrong with its environment, and ends", async () => {
   const { code, errors } = await run({
-    PORT: "http",
+    PORT: "",
     AGENT_NAME: "GCP",
     AGENT_URL: "gcp-worker",
     LOG_LEVEL: "loud",
