@@ -17,10 +17,12 @@ export function listen(server: http.Server, port: number, host: string): Promise
 export async function close(server: http.Server, seconds: number): Promise<void> {
   if (!server.listening) return;
   let timer: NodeJS.Timeout | undefined;
-  // Idle connections end at once, the others with their answer.
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Node ends those connections that are idle now, but keeps one that has been answered since.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, seconds * 1000)));
   await Promise.race([ended, late]);
   clearTimeout(timer);
+  clearInterval(idle);
   server.closeAllConnections();
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import * as http from "node:http";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { Call } from "../../../agent/call";
@@ -37,7 +38,6 @@ function run(more: Record<string, string>) {
 
 test("the program finishes what is under way when it is told to end, and logs nothing that moves a cursor", async () => {
   // A stand-in Envoy that answers late.
-  const http = await import("node:http");
   const envoy = http.createServer((_request, response) => {
     setTimeout(() => {
       const error = { code: -32603, message: "\u001b[2J\u009blate\u2028" };
@@ -58,11 +58,18 @@ test("the program finishes what is under way when it is told to end, and logs no
       JSON.stringify({ jsonrpc: "2.0", id: 1, method: "SendMessage", params: { message } }),
     );
     const params = { task_type: "call_remote", payload: { target_agent: "late" } };
-    const late = send(url, HEADERS, JSON.stringify({ jsonrpc: "2.0", id: 1, method: "task.send", params }));
+    // Over a connection that is kept, as Envoy's are.
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "task.send", params });
+    const late = send(url, HEADERS, body, "POST", new http.Agent({ keepAlive: true }));
     await line('"task started"');
+    const told = Date.now();
     child.kill("SIGTERM");
-    expect((await late).json.result).toMatchObject({ state: "failed", error: "late:  [2J late " });
+    expect((await late).json.result).toMatchObject({
+      state: "failed",
+      error: "late:  [2J late ",
+    });
     expect(await ended).toEqual({ code: 0, errors: "" });
+    expect(Date.now() - told).toBeLessThan(10_000);
     expect(await line('"task ended"')).toMatchObject({
       skill: "call_remote",
       state: "failed",
@@ -77,7 +84,7 @@ test("the program finishes what is under way when it is told to end, and logs no
 
 test("the program says everything that is wrong with its environment, and ends", async () => {
   const { code, errors } = await run({
-    PORT: "http",
+    PORT: "",
     AGENT_NAME: "GCP",
     AGENT_URL: "gcp-worker",
     LOG_LEVEL: "loud",

@@ -61,10 +61,11 @@ export function send(
   headers: Record<string, string>,
   body?: string | Buffer,
   method = body === undefined ? "GET" : "POST",
+  agent: http.Agent | false = false,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     http
-      .request(url, { method, headers, agent: false })
+      .request(url, { method, headers, agent })
       .on("error", reject)
       .once("response", (response) => {
         text(response).then((body) => {
