@@ -12,12 +12,12 @@ export function workloadApiCluster(socket: string): Xds {
   return plainCluster(WORKLOAD_API, socket, httpProtocol("http2"));
 }
 
-const secret = (name: string): Xds => ({
+const secret = (name: string, waitSeconds = 0): Xds => ({
   name,
   sds_config: {
     resource_api_version: "V3",
     // Nothing listens before there is an identity, however long that takes.
-    initial_fetch_timeout: "0s",
+    initial_fetch_timeout: `${waitSeconds}s`,
     api_config_source: {
       api_type: "GRPC",
       transport_api_version: "V3",
@@ -66,17 +66,19 @@ export function serverTls(): Xds {
 }
 
 /**
- * The roots of this SPIFFE id's trust domain alone. Where the bundle is not there, Envoy does not start; what it has, it keeps until it gets another or
- * ends (spiffe/spire, pkg/agent/endpoints/sdsv3/handler.go, `buildResponse`).
+ * The roots of this SPIFFE id's trust domain alone. What Envoy has of them, it keeps until it gets others or ends (spiffe/spire,
+ * pkg/agent/endpoints/sdsv3/handler.go, `buildResponse`).
+ *
+ * @param waitSeconds how long Envoy waits for them before it starts; 0 is for ever. They can come later, too.
  */
-export const rootsOf = (spiffeId: string): Xds => secret(`spiffe://${new URL(spiffeId).host}`);
+export const rootsOf = (spiffeId: string, waitSeconds = 0): Xds =>
+  secret(`spiffe://${new URL(spiffeId).host}`, waitSeconds);
 
 /**
- * For connections to the peer with exactly this SPIFFE id.
- *
- * @param roots Default: of all trust domains, by the first name of a certificate. The id may then be another of its names.
+ * For connections to the peer with exactly this SPIFFE id, under the roots of its trust domain. Under those of all, Envoy goes by the first name of a certificate, and
+ * the id could be another of its names: any member's authority could be the peer.
  */
-export function clientTls(spiffeId: string, roots: Xds = BUNDLES): Xds {
+export function clientTls(spiffeId: string, roots: Xds): Xds {
   return extension("envoy.transport_sockets.tls", "extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
     common_tls_context: context({
       combined_validation_context: {

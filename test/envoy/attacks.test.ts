@@ -6,6 +6,7 @@ import { EnvoyMesh } from "./support/mesh";
 import { connect as connectHttp2 } from "node:http2";
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
+import { createServer } from "node:tls";
 import { pemOf } from "../support/agent/pki";
 
 /** Memory of a process that is its own, in MiB. */
@@ -17,6 +18,7 @@ const ROGUE = "rogue.example.org";
 const root = issue({ uri: `spiffe://${ROGUE}` });
 const ROGUE_ID = `spiffe://${ROGUE}/region/rogue-r/agent`;
 const AWS_ID = "spiffe://aws.example.org/region/aws-r/agent";
+const GCP_ID = "spiffe://gcp.example.org/region/gcp-r/agent";
 /** No cloud trusts it. */
 const stranger = issue({ uri: "spiffe://stranger.example.org" });
 
@@ -43,6 +45,7 @@ beforeAll(async () => {
     run: [
       { cloud: "aws", role: "agent" },
       { cloud: "gcp", role: "worker" },
+      { cloud: "gcp", role: "agent" },
     ],
   });
   port = mesh.agent("gcp-worker").ports.inbound;
@@ -231,6 +234,43 @@ test("1,500 connections that say nothing", async () => {
   const closed = sockets.map((socket) => new Promise((resolve) => socket.on("close", resolve).resume()));
   await Promise.all(closed);
 }, 120_000);
+
+test.each([
+  ["two identities, the agent's last", [ROGUE_ID, GCP_ID]],
+  ["two identities, the agent's first", [GCP_ID, ROGUE_ID]],
+  ["the agent's identity", [GCP_ID]],
+])("who answers in an agent's place with %s, signed by its own root, hears nothing", async (_, uris) => {
+  // The agent leaves, and the attacker has its address: a load balancer's, or a name's.
+  const victim = mesh.agent("gcp-agent");
+  await victim.envoy.stop();
+  let heard = "";
+  const server = createServer(
+    {
+      ...pemOf(leaf(uris)),
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["http/1.1"],
+    },
+    (socket) =>
+      socket
+        .on("error", () => undefined)
+        .on("data", (data: Buffer) => {
+          heard += data.toString("latin1");
+          socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }),
+  ).listen(victim.ports.inbound, "127.0.0.1");
+  server.on("tlsClientError", () => undefined);
+  try {
+    await once(server, "listening");
+    expect(await callThrough(mesh.agent("aws-agent").ports.outbound, "gcp-agent.mesh", send)).toMatchObject({
+      status: 503,
+      body: expect.stringContaining("CERTIFICATE_VERIFY_FAILED") as string,
+    });
+    expect(heard).toBe("");
+  } finally {
+    server.close();
+  }
+});
 
 test("a cloud that is taken away is let in no more, on connections that it has, too, while the others lose no call to the renewal of certificates", async () => {
   const kept = await connectAs(port, [leaf(ROGUE_ID)]);

@@ -1,5 +1,5 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
-import { clientTls } from "../../envoy/tls";
+import { clientTls, rootsOf } from "../../envoy/tls";
 import { way, wayTo } from "../../envoy/tcp";
 import { HEALTH_PATH } from "./inbound";
 import { CALL_STATS, peerMetadata, requestLog, tracing, type TracingArgs } from "./observed";
@@ -46,6 +46,9 @@ export interface OutboundArgs {
 
 /** Domain of the names by which programs call agents. */
 export const MESH_DOMAIN = "mesh";
+
+/** How long Envoy waits for the roots of other clouds: one whose bundle is missing keeps nobody from calling the others. */
+const ROOTS_WAIT_SECONDS = 5;
 
 /** Attempts after the first. Each goes to the next endpoint. */
 const RETRIES = 2;
@@ -204,7 +207,7 @@ export function outbound(args: OutboundArgs) {
   const { listen, destinations, timeoutSeconds, proxy, traces } = args;
   const within = ways(args);
   const ids = destinations.flatMap(({ endpoints }) => endpoints.map(({ spiffeId }) => spiffeId));
-  const tls = new Map(ids.map((id) => [id, clientTls(id)]));
+  const tls = new Map(ids.map((id) => [id, clientTls(id, rootsOf(id, ROOTS_WAIT_SECONDS))]));
   const retry_policy = { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` };
   const manager = httpConnectionManager("outbound", {
     use_remote_address: true,
