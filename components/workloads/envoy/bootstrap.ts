@@ -8,9 +8,11 @@ import { address, extension, httpConnectionManager, plainCluster, type SocketAdd
 
 /** What `envoyBootstrap` needs. */
 export interface EnvoyArgs {
-  /** Name of the agent, for example `aws-worker`, and of its cloud. */
+  /** Name of the agent, for example `aws-worker`, and what it is made of. */
   readonly agent: string;
   readonly cloud: string;
+  readonly region: string;
+  readonly role: string;
   readonly inbound: Omit<InboundArgs, "traces">;
   readonly outbound: Omit<OutboundArgs, "traces">;
   /** Where traces go, as base URL of a collector (OTLP over HTTP). Default: there are none. */
@@ -72,8 +74,8 @@ function statusListener(at: SocketAddress): Xds {
 
 /** The configuration as an object. */
 export function envoyBootstrap(args: EnvoyArgs): Xds {
-  const { agent, cloud, workloadApi, admin, status, memoryBytes, collector } = args;
-  const traces = collector && { service: agent, collector };
+  const { agent, cloud, region, role, workloadApi, admin, status, memoryBytes, collector } = args;
+  const traces = collector && { service: agent, place: { cloud, region, role }, collector };
   const [incoming, outgoing] = [inbound({ ...args.inbound, traces }), outbound({ ...args.outbound, traces })];
   return {
     // The SPIRE agent knows the workload by its process, and asks for no more than that there is an id.
