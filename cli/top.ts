@@ -15,7 +15,7 @@ import { podsOf, Series, type TopPods } from "./top-series";
 export interface TopPair {
   readonly from: string;
   readonly to: string;
-  /** Share of the callers in `from` whose last probe was answered in `to`. */
+  /** Share of the agents of `to` that answer the health checks of those of `from`. */
   readonly reachable?: number;
   /** 95th percentile of the time until `to` answered, in seconds. */
   readonly latencySeconds?: number;
@@ -39,7 +39,7 @@ export interface TopCloud {
   readonly requestsPerSecond?: number;
   /** 95th percentile of the time to answer a request, in seconds. */
   readonly latencySeconds?: number;
-  /** Share of the decisions of its policy that denied. */
+  /** Share of the requests to its agents that were denied. */
   readonly denials?: number;
 }
 

@@ -2,6 +2,7 @@
 import { type Paint, painter } from "./colour";
 import type { Span, Trace } from "./otlp";
 import { timeOf } from "./table";
+import { CONNECTION_TAGS, DECISION_TAG } from "../components/workloads/envoy/metrics";
 import { cloudPaths, type SpanNode, spanTree } from "./trace-tree";
 
 export interface TraceTextOptions {
@@ -21,20 +22,37 @@ function wayOf(roots: readonly SpanNode[]): string {
   return [...new Set(paths.flat())].join(", ");
 }
 
-/** What went wrong with a span: its own error, or an outcome that is no error of the call but not what was wished (agent/calls/peer.ts). */
-function troubleOf({ error, attributes }: Span): string | undefined {
-  const outcome = attributes["agentweave.outcome"];
-  if (error !== undefined) return `FAILED: ${oneLine(error) || "no reason given"}`;
-  return typeof outcome === "string" && outcome !== "ok" ? outcome : undefined;
+const texts = (...values: readonly unknown[]): string[] =>
+  values.filter((value) => typeof value === "string").filter((text) => text !== "" && text !== "-");
+
+/** Why a span of Envoy failed, which has no words: its answer, and where that was Envoy's own, the reason (its response flags). */
+function answerOf({ attributes }: Span): string {
+  const [status, ...flags] = texts(attributes["http.status_code"], attributes["response_flags"]);
+  return status === undefined ? "no reason given" : [`HTTP ${status}`, ...flags].join(", ");
+}
+
+/** What went wrong with a span: its own error, or a decision that is no error of Envoy's but not what was wished. */
+function troubleOf(span: Span): string | undefined {
+  const [decision] = texts(span.attributes[DECISION_TAG]);
+  if (span.error === undefined) return decision;
+  return `FAILED: ${oneLine(span.error) || (decision ?? answerOf(span))}`;
+}
+
+/** What the connection took to open by which an attempt was made, also where it was open before. */
+function connectionOf({ attributes, server }: Span): string[] {
+  if (server) return [];
+  return Object.entries(CONNECTION_TAGS).flatMap(([what, tag]) => {
+    const microseconds = Number(attributes[tag] ?? NaN);
+    return Number.isNaN(microseconds) ? [] : [`${what} ${timeOf(microseconds / 1000)}`];
+  });
 }
 
 function lineOfSpan({ span, lost }: SpanNode, above: Span | undefined, paint: Paint): string {
-  const { name, milliseconds, cloud, region, attributes, service } = span;
-  const action = attributes["action"];
+  const { name, milliseconds, cloud, region, service } = span;
   const place = cloud === undefined ? service : [cloud, region].filter(Boolean).join(" ");
   const notes = [
     ...(cloud === undefined || cloud !== above?.cloud ? [place] : []),
-    ...(typeof action === "string" ? [action] : []),
+    ...connectionOf(span),
     ...(lost ? ["its parent is missing"] : []),
   ];
   const trouble = troubleOf(span);

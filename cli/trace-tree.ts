@@ -9,7 +9,7 @@ export interface SpanNode {
   readonly children: readonly SpanNode[];
 }
 
-/** Agents tell starts in whole milliseconds: of two that follow each other within one, the end tells which was first. Else the order is at least always the same. */
+/** Of two that start at once, the end tells which was first. Else the order is at least always the same. */
 const byTime = (a: Span, b: Span) =>
   a.start - b.start || a.milliseconds - b.milliseconds || (a.spanId < b.spanId ? -1 : 1);
 

@@ -1,5 +1,4 @@
 // The proof that the mesh is seen: all targets are read, all rules evaluated, a round trip is one trace, dashboards show something, nobody is alerted.
-import { DIAL_SPAN, HANDSHAKE_SPAN } from "../../components/observability/agent-metrics";
 import { z } from "zod";
 import { expected, homeProgram } from "../../cli/home";
 import { eachOf } from "../../cli/limits";
@@ -10,6 +9,8 @@ import { cloudPaths, type SpanNode, spanTree } from "../../cli/trace-tree";
 import { type DashboardQuery, dashboardQueries } from "../../components/observability/dashboards";
 import { JOBS } from "../../components/observability/rules/names";
 import { rulesArgs } from "../../components/observability/rules-args";
+import { agentName } from "../../components/well-known";
+import { callSpan, CONNECTION_TAGS, processSpan } from "../../components/workloads/envoy/metrics";
 import type { MeshConfig } from "../../infra/config";
 import { lifetimesOf } from "../../infra/config/lifetimes";
 import { nameOf, roundTrip, wayAround } from "./calls";
@@ -103,7 +104,7 @@ async function allRules(mesh: Mesh): Promise<string> {
 const nodesBelow = (nodes: readonly SpanNode[]): SpanNode[] =>
   nodes.flatMap((node) => [node, ...nodesBelow(node.children)]);
 
-/** The newest trace is that of a round trip since `began`: one root, no parent missing, through all clouds and back, each leg by a connection of its own. */
+/** The newest trace is that of a round trip since `began`: one root, no parent missing, through all clouds and back, and of each leg what its connection took to open. */
 async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const trace = await meshTrace(mesh, { which: "last" });
   if (trace.spans[0]!.start < began) throw new Error("nothing of it has arrived");
@@ -112,13 +113,17 @@ async function wholeTrace(mesh: Mesh, began: number): Promise<string> {
   const lost = nodes.filter((node) => node.lost).map(({ span }) => span.name);
   if (lost.length > 0) throw new Error(`the parent of ${lost.join(", ")} is missing`);
   if (roots.length !== 1) throw new Error(`${roots.length} spans have no parent`);
-  const way = wayAround(mesh.clouds.filter(usualAgent).map(({ name }) => name)).join(" → ");
+  const agents = mesh.clouds.flatMap((cloud) => usualAgent(cloud) ?? []);
+  const way = wayAround(agents.map(({ cloud }) => cloud)).join(" → ");
   const ways = cloudPaths(roots).map((clouds) => clouds.join(" → "));
   if (ways.join() !== way) throw new Error(`it went ${ways.join(" and ")}`);
-  for (const part of [DIAL_SPAN, HANDSHAKE_SPAN]) {
-    const count = nodes.filter(({ span }) => span.name === part).length;
-    if (count !== mesh.clouds.length)
-      throw new Error(`${count} of ${mesh.clouds.length} legs have a ${part}`);
+  for (const name of agents.map(({ cloud, role }) => agentName(cloud, role))) {
+    if (!nodes.some(({ span }) => span.name === processSpan(name)))
+      throw new Error(`it has no ${processSpan(name)}`);
+    const calls = nodes.filter(({ span }) => span.name === callSpan(name));
+    for (const tag of Object.values(CONNECTION_TAGS))
+      if (!calls.some(({ span }) => tag in span.attributes))
+        throw new Error(`no ${callSpan(name)} has a ${tag}`);
   }
   return `${nodes.length} spans of trace ${trace.traceId}`;
 }

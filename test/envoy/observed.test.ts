@@ -6,8 +6,11 @@ import { type Asked, callThrough, message } from "./support/caller";
 import { until } from "./support/daemon";
 import {
   type CallOutcome,
+  callSpan,
   CLUSTER_LABEL,
+  CONNECTION_TAGS,
   ENVOY_METRICS,
+  processSpan,
   type RequestOutcome,
 } from "../../components/workloads/envoy/metrics";
 import { EnvoyMesh } from "./support/mesh";
@@ -115,10 +118,13 @@ test("the names of rules and dashboards are Envoy's", async () => {
 
 test("one trace goes from the caller's Envoy to the peer's, and names dialling and the handshake", async () => {
   await until("spans arrive", () =>
-    ["call_agent(gcp-worker)", "gcp-worker.process"].every((name) => spans.includes(name)),
+    [callSpan("gcp-worker"), processSpan("gcp-worker")].every((name) => spans.includes(name)),
   );
-  for (const tag of ["network.dial_us", "mtls.handshake_us", mesh.agent("aws-agent").spiffeId])
+  for (const tag of [...Object.values(CONNECTION_TAGS), mesh.agent("aws-agent").spiffeId])
     expect(spans).toContain(tag);
+  // Where the agent is, by which `mesh trace` tells the way of a trace.
+  for (const [key, value] of Object.entries({ cloud: "gcp", region: "r", role: "worker" }))
+    expect(spans).toMatch(new RegExp(`\\n.${key}\\x12.\\n.${value}\\n`, "s"));
 });
 
 test("both Envoys log a request with both identities and its trace, in JSON whatever the caller wrote", async () => {

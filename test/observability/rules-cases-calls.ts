@@ -1,66 +1,96 @@
 // Of each alert on calls and clouds, what must make it fire and what must not.
-import { METRICS } from "../../components/observability/agent-metrics";
 import { JOBS } from "../../components/observability/rules/names";
+import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
-import { calls, decisions, gone, growing, histogram, probe, steady, up } from "./rules-mesh";
+import { calls, gone, growing, healthy, histogram, requests, steady, up } from "./rules-mesh";
 
-const TO_GCP = { cloud: "aws", role: "agent", peer: "gcp_agent", peer_cloud: "gcp" };
+const TO_GCP = { cloud: "aws", role: "agent", peer: "gcp-agent", peer_cloud: "gcp" };
 
 export const CALL_CASES: Cases = {
   DenialRateHigh: [
     {
-      when: "a quarter of the decisions deny",
-      series: { [decisions("gcp", false)]: growing(20) },
+      when: "a quarter of the requests are denied",
+      series: { [requests("gcp", "denied")]: growing(20) },
       minute: 20,
       fires: [warning('cloud="gcp"')],
     },
-    { when: "one of a hundred denies", series: { [decisions("gcp", false)]: growing(0.6) }, minute: 20 },
+    { when: "one of a hundred is", series: { [requests("gcp", "denied")]: growing(0.6) }, minute: 20 },
     {
       when: "all are denied of the few that there are",
-      series: { [decisions("gcp", true)]: steady(0), [decisions("gcp", false)]: growing(0.5) },
+      series: { [requests("gcp", "ok")]: steady(0), [requests("gcp", "denied")]: growing(0.5) },
       minute: 20,
     },
   ],
+  PolicyUndecided: [
+    {
+      when: "of a quarter of the requests the policy cannot be asked",
+      series: { [requests("gcp", "undecided")]: growing(20) },
+      minute: 20,
+      fires: [critical('cloud="gcp"')],
+    },
+    {
+      when: "it could not be asked once, and nothing else was",
+      series: { [requests("gcp", "ok")]: steady(0), [requests("gcp", "undecided")]: "0x2 1x200" },
+      minute: 10,
+    },
+    { when: "of one of a hundred", series: { [requests("gcp", "undecided")]: growing(0.6) }, minute: 20 },
+    { when: "much is denied", series: { [requests("gcp", "denied")]: growing(20) }, minute: 20 },
+  ],
+  CallersLimited: [
+    {
+      when: "requests are too many",
+      series: { [requests("gcp", "limited")]: growing(5) },
+      minute: 20,
+      fires: [warning('cloud="gcp", role="agent"')],
+    },
+    { when: "some were once", series: { [requests("gcp", "limited")]: "0x2 50x200" }, minute: 10 },
+  ],
   CrossCloudErrorsHigh: [
-    ...(["error", "timeout", "refused", "circuit_open"] as const).map((outcome) => ({
-      when: `a quarter of the tries end as ${outcome}`,
+    ...(["unreachable", "timeout", "refused"] as const).map((outcome) => ({
+      when: `a quarter of the attempts end as ${outcome}`,
       series: { [calls("aws", "gcp", outcome)]: growing(20) },
       minute: 20,
       fires: [warning(AWS_TO_GCP)],
     })),
     {
-      when: "what was asked fails, is denied, rejected or given up",
-      series: {
-        [calls("aws", "gcp", "task_failed")]: growing(60),
-        [calls("aws", "gcp", "denied")]: growing(60),
-        [calls("aws", "gcp", "rejected")]: growing(60),
-        [calls("aws", "gcp", "abandoned")]: growing(60),
-      },
+      when: "the other cloud answers, with whatever it is",
+      series: Object.fromEntries(
+        (["failed", "denied", "undecided", "limited", "rejected"] as const).map((outcome) => [
+          calls("aws", "gcp", outcome),
+          growing(60),
+        ]),
+      ),
       minute: 20,
     },
-    { when: "one of a hundred fails", series: { [calls("aws", "gcp", "error")]: growing(0.6) }, minute: 20 },
+    {
+      when: "one of a hundred meets nobody",
+      series: { [calls("aws", "gcp", "unreachable")]: growing(0.6) },
+      minute: 20,
+    },
   ],
   CrossCloudLatencyHigh: [
     {
-      when: "every second probe takes seconds",
-      series: histogram(METRICS.probeDuration, TO_GCP, { "0.05": 1, "0.1": 1, "1": 1, "2.5": 2, "+Inf": 2 }),
+      when: "every second connection takes seconds to open",
+      series: histogram(ENVOY_METRICS.connectDuration, TO_GCP, {
+        ...{ "50": 1, "100": 1, "1000": 1, "2500": 2, "+Inf": 2 },
+      }),
       minute: 20,
       fires: [warning(AWS_TO_GCP)],
     },
     {
-      when: "calls take seconds, but no probe does",
-      series: histogram(METRICS.callDuration, TO_GCP, { "0.05": 0, "0.1": 0, "10": 60, "+Inf": 60 }),
+      when: "calls take seconds, but no connection does",
+      series: histogram(ENVOY_METRICS.callDuration, TO_GCP, { "50": 0, "100": 0, "10000": 60, "+Inf": 60 }),
       minute: 20,
     },
   ],
   LinkCut: [
     {
-      when: "no probe is answered",
-      series: { [probe("aws", "gcp")]: UNTIL_MINUTE_5 },
+      when: "no health check is answered",
+      series: { [healthy("aws", "gcp")]: UNTIL_MINUTE_5 },
       minute: 14,
       fires: [warning(AWS_TO_GCP)],
     },
-    { when: "some are missed", series: { [probe("aws", "gcp")]: "1x5 0x5 1x200" }, minute: 14 },
+    { when: "some are missed", series: { [healthy("aws", "gcp")]: "1x5 0x5 1x200" }, minute: 14 },
   ],
   CloudUnreachable: [
     {
@@ -77,16 +107,16 @@ export const CALL_CASES: Cases = {
     },
     {
       when: "no other cloud reaches it",
-      series: all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, steady(0)),
+      series: all(/^envoy_cluster_membership_healthy\{.*peer_cloud="gcp"/, steady(0)),
       minute: 12,
       fires: [critical('cloud="gcp", seen_by="agents"')],
     },
-    { when: "one other cloud reaches it", series: { [probe("aws", "gcp")]: steady(0) }, minute: 12 },
+    { when: "one other cloud reaches it", series: { [healthy("aws", "gcp")]: steady(0) }, minute: 12 },
     {
       when: "it is away altogether",
       series: {
         ...all(/^up\{cloud="gcp"/, UNTIL_MINUTE_5),
-        ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+        ...all(/^envoy_cluster_membership_healthy\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
       },
       minute: 12,
       fires: [critical('cloud="gcp", seen_by="agents"'), critical('cloud="gcp", seen_by="prometheus"')],

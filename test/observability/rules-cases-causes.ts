@@ -1,19 +1,23 @@
 // What goes wrong at once when one thing does, and all that may then be told of it: the cause, and nothing that follows from it.
 import { COLLECTOR_METRICS, JOBS } from "../../components/observability/rules/names";
-import { RELAY_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { TRUST_METRICS } from "../../telemetry/metrics";
 import { all, UNTIL_MINUTE_5 } from "./rules-case";
 import {
   calls,
   collector,
-  decisions,
   gone,
   growing,
   type SeriesTable,
   relay,
+  relaySvid,
+  requests,
+  secret,
   steady,
   svid,
   trust,
   up,
+  waiting,
 } from "./rules-mesh";
 
 /** A fault of the healthy mesh, and what fires of it as `<alert> <severity> <cloud>`. */
@@ -37,13 +41,18 @@ const UNCONFIRMED = ofOthers((cloud) => ({
 /** What ends in an hour from the beginning, and is not renewed. */
 const NOT_RENEWED = steady(3600);
 const UNREACHED = {
-  ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
-  ...ofOthers((cloud) => ({ [calls(cloud, "gcp", "error")]: growing(60) })),
+  ...all(/^envoy_cluster_membership_healthy\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+  ...ofOthers((cloud) => ({ [calls(cloud, "gcp", "unreachable")]: growing(60) })),
 };
 const REACHES_NOBODY = {
-  ...all(/^agentweave_probe_up\{cloud="gcp"/, UNTIL_MINUTE_5),
+  ...all(/^envoy_cluster_membership_healthy\{cloud="gcp"/, UNTIL_MINUTE_5),
   ...ofOthers((cloud) => ({ [calls("gcp", cloud, "timeout")]: growing(60) })),
 };
+/** From minute 5 on no relay reaches the trace store. */
+const notThrough = (cloud: string): SeriesTable => ({
+  [relay(ENVOY_METRICS.handshakes, cloud)]: "0+1x5 5x200",
+  [relay(ENVOY_METRICS.connectFailures, cloud)]: "0x5 0+4x200",
+});
 
 export const CAUSES: readonly Cause[] = [
   {
@@ -69,8 +78,8 @@ export const CAUSES: readonly Cause[] = [
   {
     what: "a link is cut",
     series: {
-      ...all(/^agentweave_probe_up\{cloud="aws".*peer_cloud="gcp"/, UNTIL_MINUTE_5),
-      [calls("aws", "gcp", "error")]: growing(60),
+      ...all(/^envoy_cluster_membership_healthy\{cloud="aws".*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+      [calls("aws", "gcp", "unreachable")]: growing(60),
     },
     fires: ["LinkCut warning aws"],
   },
@@ -79,9 +88,9 @@ export const CAUSES: readonly Cause[] = [
     series: {
       [up("gcp", JOBS.spireServer)]: UNTIL_MINUTE_5,
       [svid("gcp")]: NOT_RENEWED,
-      [relay(RELAY_METRICS.svidExpiry, "gcp")]: NOT_RENEWED,
+      [relaySvid("gcp")]: NOT_RENEWED,
       // A pod that started meanwhile.
-      [svid("gcp", "agentweave-agent-1")]: "_x15 0x200",
+      [waiting("gcp", JOBS.agent, "envoy", "agentweave-agent-1")]: "_x15 0x200",
       ...UNCONFIRMED,
     },
     fires: [
@@ -96,7 +105,13 @@ export const CAUSES: readonly Cause[] = [
       [up("gcp", JOBS.spireAgent)]: UNTIL_MINUTE_5,
       [up("gcp", JOBS.spireAgent, "spire-agent-x")]: UNTIL_MINUTE_5,
       [svid("gcp")]: NOT_RENEWED,
-      [svid("gcp", "agentweave-agent-1")]: "_x15 0x200",
+      ...Object.fromEntries(
+        ["default", "ALL"].map((name) => [
+          secret(ENVOY_METRICS.secretsConnected, "gcp", name),
+          UNTIL_MINUTE_5,
+        ]),
+      ),
+      [waiting("gcp", JOBS.agent, "envoy", "agentweave-agent-1")]: "_x15 0x200",
     },
     fires: ["SpireAgentDown critical gcp"],
   },
@@ -104,18 +119,16 @@ export const CAUSES: readonly Cause[] = [
     what: "no OPA of a cloud answers",
     series: {
       [up("gcp", JOBS.opa)]: UNTIL_MINUTE_5,
-      [decisions("gcp", true)]: steady(0),
-      [decisions("gcp", false)]: growing(60),
-      // A probe that is denied was not answered.
-      ...all(/^agentweave_probe_up\{.*peer_cloud="gcp"/, UNTIL_MINUTE_5),
+      [requests("gcp", "ok")]: steady(0),
+      [requests("gcp", "undecided")]: growing(60),
+      ...ofOthers((cloud) => ({ [calls(cloud, "gcp", "undecided")]: growing(60) })),
     },
     fires: ["PolicyEngineDown critical gcp"],
   },
   {
     what: "a cloud's traces do not get through",
     series: {
-      [relay(RELAY_METRICS.open, "gcp")]: UNTIL_MINUTE_5,
-      [relay(RELAY_METRICS.connections, "gcp", { outcome: "unreachable" })]: growing(4),
+      ...notThrough("gcp"),
       [collector(COLLECTOR_METRICS.queueSize, "gcp", { exporter: "otlp" })]: "10x13 900x200",
     },
     fires: ["TraceIntakeDown warning gcp"],
@@ -127,8 +140,7 @@ export const CAUSES: readonly Cause[] = [
       ...Object.assign(
         {},
         ...["gcp", "azure"].map((cloud) => ({
-          [relay(RELAY_METRICS.open, cloud)]: UNTIL_MINUTE_5,
-          [relay(RELAY_METRICS.connections, cloud, { outcome: "unreachable" })]: growing(4),
+          ...notThrough(cloud),
           [collector(COLLECTOR_METRICS.queueSize, cloud, { exporter: "otlp" })]: "10x11 900x200",
         })),
       ),

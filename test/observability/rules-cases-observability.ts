@@ -1,8 +1,8 @@
 // Of each alert on traces, targets and Prometheus, what must make it fire and what must not.
 import { COLLECTOR_METRICS, JOBS, PROMETHEUS_METRICS } from "../../components/observability/rules/names";
-import { RELAY_METRICS } from "../../telemetry/metrics";
+import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
 import { all, type Cases, UNTIL_MINUTE_5, warning } from "./rules-case";
-import { ahead, collector, growing, prometheus, relay, steady, token, up } from "./rules-mesh";
+import { ahead, collector, growing, prometheus, relay, steady, token, up, waiting } from "./rules-mesh";
 
 export const OBSERVABILITY_CASES: Cases = {
   CollectorDroppingTraces: [
@@ -45,20 +45,20 @@ export const OBSERVABILITY_CASES: Cases = {
     {
       when: "a relay does not get through",
       series: {
-        [relay(RELAY_METRICS.open, "gcp")]: steady(0),
-        [relay(RELAY_METRICS.connections, "gcp", { outcome: "unreachable" })]: growing(4),
+        [relay(ENVOY_METRICS.handshakes, "gcp")]: steady(3),
+        [relay(ENVOY_METRICS.connectFailures, "gcp")]: growing(4),
       },
       minute: 12,
       fires: [warning('cloud="gcp", seen_by="collectors"')],
     },
     {
-      when: "a relay was refused once and has a connection",
-      series: { [relay(RELAY_METRICS.connections, "gcp", { outcome: "refused" })]: growing(1) },
+      when: "a relay gets through now and then",
+      series: { [relay(ENVOY_METRICS.connectFailures, "gcp")]: growing(4) },
       minute: 12,
     },
     {
       when: "a relay has nothing to send",
-      series: { [relay(RELAY_METRICS.open, "gcp")]: steady(0) },
+      series: { [relay(ENVOY_METRICS.handshakes, "gcp")]: steady(3) },
       minute: 12,
     },
   ],
@@ -80,6 +80,21 @@ export const OBSERVABILITY_CASES: Cases = {
       series: { [up("gcp", JOBS.trustExporter)]: steady(0), ...all(/^up\{cloud="azure"/, steady(0)) },
       minute: 15,
       fires: [warning('cloud="gcp", instance="trust-exporter-0", job="trust-exporter"')],
+    },
+    {
+      when: "a pod waits for its identity, which is another alert's matter",
+      series: { [waiting("gcp", JOBS.agent, "envoy", "agentweave-agent-1")]: steady(0) },
+      minute: 15,
+    },
+    {
+      when: "a pod does not start for another reason",
+      series: { [waiting("gcp", JOBS.agent, "tailscale", "agentweave-agent-1")]: steady(0) },
+      minute: 15,
+      fires: [
+        warning(
+          'cloud="gcp", container="tailscale", instance="agentweave-agent-1", job="agent", phase="Pending", pod="agentweave-agent-1", role="agent"',
+        ),
+      ],
     },
     {
       when: "it does not answer for a while",

@@ -1,8 +1,22 @@
 // Of each alert on trust and identities, what must make it fire and what must not.
 import { JOBS, select, SPIRE_METRICS } from "../../components/observability/rules/names";
-import { RELAY_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { TRUST_METRICS } from "../../telemetry/metrics";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
-import { ahead, caExpiry, gone, growing, MINUTES, relay, steady, svid, trust, up } from "./rules-mesh";
+import {
+  ahead,
+  caExpiry,
+  gone,
+  growing,
+  MINUTES,
+  relaySvid,
+  secret,
+  steady,
+  svid,
+  trust,
+  up,
+  waiting,
+} from "./rules-mesh";
 
 /** A counter of what happens at these seconds. It is missing before the first. */
 const counted = (seconds: readonly number[]) =>
@@ -186,20 +200,63 @@ export const TRUST_CASES: Cases = {
   WorkloadWithoutIdentity: [
     {
       when: "an agent never got one",
-      series: { [svid("gcp", "agentweave-agent-1")]: steady(0) },
+      series: { [waiting("gcp", JOBS.agent, "envoy", "agentweave-agent-1")]: steady(0) },
       minute: 10,
       fires: [critical('cloud="gcp", pod="agentweave-agent-1", role="agent"')],
     },
     {
       when: "a relay never got one",
-      series: { [relay(RELAY_METRICS.svidExpiry, "gcp")]: steady(0) },
+      series: { [waiting("gcp", JOBS.collector, "relay", "otel-collector-1")]: steady(0) },
       minute: 10,
-      fires: [critical('cloud="gcp", pod="otel-collector-0", role="otel-collector"')],
+      fires: [critical('cloud="gcp", pod="otel-collector-1", role="otel-collector"')],
+    },
+    {
+      when: "those of an agent and a relay have ended",
+      series: { [svid("gcp")]: steady(60), [relaySvid("gcp")]: steady(60) },
+      minute: 12,
+      fires: [
+        critical('cloud="gcp", pod="agentweave-agent-0", role="agent"'),
+        critical('cloud="gcp", pod="otel-collector-0", role="otel-collector"'),
+      ],
     },
     {
       when: "one got it some minutes late",
-      series: { [svid("gcp", "agentweave-agent-1")]: "0x4 3600x200" },
+      series: { [waiting("gcp", JOBS.agent, "envoy", "agentweave-agent-1")]: "0x4 stale" },
       minute: 10,
+    },
+  ],
+  SecretRejected: [
+    {
+      when: "the bundles were refused, and none came since",
+      series: { [secret(ENVOY_METRICS.secretsRejected, "gcp", "ALL")]: "0x3 1x200" },
+      minute: 25,
+      fires: [warning('cloud="gcp", pod="agentweave-agent-0", role="agent"')],
+    },
+    {
+      when: "some were refused an hour ago",
+      series: { [secret(ENVOY_METRICS.secretsRejected, "gcp", "ALL")]: "0x3 1x200" },
+      minute: 63,
+    },
+  ],
+  WorkloadApiLost: [
+    ...["default", "ALL"].map((name) => ({
+      when: `nothing is heard of ${name}`,
+      series: { [secret(ENVOY_METRICS.secretsConnected, "gcp", name)]: UNTIL_MINUTE_5 },
+      minute: 17,
+      fires: [warning('cloud="gcp", pod="agentweave-agent-0", role="agent"')],
+    })),
+    {
+      when: "the SPIRE agent starts anew",
+      series: { [secret(ENVOY_METRICS.secretsConnected, "gcp", "ALL")]: "1x5 0x4 1x200" },
+      minute: 17,
+    },
+    {
+      when: "a SPIRE agent is down, which is another alert's matter",
+      series: {
+        [secret(ENVOY_METRICS.secretsConnected, "gcp", "ALL")]: UNTIL_MINUTE_5,
+        [up("gcp", JOBS.spireAgent, "spire-agent-x")]: UNTIL_MINUTE_5,
+      },
+      minute: 17,
     },
   ],
   SvidRotationFailing: [

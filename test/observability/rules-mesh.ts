@@ -1,5 +1,4 @@
 // A healthy mesh as series for promtool's unit tests of rules: what Prometheus would have stored of three clouds on a tailnet.
-import { METRICS } from "../../components/observability/agent-metrics";
 import {
   COLLECTOR_METRICS,
   JOBS,
@@ -8,7 +7,15 @@ import {
   select,
 } from "../../components/observability/rules/names";
 import type { RulesArgs } from "../../components/observability/rules";
-import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
+import {
+  type CallOutcome,
+  CLUSTER_LABEL,
+  ENVOY_METRICS,
+  OWN_CERTIFICATE,
+  type RequestOutcome,
+  SECRET_LABEL,
+} from "../../components/workloads/envoy/metrics";
+import { TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
 import { RULES_ARGS } from "../support/rules";
 
 export const ARGS: RulesArgs = {
@@ -37,14 +44,16 @@ const CLOUDS = ARGS.clouds.map(({ name }) => name);
 
 export const up = (cloud: string, job: string, instance = `${job}-0`) =>
   select(PROMETHEUS_METRICS.up, { cloud, job, instance });
-export const calls = (cloud: string, peer_cloud: string, outcome: string) =>
-  select(METRICS.calls, { cloud, role: "agent", peer: `${peer_cloud}_agent`, peer_cloud, outcome });
-export const probe = (cloud: string, peer_cloud: string) =>
-  select(METRICS.probeUp, {
+export const calls = (cloud: string, peer_cloud: string, outcome: CallOutcome) =>
+  select(ENVOY_METRICS.calls, { cloud, role: "agent", peer: `${peer_cloud}-agent`, peer_cloud, outcome });
+/** As the relabelling makes it of the name of a cluster. */
+export const healthy = (cloud: string, peer_cloud: string) =>
+  select(ENVOY_METRICS.healthy, {
     cloud,
     role: "agent",
     pod: "agentweave-agent-0",
-    peer: `${peer_cloud}_agent`,
+    [CLUSTER_LABEL]: `${peer_cloud}/agent`,
+    peer: `${peer_cloud}-agent`,
     peer_cloud,
   });
 const bucket = (metric: string, labels: Readonly<Record<string, string>>, le: string) =>
@@ -53,14 +62,29 @@ export const trust = (metric: string, target: string, source: string) =>
   select(metric, { cloud: target, target, source });
 export const caExpiry = (cloud: string) =>
   select(TRUST_METRICS.caExpiry, { cloud, trust_domain: `${cloud}.example.org` });
-export const decisions = (cloud: string, allow: boolean) =>
-  select(METRICS.decisions, { cloud, role: "agent", action: "ping", allow: String(allow) });
-export const svid = (cloud: string, pod = "agentweave-agent-0") =>
-  select(METRICS.svidExpiry, { cloud, role: "agent", pod });
+export const requests = (cloud: string, outcome: RequestOutcome) =>
+  select(ENVOY_METRICS.requests, { cloud, role: "agent", pod: "agentweave-agent-0", outcome });
+const ofAgent = (cloud: string, pod = "agentweave-agent-0") => ({ cloud, role: "agent", pod });
+export const svid = (cloud: string, pod?: string) =>
+  select(ENVOY_METRICS.certificateExpiry, { ...ofAgent(cloud, pod), ...OWN_CERTIFICATE });
+/** Of what an agent's Envoy hears from the SPIRE agent: `default` or `ALL`. */
+export const secret = (metric: string, cloud: string, name: string, pod?: string) =>
+  select(metric, { ...ofAgent(cloud, pod), [SECRET_LABEL]: name });
+/** A pod that does not start. */
+export const waiting = (cloud: string, job: string, container: string, pod: string) =>
+  select(PROMETHEUS_METRICS.up, {
+    ...{ cloud, job, role: job, container, pod, instance: pod, phase: "Pending" },
+  });
 export const collector = (metric: string, cloud: string, labels: Readonly<Record<string, string>> = {}) =>
   select(metric, { cloud, job: JOBS.collector, instance: "otel-collector-0", ...labels });
+/** Of the relay beside a collector, to the trace store. */
 export const relay = (metric: string, cloud: string, labels: Readonly<Record<string, string>> = {}) =>
-  select(metric, { cloud, role: JOBS.collector, pod: "otel-collector-0", direction: "send", ...labels });
+  select(metric, {
+    ...{ cloud, job: JOBS.collector, role: JOBS.collector, pod: "otel-collector-0" },
+    ...{ [CLUSTER_LABEL]: "store", ...labels },
+  });
+export const relaySvid = (cloud: string) =>
+  relay(ENVOY_METRICS.clientCertificateExpiry, cloud, OWN_CERTIFICATE);
 
 /** A histogram in which everything takes at most so long. */
 export function histogram(
@@ -82,16 +106,23 @@ function jobsOf(cloud: string): string[] {
 }
 
 function ofCloud(cloud: string): SeriesTable {
-  const labels = { cloud, role: "agent", action: "ping" };
+  const labels = ofAgent(cloud);
   return {
     ...Object.fromEntries(jobsOf(cloud).map((job) => [up(cloud, job), steady(1)])),
-    [select(METRICS.requests, { ...labels, outcome: "ok" })]: growing(60),
-    ...histogram(METRICS.requestDuration, labels, { "0.05": 57, "0.1": 60, "+Inf": 60 }),
-    [decisions(cloud, true)]: growing(60),
+    [requests(cloud, "ok")]: growing(60),
+    ...histogram(ENVOY_METRICS.requestDuration, labels, { "50": 57, "100": 60, "+Inf": 60 }),
     [svid(cloud)]: ahead(2400),
-    [relay(RELAY_METRICS.svidExpiry, cloud)]: ahead(2400),
-    [relay(RELAY_METRICS.open, cloud)]: steady(1),
-    [relay(RELAY_METRICS.connections, cloud, { outcome: "ok" })]: growing(1),
+    // Of a root: no identity of the workload.
+    [select(ENVOY_METRICS.certificateExpiry, { ...labels, envoy_tls_certificate: "ALL_0" })]: steady(0),
+    ...Object.fromEntries(
+      ["default", "ALL"].flatMap((name) => [
+        [secret(ENVOY_METRICS.secretsRejected, cloud, name), steady(0)],
+        [secret(ENVOY_METRICS.secretsConnected, cloud, name), steady(1)],
+      ]),
+    ),
+    [relaySvid(cloud)]: ahead(2400),
+    [relay(ENVOY_METRICS.handshakes, cloud)]: growing(1),
+    [relay(ENVOY_METRICS.connectFailures, cloud)]: steady(0),
     [caExpiry(cloud)]: ahead(400_000),
     [collector(COLLECTOR_METRICS.queueSize, cloud, { exporter: "otlp" })]: steady(10),
     [collector(COLLECTOR_METRICS.queueCapacity, cloud, { exporter: "otlp" })]: steady(1000),
@@ -108,12 +139,12 @@ export const prometheus = (metric: string, labels: Readonly<Record<string, strin
   select(metric, { cloud: ARGS.home, job: JOBS.prometheus, instance: "prometheus-0", ...labels });
 
 function ofPair(cloud: string, peer: string): SeriesTable {
-  const labels = { cloud, role: "agent", peer: `${peer}_agent`, peer_cloud: peer };
+  const labels = { cloud, role: "agent", peer: `${peer}-agent`, peer_cloud: peer };
   return {
     [calls(cloud, peer, "ok")]: growing(60),
-    ...histogram(METRICS.callDuration, labels, { "0.05": 30, "0.1": 60, "+Inf": 60 }),
-    [probe(cloud, peer)]: steady(1),
-    ...histogram(METRICS.probeDuration, labels, { "0.05": 1, "0.1": 2, "+Inf": 2 }),
+    ...histogram(ENVOY_METRICS.callDuration, labels, { "50": 30, "100": 60, "+Inf": 60 }),
+    [healthy(cloud, peer)]: steady(1),
+    ...histogram(ENVOY_METRICS.connectDuration, labels, { "50": 1, "100": 2, "+Inf": 2 }),
     [trust(TRUST_METRICS.endpointUp, cloud, peer)]: steady(1),
     [select(TRUST_METRICS.stored, { cloud, target: cloud, source: peer, digest: "ab" })]: steady(1),
     [trust(TRUST_METRICS.inSync, cloud, peer)]: steady(1),

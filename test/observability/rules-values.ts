@@ -1,16 +1,16 @@
 // What the recording rules must make of series, to the digit.
-import { METRICS } from "../../components/observability/agent-metrics";
 import { JOBS, RECORDED } from "../../components/observability/rules/names";
+import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
 import { TRUST_METRICS } from "../../telemetry/metrics";
 import {
   ahead,
   calls,
-  decisions,
   gone,
   growing,
   HEALTHY,
+  healthy,
   histogram,
-  probe,
+  requests,
   steady,
   svid,
   trust,
@@ -18,7 +18,7 @@ import {
 } from "./rules-mesh";
 
 const PAIR = { cloud: "aws", peer_cloud: "gcp" };
-const caller = { role: "agent", peer: "gcp_agent", ...PAIR };
+const caller = { role: "agent", peer: "gcp-agent", ...PAIR };
 
 const ofPair = (record: string, value?: number) => ({
   expr: `${record}{cloud="aws", peer_cloud="gcp"}`,
@@ -29,30 +29,35 @@ const of = (record: string, labels: string, value?: number) => ({
   samples: value === undefined ? [] : [{ labels: `${record}{${labels}}`, value }],
 });
 
-/** Mixed calls, two agents that probe, a bundle that ages. */
+/** Mixed calls, two agents that are asked for their health, a bundle that ages. */
 const BUSY = {
   name: "busy",
   minute: 20,
   series: {
     ...HEALTHY,
     [calls("aws", "gcp", "ok")]: growing(30),
-    [calls("aws", "gcp", "error")]: growing(6),
+    [calls("aws", "gcp", "unreachable")]: growing(6),
     [calls("aws", "gcp", "timeout")]: growing(3),
     [calls("aws", "gcp", "refused")]: growing(3),
-    [calls("aws", "gcp", "circuit_open")]: growing(3),
+    [calls("aws", "gcp", "failed")]: growing(3),
     [calls("aws", "gcp", "denied")]: growing(15),
     // Of another mesh's agent: no pair.
     [calls("aws", "onprem", "ok")]: growing(30),
     // Half of the calls in 50 ms, all in 100 ms: the median is the bound, the 95th percentile nine tenths beyond it.
-    ...histogram(METRICS.callDuration, caller, { "0.05": 30, "0.1": 60, "+Inf": 60 }),
-    ...histogram(METRICS.probeDuration, caller, { "0.05": 0, "0.1": 0, "0.25": 0, "0.5": 2, "+Inf": 2 }),
-    [probe("aws", "gcp").replace("agent-0", "agent-1")]: steady(0),
+    ...histogram(ENVOY_METRICS.callDuration, caller, { "50": 30, "100": 60, "+Inf": 60 }),
+    ...histogram(ENVOY_METRICS.connectDuration, caller, {
+      ...{ "50": 0, "100": 0, "250": 0, "500": 2, "+Inf": 2 },
+    }),
+    [healthy("aws", "gcp").replace("agent-0", "agent-1")]: steady(0),
+    // Two endpoints are as good as one; another agent of the same cloud is no pair.
+    [healthy("aws", "gcp")]: steady(2),
+    [healthy("aws", "aws")]: steady(1),
     [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: ahead(-40),
     [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(150_000),
     [trust(TRUST_METRICS.overlap, "aws", "gcp")]: steady(200_000),
     [trust(TRUST_METRICS.inSync, "aws", "gcp")]: steady(0),
-    [decisions("aws", true)]: growing(45),
-    [decisions("aws", false)]: growing(15),
+    [requests("aws", "ok")]: growing(45),
+    [requests("aws", "denied")]: growing(15),
     [svid("aws")]: ahead(900),
     [svid("gcp")]: steady(0),
     [up("gcp", JOBS.opa, "opa-1")]: steady(0),
@@ -60,13 +65,14 @@ const BUSY = {
   queries: [
     ofPair(RECORDED.pairCalls, 1),
     of(RECORDED.pairCalls, 'cloud="aws", peer_cloud="onprem"'),
-    ofPair(RECORDED.pairErrors, 0.25),
+    ofPair(RECORDED.pairErrors, 0.2),
     ofPair(RECORDED.pairDenials, 0.25),
     ofPair(RECORDED.pairLatencyP50, 0.05),
     ofPair(RECORDED.pairLatencyP95, 0.095),
     ofPair(RECORDED.pairReachable, 0.5),
-    ofPair(RECORDED.pairProbeP50, 0.375),
-    ofPair(RECORDED.pairProbeP95, 0.4875),
+    of(RECORDED.pairReachable, 'cloud="aws", peer_cloud="aws"'),
+    ofPair(RECORDED.pairConnectP50, 0.375),
+    ofPair(RECORDED.pairConnectP95, 0.4875),
     ofPair(RECORDED.trustLeftSeconds, 150_000),
     ofPair(RECORDED.trustLeft, 0.75),
     ofPair(RECORDED.trustUnconfirmed, 40),
@@ -77,6 +83,7 @@ const BUSY = {
     of(RECORDED.cloudLatencyP95, 'cloud="aws"', 0.05),
     of(RECORDED.targetsUp, 'cloud="gcp", job="opa"', 0.5),
     of(RECORDED.svidLeft, 'cloud="aws", role="agent", pod="agentweave-agent-0"', 0.25),
+    of(RECORDED.svidLeft, 'cloud="aws", role="otel-collector", pod="otel-collector-0"', 2 / 3),
     of(RECORDED.svidLeft, 'cloud="gcp", role="agent", pod="agentweave-agent-0"', 0),
   ],
 };
@@ -87,9 +94,9 @@ const IDLE = {
   minute: 20,
   series: {
     [calls("aws", "gcp", "ok")]: steady(7),
-    ...histogram(METRICS.callDuration, caller, { "0.05": 0, "+Inf": 0 }),
-    [decisions("aws", true)]: steady(7),
-    [probe("aws", "gcp")]: gone,
+    ...histogram(ENVOY_METRICS.callDuration, caller, { "50": 0, "+Inf": 0 }),
+    [requests("aws", "ok")]: steady(7),
+    [healthy("aws", "gcp")]: gone,
     [trust(TRUST_METRICS.confirmed, "aws", "gcp")]: steady(0),
     [trust(TRUST_METRICS.timeLeft, "aws", "gcp")]: steady(0),
     [trust(TRUST_METRICS.overlap, "aws", "gcp")]: steady(0),

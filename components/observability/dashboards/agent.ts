@@ -1,23 +1,33 @@
 // Dashboard "An agent": the pods of one role in one cloud.
-import { METRICS } from "../agent-metrics";
-import { callSpan } from "../agent-metrics";
 import { agentName } from "../../well-known";
-import { JOBS, LABELS, NODE_METRICS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
+import {
+  CAME_IN,
+  callSpan,
+  ENVOY_METRICS,
+  OWN_CERTIFICATE,
+  SECRET_LABEL,
+} from "../../workloads/envoy/metrics";
+import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
 import type { RulesArgs } from "../rules/rule";
 import { clicked, DASHBOARDS, toCloud, toTraces, variable, VARIABLES } from "./links";
 import type { Dashboard } from "./spec";
 
-const { cloud, peerCloud, role, pod, job } = LABELS;
+const { cloud, peer, peerCloud, role, pod, job } = LABELS;
 const HERE = `${cloud}="$cloud", ${role}="$role"`;
 const AGENTS = `${HERE}, ${job}="${JOBS.agent}"`;
-const of = (metric: string) => `${metric}{${HERE}}`;
+const of = (metric: string, labels: Readonly<Record<string, string>> = {}) =>
+  select(metric, { [cloud]: "$cloud", [role]: "$role", ...labels });
+/** Of agents, not of the clusters that Envoy has besides. */
+const ofPeer = (metric: string) => `${metric}{${HERE}, ${peerCloud}!=""}`;
+/** Every agent's Envoy tells of its time. */
+const AGENT = { [job]: JOBS.agent };
 const rate = (metric: string) => `rate(${of(metric)}[$__rate_interval])`;
 const quantile = (q: number, metric: string, by: string) =>
-  `histogram_quantile(${q}, sum by (${by}, le) (${rate(`${metric}_bucket`)}))`;
+  `histogram_quantile(${q}, sum by (${by}le) (${rate(`${metric}_bucket`)})) / 1000`;
 
 /** From a series of a peer: to its cloud, and to the traces of the calls to it. */
 const PEER_LINKS = [
-  toTraces(variable(VARIABLES.cloud), variable(VARIABLES.role), callSpan(clicked("peer"))),
+  toTraces(variable(VARIABLES.cloud), variable(VARIABLES.role), callSpan(clicked(peer))),
   toCloud(clicked(peerCloud)),
 ];
 /** Share of an identity's life below which it is late: SPIRE renews at half. There is an alert then. */
@@ -27,13 +37,17 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
   uid: DASHBOARDS.agent,
   title: "An agent",
   description:
-    "The pods of one role in one cloud: what they answer, whom they call, their identity and their process.",
+    "The pods of one role in one cloud: what they answer, whom they call, their identity and their Envoy.",
   variables: [
-    { name: VARIABLES.cloud, label: "Cloud", label_values: { series: METRICS.svidExpiry, label: cloud } },
+    {
+      name: VARIABLES.cloud,
+      label: "Cloud",
+      label_values: { series: select(ENVOY_METRICS.uptime, AGENT), label: cloud },
+    },
     {
       name: VARIABLES.role,
       label: "Role",
-      label_values: { series: select(METRICS.svidExpiry, { [cloud]: "$cloud" }), label: role },
+      label_values: { series: select(ENVOY_METRICS.uptime, { ...AGENT, [cloud]: "$cloud" }), label: role },
     },
   ],
   rows: [
@@ -54,22 +68,24 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
             "Time until the first identity of these pods ends. SPIRE renews at half of the life; below a third it is late.",
           unit: "s",
           limits: { bad: "below", critical: Math.round(svidTtlSeconds * LATE) },
-          queries: [{ expr: `min(${of(METRICS.svidExpiry)}) - time()`, legend: "left" }],
+          queries: [
+            { expr: `min(${of(ENVOY_METRICS.certificateExpiry, OWN_CERTIFICATE)}) - time()`, legend: "left" },
+          ],
         },
         {
           kind: "numbers",
           title: "Being answered",
           description: "Requests under way now.",
           unit: "short",
-          queries: [{ expr: `sum(${of(METRICS.inflight)})`, legend: "requests" }],
+          queries: [{ expr: `sum(${of(ENVOY_METRICS.inflight, CAME_IN)})`, legend: "requests" }],
         },
         {
           kind: "numbers",
-          title: "Circuits open",
-          description: "Peers that are not tried for now, because the last tries failed.",
+          title: "Left out",
+          description: "Endpoints of peers that are not called for now, since the last attempts failed.",
           unit: "short",
           limits: { bad: "above", warning: 1 },
-          queries: [{ expr: `sum(${of(METRICS.circuitState)} == bool 2)`, legend: "open" }],
+          queries: [{ expr: `sum(${ofPeer(ENVOY_METRICS.ejected)})`, legend: "endpoints" }],
         },
       ],
     },
@@ -78,29 +94,26 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
       panels: [
         {
           kind: "lines",
-          title: "Requests by action and outcome",
-          description: "Requests that were answered.",
+          title: "Requests by outcome",
+          description:
+            "Requests that came in. denied: by the policy; undecided: OPA could not be asked; limited: too many; rejected: wrong; failed: the program's own errors.",
           unit: "reqps",
           queries: [
             {
-              expr: `sum by (action, outcome) (${rate(METRICS.requests)})`,
-              legend: "{{action}} {{outcome}}",
+              expr: `sum by (outcome) (${rate(ENVOY_METRICS.requests)})`,
+              legend: "{{outcome}}",
             },
           ],
         },
         {
           kind: "lines",
-          title: "Time to answer (p95)",
-          description: "By action.",
+          title: "Time to answer",
+          description: "Median and 95th percentile; the program's work is in it.",
           unit: "s",
-          queries: [{ expr: quantile(0.95, METRICS.requestDuration, "action"), legend: "{{action}}" }],
-        },
-        {
-          kind: "lines",
-          title: "Decisions",
-          description: "What the policy said of requests to this role.",
-          unit: "ops",
-          queries: [{ expr: `sum by (allow) (${rate(METRICS.decisions)})`, legend: "allowed: {{allow}}" }],
+          queries: [
+            { expr: quantile(0.5, ENVOY_METRICS.requestDuration, ""), legend: "median" },
+            { expr: quantile(0.95, ENVOY_METRICS.requestDuration, ""), legend: "p95" },
+          ],
         },
       ],
     },
@@ -109,13 +122,13 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
       panels: [
         {
           kind: "lines",
-          title: "Tries by peer and outcome",
-          description: "Each try at an endpoint counts, probes too.",
+          title: "Attempts by peer and outcome",
+          description: "Each attempt at an endpoint counts, health checks do not.",
           unit: "reqps",
           queries: [
             {
-              expr: `sum by (peer, ${peerCloud}, outcome) (${rate(METRICS.calls)})`,
-              legend: "{{peer}} {{outcome}}",
+              expr: `sum by (${peer}, ${peerCloud}, outcome) (${rate(ENVOY_METRICS.calls)})`,
+              legend: `{{${peer}}} {{outcome}}`,
             },
           ],
           links: PEER_LINKS,
@@ -125,25 +138,33 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
           title: "Time until a peer answered (p95)",
           description: "The peer's work is in it.",
           unit: "s",
-          queries: [{ expr: quantile(0.95, METRICS.callDuration, `peer, ${peerCloud}`), legend: "{{peer}}" }],
+          queries: [
+            {
+              expr: quantile(0.95, ENVOY_METRICS.callDuration, `${peer}, ${peerCloud}, `),
+              legend: `{{${peer}}}`,
+            },
+          ],
           links: PEER_LINKS,
         },
         {
           kind: "states",
-          title: "Circuit by peer",
-          description: "Closed, as it should be; half open: the peer is tried again; open: it is not tried.",
-          unit: "short",
-          limits: { bad: "above", warning: 1, critical: 2 },
+          title: "Endpoints that answer, by peer",
+          description: "Share of the endpoints of each peer that answer health checks and calls.",
+          unit: "percentunit",
+          limits: { bad: "below", warning: 1, critical: 0.01 },
           links: PEER_LINKS,
-          words: { "0": "closed", "1": "half open", "2": "open" },
+          words: { "0": "none", "1": "all" },
           queries: [
-            { expr: `max by (peer, ${peerCloud}) (${of(METRICS.circuitState)})`, legend: "{{peer}}" },
+            {
+              expr: `sum by (${peer}, ${peerCloud}) (${ofPeer(ENVOY_METRICS.healthy)}) / sum by (${peer}, ${peerCloud}) (${ofPeer(ENVOY_METRICS.endpoints)})`,
+              legend: `{{${peer}}}`,
+            },
           ],
         },
       ],
     },
     {
-      title: "Its process",
+      title: "Its identity and its Envoy",
       panels: [
         {
           kind: "lines",
@@ -155,36 +176,30 @@ export const agentDashboard = ({ svidTtlSeconds }: RulesArgs): Dashboard => ({
         },
         {
           kind: "lines",
-          title: "Identities received",
+          title: "Certificates and bundles received",
           description:
-            "Renewals since each pod started, two in the life of an identity. A line that stays flat for longer is not renewed.",
+            "From the SPIRE agent, since each pod started: certificates two in the life of an identity, bundles when one changes. A line of certificates that stays flat for longer is not renewed.",
           unit: "short",
-          queries: [{ expr: `sum by (${pod}) (${of(METRICS.svidRotations)})`, legend: `{{${pod}}}` }],
+          queries: [
+            {
+              expr: `sum by (${pod}, ${SECRET_LABEL}) (${of(ENVOY_METRICS.secrets)})`,
+              legend: `{{${pod}}} {{${SECRET_LABEL}}}`,
+            },
+          ],
         },
-      ],
-    },
-    {
-      panels: [
         {
           kind: "lines",
           title: "Memory",
-          description: "Resident memory.",
+          description: "Of Envoy; what the program takes is not told.",
           unit: "bytes",
-          queries: [{ expr: `${NODE_METRICS.memory}{${AGENTS}}`, legend: `{{${pod}}}` }],
+          queries: [{ expr: of(ENVOY_METRICS.memory, AGENT), legend: `{{${pod}}}` }],
         },
         {
           kind: "lines",
-          title: "CPU",
-          description: "In cores.",
-          unit: "short",
-          queries: [{ expr: `rate(${NODE_METRICS.cpu}{${AGENTS}}[$__rate_interval])`, legend: `{{${pod}}}` }],
-        },
-        {
-          kind: "lines",
-          title: "Delay of the event loop (p99)",
-          description: "What everything in the process waits for when one task takes long.",
+          title: "Uptime",
+          description: "Of Envoy. A fall to nothing is a restart.",
           unit: "s",
-          queries: [{ expr: `${NODE_METRICS.eventLoopLag}{${AGENTS}}`, legend: `{{${pod}}}` }],
+          queries: [{ expr: of(ENVOY_METRICS.uptime, AGENT), legend: `{{${pod}}}` }],
         },
       ],
     },

@@ -1,16 +1,17 @@
 // Dashboard "A cloud": its agents together, its policy, its part of the tracing, and its pods.
-import { METRICS } from "../agent-metrics";
+import { ENVOY_METRICS, type RequestOutcome } from "../../workloads/envoy/metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import {
   COLLECTOR_METRICS,
   JOBS,
   LABELS,
-  NODE_METRICS,
   OPA_METRICS,
+  PROCESS_METRICS,
   PROMETHEUS_METRICS,
   RECORDED,
   TAILSCALE_METRICS,
 } from "../rules/names";
+import { oneOf } from "../rules/rule";
 import { LATE } from "./agent";
 import { clicked, DASHBOARDS, TO_MESH, toAgent, toCloud, toTraces, variable, VARIABLES } from "./links";
 import type { Dashboard } from "./spec";
@@ -24,8 +25,12 @@ const AGENT_LINKS = [toAgent(CHOSEN), toTraces(CHOSEN, clicked(role))];
 /** From a series of another cloud. */
 const PEER_LINKS = [toCloud(clicked(peerCloud))];
 const rate = (metric: string, matchers = "") => `rate(${metric}{${HERE}${matchers}}[$__rate_interval])`;
+/** Outcomes of a request that no program saw. */
+const TURNED_AWAY: readonly RequestOutcome[] = ["denied", "undecided", "limited"];
 const quantile = (q: number, metric: string, by = "", matchers = "") =>
   `histogram_quantile(${q}, sum by (${by}le) (${rate(`${metric}_bucket`, matchers)}))`;
+/** Envoy has milliseconds. */
+const inSeconds = (expr: string) => `${expr} / 1000`;
 
 export const CLOUD_DASHBOARD: Dashboard = {
   uid: DASHBOARDS.cloud,
@@ -83,7 +88,7 @@ export const CLOUD_DASHBOARD: Dashboard = {
           unit: "reqps",
           queries: [
             {
-              expr: `sum by (${role}, outcome) (${rate(METRICS.requests)})`,
+              expr: `sum by (${role}, outcome) (${rate(ENVOY_METRICS.requests)})`,
               legend: `{{${role}}} {{outcome}}`,
             },
           ],
@@ -92,11 +97,11 @@ export const CLOUD_DASHBOARD: Dashboard = {
         {
           kind: "lines",
           title: "Time to answer",
-          description: "Median and 95th percentile over all roles and actions.",
+          description: "Median and 95th percentile over all roles.",
           unit: "s",
           queries: [
-            { expr: quantile(0.5, METRICS.requestDuration), legend: "median" },
-            { expr: quantile(0.95, METRICS.requestDuration), legend: "p95" },
+            { expr: inSeconds(quantile(0.5, ENVOY_METRICS.requestDuration)), legend: "median" },
+            { expr: inSeconds(quantile(0.95, ENVOY_METRICS.requestDuration)), legend: "p95" },
           ],
         },
         {
@@ -114,12 +119,12 @@ export const CLOUD_DASHBOARD: Dashboard = {
       panels: [
         {
           kind: "lines",
-          title: "Tries by cloud and outcome",
-          description: "Tries at agents of each cloud, probes among them.",
+          title: "Attempts by cloud and outcome",
+          description: "Attempts at agents of each cloud, health checks not among them.",
           unit: "reqps",
           queries: [
             {
-              expr: `sum by (${peerCloud}, outcome) (${rate(METRICS.calls)})`,
+              expr: `sum by (${peerCloud}, outcome) (${rate(ENVOY_METRICS.calls)})`,
               legend: `{{${peerCloud}}} {{outcome}}`,
             },
           ],
@@ -128,10 +133,13 @@ export const CLOUD_DASHBOARD: Dashboard = {
         {
           kind: "lines",
           title: "Time until a cloud answered (p95)",
-          description: "Of tries that were answered; the work of the peer is in it.",
+          description: "Of attempts that were answered; the work of the peer is in it.",
           unit: "s",
           queries: [
-            { expr: quantile(0.95, METRICS.callDuration, `${peerCloud}, `), legend: `{{${peerCloud}}}` },
+            {
+              expr: inSeconds(quantile(0.95, ENVOY_METRICS.callDuration, `${peerCloud}, `)),
+              legend: `{{${peerCloud}}}`,
+            },
           ],
           links: PEER_LINKS,
         },
@@ -139,7 +147,7 @@ export const CLOUD_DASHBOARD: Dashboard = {
           kind: "states",
           title: "Reachable",
           description:
-            "Whether this cloud's probing agents got an answer at their last probe: all, some, or none.",
+            "Whether the agents of each cloud answer the health checks of this one's: all, some, or none.",
           unit: "percentunit",
           limits: { bad: "below", warning: 1, critical: 0.01 },
           words: { "0": "no", "1": "yes" },
@@ -153,15 +161,18 @@ export const CLOUD_DASHBOARD: Dashboard = {
       panels: [
         {
           kind: "lines",
-          title: "Decisions",
-          description: "Decisions of OPA on what agents of this cloud were asked, by action.",
-          unit: "ops",
+          title: "Turned away",
+          description:
+            "Requests that the policy denied, on which it could not decide, and that were too many.",
+          unit: "reqps",
           queries: [
             {
-              expr: `sum by (action, allow) (${rate(METRICS.decisions)})`,
-              legend: "{{action}} allowed: {{allow}}",
+              expr: `sum by (${role}, outcome) (${rate(ENVOY_METRICS.requests, `, outcome=~"${oneOf(TURNED_AWAY)}"`)})`,
+              legend: `{{${role}}} {{outcome}}`,
+              needs: "alert",
             },
           ],
+          links: AGENT_LINKS,
         },
         {
           kind: "lines",
@@ -209,9 +220,14 @@ export const CLOUD_DASHBOARD: Dashboard = {
         {
           kind: "lines",
           title: "Memory",
-          description: "Resident memory of each pod that tells of it.",
+          description: "Of each pod that tells of it; of an agent, its Envoy.",
           unit: "bytes",
-          queries: [{ expr: `sum by (${pod}) (${NODE_METRICS.memory}{${HERE}})`, legend: `{{${pod}}}` }],
+          queries: [
+            {
+              expr: `sum by (${pod}) (${PROCESS_METRICS.memory}{${HERE}} or ${ENVOY_METRICS.memory}{${HERE}})`,
+              legend: `{{${pod}}}`,
+            },
+          ],
         },
         {
           kind: "lines",

@@ -1,5 +1,5 @@
 // Dashboard "Mesh at a glance": every pair of clouds, and what is wrong.
-import { METRICS } from "../agent-metrics";
+import { ENVOY_METRICS } from "../../workloads/envoy/metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import { LABELS, PROMETHEUS_METRICS, RECORDED, SEVERITIES } from "../rules/names";
@@ -63,7 +63,7 @@ export function meshDashboard(args: RulesArgs): Dashboard {
           {
             kind: "numbers",
             title: "Pairs that reach each other",
-            description: "Share of the ordered pairs of clouds in which the last probe was answered.",
+            description: "Share of the ordered pairs of clouds in which an agent answers health checks.",
             unit: "percentunit",
             limits: { bad: "below", critical: 1 },
             queries: [{ expr: `avg(${RECORDED.pairReachable} > bool 0)`, legend: "reachable" }],
@@ -91,26 +91,27 @@ export function meshDashboard(args: RulesArgs): Dashboard {
           matrix({
             title: "Reachable",
             description:
-              "Whether the agents of the row's cloud got an answer from those of the column's at their last probe.",
+              "Whether the agents of the column's cloud answer the health checks of the row's: all, some, or none.",
             expr: RECORDED.pairReachable,
             unit: "percentunit",
             limits: { bad: "below", warning: 1, critical: 0.01 },
             words: { "0": "no", "1": "yes" },
           }),
           matrix({
-            title: "Latency (p95)",
-            description: "95th percentile of the time that a probe takes: a whole call without work.",
-            expr: RECORDED.pairProbeP95,
+            title: "Time to connect (p95)",
+            description:
+              "95th percentile of the time that a connection for calls takes to open, mutual TLS included. – is a pair without calls.",
+            expr: RECORDED.pairConnectP95,
             unit: "s",
             limits: {
               bad: "above",
-              warning: CALL_LIMITS.probeSeconds / 2,
-              critical: CALL_LIMITS.probeSeconds,
+              warning: CALL_LIMITS.connectSeconds / 2,
+              critical: CALL_LIMITS.connectSeconds,
             },
           }),
           matrix({
             title: "Errors",
-            description: "Share of the tries that met no agent, or another than was meant.",
+            description: "Share of the attempts that met no agent, or another than was meant.",
             expr: RECORDED.pairErrors,
             unit: "percentunit",
             limits: { bad: "above", warning: CALL_LIMITS.errors / 10, critical: CALL_LIMITS.errors },
@@ -121,7 +122,7 @@ export function meshDashboard(args: RulesArgs): Dashboard {
         panels: [
           matrix({
             title: "Denials",
-            description: "Share of the tries that the policy of the column's cloud denied.",
+            description: "Share of the attempts that the policy of the column's cloud denied.",
             expr: RECORDED.pairDenials,
             unit: "percentunit",
             limits: { bad: "above", warning: CALL_LIMITS.denials, critical: 0.5 },
@@ -174,12 +175,11 @@ export function meshDashboard(args: RulesArgs): Dashboard {
           {
             kind: "lines",
             title: "Calls by caller and cloud",
-            description:
-              "Tries at agents of each cloud, probes among them. A click leads to the caller, and to its traces.",
+            description: "Attempts at agents of each cloud. A click leads to the caller, and to its traces.",
             unit: "reqps",
             queries: [
               {
-                expr: `sum by (${cloud}, ${role}, ${peerCloud}) (rate(${METRICS.calls}{${peerCloud}!=""}[$__rate_interval]))`,
+                expr: `sum by (${cloud}, ${role}, ${peerCloud}) (rate(${ENVOY_METRICS.calls}{${peerCloud}!=""}[$__rate_interval]))`,
                 legend: `{{${cloud}}}/{{${role}}} → {{${peerCloud}}}`,
               },
             ],
@@ -187,12 +187,12 @@ export function meshDashboard(args: RulesArgs): Dashboard {
           },
           {
             kind: "lines",
-            title: "Probe latency by pair (median)",
-            description: "Half of the probes take longer.",
+            title: "Time to connect by pair (median)",
+            description: "Half of the connections for calls take longer to open.",
             unit: "s",
-            limits: { bad: "above", critical: CALL_LIMITS.probeSeconds },
+            limits: { bad: "above", critical: CALL_LIMITS.connectSeconds },
             links: CLOUDS_OF_PAIR,
-            queries: [{ expr: RECORDED.pairProbeP50, legend: PAIR }],
+            queries: [{ expr: RECORDED.pairConnectP50, legend: PAIR }],
           },
           {
             kind: "lines",

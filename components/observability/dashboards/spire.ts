@@ -1,6 +1,6 @@
 // Dashboard "SPIRE": trust between clouds and the identities within them, from this program's own metrics and from SPIRE's.
-import { METRICS } from "../agent-metrics";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
+import { ENVOY_METRICS, SECRET_LABEL } from "../../workloads/envoy/metrics";
 import { JOBS, LABELS, RECORDED, SPIRE_METRICS } from "../rules/names";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import type { RulesArgs } from "../rules/rule";
@@ -155,10 +155,15 @@ export function spireDashboard(args: RulesArgs): Dashboard {
           },
           {
             kind: "lines",
-            title: "Identities that agents received",
-            description: "Renewals in all, by cloud.",
+            title: "Certificates and bundles that Envoys received",
+            description: "In all, by cloud.",
             unit: "short",
-            queries: [{ expr: `sum by (${cloud}) (${METRICS.svidRotations})`, legend: `{{${cloud}}}` }],
+            queries: [
+              {
+                expr: `sum by (${cloud}, ${SECRET_LABEL}) (${ENVOY_METRICS.secrets})`,
+                legend: `{{${cloud}}} {{${SECRET_LABEL}}}`,
+              },
+            ],
           },
         ],
       },

@@ -1,5 +1,6 @@
 // Which ports of which pods Prometheus reads, and what their series are labelled with: a pure function.
 import { AGENT, METRICS_PORT_NAMES } from "../../well-known";
+import { CLUSTER_LABEL } from "../../workloads/envoy/metrics";
 import { LABELS } from "../rules/names";
 import type { ScrapedCluster } from "./scraped-cluster";
 
@@ -54,7 +55,8 @@ export function relabelling(cluster: Pick<ScrapedCluster, "cloud" | "region" | "
 } {
   return {
     relabel_configs: [
-      keep(META.phase, ["Running"]),
+      // A pod whose Envoy, a sidecar, has no identity does not start, and must be missed.
+      keep(META.phase, ["Pending", "Running"]),
       keep(META.portName, Object.values(METRICS_PORT_NAMES)),
       set(LABELS.cloud, cluster.cloud),
       set(LABELS.region, cluster.region),
@@ -64,12 +66,16 @@ export function relabelling(cluster: Pick<ScrapedCluster, "cloud" | "region" | "
       copy(META.name, LABELS.job),
       where([META.role], ".+", LABELS.job, AGENT.component),
       where([META.portName, META.init], `${METRICS_PORT_NAMES.tailnet};true`, LABELS.job, TAILNET_DEVICE_JOB),
+      where([META.phase], "(Pending)", LABELS.phase, "$1"),
       copy(LABELS.job, LABELS.role),
       where([META.role], "(.+)", LABELS.role, "$1"),
       ...(cluster.reach.kind === "apiServer" ? throughApiServer(cluster.api.server) : []),
     ],
-    // What a target says of these itself: Prometheus knows better, and moves it aside under this name.
     metric_relabel_configs: [
+      // Of the clusters of an Envoy, agents alone have a slash in their names.
+      where([CLUSTER_LABEL], "([^/]+)/([^/]+)", LABELS.peer, "$1-$2"),
+      where([CLUSTER_LABEL], "([^/]+)/([^/]+)", LABELS.peerCloud, "$1"),
+      // What a target says of these itself: Prometheus knows better, and moves it aside under this name.
       { action: "labeldrop", regex: `exported_(${[LABELS.cloud, LABELS.region, LABELS.role].join("|")})` },
     ],
   };

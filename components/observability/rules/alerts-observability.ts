@@ -1,6 +1,7 @@
 // Alerts on what shows the mesh: traces, targets, and Prometheus itself.
-import { RELAY_METRICS, TOKEN_METRICS } from "../../../telemetry/metrics";
-import { COLLECTOR_METRICS, JOBS, LABELS, PROMETHEUS_METRICS, SEVERITIES } from "./names";
+import { TOKEN_METRICS } from "../../../telemetry/metrics";
+import { CLUSTER_LABEL, ENVOY_METRICS } from "../../workloads/envoy/metrics";
+import { COLLECTOR_METRICS, JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
 import {
   type Alert,
   atLeastThreeScrapes,
@@ -10,6 +11,7 @@ import {
   oneOf,
   rateWindow,
   type RulesArgs,
+  WAITING_ENVOYS,
 } from "./rule";
 
 const { cloud, job, instance } = LABELS;
@@ -25,7 +27,9 @@ export function traceAlerts(args: RulesArgs): Alert[] {
     .map((metric) => `sum by (${of}) (rate(${metric}[${window}])) > 0`)
     .join(" or ");
   const unlessStoreDown = `unless on () ${firing(["TraceIntakeDown"], { seen_by: "prometheus" })}`;
-  const sending = (metric: string, outcome = "") => `${metric}{direction="send"${outcome}}`;
+  // Of the relay beside a collector; its connections are made anew each minute.
+  const toStore = (metric: string) =>
+    `sum by (${cloud}) (rate(${select(metric, { [job]: JOBS.collector, [CLUSTER_LABEL]: "store" })}[${window}])) > 0`;
 
   return [
     {
@@ -58,12 +62,12 @@ export function traceAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "TraceIntakeDown",
-      expr: `max by (${cloud}) (${sending(RELAY_METRICS.open)}) == 0 and on (${cloud}) sum by (${cloud}) (rate(${sending(RELAY_METRICS.connections, ', outcome!="ok"')}[${window}])) > 0 ${unlessStoreDown}`,
+      expr: `${toStore(ENVOY_METRICS.connectFailures)} unless on (${cloud}) ${toStore(ENVOY_METRICS.handshakes)} ${unlessStoreDown}`,
       forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.ticket,
       labels: { seen_by: "collectors" },
       summary: `{{ $labels.${cloud} }} cannot hand its traces to ${home}`,
-      description: `Its relay has no connection to the trace store and those that it tries fail. Spans wait in the collector's queue until it is full.`,
+      description: `Its relay has no connection to the trace store, and those that it tries fail. Spans wait in the collector's queue until it is full.`,
       runbook: RUNBOOK,
     },
   ];
@@ -75,13 +79,13 @@ export function prometheusAlerts(args: RulesArgs): Alert[] {
   const soon = atLeastThreeScrapes(5 * MINUTE, args);
   const late = atLeastThreeScrapes(10 * MINUTE, args);
   const elsewhere = [JOBS.spireServer, JOBS.spireAgent, JOBS.prometheus];
-  // Alerts on a whole job of a cloud, which is their label.
+  // Alerts on a whole job of a cloud, which is their label. A pod whose Envoy waits for an identity is told as that.
   const ofJob = ["PolicyEngineDown", "SubnetRouterDown", "TraceIntakeDown"];
 
   return [
     {
       alert: "TargetDown",
-      expr: `${PROMETHEUS_METRICS.up}{${job}!~"${oneOf(elsewhere)}"} == 0 unless on (${cloud}) ${firing(["CloudUnreachable"], { seen_by: "prometheus" })} unless on (${cloud}, ${job}) ${firing(ofJob)}`,
+      expr: `${PROMETHEUS_METRICS.up}{${job}!~"${oneOf(elsewhere)}"} == 0 unless on (${cloud}) ${firing(["CloudUnreachable"], { seen_by: "prometheus" })} unless on (${cloud}, ${job}) ${firing(ofJob)} unless on (${cloud}, ${LABELS.pod}) ${WAITING_ENVOYS}`,
       forSeconds: late,
       severity: SEVERITIES.ticket,
       summary: `${TARGET} does not answer`,

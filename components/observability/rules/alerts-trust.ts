@@ -1,6 +1,6 @@
 // Alerts on trust between clouds and on identities.
-import { METRICS } from "../agent-metrics";
-import { RELAY_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import { TRUST_METRICS } from "../../../telemetry/metrics";
+import { ENVOY_METRICS } from "../../workloads/envoy/metrics";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
 import {
   type Alert,
@@ -13,6 +13,7 @@ import {
   rateSeconds,
   type RulesArgs,
   trustPair,
+  WAITING_ENVOYS,
 } from "./rule";
 
 /** Shares of the overlap that is left, below which somebody has to know: of two CAs, the time in which a fetch still mends what was missed. */
@@ -126,8 +127,12 @@ export function identityAlerts(args: RulesArgs): Alert[] {
   const runbook = "identity";
   const forSeconds = atLeastThreeScrapes(5 * MINUTE, args);
   const workload = `{{ $labels.${pod} }} ({{ $labels.${role} }} of {{ $labels.${cloud} }})`;
-  const expiry = `(${METRICS.svidExpiry} or ${RELAY_METRICS.svidExpiry})`;
+  const workloads = `${cloud}, ${role}, ${pod}`;
+  // A certificate is renewed at half of its life: what was refused of it is seen until the next one comes.
+  const refusedWithin = Math.max(rateSeconds(args), args.svidTtlSeconds / 2);
   const failed = `${SPIRE_METRICS.attestations}{status!="OK"}`;
+  // Later than what is told of a single SPIRE agent.
+  const late = atLeastThreeScrapes(10 * MINUTE, args);
   // Beyond two tries in a row, so that one node that is refused again and again leaves no gap.
   const refusedSeconds = LONGEST_BACK_OFF + rateSeconds(args);
   const noAgent = firing(["SpireAgentDown"], { severity: SEVERITIES.page });
@@ -178,11 +183,30 @@ export function identityAlerts(args: RulesArgs): Alert[] {
     },
     {
       alert: "WorkloadWithoutIdentity",
-      expr: `max by (${cloud}, ${role}, ${pod}) ${expiry} == 0 ${unlessSpireDown}`,
+      expr: `(${RECORDED.svidLeft} == 0 or max by (${workloads}) (${WAITING_ENVOYS})) ${unlessSpireDown}`,
       forSeconds: atLeastThreeScrapes(7 * MINUTE, args),
       severity: SEVERITIES.page,
       summary: `${workload} has no identity`,
-      description: "It runs, but can neither call nor be called.",
+      description:
+        "Its own has ended, or its Envoy waits for the first one, and the pod for Envoy: it can neither call nor be called.",
+      runbook,
+    },
+    {
+      alert: "SecretRejected",
+      expr: `sum by (${workloads}) (increase(${ENVOY_METRICS.secretsRejected}[${promDuration(refusedWithin)}])) > 0`,
+      forSeconds: atLeastThreeScrapes(2 * MINUTE, args),
+      severity: SEVERITIES.ticket,
+      summary: `The Envoy of ${workload} does not take what SPIRE gives it`,
+      description: `It refused a certificate or the bundles, and goes on with those that it had: it may trust a cloud that was removed, or not know the next CA of one.`,
+      runbook,
+    },
+    {
+      alert: "WorkloadApiLost",
+      expr: `min by (${workloads}) (${ENVOY_METRICS.secretsConnected}) == 0 unless on (${cloud}) ${firing(["SpireAgentDown"])}`,
+      forSeconds: late,
+      severity: SEVERITIES.ticket,
+      summary: `The Envoy of ${workload} does not hear the SPIRE agent`,
+      description: "Its identity is not renewed, and it learns of no change of trust.",
       runbook,
     },
     {

@@ -25,6 +25,10 @@ export const LABELS = {
   instance: "instance",
   pod: "pod",
   container: "container",
+  /** `Pending` while a pod does not start; else missing. */
+  phase: "phase",
+  /** Name of the agent that is called. */
+  peer: "peer",
   /** Of a pair, the cloud that is called, or that is trusted. */
   peerCloud: "peer_cloud",
 } as const;
@@ -48,20 +52,23 @@ export const JOBS = {
  * 1, rates per second, both over `rateWindow` of the rules. A share or a latency of nothing is missing, not 0.
  */
 export const RECORDED = {
-  /** Pair: tries at agents of the other cloud, the probe's among them. */
+  /** Pair: attempts at agents of the other cloud. Missing until there was one. */
   pairCalls: "mesh:pair_calls:rate",
-  /** Pair: share of the tries that no agent answered, or that met somebody else: outcomes `refused`, `error`, `timeout`, `circuit_open`. */
+  /** Pair: share of the attempts that no agent answered, or that met somebody else: outcomes `refused`, `unreachable`, `timeout`. */
   pairErrors: "mesh:pair_call_errors:ratio",
-  /** Pair: share of the tries that the other cloud's policy denied. */
+  /** Pair: share of the attempts that the other cloud's policy denied. */
   pairDenials: "mesh:pair_call_denials:ratio",
   /** Pair, seconds: median and 95th percentile of the time until the other cloud answered. */
   pairLatencyP50: "mesh:pair_latency_seconds:p50",
   pairLatencyP95: "mesh:pair_latency_seconds:p95",
-  /** Pair: share of the callers whose last probe was answered; 1 is all, 0 none. */
+  /** Pair: share of the agents of the other cloud that answer the health checks of this one's, each as each pod sees it; 1 is all, 0 none. Of two clouds alone. */
   pairReachable: "mesh:pair_reachable:ratio",
-  /** Pair, seconds: median and 95th percentile of the time that a probe took. */
-  pairProbeP50: "mesh:pair_probe_seconds:p50",
-  pairProbeP95: "mesh:pair_probe_seconds:p95",
+  /**
+   * Pair, seconds: median and 95th percentile of the time that a connection for calls took to open, mutual TLS included. Nothing of the peer's work is in it. Health
+   * checks, of which Envoy tells no time, are not among them.
+   */
+  pairConnectP50: "mesh:pair_connect_seconds:p50",
+  pairConnectP95: "mesh:pair_connect_seconds:p95",
   /** Pair, seconds: until the trusted cloud may sign with a CA that the other lacks, if nothing is fetched any more. */
   trustLeftSeconds: "mesh:trust_time_left:seconds",
   /**
@@ -77,13 +84,13 @@ export const RECORDED = {
   trustEndpoint: "mesh:trust_endpoint_up:max",
   /** Cloud: requests that its agents answered. */
   cloudRequests: "mesh:cloud_requests:rate",
-  /** Cloud: share of the decisions of its policy that denied. */
+  /** Cloud: share of the requests to its agents that were denied: by the policy, or since the caller is no member. */
   cloudDenials: "mesh:cloud_denials:ratio",
   /** Cloud, seconds: 95th percentile of the time to answer a request. */
   cloudLatencyP95: "mesh:cloud_request_seconds:p95",
   /** Cloud and job: share of the targets that answer Prometheus. */
   targetsUp: "mesh:targets_up:ratio",
-  /** Cloud, role, pod: what is left of the life of the identity in use, as a share of `trust.svidTtl`; 0 without one. */
+  /** Cloud, role, pod: what is left of the life of the identity in use, as a share of `trust.svidTtl`; 0 when it has ended. Missing before the first one. */
   svidLeft: "mesh:svid_life_left:ratio",
 } as const;
 
@@ -136,14 +143,10 @@ export const COLLECTOR_METRICS = {
   queueCapacity: "otelcol_exporter_queue_capacity",
 } as const;
 
-/** Of Node programs, by prom-client's default metrics. */
-export const NODE_METRICS = {
+/** Of programs in Go and Node, by the default metrics of their Prometheus clients. */
+export const PROCESS_METRICS = {
   /** Gauge, bytes. */
   memory: "process_resident_memory_bytes",
-  /** Counter, seconds. */
-  cpu: "process_cpu_seconds_total",
-  /** Gauge, seconds. */
-  eventLoopLag: "nodejs_eventloop_lag_p99_seconds",
 } as const;
 
 /** Prometheus' own (https://prometheus.io/docs/prometheus/latest/getting_started/), and what it adds to every target. */

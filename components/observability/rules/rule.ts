@@ -1,6 +1,8 @@
 // What a rule is, what all rules are made from, and the pieces of PromQL that several of them share.
 import type { NetworkMode } from "../../network/mode";
 import type { AuthKeyLife } from "../../network/tailscale/keys";
+import { RELAY } from "../../well-known";
+import { ENVOY } from "../../envoy/pod";
 import { JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
 
 /** What the rules follow from. All times in seconds. */
@@ -100,6 +102,11 @@ export function firing(alerts: readonly string[], labels: Readonly<Record<string
 export function asPeer(series: string): string {
   return `label_replace(${series}, "${LABELS.peerCloud}", "$1", "${LABELS.cloud}", "(.+)")`;
 }
+
+/**
+ * Envoys in pods that do not start: an Envoy listens nowhere before it has an identity, and its pod waits for it to listen.
+ */
+export const WAITING_ENVOYS = `${PROMETHEUS_METRICS.up}{${LABELS.phase}="Pending", ${LABELS.container}=~"${oneOf([ENVOY.container, RELAY.container])}"} == 0`;
 
 /** True while no target of the cloud answers, or none is known any more. Without labels. */
 export function cloudSilent(cloud: string): string {

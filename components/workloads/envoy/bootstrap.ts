@@ -7,8 +7,10 @@ import { outbound, type OutboundArgs } from "./outbound";
 
 /** What `envoyBootstrap` needs. */
 export interface EnvoyArgs extends Pick<BootstrapArgs, "cloud" | "workloadApi" | "admin" | "memoryBytes"> {
-  /** Name of the agent, for example `aws-worker`. */
+  /** Name of the agent, for example `aws-worker`, and what it is made of. */
   readonly agent: string;
+  readonly region: string;
+  readonly role: string;
   readonly inbound: Omit<InboundArgs, "traces">;
   readonly outbound: Omit<OutboundArgs, "traces">;
   /** Where traces go, as base URL of a collector (OTLP over HTTP). Default: there are none. */
@@ -20,8 +22,8 @@ export interface EnvoyArgs extends Pick<BootstrapArgs, "cloud" | "workloadApi" |
 const MAX_CONNECTIONS = 10_000;
 
 /** The configuration as an object. */
-export function envoyBootstrap({ agent, status, collector, ...args }: EnvoyArgs): Xds {
-  const traces = collector && { service: agent, collector };
+export function envoyBootstrap({ agent, region, role, status, collector, ...args }: EnvoyArgs): Xds {
+  const traces = collector && { service: agent, place: { cloud: args.cloud, region, role }, collector };
   const [incoming, outgoing] = [inbound({ ...args.inbound, traces }), outbound({ ...args.outbound, traces })];
   return bootstrapOf({
     ...args,

@@ -1,4 +1,4 @@
-// Names of what an agent's Envoy counts, as Prometheus reads them. Rules and dashboards take the names from here.
+// Names of what an Envoy tells of itself: its metrics as Prometheus reads them, and spans. Rules, dashboards and programs take the names from here.
 
 /** How an attempt at a peer ended. */
 export type CallOutcome =
@@ -57,11 +57,15 @@ export const ENVOY_METRICS = {
   /** Counters, {peer, peer_cloud}: peers whose certificate no root of their trust domain signed, and peers with another SPIFFE id than is meant. */
   peerUntrusted: "envoy_cluster_ssl_fail_verify_error",
   peerOther: "envoy_cluster_ssl_fail_verify_san",
+  /** Counters, {envoy_cluster_name}: connections that could not be made, and handshakes of TLS that were. */
+  connectFailures: "envoy_cluster_upstream_cx_connect_fail",
+  handshakes: "envoy_cluster_ssl_handshake",
   /** Counters: callers without a certificate that is trusted. */
   callerUntrusted: "envoy_listener_ssl_fail_verify_error",
   callerUnnamed: "envoy_listener_ssl_fail_verify_no_cert",
-  /** Gauge, {envoy_tls_certificate}: seconds since 1970; the agent's own certificate is `default`, those of the roots begin with `ALL`. */
+  /** Gauges, {envoy_tls_certificate}, of who is called and of who calls: seconds since 1970; the own certificate is `default`, those of the roots begin with `ALL`. */
   certificateExpiry: "envoy_listener_ssl_certificate_expiration_unix_time_seconds",
+  clientCertificateExpiry: "envoy_cluster_ssl_certificate_expiration_unix_time_seconds",
   /** Counters, {envoy_xds_resource_name}: certificates (`default`) and bundles (`ALL`) that came from the SPIRE agent, and those that Envoy did not take. */
   secrets: "envoy_sds_update_success",
   secretsRejected: "envoy_sds_update_rejected",
@@ -72,6 +76,27 @@ export const ENVOY_METRICS = {
   /** Gauge, seconds. */
   uptime: "envoy_server_uptime",
 } as const;
+
+/** Label of what came from the SPIRE agent: `default` is the own certificate, `ALL` the bundles. */
+export const SECRET_LABEL = "envoy_xds_resource_name";
+
+/** The own certificate, by the label that tells certificates apart. */
+export const OWN_CERTIFICATE = { envoy_tls_certificate: "default" } as const;
+
+/** Requests that came in, not those that the program makes. */
+export const CAME_IN = { envoy_http_conn_manager_prefix: "inbound" } as const;
+
+/** Name of the span of an agent that is called. */
+export const processSpan = (agent: string) => `${agent}.process`;
+
+/** Name of the span of an attempt at another agent, by the name that metrics have for it. */
+export const callSpan = (peer: string) => `call_agent(${peer})`;
+
+/** Attributes of `callSpan`, in microseconds: how long the connection that it was made by took to open, and the handshake of TLS on it. */
+export const CONNECTION_TAGS = { dial: "network.dial_us", handshake: "mtls.handshake_us" } as const;
+
+/** Attribute of `processSpan`: what the policy, or a limit, said where it was no. */
+export const DECISION_TAG = "decision";
 
 /** Stats that Envoy keeps, by its own names: the others would be some hundred for each agent that can be called. */
 export const KEPT_STATS = [

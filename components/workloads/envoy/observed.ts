@@ -1,5 +1,12 @@
 // What an agent's Envoy tells of itself: counters by peer and outcome, one line of JSON for each request, and spans.
-import type { CallOutcome, RequestOutcome } from "./metrics";
+import {
+  type CallOutcome,
+  callSpan,
+  CONNECTION_TAGS,
+  DECISION_TAG,
+  processSpan,
+  type RequestOutcome,
+} from "./metrics";
 import { extension, plainCluster, type SocketAddress, type Xds } from "../../envoy/xds";
 
 /** Key of an endpoint's metadata with the agent it is of: `peer` and `peer_cloud`. */
@@ -137,8 +144,9 @@ const COLLECTOR = "collector";
 
 /** Where traces go, and by what name. */
 export interface TracingArgs {
-  /** Name of the agent. */
+  /** Name of the agent, and where it runs. */
   readonly service: string;
+  readonly place: Readonly<Record<"cloud" | "region" | "role", string>>;
   /** Base URL of a collector (OTLP over HTTP). */
   readonly collector: { readonly at: SocketAddress; readonly url: string };
 }
@@ -150,31 +158,38 @@ export const collectorCluster = ({ collector }: TracingArgs): Xds => plainCluste
  * Spans of what comes in (`<agent>.process`) or goes out (`call_agent(<peer>)` for each attempt). A trace goes on where the program passes `traceparent` on.
  * @param collector none: no spans, but requests still carry a trace's ids.
  */
-export function tracing(direction: "inbound" | "outbound", { service, collector }: TracingArgs): Xds {
+export function tracing(direction: "inbound" | "outbound", { service, place, collector }: TracingArgs): Xds {
   const tag = (tag: string, value: string) => ({ tag, value });
   const dialled = [
-    tag("network.dial_us", "%COMMON_DURATION(US_CX_BEG:US_CX_END:us)%"),
-    tag("mtls.handshake_us", "%COMMON_DURATION(US_CX_END:US_HS_END:us)%"),
+    tag(CONNECTION_TAGS.dial, "%COMMON_DURATION(US_CX_BEG:US_CX_END:us)%"),
+    tag(CONNECTION_TAGS.handshake, "%COMMON_DURATION(US_CX_END:US_HS_END:us)%"),
     tag("agent", "%UPSTREAM_PEER_URI_SAN%"),
   ];
   const arrived = [
     tag("caller", "%DOWNSTREAM_PEER_URI_SAN%"),
     tag("agent", "%DOWNSTREAM_LOCAL_URI_SAN%"),
-    tag("decision", "%RESP(X-MESH-DECISION):16%"),
+    tag(DECISION_TAG, "%RESP(X-MESH-DECISION):16%"),
   ];
   return {
     provider: extension("envoy.tracers.opentelemetry", "config.trace.v3.OpenTelemetryConfig", {
       service_name: service,
+      resource_detectors: [
+        extension(
+          "envoy.tracers.opentelemetry.resource_detectors.static_config",
+          "extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig",
+          { attributes: place },
+        ),
+      ],
       http_service: {
         http_uri: { uri: `${collector.url}/v1/traces`, cluster: COLLECTOR, timeout: "5s" },
       },
     }),
     ...(direction === "inbound"
-      ? { operation: `${service}.process`, custom_tags: arrived }
+      ? { operation: processSpan(service), custom_tags: arrived }
       : {
           operation: "call %REQ(:AUTHORITY):128%",
           spawn_upstream_span: true,
-          upstream_operation: `call_agent(${PEER_NAME})`,
+          upstream_operation: callSpan(PEER_NAME),
           custom_tags: dialled,
         }),
   };

@@ -57,6 +57,8 @@ export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
   return {
     agent: agentName(self.cloud, self.role),
     cloud: self.cloud,
+    region: self.region,
+    role: self.role,
     inbound: {
       listen: { host: "0.0.0.0", port: AGENT_PORTS.mtls },
       program: { host: "127.0.0.1", port: program.port },

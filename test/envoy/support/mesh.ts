@@ -206,6 +206,8 @@ plugins {
     const config: EnvoyArgs = {
       agent: nameOf(place),
       cloud: place.cloud,
+      region: member.region,
+      role: place.role,
       inbound: {
         listen: { host: LOOPBACK, port: ports.inbound },
         program: { host: LOOPBACK, port: ports.program },

@@ -39,7 +39,7 @@ describe("The trace store of the home cloud", () => {
       server: true,
       start: 1795618464245.125,
       milliseconds: 213,
-      attributes: { action: "relay" },
+      attributes: {},
     });
     expect(trace.spans[2]).toMatchObject({
       parentId: "0000000000000002",

@@ -1,5 +1,7 @@
 // Spans as Jaeger 2.13 answers with them at /api/v3: OTLP in JSON, 64-bit integers as text, what is empty left out.
 
+import { CONNECTION_TAGS } from "../../../components/workloads/envoy/metrics";
+
 /** A span in OTLP, and the agent that made it. */
 export interface StoredSpan {
   readonly service: string;
@@ -57,21 +59,24 @@ export function span(
   };
 }
 
+/** As Envoy writes numbers of tags. */
+const opened = { [CONNECTION_TAGS.dial]: "20000", [CONNECTION_TAGS.handshake]: "1500" };
+
 /** aws → gcp → azure → aws, in order of their start. */
 export function roundTrip(traceId = ID): StoredSpan[] {
   return [
-    span("aws-agent", [1, 0], "aws-agent.process", [0, 213], { action: "relay" }),
-    span("aws-agent", [2, 1], "call_agent(gcp-agent)", [5, 185], { "agentweave.outcome": "ok" }),
-    span("aws-agent", [3, 2], "network.dial", [5.5, 25.5], {
+    span("aws-agent", [1, 0], "aws-agent.process", [0, 213]),
+    span("aws-agent", [2, 1], "call gcp-agent.mesh", [4, 186], opened, SERVER),
+    span("aws-agent", [3, 2], "call_agent(gcp-agent)", [5, 185], {
       ...{ "server.address": "10.0.0.1", "server.port": 8443, tries: [1, 2] },
-      ...{ tls: true, share: 0.5, more: { a: "b" } },
+      ...{ tls: true, share: 0.5, more: { a: "b" }, ...opened },
     }),
-    span("aws-agent", [4, 2], "mtls.handshake", [25.5, 40]),
-    span("gcp-agent", [5, 2], "gcp-agent.process", [42, 180], { action: "relay" }),
-    span("gcp-agent", [6, 5], "call_agent(azure-agent)", [45, 170], { "agentweave.outcome": "ok" }),
-    span("azure-agent", [7, 6], "azure-agent.process", [60, 160], { action: "relay" }),
-    span("azure-agent", [8, 7], "call_agent(aws-agent)", [65, 150], { "agentweave.outcome": "ok" }),
-    span("aws-agent", [9, 8], "aws-agent.process", [80, 80.4], { action: "ping" }),
+    span("gcp-agent", [4, 3], "gcp-agent.process", [42, 180]),
+    span("gcp-agent", [5, 4], "async opa egress", [43, 44]),
+    span("gcp-agent", [6, 4], "call_agent(azure-agent)", [45, 170], opened),
+    span("azure-agent", [7, 6], "azure-agent.process", [60, 160]),
+    span("azure-agent", [8, 7], "call_agent(aws-agent)", [65, 150]),
+    span("aws-agent", [9, 8], "aws-agent.process", [80, 80.4]),
   ].map((each) => ({ ...each, traceId }));
 }
 

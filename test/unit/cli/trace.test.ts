@@ -13,33 +13,28 @@ describe("The text of a trace", () => {
   it("is the tree of its spans with their times, the cloud where it changes, and the way through all clouds", () => {
     expect(lines(roundTrip())).toEqual([
       `Trace: ${ID}  2026-11-25T14:54:24.245Z  9 spans, aws → gcp → azure → aws, 213 ms`,
-      "└─ aws-agent.process [213 ms] aws aws-r1, relay",
-      "   └─ call_agent(gcp-agent) [180 ms]",
-      "      ├─ network.dial [20 ms]",
-      "      ├─ mtls.handshake [15 ms]",
-      "      └─ gcp-agent.process [138 ms] gcp gcp-r1, relay",
-      "         └─ call_agent(azure-agent) [125 ms]",
-      "            └─ azure-agent.process [100 ms] azure azure-r1, relay",
-      "               └─ call_agent(aws-agent) [85 ms]",
-      "                  └─ aws-agent.process [0.4 ms] aws aws-r1, ping",
+      "└─ aws-agent.process [213 ms] aws aws-r1",
+      "   └─ call gcp-agent.mesh [182 ms]",
+      "      └─ call_agent(gcp-agent) [180 ms] dial 20 ms, handshake 1.5 ms",
+      "         └─ gcp-agent.process [138 ms] gcp gcp-r1",
+      "            ├─ async opa egress [1 ms]",
+      "            └─ call_agent(azure-agent) [125 ms] dial 20 ms, handshake 1.5 ms",
+      "               └─ azure-agent.process [100 ms] azure azure-r1",
+      "                  └─ call_agent(aws-agent) [85 ms]",
+      "                     └─ aws-agent.process [0.4 ms] aws aws-r1",
     ]);
   });
 
   it("has what starts in one millisecond in the order in which it ends, and the same however the store has it", () => {
     const spans = [
       span("aws-agent", [1, 0], "aws-agent.process", [0, 20]),
-      span("aws-agent", [2, 1], "mtls.handshake", [5, 12]),
-      span("aws-agent", [3, 1], "network.dial", [5, 5.4]),
+      span("aws-agent", [2, 1], "d", [5, 12]),
+      span("aws-agent", [3, 1], "c", [5, 5.4]),
       span("aws-agent", [4, 1], "b", [6, 7]),
       span("aws-agent", [5, 1], "a", [6, 7]),
     ];
     const text = lines(spans).slice(2);
-    expect(text).toEqual([
-      "   ├─ network.dial [0.4 ms]",
-      "   ├─ mtls.handshake [7 ms]",
-      "   ├─ b [1 ms]",
-      "   └─ a [1 ms]",
-    ]);
+    expect(text).toEqual(["   ├─ c [0.4 ms]", "   ├─ d [7 ms]", "   ├─ b [1 ms]", "   └─ a [1 ms]"]);
     expect(lines([...spans].reverse()).slice(2)).toEqual(text);
   });
 
@@ -61,28 +56,38 @@ describe("The text of a trace", () => {
     expect(lines(spans)[2]).toBe("   └─ aws-worker.process [1 ms]");
   });
 
-  it("marks what went wrong with its message on one line, and an outcome that is not ok", () => {
-    const [process, call] = roundTrip() as [StoredSpan, StoredSpan];
-    const denied = span("aws-agent", [3, 1], "call_agent(azure-agent)", [190, 200], {
-      "agentweave.outcome": "denied",
-    });
-    const text = lines([failed(process, ""), failed(call, "connect ECONNREFUSED\n10.0.0.1:8443"), denied]);
+  it("marks what went wrong with its message on one line, else with Envoy's answer, and a decision that was no", () => {
+    const of = (number: number, more: Record<string, unknown>) =>
+      span("aws-agent", [number, 1], "call_agent(gcp-agent)", [number, number + 1], more);
+    const text = lines([
+      failed(roundTrip()[0]!, ""),
+      failed(of(2, {}), "no\nway"),
+      failed(of(3, { "http.status_code": "503", response_flags: "UF" }), ""),
+      failed(of(4, { "http.status_code": "500", response_flags: "-" }), ""),
+      failed(of(5, { "http.status_code": "503", decision: "undecided" }), ""),
+      of(6, { decision: "denied" }),
+      of(7, { decision: "-" }),
+    ]);
     expect(text.slice(1)).toEqual([
-      "└─ aws-agent.process [213 ms] aws aws-r1, relay FAILED: no reason given",
-      "   ├─ call_agent(gcp-agent) [180 ms] FAILED: connect ECONNREFUSED 10.0.0.1:8443",
-      "   └─ call_agent(azure-agent) [10 ms] denied",
+      "└─ aws-agent.process [213 ms] aws aws-r1 FAILED: no reason given",
+      "   ├─ call_agent(gcp-agent) [1 ms] FAILED: no way",
+      "   ├─ call_agent(gcp-agent) [1 ms] FAILED: HTTP 503, UF",
+      "   ├─ call_agent(gcp-agent) [1 ms] FAILED: HTTP 500",
+      "   ├─ call_agent(gcp-agent) [1 ms] FAILED: undecided",
+      "   ├─ call_agent(gcp-agent) [1 ms] denied",
+      "   └─ call_agent(gcp-agent) [1 ms]",
     ]);
   });
 
   it("says plainly which spans have no parent, and that more may come", () => {
     const spans = roundTrip().filter(({ name }) => name !== "call_agent(azure-agent)");
     const text = lines(spans);
-    expect(text).toContain("└─ azure-agent.process [100 ms] azure azure-r1, relay, its parent is missing");
+    expect(text).toContain("└─ azure-agent.process [100 ms] azure azure-r1, its parent is missing");
     expect(text[0]).toContain("8 spans, aws → gcp and azure → aws, 213 ms");
     expect(text.at(-1)).toMatch(
       /^1 span has a parent that is not in the store: a collector may still be sending/,
     );
-    expect(lines(spans.slice(3)).at(-1)).toMatch(/^3 spans have a parent that is not in the store/);
+    expect(lines(spans.slice(3)).at(-1)).toMatch(/^2 spans have a parent that is not in the store/);
   });
 
   it("has each span once when parents go round in a circle", () => {
@@ -100,12 +105,8 @@ describe("The text of a trace", () => {
 
   it("has the attributes of each span when they are asked for", () => {
     const text = lines(roundTrip(), { verbose: true });
-    expect(text.slice(1, 3)).toEqual([
-      "└─ aws-agent.process [213 ms] aws aws-r1, relay",
-      "   │  action = relay",
-    ]);
-    expect(text).toContain("      │     server.port = 8443");
-    expect(text).toContain("      │     tries = [1,2]");
+    expect(text).toContain("         │  server.port = 8443");
+    expect(text).toContain("         │  tries = [1,2]");
   });
 
   it("has colours only when they are wanted", () => {
@@ -205,21 +206,21 @@ describe("mesh trace", () => {
     const json = traceJson(traceOf(roundTrip().slice(1))) as { spans: unknown[] };
     expect(json).toMatchObject({
       traceId: ID,
-      paths: [["gcp", "azure", "aws"]],
+      paths: [["aws", "gcp", "azure", "aws"]],
       missingParents: 1,
     });
     expect(json.spans).toHaveLength(8);
     expect(json.spans[0]).toEqual({
       spanId: "0000000000000002",
       parentId: "0000000000000001",
-      name: "call_agent(gcp-agent)",
+      name: "call gcp-agent.mesh",
       service: "aws-agent",
       cloud: "aws",
       region: "aws-r1",
-      server: false,
-      start: "2026-11-25T14:54:24.250Z",
-      milliseconds: 180,
-      attributes: { "agentweave.outcome": "ok" },
+      server: true,
+      start: "2026-11-25T14:54:24.249Z",
+      milliseconds: 182,
+      attributes: { "network.dial_us": "20000", "mtls.handshake_us": "1500" },
     });
   });
 });

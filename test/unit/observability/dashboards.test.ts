@@ -1,8 +1,13 @@
 // A lint of the dashboards: what every panel must have, and that they ask only for what there is.
-import { METRICS } from "../../../components/observability/agent-metrics";
 import { dashboardQueries, dashboards } from "../../../components/observability/dashboards";
 import * as names from "../../../components/observability/rules/names";
-import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import {
+  CAME_IN,
+  ENVOY_METRICS,
+  OWN_CERTIFICATE,
+  SECRET_LABEL,
+} from "../../../components/workloads/envoy/metrics";
+import { TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 
 const ARGS = RULES_ARGS;
@@ -20,9 +25,8 @@ const STANDS_IN = ["serverUptime", "workloadConnections"];
 /** Names that an expression has series of, and those of their labels. */
 const METRIC_NAMES = new Set(
   [
-    METRICS,
+    ENVOY_METRICS,
     TRUST_METRICS,
-    RELAY_METRICS,
     TOKEN_METRICS,
     ...Object.entries(names).flatMap(([key, value]) =>
       /METRICS$|^RECORDED$/.test(key) ? [value as object] : [],
@@ -31,7 +35,8 @@ const METRIC_NAMES = new Set(
 );
 const LABEL_NAMES = new Set([
   ...Object.values(names.LABELS),
-  ...["action", "allow", "outcome", "peer", "le", "source", "handler", "path", "status", "digest"],
+  ...["outcome", "le", "source", "handler", "path", "status", "digest"],
+  ...[SECRET_LABEL, ...Object.keys({ ...OWN_CERTIFICATE, ...CAME_IN })],
   ...["alertname", "alertstate", "severity"],
 ]);
 const WORDS =

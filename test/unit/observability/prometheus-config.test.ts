@@ -71,7 +71,12 @@ const target = (name: string, port: string, more: Record<string, string> = {}) =
   [`${POD}label_app_kubernetes_io_component`]: "agent",
   ...more,
 });
-const AGENT_POD = target("agentweave-worker", "metrics", { [`${POD}label_agentweave_io_role`]: "worker" });
+// Envoy's port: a sidecar's, as the device's of the tailnet is.
+const AGENT_POD = target("agentweave-worker", "metrics", {
+  [`${POD}label_agentweave_io_role`]: "worker",
+  [`${POD}container_init`]: "true",
+  [`${POD}container_name`]: "envoy",
+});
 const labelsOf = (cluster: ScrapedCluster, of: Record<string, string>) =>
   relabel(job(cluster).relabel_configs, of);
 
@@ -194,7 +199,7 @@ describe("a target", () => {
       role: "worker",
       pod: "agentweave-worker-0",
       instance: "agentweave-worker-0",
-      container: "agentweave-worker",
+      container: "envoy",
     });
   });
 
@@ -228,6 +233,29 @@ describe("a target", () => {
     expect(labelsOf(AWS, relay)).toMatchObject({ job: "otel-collector", container: "relay" });
   });
 
+  test("is a pod that does not start, too, and says so", () => {
+    expect(labelsOf(AWS, AGENT_POD)).not.toHaveProperty("phase");
+    expect(labelsOf(AWS, { ...AGENT_POD, [`${POD}phase`]: "Pending" })).toMatchObject({
+      ...{ job: "agent", phase: "Pending" },
+    });
+  });
+
+  test.each([
+    ["gcp/worker", { peer: "gcp-worker", peer_cloud: "gcp" }],
+    ["my-cloud/my-role", { peer: "my-cloud-my-role", peer_cloud: "my-cloud" }],
+    ["worker", {}],
+    ["to:10.0.0.1:8443", {}],
+    ["", {}],
+  ])("of Envoy tells of a peer where the cluster is an agent's: %j", (name, labels) => {
+    const sample = { envoy_cluster_name: name };
+    expect(relabel(job(AWS).metric_relabel_configs, sample)).toEqual({ ...sample, ...labels });
+  });
+
+  test("of Envoy that names a peer already keeps it", () => {
+    const sample = { peer: "gcp-worker", peer_cloud: "gcp", outcome: "ok" };
+    expect(relabel(job(AWS).metric_relabel_configs, sample)).toEqual(sample);
+  });
+
   test("is none without a port for metrics, or when its pod does not run", () => {
     for (const port of ["mtls", "health", "", "http-metrics"]) {
       expect(labelsOf(AWS, target("opa", port))).toBeUndefined();
@@ -251,7 +279,7 @@ describe("a target", () => {
   });
 
   test("does not say itself which cloud it is in", () => {
-    const [drop] = job(AWS).metric_relabel_configs;
+    const drop = job(AWS).metric_relabel_configs.at(-1);
     const regex = new RegExp(`^(?:${drop.regex})$`);
     expect(drop.action).toBe("labeldrop");
     for (const label of ["exported_cloud", "exported_region", "exported_role"]) expect(label).toMatch(regex);

@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { load } from "js-yaml";
-import { METRICS } from "../../../components/observability/agent-metrics";
 import { alertGroups, renderRules, type RulesArgs } from "../../../components/observability/rules";
 import { rulesArgs } from "../../../components/observability/rules-args";
 import * as names from "../../../components/observability/rules/names";
 import type { Alert } from "../../../components/observability/rules/rule";
 import { parseConfig } from "../../../infra/config";
 import { lifetimesOf } from "../../../infra/config/lifetimes";
-import { RELAY_METRICS, TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
+import { ENVOY_METRICS } from "../../../components/workloads/envoy/metrics";
+import { TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 
 const ARGS: RulesArgs = {
@@ -161,9 +161,8 @@ test("every alert tells in words what, where and what to do", () => {
 
 /** Every name of a series, from its home. */
 const NAMES = [
-  METRICS,
+  ENVOY_METRICS,
   TRUST_METRICS,
-  RELAY_METRICS,
   TOKEN_METRICS,
   ...Object.entries(names).flatMap(([key, value]) =>
     /METRICS$|^RECORDED$/.test(key) ? [value as object] : [],
@@ -176,7 +175,7 @@ test("no two series have one name", () => {
 
 test("names of series are written in their homes only", () => {
   const files = readdirSync(COMPONENTS, { recursive: true, encoding: "utf8" }).filter(
-    (file) => file.endsWith(".ts") && !/(names|agent-metrics)\.ts$/.test(file),
+    (file) => file.endsWith(".ts") && !file.endsWith("names.ts"),
   );
   expect(files).toContain(path.join("rules", "recording.ts"));
   // `up` is a word, too.
