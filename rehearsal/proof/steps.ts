@@ -1,13 +1,22 @@
 // Things that a rehearsal tries one after the other, each with what came of it and how long it took.
-import type { CallProof } from "./calls";
 import { say } from "../progress";
 
 const POLL_MS = 200;
 /** Longest time of a wait; what is waited for has limits of its own that are shorter. */
 const LIMIT_MS = 120_000;
 
+/** One thing that was tried. */
+export interface Tried {
+  /** What was tried, and what should come of it. */
+  readonly what: string;
+  /** What came of it, when it was that. */
+  readonly found?: string;
+  /** What came of it instead. */
+  readonly failure?: string;
+}
+
 /** One thing that was tried, and how long it took. */
-export interface Step extends Pick<CallProof, "what" | "found" | "failure"> {
+export interface Step extends Tried {
   readonly seconds: number;
 }
 

@@ -67,8 +67,9 @@ describe("a role that makes the name of another device of the tailnet", () => {
 
   test("is none where there is no such device", () => {
     const roles = ["agent", "collector", "traces", "prometheus"];
-    expect(problemsOf({ aws: { ...aws, roles } }, "tailscale", NETWORK)).toEqual([]);
-    expect(problemsOf({ aws: { ...aws, roles }, gcp }, "direct")).toEqual([]);
+    const nodes = { instanceType: "t3.large" };
+    expect(problemsOf({ aws: { ...aws, roles, nodes } }, "tailscale", NETWORK)).toEqual([]);
+    expect(problemsOf({ aws: { ...aws, roles, nodes }, gcp }, "direct")).toEqual([]);
     expect(problemsOf({ aws, gcp: { ...gcp, roles: ["traces", "prometheus"] } }, "tailscale")).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { configMapsOf, GENERATED, type StandingConfigMap } from "../../support/config-maps";
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { resolveImages } from "../../../components/images";
@@ -8,7 +9,6 @@ import { record, type Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 const NAMESPACE = "kubernetes:core/v1:Namespace";
-const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const SERVICE = "kubernetes:core/v1:Service";
 const BUDGET = "kubernetes:policy/v1:PodDisruptionBudget";
@@ -90,7 +90,7 @@ describe("the pods of OPA", () => {
   test("find every file that they are told to read", () => {
     const [mount] = container().volumeMounts;
     const [volume] = pod().spec.volumes;
-    const configMap = made.one(CONFIG_MAP).inputs;
+    const [configMap] = configMapsOf(made) as [StandingConfigMap];
     expect(mount).toMatchObject({ name: volume.name, readOnly: true });
     expect(volume.configMap.name).toBe(configMap.metadata.name);
     const prefix = `${mount.mountPath}/`;
@@ -138,10 +138,10 @@ describe("OPA", () => {
   });
 
   test("knows every member of the mesh, and where it runs itself", () => {
-    const { data } = made.one(CONFIG_MAP).inputs;
-    const { mesh } = JSON.parse(data["data.json"]).agentweave;
+    const { data } = configMapsOf(made)[0]!;
+    const { mesh } = JSON.parse(data["data.json"]!).agentweave;
     expect(Object.keys(mesh.trust_domains)).toEqual(["aws.example.org", "gcp.example.org"]);
-    expect(JSON.parse(data["config.json"]).labels).toEqual({ cloud: "aws", region: "us-east-1" });
+    expect(JSON.parse(data["config.json"]!).labels).toEqual({ cloud: "aws", region: "us-east-1" });
   });
 
   test("is asked by agents only, and measured by Prometheus; it reaches names alone", () => {
@@ -174,7 +174,7 @@ describe("OPA", () => {
 
   test("leaves before its namespace, its files and its network policies", () => {
     const deployment = made.one(DEPLOYMENT);
-    for (const needed of [made.one(NAMESPACE), made.one(CONFIG_MAP), ...made.all(NETWORK_POLICY)]) {
+    for (const needed of [made.one(NAMESPACE), made.one(GENERATED), ...made.all(NETWORK_POLICY)]) {
       expect(made.leavesBefore(deployment, needed)).toBe(true);
     }
     expect(made.leavesBefore(made.one(SERVICE), deployment)).toBe(true);
