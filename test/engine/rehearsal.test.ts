@@ -337,9 +337,9 @@ describe("the rehearsal", () => {
       expect(report.warnings).toEqual([]);
       // Of each agent its entry, configuration and pods, which now name the new cloud, and of each OPA its data and pods.
       const calls = 3 * 8 + 2 * 3;
-      // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry and pod,
+      // Of each trust exporter the same three, of each collector its entry; at home the trace store's entry, configuration and pod,
       // Prometheus' configuration, rules and pod, the token renewer's configuration, rights and pod, and Grafana's dashboards.
-      const seen = 3 * 3 + 3 + 2 + 3 + 3 + 1;
+      const seen = 3 * 3 + 3 + 3 + 3 + 3 + 1;
       expect(report.changes).toMatchObject({ update: calls + seen });
       expect(report.changes).not.toHaveProperty("replace");
       expect(report.changes).not.toHaveProperty("delete");
