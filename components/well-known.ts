@@ -151,7 +151,7 @@ export const TRACE_STORE = {
   healthPort: 13133,
 } as const;
 
-/** The two ends of the mutual TLS around traces: a container beside each collector, and one beside the trace store. */
+/** The two ends of the mutual TLS around traces: an Envoy beside each collector, and one beside the trace store. */
 export const RELAY = {
   container: "relay",
   /**
@@ -160,7 +160,7 @@ export const RELAY = {
    * pod (tailscale, wgengine/netstack/netstack.go, `acceptTCP`).
    */
   neighbour: "127.0.0.2:14317",
-  /** `/live`, `/ready` and `/metrics` over plain HTTP. */
+  /** `/ready` and `/metrics` over plain HTTP. */
   statusPort: 9464,
 } as const;
 

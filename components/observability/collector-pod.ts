@@ -5,7 +5,7 @@ import { COLLECTOR, METRICS_PORT_NAMES } from "../well-known";
 import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 import { COLLECTOR_PATHS } from "./collector-config";
 import { PROGRAM_UID } from "./program";
-import { RELAY_VOLUMES, sender, type SenderArgs } from "./relay";
+import { RELAY_VOLUMES, relayContainer } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with the collector's configuration. */
@@ -19,14 +19,15 @@ export interface CollectorPodArgs {
   readonly image: string;
   /** Default: `OBSERVABILITY_SIZES.collector`. */
   readonly size?: ContainerSize | undefined;
-  readonly relay: SenderArgs;
-  /** Digest of configuration and program; a new one rolls the pods, as both are read only at start. */
+  /** Of the relay. */
+  readonly envoyImage: string;
+  /** Digest of the configurations; a new one rolls the pods, as they are read only at start. */
   readonly checksum: string;
 }
 
 /** Template of the pod. Its queue is for the time in which the home cloud cannot be reached: it survives the collector, but not the pod. */
 export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
-  const { image, size, relay, checksum } = args;
+  const { image, size, envoyImage, checksum } = args;
   const { configDir, configFile, queueDir } = COLLECTOR_PATHS;
   const health = { httpGet: { path: "/", port: "health" } };
   const spread = (topologyKey: string) => ({
@@ -50,7 +51,7 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
       terminationGracePeriodSeconds: 30,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       securityContext: nonRoot(PROGRAM_UID),
-      initContainers: [sender(relay)],
+      initContainers: [relayContainer(envoyImage)],
       containers: [
         {
           name: COLLECTOR.name,

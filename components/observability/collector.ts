@@ -5,13 +5,13 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
-import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { COLLECTOR, NAMESPACES } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
 import { COLLECTOR_PATHS, renderCollectorConfig } from "./collector-config";
 import { COLLECTOR_CONFIG_MAP, collectorPod } from "./collector-pod";
+import { RELAY_CONFIG_FILE, renderSender } from "./relay";
 import type { TracesSettings } from "./settings";
 
 /** What the network adds to a pod: `withDevice`, or nothing. */
@@ -32,9 +32,7 @@ export interface CollectorArgs {
   readonly cluster: Cluster;
   readonly intake: TraceIntake;
   readonly settings: TracesSettings;
-  readonly images: Pick<Images, "otelCollector" | "agent">;
-  /** The bundle `telemetry`. */
-  readonly bundle: Pick<NodeBundle, "digest">;
+  readonly images: Pick<Images, "otelCollector" | "envoy">;
   /** Number of pods. Default: that of the settings. */
   readonly replicas?: number | undefined;
   /** URL of the HTTP CONNECT proxy by which the intake is reached. Default: directly. */
@@ -44,7 +42,7 @@ export interface CollectorArgs {
 }
 
 /**
- * The collector, in namespace `observability`, which must be there with the programs. Its relay needs an identity: give its registration entry
+ * The collector, in namespace `observability`, which must be there. Its relay needs an identity: give its registration entry
  * in `dependsOn`, without which it is never ready.
  */
 export class Collector extends pulumi.ComponentResource {
@@ -53,7 +51,7 @@ export class Collector extends pulumi.ComponentResource {
 
   constructor(name: string, args: CollectorArgs, opts?: DependentOptions) {
     super("agentweave:observability:Collector", name, {}, opts);
-    const { cluster, intake, settings, images, bundle, replicas = settings.replicas, proxyUrl } = args;
+    const { cluster, intake, settings, images, replicas = settings.replicas, proxyUrl } = args;
     const { withNetwork = (template) => template } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
@@ -72,11 +70,14 @@ export class Collector extends pulumi.ComponentResource {
       clusterName: cluster.clusterName,
       sampling: settings.sampling,
     });
+    const relay = pulumi
+      .output(intake.address)
+      .apply((address) => renderSender({ cloud: cluster.name, address, peer: intake.spiffeId, proxyUrl }));
     const configMap = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { ...metadata, name: COLLECTOR_CONFIG_MAP },
-        data: { [COLLECTOR_PATHS.configFile]: config },
+        data: { [COLLECTOR_PATHS.configFile]: config, [RELAY_CONFIG_FILE]: relay },
       },
       self,
     );
@@ -91,20 +92,13 @@ export class Collector extends pulumi.ComponentResource {
           // None needs another.
           podManagementPolicy: "Parallel",
           selector: { matchLabels },
-          template: pulumi.output(intake.address).apply((address) =>
+          template: relay.apply((relay) =>
             withNetwork(
               collectorPod({
                 image: images.otelCollector,
                 size: settings.collector,
-                relay: {
-                  image: images.agent,
-                  cloud: cluster.name,
-                  region: cluster.region,
-                  address,
-                  peer: intake.spiffeId,
-                  proxyUrl,
-                },
-                checksum: checksum([config, bundle.digest]),
+                envoyImage: images.envoy,
+                checksum: checksum([config, relay]),
               }),
             ),
           ),

@@ -39,11 +39,7 @@ export interface ProgramContainerArgs {
   readonly args: readonly string[];
   /** Port of `/live`, `/ready` and `/metrics`. */
   readonly statusPort: number;
-  /** Name of that port. Default: that of what the pod is there for. */
-  readonly statusPortName?: string;
-  readonly ports?: readonly k8s.types.input.core.v1.ContainerPort[];
   readonly mounts?: readonly k8s.types.input.core.v1.VolumeMount[];
-  readonly env?: readonly k8s.types.input.core.v1.EnvVar[];
   readonly size?: ContainerSize;
 }
 
@@ -55,14 +51,8 @@ export function programContainer(args: ProgramContainerArgs): k8s.types.input.co
     image: args.image,
     command: nodeCommand(TELEMETRY_PROGRAM),
     args: [...args.args],
-    env: [
-      { name: "NODE_OPTIONS", value: heapOption(args.size, OBSERVABILITY_SIZES.program) },
-      ...(args.env ?? []),
-    ],
-    ports: [
-      { name: args.statusPortName ?? METRICS_PORT_NAMES.main, containerPort: args.statusPort },
-      ...(args.ports ?? []),
-    ],
+    env: [{ name: "NODE_OPTIONS", value: heapOption(args.size, OBSERVABILITY_SIZES.program) }],
+    ports: [{ name: METRICS_PORT_NAMES.main, containerPort: args.statusPort }],
     startupProbe: { ...probe("/live"), periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 60 },
     livenessProbe: { ...probe("/live"), periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 3 },
     readinessProbe: { ...probe("/ready"), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },

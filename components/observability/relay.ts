@@ -1,24 +1,23 @@
-// The relay as a sidecar: it makes the mutual TLS between a collector and the trace store, to both of which it is an address in their pods.
+// The relay as a sidecar: an Envoy that makes the mutual TLS between a collector and the trace store, to both of which it is an address in their pods.
 import type * as k8s from "@pulumi/kubernetes";
-import { METRICS_PORT_NAMES, RELAY, TRACE_STORE } from "../well-known";
-import { PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "./program";
+import { dump } from "js-yaml";
+import { ENVOY, envoyContainer, envoyVolume } from "../envoy/pod";
+import { socketAddress } from "../envoy/xds";
+import { quantityValue } from "../kubernetes/quantity";
+import { AGENT, COLLECTOR, METRICS_PORT_NAMES, RELAY, SPIRE_AGENT, TRACE_STORE } from "../well-known";
+import { WORKLOAD_API } from "./program";
+import { receiveBootstrap, sendBootstrap } from "./relay-config";
+import { OBSERVABILITY_SIZES } from "./sizes";
 
-/** Volumes of every pod with a relay. */
-export const RELAY_VOLUMES: readonly k8s.types.input.core.v1.Volume[] = [
-  WORKLOAD_API.volume,
-  ...PROGRAM_VOLUMES,
-];
+/** Volumes of every pod with a relay, whose configuration is in the pod's volume `config`. */
+export const RELAY_VOLUMES: readonly k8s.types.input.core.v1.Volume[] = [WORKLOAD_API.volume, envoyVolume];
 
-/** What all relays need. */
-interface RelayArgs {
-  /** The stock Node image. */
-  readonly image: string;
+/** Name of a relay's configuration in the ConfigMap of its pod. */
+export const RELAY_CONFIG_FILE = ENVOY.configFile;
+
+/** What `renderSender` needs. */
+export interface RenderSenderArgs {
   readonly cloud: string;
-  readonly region: string;
-}
-
-/** What the relay beside a collector needs. */
-export interface SenderArgs extends RelayArgs {
   /** `host:port` of the other end. */
   readonly address: string;
   /** SPIFFE id of the other end. */
@@ -27,49 +26,59 @@ export interface SenderArgs extends RelayArgs {
   readonly proxyUrl?: string | undefined;
 }
 
-/** What the relay beside the trace store needs. */
-export interface ReceiverArgs extends RelayArgs {
-  /** SPIFFE ids of those who may send. */
-  readonly peers: readonly string[];
-}
+const NEIGHBOUR = socketAddress(`tcp://${RELAY.neighbour}`);
 
-/** It starts before the collector and ends after it, so that what the collector has at its end gets out. */
-export function sender(args: SenderArgs): k8s.types.input.core.v1.Container {
-  const { address, peer, proxyUrl } = args;
-  const way = ["--listen", RELAY.neighbour, "--target", address, "--peer", peer];
-  return sidecar(args, ["send", ...way, ...(proxyUrl === undefined ? [] : ["--proxy", proxyUrl])], []);
-}
+const COMMON = {
+  workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+  admin: ENVOY.admin,
+  status: { at: { host: "0.0.0.0", port: RELAY.statusPort } },
+  memoryBytes: quantityValue(OBSERVABILITY_SIZES.relay.memory),
+} as const;
 
-/** It listens at the only port of the trace store that others than its own cluster may reach. */
-export function receiver(args: ReceiverArgs): k8s.types.input.core.v1.Container {
-  const way = ["--listen", `0.0.0.0:${TRACE_STORE.intakePort}`, "--target", RELAY.neighbour];
-  const from = args.peers.flatMap((peer) => ["--peer", peer]);
-  return sidecar(
-    args,
-    ["receive", ...way, ...from],
-    [{ name: "intake", containerPort: TRACE_STORE.intakePort }],
+/** Text of the configuration beside a collector. */
+export function renderSender({ cloud, address, peer, proxyUrl }: RenderSenderArgs): string {
+  return text(
+    sendBootstrap({
+      ...COMMON,
+      id: `${cloud}-${COLLECTOR.name}`,
+      cloud,
+      listen: NEIGHBOUR,
+      to: { at: socketAddress(`tcp://${address}`), spiffeId: peer },
+      proxy: proxyUrl === undefined ? undefined : socketAddress(proxyUrl),
+    }),
   );
 }
 
-/** A container that lives longer than the others (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/). */
-function sidecar(
-  { image, cloud, region }: RelayArgs,
-  args: readonly string[],
-  ports: readonly k8s.types.input.core.v1.ContainerPort[],
-): k8s.types.input.core.v1.Container {
-  const { container: name, statusPort } = RELAY;
-  const place = ["--status", `0.0.0.0:${statusPort}`, "--cloud", cloud, "--region", region];
-  return {
-    ...programContainer({
-      name,
-      image,
-      args: ["relay", ...args, ...place],
-      statusPort,
-      statusPortName: METRICS_PORT_NAMES.relay,
-      ports,
-      mounts: [WORKLOAD_API.mount],
-      env: [{ name: "SPIFFE_ENDPOINT_SOCKET", value: WORKLOAD_API.endpoint }],
+/**
+ * Text of the configuration beside the trace store, whose only port it is that others than its own cluster may reach.
+ *
+ * @param senders SPIFFE ids of those who may send.
+ */
+export function renderReceiver(cloud: string, senders: readonly string[]): string {
+  return text(
+    receiveBootstrap({
+      ...COMMON,
+      id: `${cloud}-${TRACE_STORE.name}`,
+      cloud,
+      listen: { host: "0.0.0.0", port: TRACE_STORE.intakePort },
+      senders,
+      store: NEIGHBOUR,
     }),
-    restartPolicy: "Always",
-  };
+  );
+}
+
+const text = (config: unknown) => dump(config, { lineWidth: -1 });
+
+/** The container. It starts before its neighbour and ends after it, so that what a collector has at its end gets out. */
+export function relayContainer(
+  image: string,
+  ports: readonly k8s.types.input.core.v1.ContainerPort[] = [],
+): k8s.types.input.core.v1.Container {
+  return envoyContainer({
+    image,
+    name: RELAY.container,
+    ports,
+    status: { name: METRICS_PORT_NAMES.relay, containerPort: RELAY.statusPort },
+    size: OBSERVABILITY_SIZES.relay,
+  });
 }

@@ -6,6 +6,8 @@ export const OBSERVABILITY_SIZES = {
   collector: { cpu: "100m", memory: "256Mi" },
   traceStore: { cpu: "200m", memory: "1Gi" },
   grafana: { cpu: "100m", memory: "256Mi" },
-  /** Relays, trust exporter and token renewer. */
+  /** Beside each collector and the trace store. */
+  relay: { cpu: "25m", memory: "128Mi" },
+  /** Trust exporter and token renewer. */
   program: { cpu: "25m", memory: "128Mi" },
 } as const;

@@ -42,8 +42,8 @@ export function renderTraceStoreConfig({ cloud, region, traces }: TraceStoreConf
               // More than a collector's largest batch.
               max_recv_msg_size_mib: 16,
               keepalive: {
-                // Connections end in good order and are opened again, with the identity of then.
-                server_parameters: { max_connection_age: "5m", max_connection_age_grace: "1m" },
+                // Connections end in good order and are opened again, before the relay cuts them.
+                server_parameters: { max_connection_age: "30s", max_connection_age_grace: "20s" },
                 enforcement_policy: { min_time: "30s", permit_without_stream: true },
               },
             },

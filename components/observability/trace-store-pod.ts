@@ -4,7 +4,7 @@ import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from ".
 import { METRICS_PORT_NAMES, TRACE_STORE } from "../well-known";
 import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { PROGRAM_UID } from "./program";
-import { receiver, type ReceiverArgs, RELAY_VOLUMES } from "./relay";
+import { RELAY_VOLUMES, relayContainer } from "./relay";
 import { OBSERVABILITY_SIZES } from "./sizes";
 import { TRACE_STORE_PATHS } from "./trace-store-config";
 
@@ -19,14 +19,15 @@ export interface TraceStorePodArgs {
   readonly image: string;
   /** Default: `OBSERVABILITY_SIZES.traceStore`. */
   readonly size?: ContainerSize | undefined;
-  readonly relay: ReceiverArgs;
-  /** Digest of configuration and program; a new one rolls the pod, as both are read only at start. */
+  /** Of the relay. */
+  readonly envoyImage: string;
+  /** Digest of the configurations; a new one rolls the pod, as they are read only at start. */
   readonly checksum: string;
 }
 
 /** Template of the pod, whose volume `TRACES_VOLUME` comes from the StatefulSet's claim template. */
 export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.PodTemplateSpec {
-  const { image, size, relay, checksum } = args;
+  const { image, size, envoyImage, checksum } = args;
   const { configDir, configFile, dataDir } = TRACE_STORE_PATHS;
   const health = { httpGet: { path: "/status", port: "health" } };
   return {
@@ -46,7 +47,9 @@ export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.
         fsGroup: PROGRAM_UID,
         fsGroupChangePolicy: "OnRootMismatch",
       },
-      initContainers: [receiver(relay)],
+      initContainers: [
+        relayContainer(envoyImage, [{ name: "intake", containerPort: TRACE_STORE.intakePort }]),
+      ],
       containers: [
         {
           name: TRACE_STORE.name,

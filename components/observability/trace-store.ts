@@ -5,7 +5,6 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { checksum } from "../kubernetes/checksum";
 import { loadBalancerHost } from "../kubernetes/load-balancer";
-import type { NodeBundle } from "../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
@@ -13,6 +12,7 @@ import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure }
 import { NAMESPACES, TRACE_STORE } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
 import type { WithNetwork } from "./collector";
+import { RELAY_CONFIG_FILE, renderReceiver } from "./relay";
 import type { TracesSettings } from "./settings";
 import { renderTraceStoreConfig, TRACE_STORE_PATHS } from "./trace-store-config";
 import { TRACE_STORE_CONFIG_MAP, traceStorePod, TRACES_VOLUME } from "./trace-store-pod";
@@ -24,9 +24,7 @@ export interface TraceStoreArgs {
   /** SPIFFE ids of the collectors that may send. */
   readonly senders: readonly string[];
   readonly settings: TracesSettings;
-  readonly images: Pick<Images, "jaeger" | "agent">;
-  /** The bundle `telemetry`. */
-  readonly bundle: Pick<NodeBundle, "digest">;
+  readonly images: Pick<Images, "jaeger" | "envoy">;
   /** Who reaches the intake from outside of the cluster. */
   readonly exposure: Exposure;
   /** Default: nothing. */
@@ -34,7 +32,7 @@ export interface TraceStoreArgs {
 }
 
 /**
- * The store, in namespace `observability`, which must be there with the programs. Its relay needs an identity: give its registration entry in
+ * The store, in namespace `observability`, which must be there. Its relay needs an identity: give its registration entry in
  * `dependsOn`, without which it is never ready. It has one replica, as its volume takes one writer; while it is away, traces wait in
  * the collectors' queues.
  */
@@ -48,7 +46,7 @@ export class TraceStore extends pulumi.ComponentResource {
 
   constructor(name: string, args: TraceStoreArgs, opts?: DependentOptions) {
     super("agentweave:observability:TraceStore", name, {}, opts);
-    const { cluster, senders, settings, images, bundle, exposure } = args;
+    const { cluster, senders, settings, images, exposure } = args;
     const { withNetwork = (template) => template } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
@@ -63,11 +61,12 @@ export class TraceStore extends pulumi.ComponentResource {
     );
     const { name: cloud, region } = cluster;
     const config = renderTraceStoreConfig({ cloud, region, traces: settings });
+    const relay = renderReceiver(cloud, senders);
     const configMap = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { ...metadata, name: TRACE_STORE_CONFIG_MAP },
-        data: { [TRACE_STORE_PATHS.configFile]: config },
+        data: { [TRACE_STORE_PATHS.configFile]: config, [RELAY_CONFIG_FILE]: relay },
       },
       self,
     );
@@ -75,8 +74,8 @@ export class TraceStore extends pulumi.ComponentResource {
     const template = traceStorePod({
       image: images.jaeger,
       size: settings.store,
-      relay: { image: images.agent, cloud, region, peers: senders },
-      checksum: checksum([config, bundle.digest]),
+      envoyImage: images.envoy,
+      checksum: checksum([config, relay]),
     });
     const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, cluster, metadata, TRACES_VOLUME, self);
     const pod = new k8s.apps.v1.StatefulSet(

@@ -1,7 +1,7 @@
 // The files of OPA in one cloud: policies from this repository, data from the mesh, and OPA's own configuration.
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { REQUEST_BYTES } from "./envoy/xds";
+import { REQUEST_BYTES } from "../envoy/xds";
 import { OPA_FILES } from "./opa-pod";
 import { renderPolicyData, type PolicyTopology } from "./policy-data";
 

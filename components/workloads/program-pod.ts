@@ -2,10 +2,18 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { AGENT, agentName, agentObjectName, CSI_DRIVER } from "../well-known";
+import {
+  AGENT,
+  AGENT_PORTS,
+  agentName,
+  agentObjectName,
+  CSI_DRIVER,
+  METRICS_PORT_NAMES,
+} from "../well-known";
 import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
 import { MESH_DOMAIN } from "./envoy/outbound";
-import { envoyContainer, envoyVolume } from "./envoy/pod";
+import { HEALTH_PATH } from "./envoy/inbound";
+import { ENVOY, ENVOY_SIZE, envoyContainer, envoyVolume } from "../envoy/pod";
 import { OUTBOUND } from "./envoy/text";
 import type { ProgramProtocol } from "./policy-data";
 
@@ -65,7 +73,17 @@ export function programPod(args: ProgramPodArgs): k8s.types.input.core.v1.PodTem
     {
       // An agent is called by its name, and the name leads to Envoy: no client has to be told of it.
       hostAliases: [{ ip: OUTBOUND.host, hostnames: hosts.map((host) => `${host}.${MESH_DOMAIN}`) }],
-      initContainers: [envoyContainer(envoyImage)],
+      // It alone has the Workload API.
+      initContainers: [
+        envoyContainer({
+          image: envoyImage,
+          name: ENVOY.container,
+          ports: [{ name: "mtls", containerPort: AGENT_PORTS.mtls }],
+          status: { name: METRICS_PORT_NAMES.main, containerPort: AGENT_PORTS.metrics },
+          readiness: HEALTH_PATH,
+          size: ENVOY_SIZE,
+        }),
+      ],
       containers: [
         {
           name: AGENT.container,

@@ -7,7 +7,7 @@ import { AGENT } from "../well-known";
 import type { AgentPod } from "./agent";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { agentPod } from "./agent-pod";
-import { ENVOY } from "./envoy/pod";
+import { ENVOY } from "../envoy/pod";
 import { hostsFrom, renderEnvoy } from "./envoy/text";
 import type { ProgramProtocol } from "./policy-data";
 import { AGENT_PROGRAM, type AgentProgram, programPod } from "./program-pod";

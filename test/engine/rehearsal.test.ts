@@ -27,7 +27,7 @@ const MINUTES = 60_000;
 /** How many resources the state has when an update is killed: some in each part of the mesh. */
 const KILLED_AT = [10, 60, 130, 200, 290];
 
-/** Programs of the home cloud that are killed one after the other. `node` is every agent, relay, exporter and renewer at once. */
+/** Programs of the home cloud that are killed one after the other. `node` is every agent, exporter and renewer at once, `envoy` every relay. */
 const PARTS = [
   ...[
     "spire-server",
@@ -35,6 +35,7 @@ const PARTS = [
     "spiffe-csi-driver",
     "opa",
     "node",
+    "envoy",
     "otelcol-k8s",
     "jaeger-linux",
     "prometheus",

@@ -1,4 +1,4 @@
-// Envoy's configuration of every agent, as the program renders it, read by Envoy itself.
+// Envoy's configuration of every agent and relay, as the program renders it, read by Envoy itself.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -13,12 +13,13 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const agents = { roles: { agent: { image: "registry.example.org/agent:1.0.0" } } };
 
 test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack, mode] as const)))(
-  "stack %s in mode %s: Envoy takes the configuration of each agent without a warning",
+  "stack %s in mode %s: Envoy takes each configuration without a warning",
   async (stack, mode) => {
     const texts = (await planOf(stack, mode, { agents }))
       .map(({ inputs }) => (inputs.data as Record<string, string> | undefined)?.["envoy.yaml"])
       .filter((text) => text !== undefined);
-    expect(texts.length).toBe(3);
+    // Of three agents, three collectors and the trace store.
+    expect(texts.length).toBe(7);
     for (const [index, text] of texts.entries()) {
       const file = path.join(dir, `${stack}-${mode}-${index}.yaml`);
       writeFileSync(file, text);

@@ -2,7 +2,7 @@
 import type { NetworkMode } from "../../network/mode";
 import type { AuthKeyLife } from "../../network/tailscale/keys";
 import { RELAY } from "../../well-known";
-import { ENVOY } from "../../workloads/envoy/pod";
+import { ENVOY } from "../../envoy/pod";
 import { JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
 
 /** What the rules follow from. All times in seconds. */

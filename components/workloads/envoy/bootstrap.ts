@@ -1,106 +1,37 @@
-// Configuration of the Envoy beside an agent: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
+// Configuration of the Envoy beside an agent: a pure function.
+import { type BootstrapArgs, bootstrapOf } from "../../envoy/bootstrap";
+import type { SocketAddress, Xds } from "../../envoy/xds";
 import { healthCheck, inbound, type InboundArgs } from "./inbound";
-import { KEPT_STATS } from "./metrics";
 import { collectorCluster, type TracingArgs } from "./observed";
 import { outbound, type OutboundArgs } from "./outbound";
-import { workloadApiCluster } from "./tls";
-import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
 
 /** What `envoyBootstrap` needs. */
-export interface EnvoyArgs {
-  /** Name of the agent, for example `aws-worker`, and what it is made of. */
+export interface EnvoyArgs extends Pick<BootstrapArgs, "cloud" | "workloadApi" | "admin" | "memoryBytes"> {
+  /** Name of the agent, for example `aws-worker`, and what it is made of beside its cloud. */
   readonly agent: string;
-  readonly cloud: string;
   readonly region: string;
   readonly role: string;
   readonly inbound: Omit<InboundArgs, "traces">;
   readonly outbound: Omit<OutboundArgs, "traces">;
   /** Where traces go, as base URL of a collector (OTLP over HTTP). Default: there are none. */
   readonly collector?: TracingArgs["collector"];
-  /** Path of the Workload API's socket. */
-  readonly workloadApi: string;
-  /** Path of a socket for Envoy's administration, which nobody but Envoy itself may open. */
-  readonly admin: string;
-  /** Where metrics and health are read in the clear: `/stats/prometheus`, `/ready`. */
+  /** Where metrics and health are read in the clear: `/metrics`, `/ready`, `/health`. */
   readonly status: SocketAddress;
-  /** Memory that Envoy may have, in bytes: before that it turns requests away. */
-  readonly memoryBytes: number;
 }
 
-/** Connections at a time, silent ones too, each of which takes some kilobytes until it has to speak. */
 const MAX_CONNECTIONS = 10_000;
 
-/** Of times in milliseconds, from a call in the same cloud to the longest that a request may take. */
-const BUCKETS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000] as const;
-
-/** Envoy sheds load before it is killed for want of memory (https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/overload_manager/overload_manager). */
-function overloadManager(memoryBytes: number): Xds {
-  const heap = "envoy.resource_monitors.fixed_heap";
-  const at = (name: string, value: number) => ({ name, triggers: [{ name: heap, threshold: { value } }] });
-  return {
-    refresh_interval: "0.25s",
-    resource_monitors: [
-      // A third is for what a process has besides its heap.
-      extension(heap, "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig", {
-        max_heap_size_bytes: Math.floor((memoryBytes * 2) / 3),
-      }),
-      extension(
-        "envoy.resource_monitors.global_downstream_max_connections",
-        "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-        { max_active_downstream_connections: MAX_CONNECTIONS },
-      ),
-    ],
-    actions: [
-      at("envoy.overload_actions.shrink_heap", 0.8),
-      at("envoy.overload_actions.disable_http_keepalive", 0.85),
-      at("envoy.overload_actions.stop_accepting_connections", 0.95),
-      at("envoy.overload_actions.stop_accepting_requests", 0.9),
-    ],
-  };
-}
-
-/** What is read in the clear, and nothing else of Envoy's administration. */
-function statusListener(at: SocketAddress): Xds {
-  const routes = [
-    { match: { path: "/ready" }, route: { cluster: "admin" } },
-    { match: { path: "/metrics" }, route: { cluster: "admin", prefix_rewrite: "/stats/prometheus" } },
-  ];
-  const manager = httpConnectionManager("status", {
-    filters: [healthCheck()],
-    hosts: [{ name: "status", domains: ["*"], routes }],
-  });
-  return { name: "status", address: address(at), filter_chains: [{ filters: [manager] }] };
-}
-
 /** The configuration as an object. */
-export function envoyBootstrap(args: EnvoyArgs): Xds {
-  const { agent, cloud, region, role, workloadApi, admin, status, memoryBytes, collector } = args;
+export function envoyBootstrap({ agent, region, role, status, collector, ...args }: EnvoyArgs): Xds {
+  const { cloud } = args;
   const traces = collector && { service: agent, place: { cloud, region, role }, collector };
   const [incoming, outgoing] = [inbound({ ...args.inbound, traces }), outbound({ ...args.outbound, traces })];
-  return {
-    // The SPIRE agent knows the workload by its process, and asks for no more than that there is an id.
-    node: { id: agent, cluster: cloud },
-    admin: { address: address(admin) },
-    bootstrap_extensions: [
-      extension(
-        "envoy.bootstrap.internal_listener",
-        "extensions.bootstrap.internal_listener.v3.InternalListener",
-      ),
-    ],
-    overload_manager: overloadManager(memoryBytes),
-    stats_config: {
-      stats_matcher: { inclusion_list: { patterns: KEPT_STATS.map((regex) => ({ safe_regex: { regex } })) } },
-      histogram_bucket_settings: [{ match: { safe_regex: { regex: ".*" } }, buckets: BUCKETS }],
-    },
-    static_resources: {
-      listeners: [incoming.listener, ...outgoing.listeners, statusListener(status)],
-      clusters: [
-        ...incoming.clusters,
-        ...outgoing.clusters,
-        workloadApiCluster(workloadApi),
-        plainCluster("admin", admin),
-        ...(traces ? [collectorCluster(traces)] : []),
-      ],
-    },
-  };
+  return bootstrapOf({
+    ...args,
+    id: agent,
+    listeners: [incoming.listener, ...outgoing.listeners],
+    clusters: [...incoming.clusters, ...outgoing.clusters, ...(traces ? [collectorCluster(traces)] : [])],
+    status: { at: status, filters: [healthCheck()] },
+    maxConnections: MAX_CONNECTIONS,
+  });
 }

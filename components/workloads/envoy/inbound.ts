@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { ProgramProtocol } from "../policy-data";
 import { REQUEST_STATS, requestLog, tracing, type TracingArgs } from "./observed";
-import { serverTls } from "./tls";
+import { serverTls } from "../../envoy/tls";
 import {
   address,
   extension,
@@ -14,7 +14,7 @@ import {
   REQUEST_BYTES,
   type SocketAddress,
   type Xds,
-} from "./xds";
+} from "../../envoy/xds";
 
 /** What `inbound` needs. */
 export interface InboundArgs {

@@ -1,5 +1,6 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
-import { clientTls } from "./tls";
+import { clientTls } from "../../envoy/tls";
+import { way, wayTo } from "../../envoy/tcp";
 import { HEALTH_PATH } from "./inbound";
 import { CALL_STATS, peerMetadata, requestLog, tracing, type TracingArgs } from "./observed";
 import {
@@ -11,7 +12,7 @@ import {
   plainCluster,
   type SocketAddress,
   type Xds,
-} from "./xds";
+} from "../../envoy/xds";
 
 /** One way to an agent. */
 export interface Endpoint {
@@ -118,9 +119,6 @@ function isProxied({ at }: Endpoint, proxy: OutboundArgs["proxy"]): boolean {
   return (proxy?.domains ?? []).some((domain) => at.host === domain || at.host.endsWith(`.${domain}`));
 }
 
-/** Name of the listener inside Envoy that leads to this host. */
-const wayTo = ({ at }: Endpoint) => `to:${at.host}:${at.port}`;
-
 function cluster(
   { name, endpoints }: Destination,
   proxy: OutboundArgs["proxy"],
@@ -142,9 +140,7 @@ function cluster(
       endpoints.map((endpoint) => [
         {
           endpoint: {
-            address: inside
-              ? { envoy_internal_address: { server_listener_name: wayTo(endpoint) } }
-              : address(endpoint.at),
+            address: address(inside ? { listener: wayTo(endpoint.at) } : endpoint.at),
           },
           metadata: {
             filter_metadata: {
@@ -164,32 +160,18 @@ function cluster(
   };
 }
 
-/** The listener inside Envoy that leads to a host: through the proxy, or straight. */
-function way(
+/** What leads to a host from within Envoy: through the proxy, or straight. */
+function inner(
   endpoint: Endpoint,
   proxy: NonNullable<OutboundArgs["proxy"]>,
 ): { listener: Xds; clusters: Xds[] } {
-  const name = wayTo(endpoint);
-  const proxied = isProxied(endpoint, proxy);
-  const tunnel = { tunneling_config: { hostname: `${endpoint.at.host}:${endpoint.at.port}` } };
-  return {
-    listener: {
-      name,
-      internal_listener: {},
-      filter_chains: [
-        {
-          filters: [
-            extension("envoy.filters.network.tcp_proxy", "extensions.filters.network.tcp_proxy.v3.TcpProxy", {
-              stat_prefix: "tailnet",
-              cluster: proxied ? "proxy" : name,
-              ...(proxied ? tunnel : {}),
-            }),
-          ],
-        },
-      ],
-    },
-    clusters: proxied ? [] : [plainCluster(name, endpoint.at, { connect_timeout: "5s" })],
-  };
+  const name = wayTo(endpoint.at);
+  return isProxied(endpoint, proxy)
+    ? { listener: way(endpoint.at, "proxy", true), clusters: [] }
+    : {
+        listener: way(endpoint.at, name, false),
+        clusters: [plainCluster(name, endpoint.at, { connect_timeout: "5s" })],
+      };
 }
 
 function ways({ destinations, proxy }: OutboundArgs) {
@@ -197,8 +179,8 @@ function ways({ destinations, proxy }: OutboundArgs) {
   const inside = destinations
     .filter(({ endpoints }) => endpoints.some((endpoint) => isProxied(endpoint, proxy)))
     .flatMap(({ endpoints }) => endpoints);
-  const byName = new Map(inside.map((endpoint) => [wayTo(endpoint), endpoint]));
-  return [...byName.values()].map((endpoint) => way(endpoint, proxy));
+  const byName = new Map(inside.map((endpoint) => [wayTo(endpoint.at), endpoint]));
+  return [...byName.values()].map((endpoint) => inner(endpoint, proxy));
 }
 
 const header = (key: string, value: string): Xds => ({
@@ -220,7 +202,7 @@ const UNREACHED = -32050;
 /** Listeners and clusters of what goes out. */
 export function outbound(args: OutboundArgs) {
   const { listen, destinations, timeoutSeconds, proxy, traces } = args;
-  const inner = ways(args);
+  const within = ways(args);
   const ids = destinations.flatMap(({ endpoints }) => endpoints.map(({ spiffeId }) => spiffeId));
   const tls = new Map(ids.map((id) => [id, clientTls(id)]));
   const retry_policy = { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` };
@@ -260,12 +242,12 @@ export function outbound(args: OutboundArgs) {
   return {
     listeners: [
       { name: "outbound", address: address(listen), filter_chains: [{ filters: [manager] }] },
-      ...inner.map(({ listener }) => listener),
+      ...within.map(({ listener }) => listener),
     ],
     clusters: [
       ...destinations.map((destination) => cluster(destination, proxy, (id) => tls.get(id)!)),
-      ...inner.flatMap(({ clusters }) => clusters),
-      ...(inner.length > 0 && proxy ? [plainCluster("proxy", proxy.at)] : []),
+      ...within.flatMap(({ clusters }) => clusters),
+      ...(within.length > 0 && proxy ? [plainCluster("proxy", proxy.at)] : []),
     ],
   };
 }

@@ -7,7 +7,8 @@ import type { ProgramProtocol } from "../policy-data";
 import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
 import { envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
-import { ENVOY, ENVOY_SIZE } from "./pod";
+import { ENVOY, ENVOY_SIZE } from "../../envoy/pod";
+import { socketAddress } from "../../envoy/xds";
 
 /** What `renderEnvoy` needs. */
 export interface RenderEnvoyArgs {
@@ -30,12 +31,6 @@ export interface RenderEnvoyArgs {
  * of a tailnet passes on what comes for the pod (tailscale, wgengine/netstack/netstack.go, `acceptTCP`).
  */
 export const OUTBOUND = { host: "127.0.0.2", port: 80 } as const;
-
-function socketAddress(url: string) {
-  const { hostname, port, protocol } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
-}
 
 const hostOf = (name: string) => name.replaceAll("_", "-");
 

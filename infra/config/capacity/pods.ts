@@ -22,7 +22,7 @@ import {
   TRUST_EXPORTER,
 } from "../../../components/well-known";
 import { AGENT_SIZE } from "../../../components/workloads/agent-pod";
-import { ENVOY_SIZE } from "../../../components/workloads/envoy/pod";
+import { ENVOY_SIZE } from "../../../components/envoy/pod";
 import { DEFAULT_OPA_REPLICAS, DEFAULT_OPA_SIZE } from "../../../components/workloads/opa-pod";
 import type { NetworkMode } from "../../../components/network/mode";
 import type { Pods } from "./machine";
@@ -143,19 +143,19 @@ function observabilityPods(
   const devices = telemetryDevices({ home, scrapedBy: way, readsOthersBy: others ? way : undefined });
   const sidecar = (device: TelemetryDevice) =>
     network?.mode === "tailscale" && devices.includes(device) ? [SIDECAR_SIZE] : [];
-  const { prometheus, collector, traceStore, grafana } = OBSERVABILITY_SIZES;
+  const { prometheus, collector, traceStore, relay, grafana } = OBSERVABILITY_SIZES;
   return [
     // With its relay, as the trace store.
     pods(COLLECTOR.name, traces?.replicas ?? 1, [
       sized(traces?.collector, collector),
-      PROGRAM_SIZE,
+      relay,
       ...sidecar("collector"),
     ]),
     pods(TRUST_EXPORTER.name, 1, [PROGRAM_SIZE]),
     ...(home
       ? [
           pods(PROMETHEUS.name, 1, [sized(metrics?.resources, prometheus), ...sidecar("prometheus")]),
-          pods(TRACE_STORE.name, 1, [sized(traces?.store, traceStore), PROGRAM_SIZE, ...sidecar("traces")]),
+          pods(TRACE_STORE.name, 1, [sized(traces?.store, traceStore), relay, ...sidecar("traces")]),
           pods(GRAFANA.name, 1, [sized(dashboards?.resources, grafana)], true),
           ...(others ? [pods(TOKEN_RENEWER.name, 1, [PROGRAM_SIZE], true)] : []),
         ]

@@ -3,19 +3,20 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolveImages } from "../../../components/images";
 import { Collector, type CollectorArgs } from "../../../components/observability/collector";
 import { renderCollectorConfig } from "../../../components/observability/collector-config";
-import { parseSettings } from "../../../telemetry/relay/settings";
 import { record, type Recording } from "../../support/recorder";
 import {
   ACCOUNT,
   exposedCluster,
   BUDGET,
-  BUNDLE,
   CONFIG_MAP,
   containers,
   mounted,
+  named,
   option,
+  relayIn,
   SERVICE,
   SETTINGS,
+  socketOf,
   STATEFUL_SET,
   unknownVolumes,
   violations,
@@ -46,7 +47,6 @@ function stand(more: Partial<CollectorArgs> = {}) {
         intake: INTAKE,
         settings: SETTINGS,
         images: resolveImages(),
-        bundle: BUNDLE,
         ...more,
       }),
   );
@@ -134,28 +134,26 @@ describe("the collector", () => {
   });
 
   test("sends to the relay in its pod, which sends to the store alone", () => {
-    const { relay } = containers(spec());
     const text = made.one(CONFIG_MAP).inputs.data["config.yaml"];
     const { endpoint } = (load(text) as any).exporters.otlp_grpc;
-    expect(relay.args[0]).toBe("relay");
-    const settings = parseSettings(relay.args.slice(1));
-    expect(settings).toMatchObject({
-      direction: "send",
-      target: { host: "traces.example.org", port: 4317 },
-      peers: [INTAKE.spiffeId],
-      cloud: "aws",
-      region: "us-east-1",
-    });
+    const { listeners, clusters } = relayIn(made);
+    const store = named(clusters, "store");
+    expect(socketOf(store.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address)).toBe(
+      "traces.example.org:4317",
+    );
+    expect(JSON.stringify(store.transport_socket)).toContain(`{"exact":"${INTAKE.spiffeId}"}`);
     // An address of the pod alone, which the relay can have again when it was killed.
-    expect(endpoint).toBe(`${settings.listen.host}:${settings.listen.port}`);
-    expect(settings.listen.host).toMatch(/^127\./);
+    expect(endpoint).toBe(socketOf(named(listeners, "send").address));
+    expect(endpoint).toMatch(/^127\./);
   });
 
   test("has a relay that finds the Workload API", () => {
     const { relay } = containers(spec());
-    const { value } = relay.env.find(({ name }: any) => name === "SPIFFE_ENDPOINT_SOCKET");
-    expect(mounted(spec(), relay, new URL(value as string).pathname)).toMatchObject({
-      csi: { driver: "csi.spiffe.io" },
+    const { path } = named(relayIn(made).clusters, "workload_api").load_assignment.endpoints[0]
+      .lb_endpoints[0].endpoint.address.pipe;
+    expect(mounted(spec(), relay, path as string)).toMatchObject({ csi: { driver: "csi.spiffe.io" } });
+    expect(mounted(spec(), relay, option(relay, "--config-path")[0]!)).toMatchObject({
+      configMap: { name: made.one(CONFIG_MAP).inputs.metadata.name },
     });
   });
 
@@ -205,19 +203,20 @@ describe("the collector", () => {
       proxyUrl: "http://127.0.0.1:1055",
       withNetwork: (pod) => ({ ...pod, metadata: { annotations: { tailnet: "yes" } } }),
     });
-    expect(option(containers(spec(there))["relay"], "--proxy")).toEqual(["http://127.0.0.1:1055"]);
+    const proxied = (recording: Recording) => relayIn(recording).clusters.map(({ name }: any) => name);
+    expect(proxied(there)).toContain("proxy");
+    expect(proxied(made)).not.toContain("proxy");
     expect(template(there).metadata.annotations).toEqual({ tailnet: "yes" });
-    expect(option(containers(spec())["relay"], "--proxy")).toEqual([]);
   });
 
-  test("is replaced when its configuration or program changes, and only then", async () => {
+  test("is replaced when its configuration or that of its relay changes, and only then", async () => {
     const digest = (recording: Recording) => template(recording).metadata.annotations["checksum/config"];
     const [, same] = await stand({ intake: { ...INTAKE, address: pulumi.output(INTAKE.address) } });
     expect(template(same)).toEqual(template());
-    const [, program] = await stand({ bundle: { digest: "4567" } });
+    const [, moved] = await stand({ intake: { ...INTAKE, address: "elsewhere.example.org:4317" } });
     const settings = { ...SETTINGS, sampling: { ...SETTINGS.sampling, percent: 1 } };
     const [, sampling] = await stand({ settings });
-    expect(new Set([made, program, sampling].map(digest)).size).toBe(3);
+    expect(new Set([made, moved, sampling].map(digest)).size).toBe(3);
   });
 
   test("leaves before its account and files", () => {

@@ -2,18 +2,19 @@ import { load } from "js-yaml";
 import { resolveImages } from "../../../components/images";
 import { TraceStore, type TraceStoreArgs } from "../../../components/observability/trace-store";
 import { renderTraceStoreConfig } from "../../../components/observability/trace-store-config";
-import { parseSettings } from "../../../telemetry/relay/settings";
 import { record, type Recording, valueOf } from "../../support/recorder";
 import {
   ACCOUNT,
   exposedCluster,
-  BUNDLE,
   CONFIG_MAP,
   containers,
   mounted,
+  named,
   option,
+  relayIn,
   SERVICE,
   SETTINGS,
+  socketOf,
   STATEFUL_SET,
   unknownVolumes,
   violations,
@@ -46,7 +47,6 @@ function stand(more: Partial<TraceStoreArgs> = {}) {
         senders: SENDERS,
         settings: SETTINGS,
         images: resolveImages(),
-        bundle: BUNDLE,
         exposure: { kind: "public" },
         ...more,
       }),
@@ -112,18 +112,21 @@ describe("the trace store", () => {
 
   test("lets in the named collectors alone, at the only port that is published", () => {
     const { relay } = containers(spec());
-    const settings = parseSettings(relay.args.slice(1));
-    expect(settings).toMatchObject({
-      direction: "receive",
-      peers: SENDERS,
-      listen: { host: "0.0.0.0", port: 4317 },
-    });
-    const { host, port } = settings.target;
+    const { listeners, clusters } = relayIn(made);
+    const receive = named(listeners, "receive");
+    expect(socketOf(receive.address)).toBe("0.0.0.0:4317");
+    const [chain, ...none] = receive.filter_chains;
+    expect(none).toEqual([]);
+    expect(chain.transport_socket.typed_config.require_client_certificate).toBe(true);
+    const { matcher } = chain.filters[0].typed_config;
+    expect(Object.keys(matcher.matcher_tree.exact_match_map.map)).toEqual(SENDERS);
+    expect(matcher.on_no_match).toBeUndefined();
+    const { address } = named(clusters, "store").load_assignment.endpoints[0].lb_endpoints[0].endpoint;
     const { endpoint, transport = "tcp" } = config().receivers.otlp.protocols.grpc;
     // The file of a unix socket outlives a store that is killed, and keeps the next one from listening.
-    expect({ endpoint, transport }).toEqual({ endpoint: `${host}:${port}`, transport: "tcp" });
+    expect({ endpoint, transport }).toEqual({ endpoint: socketOf(address), transport: "tcp" });
     // Of the pod alone; and not the address to which a device of a tailnet passes on what comes for the pod.
-    expect(host).toMatch(/^127\.(?!0\.0\.1$)/);
+    expect(address.socket_address.address).toMatch(/^127\.(?!0\.0\.1$)/);
     const published = service("intake").spec;
     expect(published).toMatchObject({ type: "LoadBalancer", ports: [{ port: 4317, targetPort: 4317 }] });
     expect(relay.ports).toContainEqual({ name: "intake", containerPort: 4317 });

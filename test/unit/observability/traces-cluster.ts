@@ -1,6 +1,8 @@
 // A cluster for tests of what handles traces, and how their pods are looked at.
+import { load } from "js-yaml";
 import type { TracesSettings } from "../../../components/observability/settings";
 import { awsCluster } from "../../support/cluster";
+import type { Recording } from "../../support/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- Pods as they were registered have no type. */
@@ -10,8 +12,6 @@ export const SERVICE = "kubernetes:core/v1:Service";
 export const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 export const ACCOUNT = "kubernetes:core/v1:ServiceAccount";
 export const BUDGET = "kubernetes:policy/v1:PodDisruptionBudget";
-
-export const BUNDLE = { digest: "0123" };
 
 export const SETTINGS: TracesSettings = {
   sampling: { mode: "head", percent: 100, slowerThanMs: 1000 },
@@ -58,3 +58,14 @@ export function unknownVolumes(spec: any, claims: readonly string[] = []): strin
   );
   return used.filter((name) => !known.includes(name));
 }
+
+/** What the relay in the one pod that was made has of its own. */
+export const relayIn = (made: Recording): any =>
+  (load(made.one(CONFIG_MAP).inputs.data["envoy.yaml"]) as any).static_resources;
+
+/** The one of these listeners or clusters. */
+export const named = (all: any[], name: string): any => all.find((one) => one.name === name);
+
+/** `host:port` of Envoy's form of an address. */
+export const socketOf = ({ socket_address: { address, port_value } }: any): string =>
+  `${address}:${port_value}`;

@@ -65,15 +65,25 @@ export function serverTls(): Xds {
   );
 }
 
-/** For connections to the agent with exactly this SPIFFE id. */
-export function clientTls(spiffeId: string): Xds {
+/**
+ * The roots of this SPIFFE id's trust domain alone. Where the bundle is not there, Envoy does not start; what it has, it keeps until it gets another or
+ * ends (spiffe/spire, pkg/agent/endpoints/sdsv3/handler.go, `buildResponse`).
+ */
+export const rootsOf = (spiffeId: string): Xds => secret(`spiffe://${new URL(spiffeId).host}`);
+
+/**
+ * For connections to the peer with exactly this SPIFFE id.
+ *
+ * @param roots Default: of all trust domains, by the first name of a certificate. The id may then be another of its names.
+ */
+export function clientTls(spiffeId: string, roots: Xds = BUNDLES): Xds {
   return extension("envoy.transport_sockets.tls", "extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
     common_tls_context: context({
       combined_validation_context: {
         default_validation_context: {
           match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: spiffeId } }],
         },
-        validation_context_sds_secret_config: BUNDLES,
+        validation_context_sds_secret_config: roots,
       },
     }),
   });

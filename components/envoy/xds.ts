@@ -19,10 +19,23 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-/** Envoy's form of an address: of a socket, or of a Unix socket by its path. */
-export function address(of: SocketAddress | string): Xds {
-  return typeof of === "string"
-    ? { pipe: { path: of } }
+/** The host and port of a URL, or of `tcp://host:port`. */
+export function socketAddress(url: string): SocketAddress {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
+}
+
+/** A listener inside Envoy, by its name. */
+export interface Inside {
+  readonly listener: string;
+}
+
+/** Envoy's form of an address: of a socket, of a Unix socket by its path, or of a listener inside Envoy. */
+export function address(of: SocketAddress | Inside | string): Xds {
+  if (typeof of === "string") return { pipe: { path: of } };
+  return "listener" in of
+    ? { envoy_internal_address: { server_listener_name: of.listener } }
     : { socket_address: { address: of.host, port_value: of.port } };
 }
 
@@ -35,8 +48,8 @@ export function loadAssignment(name: string, priorities: readonly (readonly Xds[
 }
 
 /** A cluster with one endpoint, in the clear. `dns` where its host is a name. */
-export function plainCluster(name: string, at: SocketAddress | string, more: Xds = {}): Xds {
-  const dns = typeof at !== "string" && !/^[\d.]+$|:/.test(at.host);
+export function plainCluster(name: string, at: SocketAddress | Inside | string, more: Xds = {}): Xds {
+  const dns = typeof at !== "string" && "host" in at && !/^[\d.]+$|:/.test(at.host);
   return {
     name,
     type: dns ? "STRICT_DNS" : "STATIC",
