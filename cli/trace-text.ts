@@ -2,7 +2,7 @@
 import { type Paint, painter } from "./colour";
 import type { Span, Trace } from "./otlp";
 import { timeOf } from "./table";
-import { CONNECTION_TAGS, DECISION_TAG } from "../components/workloads/envoy/metrics";
+import { CONNECTION_TAGS, DECISION_TAG } from "../components/envoy/metrics";
 import { cloudPaths, type SpanNode, spanTree } from "./trace-tree";
 
 export interface TraceTextOptions {

@@ -1,5 +1,5 @@
 // Configuration of an Envoy, around what it serves: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
-import { KEPT_STATS } from "../workloads/envoy/metrics";
+import { KEPT_STATS } from "./metrics";
 import { workloadApiCluster } from "./tls";
 import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
 

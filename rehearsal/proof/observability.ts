@@ -10,7 +10,7 @@ import { type DashboardQuery, dashboardQueries } from "../../components/observab
 import { JOBS } from "../../components/observability/rules/names";
 import { rulesArgs } from "../../components/observability/rules-args";
 import { agentName } from "../../components/well-known";
-import { callSpan, CONNECTION_TAGS, processSpan } from "../../components/workloads/envoy/metrics";
+import { callSpan, CONNECTION_TAGS, processSpan } from "../../components/envoy/metrics";
 import type { MeshConfig } from "../../infra/config";
 import { lifetimesOf } from "../../infra/config/lifetimes";
 import { nameOf, roundTrip, wayAround } from "./calls";

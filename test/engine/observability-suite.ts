@@ -8,7 +8,7 @@ import type { TopFrame } from "../../cli/top";
 import { clusterSecret } from "../../components/observability/prometheus/files";
 import { LABELS } from "../../components/observability/rules/names";
 import { AGENT_PORTS, NAMESPACES, SPIRE_SERVER } from "../../components/well-known";
-import { CONNECTION_TAGS } from "../../components/workloads/envoy/metrics";
+import { CONNECTION_TAGS } from "../../components/envoy/metrics";
 import type { Report } from "../../rehearsal/rehearsal";
 import { scale } from "../../rehearsal/proof/scale";
 import { until } from "../../rehearsal/proof/steps";

@@ -12,7 +12,7 @@ import {
   ENVOY_METRICS,
   processSpan,
   type RequestOutcome,
-} from "../../components/workloads/envoy/metrics";
+} from "../../components/envoy/metrics";
 import { EnvoyMesh } from "./support/mesh";
 
 let mesh: EnvoyMesh;

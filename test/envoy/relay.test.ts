@@ -5,6 +5,7 @@ import { createServer as createProxy, type Server as Proxy } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import * as path from "node:path";
 import { createServer as createTlsServer } from "node:tls";
+import { CLUSTER_LABEL, ENVOY_METRICS, OWN_CERTIFICATE } from "../../components/envoy/metrics";
 import type { Xds } from "../../components/envoy/xds";
 import { receiveBootstrap, sendBootstrap } from "../../components/observability/relay-config";
 import { pemOf } from "../support/agent/pki";
@@ -28,6 +29,8 @@ let mesh: EnvoyMesh;
 const daemons: Daemon[] = [];
 const servers: (Server | Proxy)[] = [];
 let port: { receive: number; direct: number; proxied: number };
+/** Where each Envoy tells of itself. */
+const statusPorts: Record<string, number> = {};
 /** Where the proxy leads to. */
 let proxyTarget: number;
 const asked: string[] = [];
@@ -66,6 +69,7 @@ function connectProxy(): Promise<number> {
 }
 
 async function envoy(name: string, status: number, config: Xds): Promise<void> {
+  statusPorts[name] = status;
   const file = path.join(mesh.dir, `${name}.json`);
   writeFileSync(file, JSON.stringify(config));
   const daemon = new Daemon(await programPath("envoy"), [
@@ -168,6 +172,33 @@ test("a stream goes from cloud to cloud, straight and through a proxy that alone
   expect(asked).toEqual(["gcp-traces.tailnet.example:4317"]);
 });
 
+/** Value of the series with these labels, whatever else it has; undefined where there is none. */
+async function told(name: string, metric: string, labels: Readonly<Record<string, string>>) {
+  const text = await (await fetch(`http://${LOOPBACK}:${statusPorts[name]}/metrics`)).text();
+  const line = text
+    .split("\n")
+    .find(
+      (line) =>
+        line.startsWith(`${metric}{`) &&
+        Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)),
+    );
+  return line === undefined ? undefined : Number(line.split(" ").at(-1));
+}
+
+test("each end tells by what alerts go: connections that were made, those that were not, and its identity's end", async () => {
+  const store = { [CLUSTER_LABEL]: "store" };
+  for (const name of ["direct", "proxied"]) {
+    expect(await told(name, ENVOY_METRICS.handshakes, store)).toBeGreaterThan(0);
+    expect(await told(name, ENVOY_METRICS.connectFailures, store)).toBe(0);
+    expect(
+      await told(name, ENVOY_METRICS.clientCertificateExpiry, { ...store, ...OWN_CERTIFICATE }),
+    ).toBeGreaterThan(Date.now() / 1000);
+  }
+  expect(await told("receive", ENVOY_METRICS.certificateExpiry, OWN_CERTIFICATE)).toBeGreaterThan(
+    Date.now() / 1000,
+  );
+});
+
 const leaf = (uri: string | string[], options: CertificateOptions = {}): Certificate =>
   issue({ uri, ca: false, issuer: root, ...options });
 const AWS_ID = "spiffe://aws.example.org/region/aws-r/agent";
@@ -242,6 +273,15 @@ describe("at a collector", () => {
     proxyTarget = port.receive;
     return text;
   }
+
+  test("a connection to somebody else counts as one that was not made", async () => {
+    const store = { [CLUSTER_LABEL]: "store" };
+    const before = await told("proxied", ENVOY_METRICS.handshakes, store);
+    const failures = (await told("proxied", ENVOY_METRICS.connectFailures, store))!;
+    await overheard([leaf(ROGUE_ID)]);
+    expect(await told("proxied", ENVOY_METRICS.connectFailures, store)).toBeGreaterThan(failures);
+    expect(await told("proxied", ENVOY_METRICS.handshakes, store)).toBe(before);
+  });
 
   test.each<[string, Certificate[]]>([
     ["another member", [leaf(ROGUE_ID)]],

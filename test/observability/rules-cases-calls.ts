@@ -1,6 +1,6 @@
 // Of each alert on calls and clouds, what must make it fire and what must not.
 import { JOBS } from "../../components/observability/rules/names";
-import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../components/envoy/metrics";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
 import { calls, gone, growing, healthy, histogram, requests, steady, up } from "./rules-mesh";
 

@@ -1,6 +1,6 @@
 // What goes wrong at once when one thing does, and all that may then be told of it: the cause, and nothing that follows from it.
 import { COLLECTOR_METRICS, JOBS } from "../../components/observability/rules/names";
-import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../components/envoy/metrics";
 import { TRUST_METRICS } from "../../telemetry/metrics";
 import { all, UNTIL_MINUTE_5 } from "./rules-case";
 import {

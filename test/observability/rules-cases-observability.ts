@@ -1,6 +1,6 @@
 // Of each alert on traces, targets and Prometheus, what must make it fire and what must not.
 import { COLLECTOR_METRICS, JOBS, PROMETHEUS_METRICS } from "../../components/observability/rules/names";
-import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../components/envoy/metrics";
 import { all, type Cases, UNTIL_MINUTE_5, warning } from "./rules-case";
 import { ahead, collector, growing, prometheus, relay, steady, token, up, waiting } from "./rules-mesh";
 

@@ -1,6 +1,6 @@
 // Of each alert on trust and identities, what must make it fire and what must not.
 import { JOBS, select, SPIRE_METRICS } from "../../components/observability/rules/names";
-import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../components/envoy/metrics";
 import { TRUST_METRICS } from "../../telemetry/metrics";
 import { all, AWS_TO_GCP, type Cases, critical, UNTIL_MINUTE_5, warning } from "./rules-case";
 import {

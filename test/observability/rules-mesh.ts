@@ -14,7 +14,7 @@ import {
   OWN_CERTIFICATE,
   type RequestOutcome,
   SECRET_LABEL,
-} from "../../components/workloads/envoy/metrics";
+} from "../../components/envoy/metrics";
 import { TOKEN_METRICS, TRUST_METRICS } from "../../telemetry/metrics";
 import { RULES_ARGS } from "../support/rules";
 

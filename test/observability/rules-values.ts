@@ -1,6 +1,6 @@
 // What the recording rules must make of series, to the digit.
 import { JOBS, RECORDED } from "../../components/observability/rules/names";
-import { ENVOY_METRICS } from "../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../components/envoy/metrics";
 import { TRUST_METRICS } from "../../telemetry/metrics";
 import {
   ahead,

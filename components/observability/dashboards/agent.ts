@@ -1,12 +1,6 @@
 // Dashboard "An agent": the pods of one role in one cloud.
 import { agentName } from "../../well-known";
-import {
-  CAME_IN,
-  callSpan,
-  ENVOY_METRICS,
-  OWN_CERTIFICATE,
-  SECRET_LABEL,
-} from "../../workloads/envoy/metrics";
+import { CAME_IN, callSpan, ENVOY_METRICS, OWN_CERTIFICATE, SECRET_LABEL } from "../../envoy/metrics";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select } from "../rules/names";
 import type { RulesArgs } from "../rules/rule";
 import { clicked, DASHBOARDS, toCloud, toTraces, variable, VARIABLES } from "./links";

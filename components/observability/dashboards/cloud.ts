@@ -1,5 +1,5 @@
 // Dashboard "A cloud": its agents together, its policy, its part of the tracing, and its pods.
-import { ENVOY_METRICS, type RequestOutcome } from "../../workloads/envoy/metrics";
+import { ENVOY_METRICS, type RequestOutcome } from "../../envoy/metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import {
   COLLECTOR_METRICS,

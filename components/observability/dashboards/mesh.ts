@@ -1,5 +1,5 @@
 // Dashboard "Mesh at a glance": every pair of clouds, and what is wrong.
-import { ENVOY_METRICS } from "../../workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../envoy/metrics";
 import { CALL_LIMITS } from "../rules/alerts-calls";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import { LABELS, PROMETHEUS_METRICS, RECORDED, SEVERITIES } from "../rules/names";

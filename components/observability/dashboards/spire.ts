@@ -1,6 +1,6 @@
 // Dashboard "SPIRE": trust between clouds and the identities within them, from this program's own metrics and from SPIRE's.
 import { TRUST_METRICS } from "../../../telemetry/metrics";
-import { ENVOY_METRICS, SECRET_LABEL } from "../../workloads/envoy/metrics";
+import { ENVOY_METRICS, SECRET_LABEL } from "../../envoy/metrics";
 import { JOBS, LABELS, RECORDED, SPIRE_METRICS } from "../rules/names";
 import { bundleLimits, TRUST_LIMITS } from "../rules/alerts-trust";
 import type { RulesArgs } from "../rules/rule";

@@ -1,6 +1,6 @@
 // Which ports of which pods Prometheus reads, and what their series are labelled with: a pure function.
 import { AGENT, METRICS_PORT_NAMES } from "../../well-known";
-import { CLUSTER_LABEL } from "../../workloads/envoy/metrics";
+import { CLUSTER_LABEL } from "../../envoy/metrics";
 import { LABELS } from "../rules/names";
 import type { ScrapedCluster } from "./scraped-cluster";
 

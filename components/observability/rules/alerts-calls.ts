@@ -1,6 +1,6 @@
 // Alerts on calls between agents, on what decides and carries them, and on whole clouds.
 import type { AuthKeyLife } from "../../network/tailscale/keys";
-import { ENVOY_METRICS, type RequestOutcome } from "../../workloads/envoy/metrics";
+import { ENVOY_METRICS, type RequestOutcome } from "../../envoy/metrics";
 import { JOBS, LABELS, RECORDED, select, SEVERITIES } from "./names";
 import {
   type Alert,

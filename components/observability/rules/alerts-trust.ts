@@ -1,6 +1,6 @@
 // Alerts on trust between clouds and on identities.
 import { TRUST_METRICS } from "../../../telemetry/metrics";
-import { ENVOY_METRICS } from "../../workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../envoy/metrics";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
 import {
   type Alert,

@@ -1,11 +1,6 @@
 // The recording rules: what dashboards, alerts and `mesh top` show of clouds and of pairs of clouds.
 import { TRUST_METRICS } from "../../../telemetry/metrics";
-import {
-  type CallOutcome,
-  ENVOY_METRICS,
-  OWN_CERTIFICATE,
-  type RequestOutcome,
-} from "../../workloads/envoy/metrics";
+import { type CallOutcome, ENVOY_METRICS, OWN_CERTIFICATE, type RequestOutcome } from "../../envoy/metrics";
 import { LABELS, PROMETHEUS_METRICS, RECORDED, select } from "./names";
 import { asPeer, oneOf, type RecordingRule, type RulesArgs, rateWindow, trustPair } from "./rule";
 

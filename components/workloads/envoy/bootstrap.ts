@@ -7,7 +7,7 @@ import { outbound, type OutboundArgs } from "./outbound";
 
 /** What `envoyBootstrap` needs. */
 export interface EnvoyArgs extends Pick<BootstrapArgs, "cloud" | "workloadApi" | "admin" | "memoryBytes"> {
-  /** Name of the agent, for example `aws-worker`, and what it is made of. */
+  /** Name of the agent, for example `aws-worker`, and what it is made of beside its cloud. */
   readonly agent: string;
   readonly region: string;
   readonly role: string;
@@ -23,7 +23,8 @@ const MAX_CONNECTIONS = 10_000;
 
 /** The configuration as an object. */
 export function envoyBootstrap({ agent, region, role, status, collector, ...args }: EnvoyArgs): Xds {
-  const traces = collector && { service: agent, place: { cloud: args.cloud, region, role }, collector };
+  const { cloud } = args;
+  const traces = collector && { service: agent, place: { cloud, region, role }, collector };
   const [incoming, outgoing] = [inbound({ ...args.inbound, traces }), outbound({ ...args.outbound, traces })];
   return bootstrapOf({
     ...args,

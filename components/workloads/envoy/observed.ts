@@ -6,7 +6,7 @@ import {
   DECISION_TAG,
   processSpan,
   type RequestOutcome,
-} from "./metrics";
+} from "../../envoy/metrics";
 import { extension, plainCluster, type SocketAddress, type Xds } from "../../envoy/xds";
 
 /** Key of an endpoint's metadata with the agent it is of: `peer` and `peer_cloud`. */

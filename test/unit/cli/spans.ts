@@ -1,6 +1,6 @@
 // Spans as Jaeger 2.13 answers with them at /api/v3: OTLP in JSON, 64-bit integers as text, what is empty left out.
 
-import { CONNECTION_TAGS } from "../../../components/workloads/envoy/metrics";
+import { CONNECTION_TAGS } from "../../../components/envoy/metrics";
 
 /** A span in OTLP, and the agent that made it. */
 export interface StoredSpan {

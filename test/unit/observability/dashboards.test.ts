@@ -1,12 +1,7 @@
 // A lint of the dashboards: what every panel must have, and that they ask only for what there is.
 import { dashboardQueries, dashboards } from "../../../components/observability/dashboards";
 import * as names from "../../../components/observability/rules/names";
-import {
-  CAME_IN,
-  ENVOY_METRICS,
-  OWN_CERTIFICATE,
-  SECRET_LABEL,
-} from "../../../components/workloads/envoy/metrics";
+import { CAME_IN, ENVOY_METRICS, OWN_CERTIFICATE, SECRET_LABEL } from "../../../components/envoy/metrics";
 import { TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 

@@ -8,7 +8,7 @@ import * as names from "../../../components/observability/rules/names";
 import type { Alert } from "../../../components/observability/rules/rule";
 import { parseConfig } from "../../../infra/config";
 import { lifetimesOf } from "../../../infra/config/lifetimes";
-import { ENVOY_METRICS } from "../../../components/workloads/envoy/metrics";
+import { ENVOY_METRICS } from "../../../components/envoy/metrics";
 import { TOKEN_METRICS, TRUST_METRICS } from "../../../telemetry/metrics";
 import { RULES_ARGS } from "../../support/rules";
 
