@@ -224,7 +224,8 @@ describe("The command line", () => {
 
   describe("used wrongly", () => {
     it.each([
-      [["call", "aws", "gcp"], "missing required argument"],
+      [["call", "aws"], "missing required argument"],
+      [["call", "aws", "gcp", "ping", "--message", "hello"], "--message goes without a capability"],
       [["call", "aws", "mars", "ping"], "one of: aws, gcp, azure"],
       [["call", "aws", "gcp", "ping", "--via", "mars"], "one of: aws, gcp, azure"],
       [["call", "aws", "gcp", "ping", "--via", "gcp,,azure"], "commas"],

@@ -138,10 +138,10 @@ export class FakeCloud {
         const { id, method, params } = JSON.parse(body) as {
           id: number;
           method: string;
-          params: { message: { metadata?: { skill: string }; parts: { text?: string; data?: unknown }[] } };
+          params: { message: { metadata?: { skill: string }; parts?: { text?: string; data?: unknown }[] } };
         };
         expect(method).toBe("SendMessage");
-        const { metadata, parts } = params.message;
+        const { metadata, parts = [] } = params.message;
         const [part] = parts;
         const payload = (part?.data ?? part?.text) as FakeTask["payload"];
         const task = { ...metadata, ...(payload !== undefined && { payload }) };
