@@ -18,8 +18,8 @@ test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack,
     const texts = (await planOf(stack, mode, { agents }))
       .map(({ inputs }) => (inputs.data as Record<string, string> | undefined)?.["envoy.yaml"])
       .filter((text) => text !== undefined);
-    // Of three agents, three collectors and the trace store.
-    expect(texts.length).toBe(7);
+    // Of six agents, three collectors and the trace store.
+    expect(texts.length).toBe(10);
     for (const [index, text] of texts.entries()) {
       const file = path.join(dir, `${stack}-${mode}-${index}.yaml`);
       writeFileSync(file, text);
