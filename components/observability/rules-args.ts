@@ -2,7 +2,7 @@
 import type { NetworkSettings } from "../network/mode";
 import { authKeyLife } from "../network/tailscale/keys";
 import type { RulesArgs } from "./rules";
-import { SCRAPE_TOKEN_SECONDS } from "./scrape-token";
+import { SCRAPE_TOKEN_SECONDS } from "./scrape/token";
 import type { ObservabilitySettings } from "./settings";
 
 /** Lifetimes that alerts follow from, in seconds. */

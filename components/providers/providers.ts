@@ -1,7 +1,7 @@
 // The providers of all dynamic resources. States name them, so that a provider must take what any earlier version of it has left in a state.
 import { makeGeneratedConfigMapProvider } from "../kubernetes/generated-config-map-provider";
 import { makeVolumeCleanupProvider } from "../kubernetes/volume-cleanup-provider";
-import { scrapeTokenProvider } from "../observability/scrape-token-provider";
+import { scrapeTokenProvider } from "../observability/scrape/token-provider";
 import { randomTextProvider } from "../random-text-provider";
 import { federationRelationshipProvider } from "../trust/federation-relationship";
 import { registrationEntryProvider } from "../trust/registration-entry";

@@ -188,7 +188,15 @@ export async function proveObservability(mesh: Mesh, config: MeshConfig): Promis
   }
   steps.push(
     await step("every query of every dashboard gives a series", () =>
-      until("all queries", () => allDashboards(mesh, config), RARELY),
+      until(
+        "all queries",
+        async () => {
+          // What connections take is told of those that were just made, and they live for some seconds.
+          await roundTrip(mesh, agents);
+          return allDashboards(mesh, config);
+        },
+        RARELY,
+      ),
     ),
     await step("no alert fires", () => quiet(mesh)),
   );

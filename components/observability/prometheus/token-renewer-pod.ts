@@ -7,7 +7,7 @@ import type { TokenRenewerConfig } from "../../../telemetry/token-renewer/config
 import { KUBERNETES_API, NAMESPACES, PROMETHEUS, TOKEN_RENEWER } from "../../well-known";
 import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
 import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer } from "../program";
-import { SCRAPE_TOKEN_SECONDS } from "../scrape-token";
+import { SCRAPE_TOKEN_SECONDS } from "../scrape/token";
 import { HOME_DIR } from "./files";
 import { configFiles, otherCluster, ownCluster } from "./volume";
 

@@ -2,7 +2,7 @@ import { load } from "js-yaml";
 import * as pulumi from "@pulumi/pulumi";
 import { resolveImages } from "../../../components/images";
 import { Collector, type CollectorArgs } from "../../../components/observability/collector";
-import { renderCollectorConfig } from "../../../components/observability/collector-config";
+import { renderCollectorConfig } from "../../../components/observability/collector/config";
 import { record, type Recording } from "../../support/recorder";
 import {
   ACCOUNT,

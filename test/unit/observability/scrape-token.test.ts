@@ -2,7 +2,7 @@
 import {
   type ScrapeTokenInputs,
   scrapeTokenProvider as provider,
-} from "../../../components/observability/scrape-token-provider";
+} from "../../../components/observability/scrape/token-provider";
 import { UNKNOWN } from "../../../components/trust/properties";
 import { KubernetesApi, OPERATOR } from "../../support/kubernetes-api";
 

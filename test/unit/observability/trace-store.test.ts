@@ -1,7 +1,7 @@
 import { load } from "js-yaml";
 import { resolveImages } from "../../../components/images";
 import { TraceStore, type TraceStoreArgs } from "../../../components/observability/trace-store";
-import { renderTraceStoreConfig } from "../../../components/observability/trace-store-config";
+import { renderTraceStoreConfig } from "../../../components/observability/trace-store/config";
 import { record, type Recording, valueOf } from "../../support/recorder";
 import {
   ACCOUNT,

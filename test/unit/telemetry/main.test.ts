@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
 import { nodeBundle } from "../../../components/kubernetes/node-bundle";
 import { LOADER } from "../../../components/kubernetes/node-loader";
-import { renderTrustExporterConfig } from "../../../components/observability/trust-exporter-config";
+import { renderTrustExporterConfig } from "../../../components/observability/trust-exporter/config";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import type { TrustExporterConfig } from "../../../telemetry/trust-exporter/config";
 import { trustDomain } from "../../support/agent/pki";

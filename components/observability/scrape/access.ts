@@ -1,11 +1,11 @@
 // What Prometheus may do in one cluster of the mesh: see its pods, and read metrics through the API server where that is its way.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { NAMESPACES, PROMETHEUS } from "../well-known";
-import { labels } from "../kubernetes/metadata";
-import type { ScrapeReach } from "./prometheus/scraped-cluster";
+import type { Cluster } from "../../clouds/cluster";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { NAMESPACES, PROMETHEUS } from "../../well-known";
+import { labels } from "../../kubernetes/metadata";
+import type { ScrapeReach } from "../prometheus/scraped-cluster";
 
 /** What `ScrapeAccess` needs. */
 export interface ScrapeAccessArgs {

@@ -1,7 +1,7 @@
 // Configuration of a cloud's OpenTelemetry collector: a pure function. Components and their keys: those of distribution otelcol-k8s, 0.165.
 import { dump } from "js-yaml";
-import { COLLECTOR, RELAY } from "../well-known";
-import type { SamplingSettings } from "./settings";
+import { COLLECTOR, RELAY } from "../../well-known";
+import type { SamplingSettings } from "../settings";
 
 /** Where the collector has what it reads and writes. */
 export const COLLECTOR_PATHS = {

@@ -1,6 +1,6 @@
 // The configuration of the trust exporter: a pure function.
-import type { TrustExporterConfig, TrustSource } from "../../telemetry/trust-exporter/config";
-import { AGENT, SPIRE_AGENT, TRUST_EXPORTER } from "../well-known";
+import type { TrustExporterConfig, TrustSource } from "../../../telemetry/trust-exporter/config";
+import { AGENT, SPIRE_AGENT, TRUST_EXPORTER } from "../../well-known";
 
 /** Seconds between two checks of a pair: short beside the time that a bundle may be old, long beside a fetch. */
 const INTERVAL_SECONDS = 30;

@@ -1,18 +1,18 @@
 // The OpenTelemetry collector of one cluster: it takes its agents' traces, and sends them to the trace store of the home cloud.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import type { Images } from "../images";
-import { checksum } from "../kubernetes/checksum";
-import { disruptionBudget } from "../kubernetes/disruption-budget";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { servicePort } from "../kubernetes/service-port";
-import { COLLECTOR, NAMESPACES } from "../well-known";
-import { labels, selector } from "../kubernetes/metadata";
-import { COLLECTOR_PATHS, renderCollectorConfig } from "./collector-config";
-import { COLLECTOR_CONFIG_MAP, collectorPod } from "./collector-pod";
-import { RELAY_CONFIG_FILE, renderSender } from "./relay";
-import type { TracesSettings } from "./settings";
+import type { Cluster } from "../../clouds/cluster";
+import type { Images } from "../../images";
+import { checksum } from "../../kubernetes/checksum";
+import { disruptionBudget } from "../../kubernetes/disruption-budget";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { servicePort } from "../../kubernetes/service-port";
+import { COLLECTOR, NAMESPACES } from "../../well-known";
+import { labels, selector } from "../../kubernetes/metadata";
+import { COLLECTOR_PATHS, renderCollectorConfig } from "./config";
+import { COLLECTOR_CONFIG_MAP, collectorPod } from "./pod";
+import { RELAY_CONFIG_FILE, renderSender } from "../relay";
+import type { TracesSettings } from "../settings";
 
 /** What the network adds to a pod: `withDevice`, or nothing. */
 export type WithNetwork = (

@@ -1,8 +1,8 @@
 // Configuration of the trace store, Jaeger v2, which is an OpenTelemetry collector by itself: a pure function. Keys: those of Jaeger 2.13.
 import { dump } from "js-yaml";
-import { RELAY, TRACE_STORE } from "../well-known";
-import { collectorTelemetry } from "./collector-config";
-import type { TracesSettings } from "./settings";
+import { RELAY, TRACE_STORE } from "../../well-known";
+import { collectorTelemetry } from "../collector/config";
+import type { TracesSettings } from "../settings";
 
 /** Where the trace store has what it reads and writes. */
 export const TRACE_STORE_PATHS = {

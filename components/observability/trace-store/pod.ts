@@ -1,12 +1,12 @@
 // The pod of the trace store: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { METRICS_PORT_NAMES, TRACE_STORE } from "../well-known";
-import { labels, scrapeAnnotations } from "../kubernetes/metadata";
-import { PROGRAM_UID } from "./program";
-import { RELAY_VOLUMES, relayContainer } from "./relay";
-import { OBSERVABILITY_SIZES } from "./sizes";
-import { TRACE_STORE_PATHS } from "./trace-store-config";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
+import { METRICS_PORT_NAMES, TRACE_STORE } from "../../well-known";
+import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
+import { PROGRAM_UID } from "../program";
+import { RELAY_VOLUMES, relayContainer } from "../relay";
+import { OBSERVABILITY_SIZES } from "../sizes";
+import { TRACE_STORE_PATHS } from "./config";
 
 /** The ConfigMap with the store's configuration. */
 export const TRACE_STORE_CONFIG_MAP = TRACE_STORE.name;

@@ -1,10 +1,10 @@
 // Provider of ScrapeToken: brings a token of one cloud's cluster into a Secret of another's. It does not pass through the engine, so that it is never in
 // the state.
-import type { Access, ObjectName } from "../kubernetes/api";
-import { deletePatience, readPatience } from "../trust/connect";
-import { checker, diffBy, type Provider } from "../trust/properties";
-import { type Patience, retry } from "../trust/retry";
-import { deleteSecret, isTokenGood, mintToken, readSecret, writeSecret } from "./scrape-token-api";
+import type { Access, ObjectName } from "../../kubernetes/api";
+import { deletePatience, readPatience } from "../../trust/connect";
+import { checker, diffBy, type Provider } from "../../trust/properties";
+import { type Patience, retry } from "../../trust/retry";
+import { deleteSecret, isTokenGood, mintToken, readSecret, writeSecret } from "./token-api";
 
 /** Inputs of ScrapeToken as the engine hands them to the provider. All that it has to tell is in them. */
 export interface ScrapeTokenInputs {

@@ -1,19 +1,19 @@
 // Grafana in the home cloud: shows the dashboards of this program over Prometheus and the trace store.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import type { Images } from "../images";
-import { checksum } from "../kubernetes/checksum";
-import { GeneratedConfigMap } from "../kubernetes/generated-config-map";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { servicePort } from "../kubernetes/service-port";
-import { LETTERS, RandomText } from "../random-text";
-import { GRAFANA, NAMESPACES } from "../well-known";
-import { labels, selector } from "../kubernetes/metadata";
-import { PASSWORD_KEY, provisioningFiles } from "./grafana-files";
-import { GRAFANA_OBJECTS, grafanaPod } from "./grafana-pod";
-import type { RulesArgs } from "./rules/rule";
-import type { ObservabilitySettings } from "./settings";
+import type { Cluster } from "../../clouds/cluster";
+import type { Images } from "../../images";
+import { checksum } from "../../kubernetes/checksum";
+import { GeneratedConfigMap } from "../../kubernetes/generated-config-map";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { servicePort } from "../../kubernetes/service-port";
+import { LETTERS, RandomText } from "../../random-text";
+import { GRAFANA, NAMESPACES } from "../../well-known";
+import { labels, selector } from "../../kubernetes/metadata";
+import { PASSWORD_KEY, provisioningFiles } from "./files";
+import { GRAFANA_OBJECTS, grafanaPod } from "./pod";
+import type { RulesArgs } from "../rules/rule";
+import type { ObservabilitySettings } from "../settings";
 
 /** What `Grafana` needs. */
 export interface GrafanaArgs {

@@ -1,9 +1,9 @@
 // The pod of the trust exporter: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { type ContainerSize, nonRoot } from "../kubernetes/container";
-import { TRUST_EXPORTER } from "../well-known";
-import { labels, scrapeAnnotations } from "../kubernetes/metadata";
-import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "./program";
+import { type ContainerSize, nonRoot } from "../../kubernetes/container";
+import { TRUST_EXPORTER } from "../../well-known";
+import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
+import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "../program";
 
 /** The ConfigMap with the exporter's configuration, and where the pod has it. */
 export const TRUST_EXPORTER_CONFIG = {

@@ -1,21 +1,26 @@
 // The trace store of the mesh, in its home cloud: Jaeger with a volume, and the door at which all clouds' collectors bring their traces.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import type { Images } from "../images";
-import { checksum } from "../kubernetes/checksum";
-import { loadBalancerHost } from "../kubernetes/load-balancer";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { servicePort } from "../kubernetes/service-port";
-import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
-import { beforeItsPods, EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
-import { NAMESPACES, TRACE_STORE } from "../well-known";
-import { labels, selector } from "../kubernetes/metadata";
-import type { WithNetwork } from "./collector";
-import { RELAY_CONFIG_FILE, renderReceiver } from "./relay";
-import type { TracesSettings } from "./settings";
-import { renderTraceStoreConfig, TRACE_STORE_PATHS } from "./trace-store-config";
-import { TRACE_STORE_CONFIG_MAP, traceStorePod, TRACES_VOLUME } from "./trace-store-pod";
+import type { Cluster } from "../../clouds/cluster";
+import type { Images } from "../../images";
+import { checksum } from "../../kubernetes/checksum";
+import { loadBalancerHost } from "../../kubernetes/load-balancer";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { servicePort } from "../../kubernetes/service-port";
+import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../../kubernetes/volume";
+import {
+  beforeItsPods,
+  EXPOSED_SERVICE_OPTIONS,
+  exposedService,
+  type Exposure,
+} from "../../network/exposure";
+import { NAMESPACES, TRACE_STORE } from "../../well-known";
+import { labels, selector } from "../../kubernetes/metadata";
+import type { WithNetwork } from "../collector";
+import { RELAY_CONFIG_FILE, renderReceiver } from "../relay";
+import type { TracesSettings } from "../settings";
+import { renderTraceStoreConfig, TRACE_STORE_PATHS } from "./config";
+import { TRACE_STORE_CONFIG_MAP, traceStorePod, TRACES_VOLUME } from "./pod";
 
 /** What `TraceStore` needs. */
 export interface TraceStoreArgs {

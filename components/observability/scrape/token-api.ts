@@ -7,10 +7,10 @@ import {
   type ObjectName,
   put,
   unlessMissing,
-} from "../kubernetes/api";
-import { fault } from "../trust/fault";
-import { PROMETHEUS } from "../well-known";
-import { labels } from "../kubernetes/metadata";
+} from "../../kubernetes/api";
+import { fault } from "../../trust/fault";
+import { PROMETHEUS } from "../../well-known";
+import { labels } from "../../kubernetes/metadata";
 
 /** A new token of an account, bound to nothing else, for that API server's own audience. The API server may shorten its life. */
 export async function mintToken(access: Access, account: ObjectName, seconds: number): Promise<string> {

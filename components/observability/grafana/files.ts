@@ -1,9 +1,9 @@
 // The files that Grafana is provisioned with (https://grafana.com/docs/grafana/latest/administration/provisioning/): pure functions.
 import { dump } from "js-yaml";
-import { dashboards } from "./dashboards";
-import { DATASOURCES } from "./dashboards/datasources";
-import { DASHBOARDS } from "./dashboards/links";
-import type { RulesArgs } from "./rules/rule";
+import { dashboards } from "../dashboards";
+import { DATASOURCES } from "../dashboards/datasources";
+import { DASHBOARDS } from "../dashboards/links";
+import type { RulesArgs } from "../rules/rule";
 
 /** Where the pod has what it is provisioned with. Grafana reads all of it when it starts, and dashboards also when they have changed. */
 export const GRAFANA_PATHS = {

@@ -1,9 +1,9 @@
-// The resource whose create, read, update and delete are in scrape-token-provider.ts.
+// The resource whose create, read, update and delete are in token-provider.ts.
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import { DynamicResource } from "../dynamic-resource";
-import { NAMESPACES, PROMETHEUS } from "../well-known";
-import { clusterSecret } from "./prometheus/files";
+import type { Cluster } from "../../clouds/cluster";
+import { DynamicResource } from "../../dynamic-resource";
+import { NAMESPACES, PROMETHEUS } from "../../well-known";
+import { clusterSecret } from "../prometheus/files";
 
 export interface ScrapeTokenArgs {
   /** The cluster that Prometheus shall read. */

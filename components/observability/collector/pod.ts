@@ -1,12 +1,12 @@
 // The pod of an OpenTelemetry collector: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { COLLECTOR, METRICS_PORT_NAMES } from "../well-known";
-import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
-import { COLLECTOR_PATHS } from "./collector-config";
-import { PROGRAM_UID } from "./program";
-import { RELAY_VOLUMES, relayContainer } from "./relay";
-import { OBSERVABILITY_SIZES } from "./sizes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
+import { COLLECTOR, METRICS_PORT_NAMES } from "../../well-known";
+import { labels, scrapeAnnotations, selector } from "../../kubernetes/metadata";
+import { COLLECTOR_PATHS } from "./config";
+import { PROGRAM_UID } from "../program";
+import { RELAY_VOLUMES, relayContainer } from "../relay";
+import { OBSERVABILITY_SIZES } from "../sizes";
 
 /** The ConfigMap with the collector's configuration. */
 export const COLLECTOR_CONFIG_MAP = COLLECTOR.name;

@@ -1,16 +1,16 @@
 // The trust exporter of one cluster: tells how fresh the bundles are that its workloads have of the other clouds.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { Cluster } from "../clouds/cluster";
-import type { Images } from "../images";
-import { checksum } from "../kubernetes/checksum";
-import type { ContainerSize } from "../kubernetes/container";
-import type { NodeBundle } from "../kubernetes/node-bundle";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
-import { NAMESPACES, TRUST_EXPORTER } from "../well-known";
-import { labels, selector } from "../kubernetes/metadata";
-import { renderTrustExporterConfig } from "./trust-exporter-config";
-import { TRUST_EXPORTER_CONFIG, trustExporterPod } from "./trust-exporter-pod";
+import type { Cluster } from "../../clouds/cluster";
+import type { Images } from "../../images";
+import { checksum } from "../../kubernetes/checksum";
+import type { ContainerSize } from "../../kubernetes/container";
+import type { NodeBundle } from "../../kubernetes/node-bundle";
+import { childOptions, type DependentOptions } from "../../kubernetes/options";
+import { NAMESPACES, TRUST_EXPORTER } from "../../well-known";
+import { labels, selector } from "../../kubernetes/metadata";
+import { renderTrustExporterConfig } from "./config";
+import { TRUST_EXPORTER_CONFIG, trustExporterPod } from "./pod";
 
 /** Another cloud, whose bundle is watched. */
 export interface WatchedCloud {

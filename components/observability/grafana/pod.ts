@@ -1,10 +1,10 @@
 // The pod of Grafana: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
-import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { GRAFANA } from "../well-known";
-import { labels } from "../kubernetes/metadata";
-import { GRAFANA_PATHS, HOME_DASHBOARD, PASSWORD_KEY, PROVISIONING_FILES } from "./grafana-files";
-import { OBSERVABILITY_SIZES } from "./sizes";
+import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
+import { GRAFANA } from "../../well-known";
+import { labels } from "../../kubernetes/metadata";
+import { GRAFANA_PATHS, HOME_DASHBOARD, PASSWORD_KEY, PROVISIONING_FILES } from "./files";
+import { OBSERVABILITY_SIZES } from "../sizes";
 
 /** The objects whose files the pod has. */
 export const GRAFANA_OBJECTS = {
