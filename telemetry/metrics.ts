@@ -33,16 +33,6 @@ export const TRUST_METRICS = {
   caExpiry: "agentweave_trust_ca_expiry_timestamp_seconds",
 } as const;
 
-/** Of a relay. `direction` is `send` beside a collector, `receive` beside the trace store. */
-export const RELAY_METRICS = {
-  /** Counter, {direction, outcome}: connections; outcome `ok`, `refused` (not who it should be, or no identity) or `unreachable`. */
-  connections: "agentweave_relay_connections_total",
-  /** Gauge, {direction}: connections that are open. */
-  open: "agentweave_relay_open_connections",
-  /** Gauge, seconds since 1970: end of the identity in use; 0 without one. */
-  svidExpiry: "agentweave_relay_svid_expiry_timestamp_seconds",
-} as const;
-
 /** Of the token renewer. `cluster` is the cloud whose API server the token is for. */
 export const TOKEN_METRICS = {
   /** Gauge, seconds since 1970, {cluster}: when Prometheus' token expires; 0 without one. */
