@@ -42,8 +42,10 @@ class Researcher(AgentExecutor):
         text, call = context.get_user_input(), context.call_context
         answer = f"{call.user.user_name or 'somebody unverified'} wants to know: {text}"
         if asked := re.fullmatch(r"ask ([a-z0-9-]+) (.+)", text, re.DOTALL):
-            trace = {name: call.state["headers"][name] for name in PASSED_ON if name in call.state["headers"]}
-            answer += f"\n{asked[1]} answers: {await ask(asked[1], asked[2], trace)}"
+            headers = call.state["headers"]
+            passed_on = {name: headers[name] for name in PASSED_ON if name in headers}
+            passed_on["x-mesh-hops"] = str(int(headers.get("x-mesh-hops", "0")) + 1)  # the policy ends chains that go on and on
+            answer += f"\n{asked[1]} answers: {await ask(asked[1], asked[2], passed_on)}"
         updater = TaskUpdater(event_queue, task.id, task.context_id)
         await updater.add_artifact([new_text_part(answer)], name="research")
         await updater.complete()
