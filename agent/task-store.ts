@@ -21,9 +21,14 @@ export interface Room {
 
 const ROOM: Room = { tasks: 100, bytes: 4 << 20, allBytes: 32 << 20, seconds: 3600 };
 
+/** Bytes of a page of tasks, if it is more than one: a byte here can be thirty in memory, and as much again in the answer. */
+const PAGE_BYTES = 128 << 10;
+
 interface Entry {
   readonly data: Buffer;
   readonly state: TaskState;
+  readonly contextId: string;
+  readonly timestamp: string | undefined;
   readonly until: number;
 }
 
@@ -53,7 +58,9 @@ export class BoundedTaskStore implements TaskStore {
     const owned = this.#owners.get(name) ?? { tasks: new Map<string, Entry>(), bytes: 0 };
     this.#owners.set(name, owned);
     this.#remove(owned, task.id);
-    const entry = { data: serialize(task), state, until: Date.now() + this.room.seconds * 1000 };
+    const { contextId, status } = task;
+    const until = Date.now() + this.room.seconds * 1000;
+    const entry = { data: serialize(task), state, contextId, timestamp: status?.timestamp, until };
     owned.tasks.set(task.id, entry);
     owned.bytes += entry.data.length;
     this.#bytes += entry.data.length;
@@ -68,11 +75,27 @@ export class BoundedTaskStore implements TaskStore {
 
   async list(params: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
     this.#expire();
-    // The SDK's own store knows what a list is: filters, order and pages.
-    const copy = new InMemoryTaskStore();
-    for (const { data } of this.#owners.get(resolveUserScope(context))?.tasks.values() ?? [])
-      await copy.save(deserialize(data) as Task, context);
-    return copy.list(params, context);
+    const owned = this.#owners.get(resolveUserScope(context))?.tasks;
+    // The SDK's own store knows what a list is: filters, order and pages. It is told what these go by.
+    const index = new InMemoryTaskStore();
+    for (const [id, { state, contextId, timestamp }] of owned ?? []) {
+      const status = { state, timestamp, message: undefined };
+      await index.save({ id, contextId, status, artifacts: [], history: [], metadata: undefined }, context);
+    }
+    const page = await index.list(params, context);
+    const tasks: Task[] = [];
+    let bytes = 0;
+    for (const { id } of page.tasks) {
+      const { data } = owned!.get(id)!;
+      if ((bytes += data.length) > PAGE_BYTES && tasks.length > 0) break;
+      const task = deserialize(data) as Task;
+      tasks.push(params.includeArtifacts ? task : { ...task, artifacts: [] });
+    }
+    const { nextPageToken } =
+      tasks.length < page.tasks.length
+        ? await index.list({ ...params, pageSize: tasks.length }, context)
+        : page;
+    return { ...page, tasks, nextPageToken };
   }
 
   /** States of an owner's tasks. */

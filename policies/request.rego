@@ -184,7 +184,7 @@ task_actions := {
 # No skill is a message like any other. One that is no text is nothing that a program should guess at.
 skill := "SendMessage" if object.get(document, ["params", "message", "metadata", "skill"], null) == null
 
-skill := document.params.message.metadata.skill
+else := document.params.message.metadata.skill
 
 # Methods of A2A 1.0 (section 9), and the names that 0.3 has for the same. A message is a message, streamed or not.
 a2a_actions := {
@@ -246,18 +246,36 @@ names_a_push_target if {
 	lower(replace(name, "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
 }
 
-# What the decision needs besides: where a chain of calls goes on, or whom the agent shall call. An agent that is named by its
-# role alone may be one of several, each of which decides for itself.
+# What the decision needs besides: where a chain of calls goes on, or whom the agent shall call.
 default context := {}
 
-context := {"next": next_of(payload.via[0])} if action == "relay"
+context := {"next": next} if action == "relay"
 
 context := {"next": next_of(payload.target_agent)} if action == "call_remote"
 
-# What a task or a skill is given: the first part of a message that is data.
+# What cannot be read here may be read by a program: no agent is named null.
+default next := null
+
+next := id if id := next_of(payload.via[0])
+
+# Who relays on to one of a role is asked again there. At a chain's end it is asked for its own calls alone, so that each that it could be has to be listed.
+else := "" if {
+	count(payload.via) > 1
+	ids_of_role(payload.via[0]) != []
+}
+
+else := array.concat([id | some id in ids; not authz.may_relay(authz.identity(resource), authz.identity(id))], ids)[0] if {
+	ids := ids_of_role(payload.via[0])
+}
+
+# What a task or a skill is given: the part of a message that is data. Of two, or of one that is text as well, some programs read one and some the other.
 payload := document.params.payload if document.method == "task.send"
 
-else := [part.data | some part in document.params.message.parts; part.data][0]
+else := given[0].data if {
+	given := [part | some part in document.params.message.parts; "data" in object.keys(part)]
+	count(given) == 1
+	object.keys(given[0]) & {"text", "raw", "url", "file"} == set()
+}
 
 next_of(stop) := stop.spiffe_id if is_object(stop)
 
@@ -270,3 +288,11 @@ next_of(stop) := ids[0] if {
 	]
 	count(ids) == 1
 }
+
+# All but the agent itself.
+ids_of_role(stop) := [id |
+	some domain, path_of
+	split(mesh.trust_domains[domain][path_of].name, "/")[1] == replace(stop, "_", "-")
+	id := concat("", ["spiffe://", domain, path_of])
+	id != resource
+]

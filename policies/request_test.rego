@@ -42,6 +42,10 @@ skill(name, arguments) := {"method": "SendMessage", "params": {"message": {
 	"parts": [{"text": "as data says"}, {"data": arguments}],
 }}}
 
+relay_to(name) := {"data": {"via": [name], "capability": "echo"}}
+
+parts(list) := {"method": "SendMessage", "params": {"message": {"metadata": {"skill": "relay"}, "parts": list}}}
+
 answer(request_input) := text if {
 	text := request.answer with input as request_input with data.agentweave.mesh as mesh
 }
@@ -66,6 +70,7 @@ allowed := {
 		"payload": {"via": ["azure_agent"]},
 	}}),
 	"a message that names a skill": post("agent", skill("echo", {"text": "hello"})),
+	"a message whose skill is null": post("agent", skill(null, {})),
 	"a message that names none": post("agent", {"method": "message/send", "params": {"message": {"parts": [{"text": "hello"}]}}}),
 	"a task of one's own": post("agent", {"method": "GetTask", "params": {"id": "7"}}),
 	"a relay by a message": post("agent", skill("relay", {"via": ["azure-agent"]})),
@@ -73,10 +78,8 @@ allowed := {
 		post("agent", skill("call_remote", {"target_agent": "azure_agent"})),
 		{"caller": base64.encode("spiffe://gcp.example.org/operator/mesh")},
 	),
-	"a relay whose next hop is any of a role": post("agent", {"method": "task.send", "params": {
-		"task_type": "relay",
-		"payload": {"via": ["agent"]},
-	}}),
+	"a relay by way of any of a role": post("agent", skill("relay", {"via": ["agent", "azure_agent"]})),
+	"a relay to the end at any of a role, each of which is listed": post("agent", skill("relay", {"via": ["worker"]})),
 }
 
 denied := {
@@ -109,6 +112,13 @@ denied := {
 		{"caller": base64.encode("spiffe://azure.example.org/region/azure-r/agent")},
 	),
 	"a relay by a message on to who is not listed": post("agent", skill("relay", {"via": ["aws_agent"]})),
+	"a relay to the end at any of a role, one of which is not listed": post("agent", skill("relay", {"via": ["agent"]})),
+	"a relay to nobody": post("agent", skill("relay", {"via": ["Azure-agent"]})),
+	"a relay that says nothing": post("agent", skill("relay", {})),
+	"a relay whose second part some read": post("agent", parts([{"data": null}, relay_to("aws_agent")])),
+	"the same, since the first is text": post("agent", parts([object.union(relay_to("azure_agent"), {"text": ""}), relay_to("aws_agent")])),
+	"a relay of two parts": post("agent", parts([relay_to("azure_agent"), relay_to("aws_agent")])),
+	"a relay that is text, too": post("agent", parts([object.union(relay_to("azure_agent"), {"raw": ""})])),
 	"a stranger": object.union(post("worker", {"method": "SendMessage"}), {"caller": base64.encode("spiffe://aws.example.org/region/aws-r/other")}),
 	"JSON in another encoding than it says": object.union(post("worker", {"method": "SendMessage"}), {"type": base64.encode("application/json; charset=utf-7")}),
 	"a method over REST with a body that cannot be read": asked("worker", {"path": "/message:send", "body": "\ufeff{}"}),

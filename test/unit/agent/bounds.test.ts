@@ -1,4 +1,4 @@
-import { type Task, TaskState } from "@a2a-js/sdk";
+import { ListTasksRequest, type Task, TaskState } from "@a2a-js/sdk";
 import fc from "fast-check";
 import { Call } from "../../../agent/call";
 import { Gate } from "../../../agent/gate";
@@ -61,6 +61,22 @@ describe("the store", () => {
     await store.save(task("new"), by(ONE));
     jest.setSystemTime(61_000);
     expect(await ids(store, ONE, ["old", "new"])).toEqual(["new"]);
+  });
+
+  test("lists a page of what weighs much, and the rest on further ones", async () => {
+    const store = new BoundedTaskStore();
+    const all = Array.from({ length: 7 }, (_, n) => `t${n}`);
+    for (const id of all) await store.save(task(id, id === "t3" ? 200_000 : 50_000), by(ONE));
+    const found: string[][] = [];
+    let pageToken = "";
+    do {
+      const params = ListTasksRequest.fromJSON({ pageSize: 100, pageToken });
+      const { tasks, totalSize, nextPageToken } = await store.list(params, by(ONE));
+      expect(totalSize).toBe(7);
+      found.push(tasks.map(({ id, metadata }) => (metadata ? id : "")));
+      pageToken = nextPageToken;
+    } while (pageToken !== "");
+    expect(found).toEqual([["t6", "t5"], ["t4"], ["t3"], ["t2", "t1"], ["t0"]]);
   });
 
   test("never has more than its room, whatever is saved in whatever order", async () => {
