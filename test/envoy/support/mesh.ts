@@ -5,13 +5,16 @@ import * as path from "node:path";
 import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
 import type { Destination } from "../../../components/workloads/envoy/outbound";
 import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
-import { agentSpiffeId } from "../../../components/well-known";
+import { nodeBundle } from "../../../components/kubernetes/node-bundle";
+import { LOADER } from "../../../components/kubernetes/node-loader";
+import { agentSpiffeId, operatorSpiffeId } from "../../../components/well-known";
 import { TestOpa } from "../../support/opa";
 import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";
 import { spireServerBinary, TestSpireServer } from "../../support/spire";
 import { Daemon, until } from "./daemon";
 
+/** A program that tells what it was asked. */
 const PROGRAM = path.join(__dirname, "program.mjs");
 const LOOPBACK = "127.0.0.1";
 
@@ -59,6 +62,8 @@ export interface EnvoyMeshArgs {
   readonly collector?: number;
   /** Of these, processes run; the others are only known. */
   readonly run: readonly Placed[];
+  /** What they are. Default: programs that tell what they were asked. */
+  readonly program?: "reference agent";
 }
 
 export class EnvoyMesh {
@@ -160,6 +165,7 @@ export class EnvoyMesh {
   data_dir = "${path.join(dir, "data")}"
   insecure_bootstrap = true
   log_level = "INFO"
+  experimental { sync_interval = "1s" }
 }
 plugins {
   NodeAttestor "join_token" { plugin_data {} }
@@ -211,9 +217,10 @@ plugins {
       inbound: {
         listen: { host: LOOPBACK, port: ports.inbound },
         program: { host: LOOPBACK, port: ports.program },
-        members: this.args.members.flatMap(({ cloud, roles }) =>
-          roles.map((role) => this.idOf({ cloud, role })),
-        ),
+        members: this.args.members.flatMap(({ cloud, trustDomain, roles }) => [
+          ...roles.map((role) => this.idOf({ cloud, role })),
+          operatorSpiffeId(trustDomain),
+        ]),
         protocol: member.protocols?.[place.role] ?? "agentweave",
         opa: { host: LOOPBACK, port: Number(new URL(this.opas.get(place.cloud)!.api).port) },
       },
@@ -235,7 +242,7 @@ plugins {
     };
     const file = path.join(this.dir, `${nameOf(place)}.json`);
     writeFileSync(file, JSON.stringify(envoyBootstrap(config)));
-    const program = new Daemon(process.execPath, [PROGRAM, String(ports.program)]);
+    const program = this.startProgram(place);
     const envoy = new Daemon(await programPath("envoy"), [
       ...["-c", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
     ]);
@@ -246,6 +253,23 @@ plugins {
         () => false,
       ),
     );
+  }
+
+  private startProgram({ cloud, role, ports }: Placed & { ports: Ports }): Daemon {
+    const { program, outbound } = ports;
+    if (this.args.program === undefined) return new Daemon(process.execPath, [PROGRAM, String(program)]);
+    const file = path.join(this.dir, "agent.js.gz");
+    writeFileSync(file, nodeBundle("agent").gzip);
+    // As its pod has it (components/workloads/program-pod.ts), but for the ports.
+    return new Daemon(process.execPath, ["-e", LOADER, file], {
+      PORT: String(program),
+      AGENT_NAME: nameOf({ cloud, role }),
+      AGENT_URL: `http://${nameOf({ cloud, role })}.mesh/`,
+      AGENT_CLOUD: cloud,
+      AGENT_REGION: this.memberOf(cloud).region,
+      AGENT_ROLE: role,
+      MESH_URL: `http://${LOOPBACK}:${outbound}`,
+    });
   }
 
   /** Waits until the agent's Envoy has found all others healthy. */
