@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import type { Xds } from "../components/envoy/xds";
-import { bundleModule } from "../components/kubernetes/node-bundle";
 import { run } from "../rehearsal/processes";
 import { callThrough } from "../test/envoy/support/caller";
 import { Daemon } from "../test/envoy/support/daemon";
@@ -138,8 +137,7 @@ function tell(connections: number, subjects: readonly Subject[], measured: reado
 }
 
 async function bench(dir: string, stops: (() => Promise<void>)[]): Promise<void> {
-  const [answer, bundle] = [path.join(dir, "answer.json"), path.join(dir, "agent.cjs")];
-  writeFileSync(bundle, bundleModule(path.join(__dirname, "../agent/main.ts")));
+  const answer = path.join(dir, "answer.json");
   const constant = path.join(__dirname, "constant.mjs");
   const mesh = await EnvoyMesh.start({
     members: [
@@ -149,19 +147,7 @@ async function bench(dir: string, stops: (() => Promise<void>)[]): Promise<void>
     policy: { calls: [], relays: [] },
     run: [CALLER, ...ROLES.map((role) => ({ cloud: "gcp", role }))],
     program: ({ cloud, role, port }) =>
-      cloud === "gcp" && role === AGENT
-        ? {
-            args: [bundle],
-            env: {
-              PORT: String(port),
-              AGENT_NAME: "gcp-agent",
-              AGENT_URL: "http://gcp-agent.mesh/",
-              AGENT_CLOUD: cloud,
-              AGENT_REGION: "r",
-              AGENT_ROLE: role,
-            },
-          }
-        : { args: [constant, String(port), answer] },
+      cloud === "gcp" && role === AGENT ? "reference agent" : [constant, String(port), answer],
     change,
   });
   stops.push(() => mesh.stop());

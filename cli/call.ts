@@ -1,9 +1,11 @@
 // `mesh call`: has one agent call another, or itself, or a chain of others, as the operator.
 import { z } from "zod";
+import { plainText } from "../agent/text";
 import { registryName } from "../components/well-known";
 import { type AgentTask, sendTask } from "./agent-client";
 import { type Connect, connectKubernetes } from "./cluster";
 import { CliError, EXIT } from "./errors";
+import { jsonText } from "./json";
 import { within } from "./limits";
 import { memberOf } from "./member";
 import { agentNamed, type Mesh } from "./mesh-outputs";
@@ -163,13 +165,10 @@ export async function meshCall(
 export function callText({ hops, result }: CallReport): string {
   const rows = hops.map(({ agent, caller, milliseconds }, i) => [
     String(i + 1),
-    agent,
-    caller,
+    // Of a relay, agents tell it of one another.
+    plainText(agent),
+    plainText(caller),
     `${Math.round(milliseconds)} ms`,
   ]);
-  return [
-    columns([["hop", "agent", "called by", "time"], ...rows]),
-    "",
-    JSON.stringify(result ?? null, undefined, 2),
-  ].join("\n");
+  return [columns([["hop", "agent", "called by", "time"], ...rows]), "", jsonText(result ?? null)].join("\n");
 }

@@ -1,5 +1,6 @@
 // The command line `mesh`: its commands, options and exit codes.
 import { Command, CommanderError, Option } from "commander";
+import { jsonText } from "./json";
 import { callText, meshCall, payloadOf } from "./call";
 import { type Connect, connectKubernetes } from "./cluster";
 import { wantsColour } from "./colour";
@@ -61,7 +62,7 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
     .description("what stands in each cloud, and whether it is ready; exits 1 if something is not")
     .action(async (options: CommonOptions) => {
       const report = await meshStatus(await findMesh(options, say), { limitMs: options.timeout, connect });
-      terminal.out(options.json ? JSON.stringify(report, undefined, 2) : statusText(report));
+      terminal.out(options.json ? jsonText(report) : statusText(report));
       finish(report.ok ? EXIT.ok : EXIT.failed);
     });
 
@@ -69,7 +70,7 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
     .description("whether each cloud trusts and reaches each other one; exits 1 if something is wrong")
     .action(async (options: CommonOptions) => {
       const report = await verifyMesh(await findMesh(options, say), { limitMs: options.timeout, connect });
-      terminal.out(options.json ? JSON.stringify(report, undefined, 2) : verifyText(report));
+      terminal.out(options.json ? jsonText(report) : verifyText(report));
       finish(report.ok ? EXIT.ok : EXIT.failed);
     });
 
@@ -97,7 +98,7 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
       const payload = message ?? payloadOf(options.param, options.payload);
       const request = { from, to, capability, payload, via, role };
       const report = await meshCall(await findMesh(options, say), request, { limitMs: timeout, connect });
-      terminal.out(options.json ? JSON.stringify(report, undefined, 2) : callText(report));
+      terminal.out(options.json ? jsonText(report) : callText(report));
       finish(EXIT.ok);
     });
 
@@ -113,9 +114,7 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
       const found = await findMesh(options, say);
       const trace = await meshTrace(found, { which, service }, { limitMs: timeout, connect });
       const { colour } = terminal;
-      terminal.out(
-        options.json ? JSON.stringify(traceJson(trace), undefined, 2) : traceText(trace, { verbose, colour }),
-      );
+      terminal.out(options.json ? jsonText(traceJson(trace)) : traceText(trace, { verbose, colour }));
       finish(EXIT.ok);
     });
 
@@ -135,7 +134,7 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
           return await topLive({ screen, read, intervalMs: interval, colour });
         const frame = await read();
         const text = () => topText(frame, { width: screen?.size().columns, colour });
-        terminal.out(options.json ? JSON.stringify(frame, undefined, 2) : text());
+        terminal.out(options.json ? jsonText(frame) : text());
         finish(frame.ok ? EXIT.ok : EXIT.failed);
       } finally {
         prometheus.close();

@@ -42,6 +42,8 @@ export class TestSpireServer {
   log_level = "INFO"
   ca_ttl = "${caTtl}"
   default_x509_svid_ttl = "1h"
+  # How soon agents are told of entries that were made just now.
+  experimental { cache_reload_interval = "1s" }
   federation {
     bundle_endpoint {
       address = "127.0.0.1"

@@ -91,6 +91,20 @@ const VARIANTS: readonly (readonly [what: string, stack: string, mode: NetworkMo
     },
   ],
   [
+    "as many pods as each role has, and programs without Envoy",
+    "dev",
+    "direct",
+    {
+      agents: {
+        replicas: 2,
+        roles: {
+          agent: { replicas: 5 },
+          worker: { image: "registry.example.org/worker:1.0.0", sidecar: "none", replicas: 1 },
+        },
+      },
+    },
+  ],
+  [
     "programs of one's own, with Envoy",
     "dev",
     "tailscale",

@@ -7,6 +7,11 @@ const TAILNET = { tailnet: "tail1a2b3c.ts.net" };
 const GIVEN = { manageTailnet: false, authKey: "tskey-hidden" };
 const tailnet = (settings: object) => ({ network: { tailscale: { ...TAILNET, ...settings } } });
 const agents = { autoscaling: { minReplicas: 2, maxReplicas: 4 } };
+const image = "registry.example.org/worker:1.0.0";
+const worker = (role: object, more: object = {}) => ({
+  clouds: { aws: { ...aws, roles: ["worker"] } },
+  agents: { ...more, roles: { worker: role } },
+});
 const sampling = (settings: object) => ({ observability: { traces: { sampling: settings } } });
 const pinned = { clouds: { aws: { ...aws, addonVersions: { "metrics-server": "v0.8.0-eksbuild.1" } } } };
 
@@ -43,6 +48,30 @@ test.each<[path: string, idle: object, instead: string, taken: object]>([
     tailnet({ policy: "merge", callers: ["group:ops"] }),
   ],
   ["agents.replicas", { agents: { ...agents, replicas: 2 } }, "or autoscaling", { agents: { replicas: 2 } }],
+  [
+    "agents.roles.worker.replicas",
+    worker({ replicas: 3 }, agents),
+    "or autoscaling",
+    worker({ replicas: 3 }),
+  ],
+  [
+    "agents.roles.worker.protocol",
+    worker({ protocol: "a2a" }),
+    "or write an image",
+    worker({ protocol: "a2a", image }),
+  ],
+  [
+    "agents.routing",
+    worker({ image }, { routing: "latency" }),
+    "remove it",
+    worker({ image, sidecar: "none" }, { routing: "latency" }),
+  ],
+  [
+    "agents.routing",
+    { agents: { routing: "latency" } },
+    "remove it",
+    { agents: { routing: "latency", image } },
+  ],
   ["clouds.aws.addonVersions.metrics-server", pinned, "remove it", { ...pinned, agents }],
   [
     "observability.traces.sampling.slowerThan",

@@ -789,6 +789,14 @@ describe("programs of a user's own", () => {
     });
   });
 
+  test("may have their identity themselves, and pods of their own number", () => {
+    const { agents } = parse({
+      clouds: clouds(["researcher"]),
+      agents: { roles: { researcher: { image, sidecar: "none", replicas: 3 } } },
+    });
+    expect(agents.roles["researcher"]).toMatchObject({ sidecar: "none", replicas: 3 });
+  });
+
   test.each<[string, object, string]>([
     [
       "a role that no cloud has",
@@ -808,7 +816,12 @@ describe("programs of a user's own", () => {
     [
       "a role by the name of an agent",
       { clouds: clouds(["researcher", "aws-researcher"]) },
-      "is the name of an agent of aws",
+      'clouds.aws.roles[1]: is "aws-researcher", by which agent aws/researcher is called; write another',
+    ],
+    [
+      "the reference agent without Envoy",
+      { agents: { roles: { researcher: { sidecar: "none" } } } },
+      "agents.roles.researcher.sidecar: is none, and the reference agent has no identity of its own; write an image, or envoy",
     ],
   ])("%s is refused", (_, changed, message) => {
     expect(() => parse({ clouds: clouds(["researcher"]), ...changed })).toThrow(message);

@@ -2,13 +2,48 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { providerText } from "../../components/dynamic-resource";
-import { digestOf } from "../../components/kubernetes/generated-config-map-provider";
-import { programContent } from "../../components/kubernetes/node-bundle";
+import {
+  type Content,
+  digestOf,
+  type Recipe,
+} from "../../components/kubernetes/generated-config-map-provider";
+import type { programContent } from "../../components/kubernetes/node-bundle";
+import type { RulesArgs } from "../../components/observability/rules/rule";
 import { providers } from "../../components/providers/providers";
+import { recipes } from "../../components/providers/recipes";
+import type { EnvoyArgs } from "../../components/workloads/envoy/bootstrap";
+import type { OpaFilesArgs } from "../../components/workloads/opa-files";
 import { DynamicProviders, ROOT } from "../support/dynamic-providers";
 import { KubernetesApi } from "../support/kubernetes-api";
 
 const KINDS = Object.keys(providers) as (keyof typeof providers)[];
+
+const cloud = { name: "aws", region: "r" };
+const shown: RulesArgs = {
+  clouds: [cloud],
+  home: "aws",
+  networkMode: "direct",
+  ...{ intervalSeconds: 30, refreshSeconds: 300, scrapeTokenSeconds: 3600 },
+  ...{ svidTtlSeconds: 3600, caTtlSeconds: 86_400 },
+};
+const at = (port: number) => ({ host: "127.0.0.1", port });
+
+/** Arguments for every recipe. */
+const RECIPES: { readonly [Name in Recipe["name"]]: object } = {
+  program: { program: "telemetry", key: "telemetry.js.gz" } satisfies Parameters<typeof programContent>[0],
+  dashboards: shown,
+  rules: shown,
+  opa: {
+    location: { cloud: "aws", region: "r" },
+    topology: { members: [], calls: [], relays: [] },
+  } satisfies OpaFilesArgs,
+  envoy: {
+    ...{ agent: "aws-agent", cloud: "aws", region: "r", role: "agent" },
+    inbound: { listen: at(1), program: at(2), protocol: "a2a", members: [], opa: at(3) },
+    outbound: { listen: at(4), destinations: [], timeoutSeconds: 1 },
+    ...{ workloadApi: "/api.sock", admin: "/admin.sock", status: at(5), memoryBytes: 1 },
+  } satisfies EnvoyArgs,
+};
 
 const target = {
   cloud: "aws",
@@ -71,22 +106,26 @@ describe("Pulumi's plugin", () => {
     await expect(failure).rejects.not.toThrow("hunter2");
   });
 
-  test("makes the program of a ConfigMap by itself", async () => {
-    const args = { program: "telemetry", key: "telemetry.js.gz" } as const;
-    const api = await KubernetesApi.start();
-    try {
-      const { id } = await plugin.create("GeneratedConfigMap", {
-        cloud: "aws",
-        kubeconfig: api.kubeconfig(),
-        object: { namespace: "observability", name: "telemetry" },
-        labels: {},
-        recipe: { name: "program", args },
-        digest: digestOf(programContent(args)),
-      });
-      expect(id).toBe("aws/observability/telemetry");
-      expect(Object.keys(api.configMaps.get("telemetry")!.binaryData!)).toEqual(["telemetry.js.gz"]);
-    } finally {
-      await api.stop();
-    }
-  });
+  test.each(Object.keys(RECIPES) as Recipe["name"][])(
+    "makes the same content of a ConfigMap by itself as the program: %s",
+    async (name) => {
+      const args = RECIPES[name];
+      const content: Content = recipes[name](args as never);
+      const api = await KubernetesApi.start();
+      try {
+        const { id } = await plugin.create("GeneratedConfigMap", {
+          cloud: "aws",
+          kubeconfig: api.kubeconfig(),
+          object: { namespace: "observability", name },
+          labels: {},
+          recipe: { name, args },
+          digest: digestOf(content),
+        });
+        expect(id).toBe(`aws/observability/${name}`);
+        expect(api.configMaps.get(name)).toMatchObject(content);
+      } finally {
+        await api.stop();
+      }
+    },
+  );
 });

@@ -108,7 +108,9 @@ const ANY_DESTINATION = {
     {
       timeout: "5s",
       interval: "10s",
-      no_traffic_interval: "30s",
+      // Nobody calls it: seldom while it is well, and soon after it was away, as agents are that start together.
+      no_traffic_interval: "5s",
+      no_traffic_healthy_interval: "30s",
       unhealthy_interval: "5s",
       unhealthy_threshold: 2,
       healthy_threshold: 1,

@@ -1,7 +1,9 @@
 // Who calls: a program through its own Envoy, and whoever has a certificate of its own and may say anything.
 import { request } from "node:http";
+import { Readable } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
+import { ClientFactory, DefaultAgentCardResolver, JsonRpcTransportFactory } from "@a2a-js/sdk/client";
 import type { Certificate } from "../../support/certificate";
 
 const LOOPBACK = "127.0.0.1";
@@ -48,6 +50,37 @@ export function callThrough(outbound: number, host: string, asked: Asked = {}): 
     sent.on("error", reject);
     sent.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
   });
+}
+
+/** The official client of A2A for the agent at `host`, in a program that has the Envoy at this port beside it. */
+export function clientThrough(outbound: number, host: string): ReturnType<ClientFactory["createFromUrl"]> {
+  // The address leads to the Envoy, as the pod's hosts file has it; the name stays in the Host header.
+  const fetchImpl: typeof fetch = (input, init = {}) =>
+    new Promise((resolve, reject) => {
+      const { host, pathname } = new URL(input as string);
+      const headers = { ...Object.fromEntries(new Headers(init.headers)), host };
+      request(
+        {
+          host: LOOPBACK,
+          port: outbound,
+          path: pathname,
+          method: init.method ?? "GET",
+          agent: false,
+          headers,
+        },
+        (response) => {
+          const { statusCode: status = 0, headers } = response;
+          const body = Readable.toWeb(response) as ReadableStream;
+          resolve(new Response(body, { status, headers: headers as Record<string, string> }));
+        },
+      )
+        .on("error", reject)
+        .end(init.body);
+    });
+  return new ClientFactory({
+    transports: [new JsonRpcTransportFactory({ fetchImpl })],
+    cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
+  }).createFromUrl(`http://${host}/`);
 }
 
 const pem = (der: Buffer) =>

@@ -6,13 +6,16 @@ import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/en
 import type { Destination } from "../../../components/workloads/envoy/outbound";
 import type { Xds } from "../../../components/envoy/xds";
 import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
-import { agentSpiffeId } from "../../../components/well-known";
+import { nodeBundle } from "../../../components/kubernetes/node-bundle";
+import { LOADER } from "../../../components/kubernetes/node-loader";
+import { agentSpiffeId, operatorSpiffeId } from "../../../components/well-known";
 import { TestOpa } from "../../support/opa";
 import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";
 import { spireServerBinary, TestSpireServer } from "../../support/spire";
 import { Daemon, until } from "./daemon";
 
+/** A program that tells what it was asked. */
 const PROGRAM = path.join(__dirname, "program.mjs");
 const LOOPBACK = "127.0.0.1";
 
@@ -60,11 +63,8 @@ export interface EnvoyMeshArgs {
   readonly collector?: number;
   /** Of these, processes run; the others are only known. */
   readonly run: readonly Placed[];
-  /** Arguments of Node that run an agent's program, and its environment. Default: one that tells what it was asked. */
-  readonly program?: (place: Placed & { readonly port: number }) => {
-    readonly args: readonly string[];
-    readonly env?: NodeJS.ProcessEnv;
-  };
+  /** What an agent is: the reference agent, or what Node runs with these arguments. Default: programs that tell what they were asked. */
+  readonly program?: (place: Placed & { readonly port: number }) => "reference agent" | readonly string[];
   /** What to change of the configuration of an agent's Envoy. Default: nothing. */
   readonly change?: (place: Placed, bootstrap: Xds) => Xds;
 }
@@ -168,6 +168,7 @@ export class EnvoyMesh {
   data_dir = "${path.join(dir, "data")}"
   insecure_bootstrap = true
   log_level = "INFO"
+  experimental { sync_interval = "1s" }
 }
 plugins {
   NodeAttestor "join_token" { plugin_data {} }
@@ -219,9 +220,10 @@ plugins {
       inbound: {
         listen: { host: LOOPBACK, port: ports.inbound },
         program: { host: LOOPBACK, port: ports.program },
-        members: this.args.members.flatMap(({ cloud, roles }) =>
-          roles.map((role) => this.idOf({ cloud, role })),
-        ),
+        members: this.args.members.flatMap(({ cloud, trustDomain, roles }) => [
+          ...roles.map((role) => this.idOf({ cloud, role })),
+          operatorSpiffeId(trustDomain),
+        ]),
         protocol: member.protocols?.[place.role] ?? "agentweave",
         opa: { host: LOOPBACK, port: Number(new URL(this.opas.get(place.cloud)!.api).port) },
       },
@@ -244,10 +246,7 @@ plugins {
     const file = path.join(this.dir, `${nameOf(place)}.json`);
     const { change = (_, bootstrap) => bootstrap } = this.args;
     writeFileSync(file, JSON.stringify(change(place, envoyBootstrap(config))));
-    const { args, env } = this.args.program?.({ ...place, port: ports.program }) ?? {
-      args: [PROGRAM, String(ports.program)],
-    };
-    const program = new Daemon(process.execPath, args, env && { ...process.env, ...env });
+    const program = this.startProgram(place);
     const envoy = new Daemon(await programPath("envoy"), [
       ...["-c", file, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"],
     ]);
@@ -258,6 +257,25 @@ plugins {
         () => false,
       ),
     );
+  }
+
+  private startProgram({ cloud, role, ports }: Placed & { ports: Ports }): Daemon {
+    const { program, outbound } = ports;
+    const { program: of = ({ port }) => [PROGRAM, String(port)] } = this.args;
+    const args = of({ cloud, role, port: program });
+    if (args !== "reference agent") return new Daemon(process.execPath, args);
+    const file = path.join(this.dir, "agent.js.gz");
+    writeFileSync(file, nodeBundle("agent").gzip);
+    // As its pod has it (components/workloads/program-pod.ts), but for the ports.
+    return new Daemon(process.execPath, ["-e", LOADER, file], {
+      PORT: String(program),
+      AGENT_NAME: nameOf({ cloud, role }),
+      AGENT_URL: `http://${nameOf({ cloud, role })}.mesh/`,
+      AGENT_CLOUD: cloud,
+      AGENT_REGION: this.memberOf(cloud).region,
+      AGENT_ROLE: role,
+      MESH_URL: `http://${LOOPBACK}:${outbound}`,
+    });
   }
 
   /** Waits until the agent's Envoy has found all others healthy. */
