@@ -6,7 +6,7 @@ export interface Load {
   readonly bytes: number;
 }
 
-const ALL: Load = { requests: 100, bytes: 24 << 20 };
+const ALL: Load = { requests: 100, bytes: 12 << 20 };
 const EACH: Load = { requests: 25, bytes: 4 << 20 };
 
 const within = ({ requests, bytes }: Load, limit: Load) => requests <= limit.requests && bytes <= limit.bytes;

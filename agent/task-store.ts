@@ -19,7 +19,7 @@ export interface Room {
   readonly seconds: number;
 }
 
-const ROOM: Room = { tasks: 100, bytes: 4 << 20, allBytes: 32 << 20, seconds: 3600 };
+const ROOM: Room = { tasks: 100, bytes: 4 << 20, allBytes: 16 << 20, seconds: 3600 };
 
 /** Bytes of a page of tasks, if it is more than one: a byte here can be thirty in memory, and as much again in the answer. */
 const PAGE_BYTES = 128 << 10;

@@ -2,6 +2,7 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions";
 import { z } from "zod";
+import { plainText } from "../agent/text";
 
 type AnyValue = {
   stringValue?: string;
@@ -14,9 +15,12 @@ type AnyValue = {
 };
 type Attribute = { key: string; value?: AnyValue };
 
+/** A text of whoever made the span, any program of the mesh: on a terminal, no more than words. */
+const words = z.string().transform(plainText);
+
 const anyValue: z.ZodType<AnyValue> = z.lazy(() =>
   z.object({
-    stringValue: z.string().optional(),
+    stringValue: words.optional(),
     boolValue: z.boolean().optional(),
     intValue: z.union([z.string(), z.number()]).optional(),
     doubleValue: z.union([z.string(), z.number()]).optional(),
@@ -25,9 +29,7 @@ const anyValue: z.ZodType<AnyValue> = z.lazy(() =>
     kvlistValue: z.object({ values: z.array(attribute).optional() }).optional(),
   }),
 );
-const attribute: z.ZodType<Attribute> = z.lazy(() =>
-  z.object({ key: z.string(), value: anyValue.optional() }),
-);
+const attribute: z.ZodType<Attribute> = z.lazy(() => z.object({ key: words, value: anyValue.optional() }));
 const attributes = z.array(attribute).default([]);
 const nanoseconds = z.union([z.string().regex(/^\d+$/), z.int()]).transform(BigInt);
 
@@ -35,12 +37,12 @@ const span = z.object({
   traceId: z.string(),
   spanId: z.string(),
   parentSpanId: z.string().optional(),
-  name: z.string().default(""),
+  name: words.default(""),
   kind: z.number().default(0),
   startTimeUnixNano: nanoseconds,
   endTimeUnixNano: nanoseconds,
   attributes,
-  status: z.object({ code: z.number().default(0), message: z.string().default("") }).optional(),
+  status: z.object({ code: z.number().default(0), message: words.default("") }).optional(),
 });
 
 /** A list of spans as OTLP has it; fields that are not known are passed over. */

@@ -47,6 +47,17 @@ describe("The text of a trace", () => {
     expect(lines([first, ...calls])[0]).toContain("5 spans, aws, gcp, azure, mars, moon, 10 ms");
   });
 
+  it("prints nothing of a span that a terminal obeys", () => {
+    const evil = "a\u001b[2Jb\u009b1mc\u202ed\nTrace: forged";
+    const spans = [
+      { ...span("aws-agent", [1, 0], evil, [0, 1], { [evil]: evil }), status: { code: 2, message: evil } },
+    ];
+    const text = lines(spans, { verbose: true }).join("\n");
+    // eslint-disable-next-line no-control-regex -- It is these that must not be there.
+    expect(text).not.toMatch(/[\u001b\u009b\u202e]/);
+    expect(text).not.toMatch(/^Trace: forged/m);
+  });
+
   it("takes a call within a cloud for no step", () => {
     const spans = [
       span("aws-orchestrator", [1, 0], "aws-orchestrator.process", [0, 2500]),
