@@ -26,7 +26,11 @@ else := decided
 # All that a request asks for has to be allowed; what is not tells why.
 decided := decision_on(action) if not decision_on(action).allow
 
-else := decision_on("CreateTaskPushNotificationConfig") if names_a_push_target
+else := push if {
+	names_a_push_target
+	push := decision_on("CreateTaskPushNotificationConfig")
+	not push.allow
+}
 
 else := decision_on(action)
 
