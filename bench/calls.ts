@@ -38,6 +38,9 @@ interface Measurement {
   readonly rate: number;
   readonly p50: number;
   readonly p99: number;
+  /** Calls that were answered, and others that were refused for want of time or room. */
+  readonly calls: number;
+  readonly refused: number;
   readonly cpu: Readonly<Record<string, number>>;
 }
 
@@ -79,7 +82,6 @@ async function measure(subject: Subject, connections: number): Promise<Measureme
   const told = JSON.parse(
     await run(process.execPath, [path.join(__dirname, "load.mjs"), settings]),
   ) as Measurement & {
-    calls: number;
     cpuMs: number;
   };
   const used = Object.entries(processes).map(([name, pid], i): [string, number] => [
@@ -119,6 +121,7 @@ function tell(connections: number, subjects: readonly Subject[], measured: reado
       against(2, ({ p50 }) => p50)(runs),
       against(0, ({ cpu }) => sum(Object.values(cpu)))(runs),
       cpu.join(", "),
+      `${sum(runs.map(({ refused }) => refused))} of ${sum(runs.map(({ calls, refused }) => calls + refused))}`,
     ];
   });
   const head = [
@@ -130,6 +133,7 @@ function tell(connections: number, subjects: readonly Subject[], measured: reado
       "p50 / (c)",
       "CPU per call / (a)",
       "CPU per call, ms",
+      "refused",
     ],
   ];
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);

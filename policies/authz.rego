@@ -75,20 +75,27 @@ resource := identity(input.resource_spiffe_id)
 
 parties := [caller.name, resource.name]
 
-# Why nothing is decided for a party ("caller" or "resource"); undefined if nothing is wrong with it. What a stranger
-# calls itself is not repeated, because it can be anything.
-fault(party) := sprintf("%s_spiffe_id is no SPIFFE ID with a path", [party]) if not parsed(id_of(party))
+# Why nothing is decided for a party ("caller" or "resource"); undefined if nothing is wrong with it.
+fault(party) := stranger(party) if not identity(ids[party])
 
-else := sprintf("the trust domain of %s_spiffe_id is no member", [party]) if not mesh.trust_domains[parsed(id_of(party)).trust_domain]
+else := sprintf("%[1]s_trust_domain is not that of %[1]s_spiffe_id", [party]) if claimed[party] != identity(ids[party]).trust_domain
 
-else := sprintf("%s_spiffe_id is no identity of the mesh", [party]) if not identity(id_of(party))
+# Why a party is nobody. What a stranger calls itself is not repeated, because it can be anything.
+stranger(party) := sprintf("%s_spiffe_id is no SPIFFE ID with a path", [party]) if not parsed(ids[party])
 
-else := sprintf("%[1]s_trust_domain is not that of %[1]s_spiffe_id", [party]) if claimed_trust_domain(party) != identity(id_of(party)).trust_domain
+else := sprintf("the trust domain of %s_spiffe_id is no member", [party]) if not mesh.trust_domains[parsed(ids[party]).trust_domain]
 
-id_of(party) := object.get(input, sprintf("%s_spiffe_id", [party]), "")
+else := sprintf("%s_spiffe_id is no identity of the mesh", [party])
+
+ids := {
+	"caller": object.get(input, "caller_spiffe_id", ""),
+	"resource": object.get(input, "resource_spiffe_id", ""),
+}
 
 # Absent, it claims nothing.
-claimed_trust_domain(party) := input[sprintf("%s_trust_domain", [party])]
+claimed["caller"] := input.caller_trust_domain
+
+claimed["resource"] := input.resource_trust_domain
 
 # A SPIFFE ID taken apart (SPIFFE ID specification, section 2): no port, no userinfo, no query, no escapes.
 parsed(id) := {"trust_domain": trust_domain, "path": path} if {
@@ -96,10 +103,13 @@ parsed(id) := {"trust_domain": trust_domain, "path": path} if {
 }
 
 # The member of the mesh with exactly this id. Cloud, region and role are those of the data: split at its dashes, the path
-# of cloud `a-b` in region `c` could be that of cloud `a` in region `b-c`.
-identity(id) := object.union(member, {"id": id, "trust_domain": parts.trust_domain}) if {
-	parts := parsed(id)
-	member := mesh.trust_domains[parts.trust_domain][parts.path]
+# of cloud `a-b` in region `c` could be that of cloud `a` in region `b-c`. The data has well-formed ids alone, so that it is enough to
+# find one there.
+identity(id) := object.union(member, {"id": id, "trust_domain": trust_domain}) if {
+	startswith(id, "spiffe://")
+	trust_domain := split(id, "/")[2]
+	path := trim_prefix(id, concat("", ["spiffe://", trust_domain]))
+	member := mesh.trust_domains[trust_domain][path]
 }
 
 same_region(a, b) if {

@@ -24,9 +24,12 @@ else := denied("charset", "the body is in another encoding than UTF-8") if not p
 else := decided
 
 # All that a request asks for has to be allowed; what is not tells why.
-decided := refused[0] if {
-	refused := [decision_on(action) | some action in asked_for; not decision_on(action).allow]
-	refused != []
+decided := decision_on(action) if not decision_on(action).allow
+
+else := push if {
+	names_a_push_target
+	push := decision_on("CreateTaskPushNotificationConfig")
+	not push.allow
 }
 
 else := decision_on(action)
@@ -39,10 +42,6 @@ decision_on(what) := answered if {
 		"context": context,
 	}
 }
-
-asked_for := [action, "CreateTaskPushNotificationConfig"] if names_a_push_target
-
-else := [action]
 
 denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("/", ["agentweave.request", rule])}
 
@@ -71,11 +70,13 @@ path := split(base64.decode(input.path), "?")[0]
 # JSON is UTF-8 (RFC 8259, section 8.1). What a program reads in another encoding, it can read as something else than is read here.
 default plain_type := false
 
-plain_type if object.get(input, "type", "") == ""
+plain_type if object.get(input, "type", "") in {"", encoded_json}
 
 plain_type if protocol == "http"
 
 plain_type if regex.match(`(?i)^application/(a2a\+)?json(\s*;\s*charset="?utf-8"?)?$`, base64.decode(input.type))
+
+encoded_json := base64.encode("application/json")
 
 encoded_identity := base64.encode("identity")
 
@@ -107,7 +108,7 @@ own_chain if {
 }
 
 # What the program behind Envoy speaks, which says how to read a request.
-protocol := mesh.trust_domains[authz.parsed(resource).trust_domain][authz.parsed(resource).path].protocol
+protocol := authz.identity(resource).protocol
 
 method := base64.decode(input.method)
 
@@ -130,6 +131,7 @@ action := json_rpc_action if {
 }
 
 action := rest_action if {
+	rest_action
 	readable
 	not names_a_method
 }
@@ -149,8 +151,13 @@ document := json.unmarshal(base64.decode(input.body))
 
 json_rpc_action := word if {
 	is_object(document)
-	[key | some key in object.keys(document); lower(key) in {"method", "params"}; not key in {"method", "params"}] == []
+	not nearly_named
 	word := action_of(document.method)
+}
+
+nearly_named if {
+	some key in object.keys(object.remove(document, {"method", "params"}))
+	lower(key) in {"method", "params"}
 }
 
 action_of(name) := a2a_actions[name] if protocol == "a2a"

@@ -31,8 +31,11 @@ const SHUTDOWN_GRACE = 5;
 
 export const DEFAULT_OPA_SIZE = { cpu: "50m", memory: "256Mi" } as const;
 
-/** Four fifths of the default size: what Go keeps its heap to (https://pkg.go.dev/runtime#hdr-Environment_Variables). */
-export const GO_MEMORY = "204MiB";
+/**
+ * What Go is told (https://pkg.go.dev/runtime#hdr-Environment_Variables): to keep its heap to four fifths of the default size, and to collect
+ * garbage less often until then. A decision leaves a hundred kilobytes behind, and little else is in the heap.
+ */
+export const GO_ENV = { GOMEMLIMIT: "204MiB", GOGC: "400" } as const;
 
 /** Pods of OPA in a cluster where nothing else is said. */
 export const DEFAULT_OPA_REPLICAS = 2;
@@ -56,6 +59,8 @@ export function opaArgs(): string[] {
     `--diagnostic-addr=0.0.0.0:${OPA.diagnosticsPort}`,
     "--authorization=basic",
     "--skip-version-check",
+    // The data is small, and nobody writes it.
+    "--optimize-store-for-read-speed",
     // Decisions are logged at every level. Below this one so is each request, and probes are most of them.
     "--log-level=error",
     `--shutdown-wait-period=${SHUTDOWN_WAIT}`,
@@ -98,7 +103,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
           command: [OPA_BINARY],
           args: opaArgs(),
           // Its garbage is collected before it is killed for it: bodies of requests come by the megabyte.
-          env: [{ name: "GOMEMLIMIT", value: GO_MEMORY }],
+          env: Object.entries(GO_ENV).map(([name, value]) => ({ name, value })),
           ports: [
             { name: "api", containerPort: OPA.port },
             { name: METRICS_PORT_NAMES.opa, containerPort: OPA.diagnosticsPort },

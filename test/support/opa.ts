@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { opaContent } from "../../components/workloads/opa-files";
-import { GO_MEMORY, OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
+import { GO_ENV, OPA_MOUNT_PATH, opaArgs } from "../../components/workloads/opa-pod";
 import type { PolicyTopology } from "../../components/workloads/policy-data";
 import { OPA } from "../../components/well-known";
 import { programPath } from "./programs";
@@ -72,7 +72,7 @@ export class TestOpa {
         .replace(`0.0.0.0:${OPA.port}`, api)
         .replace(`0.0.0.0:${OPA.diagnosticsPort}`, diagnostics),
     );
-    const env = { ...process.env, GOMEMLIMIT: GO_MEMORY };
+    const env = { ...process.env, ...GO_ENV };
     const child = spawn(await opaBinary(), args, { stdio: ["ignore", "pipe", "pipe"], env });
     const started = new TestOpa(child, dir, `http://${api}`, `http://${diagnostics}`);
     try {
