@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** Longest wait for what a process should become, in milliseconds: a slow machine gets there. */
-const LIMIT_MS = 30_000;
+/** Longest wait for what a process should become, in milliseconds: a slow machine gets there, and an Envoy that has found another one away looks again after 30 s. */
+const LIMIT_MS = 45_000;
 
 /** Waits until `is` holds, asked every 50 ms. */
 export async function until(what: string, is: () => Promise<boolean> | boolean): Promise<void> {
