@@ -15,6 +15,8 @@ const ANY = "any";
 const PUBLIC = ["ping", "health_check", "status"];
 const TASKS = ["task.status", "task.cancel"];
 const RULED = [...TASKS, "relay"];
+/** What an agent would do in another's name, for which "any" does not stand. */
+const NAMED = "call_remote";
 
 const key = (...parts: string[]) => parts.join(" ");
 
@@ -50,9 +52,11 @@ export function oracle({ members, calls, relays }: PolicyTopology): (question: Q
   for (const { trustDomain } of members) {
     for (const resource of agents.filter((id) => id.startsWith(`spiffe://${trustDomain}/`))) {
       everything(operatorSpiffeId(trustDomain), resource);
+      allowed.add(key(operatorSpiffeId(trustDomain), resource, NAMED));
     }
   }
   for (const { from, to, actions = [ANY] } of calls) {
+    allowed.add(key(idOf(from), idOf(to), "sends tasks"));
     for (const action of actions.filter((name) => !RULED.includes(name))) {
       allowed.add(key(idOf(from), idOf(to), action));
     }
@@ -65,7 +69,10 @@ export function oracle({ members, calls, relays }: PolicyTopology): (question: Q
       const onward = context.next === undefined || context.next === "";
       return may(action) && (onward || allowed.has(key(resource, context.next!, "relay")));
     }
-    if (TASKS.includes(action)) return may(action) || (context.owner === caller && may("own", action));
-    return may(action) || may(ANY);
+    if (TASKS.includes(action)) {
+      const its = context.owner === undefined ? may("sends tasks") : context.owner === caller;
+      return may(action) || (its && may("own", action));
+    }
+    return may(action) || (action !== NAMED && may(ANY));
   };
 }
