@@ -102,7 +102,7 @@ export async function stand(
           within: agents.namespace,
           ownIdentity: false,
           pod: pulumi.output<AgentPod>({
-            config: { name: "rules", args: {} },
+            config: { name: "opa", args: { location: {}, topology: { members: [], calls: [], relays: [] } } },
             template: mode === "tailscale" ? withSidecar(template, sidecar) : template,
           }),
           replicas: 1,

@@ -2,7 +2,7 @@ import { FLOWS } from "../../../components/network/flows";
 import { deniedIn, neededIn, SCENARIOS } from "./flows-needed-observability";
 import { allowed, policiesIn, standAll } from "./flows-trial";
 
-beforeAll(standAll, 5 * 60_000);
+beforeAll(standAll);
 
 describe("no row of the table is dead or too wide:", () => {
   type Scenario = (typeof SCENARIOS)[number];

@@ -13,7 +13,7 @@ const CASES = SCENARIOS.flatMap((scenario) =>
   ),
 );
 
-beforeAll(standAll, 5 * 60_000);
+beforeAll(standAll);
 
 test.each(NETWORK_MODES)("what the components make in mode %s is what is looked at here", (mode) => {
   for (const plan of Object.keys(PLANS) as Plan[]) {
