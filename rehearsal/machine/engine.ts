@@ -92,7 +92,8 @@ export class Engine {
         pulumiCommand,
         envVars: {
           PULUMI_HOME: path.join(dir, "home"),
-          PULUMI_BACKEND_URL: `file://${backend}`,
+          // Beside each file would be one with its attributes, which an engine that is killed leaves empty: then no state is read any more.
+          PULUMI_BACKEND_URL: `file://${backend}?metadata=skip`,
           PULUMI_CONFIG_PASSPHRASE: "rehearsal",
           PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
           PULUMI_SKIP_UPDATE_CHECK: "true",
