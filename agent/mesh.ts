@@ -1,7 +1,7 @@
 // Calls to other agents: plain HTTP to the Envoy beside this one, which finds the agent by its name, proves who both are, and tries again where
 // it may.
 import * as http from "node:http";
-import { text } from "node:stream/consumers";
+import { readAnswer, type Response } from "../program/answer";
 import { isWorkloadId } from "../spiffe/spiffe-id";
 import type { Call } from "./call";
 import { A2A_HEADERS, resultOf, sendMessage } from "./message";
@@ -10,6 +10,10 @@ import { plainText } from "./text";
 
 /** Longest answer that is read, in bytes. */
 const LONGEST_ANSWER = 2 << 20;
+
+/** Since a time of `performance.now()`, to the tenth. */
+export const millisecondsSince = (started: number): number =>
+  Math.round((performance.now() - started) * 10) / 10;
 
 /** What another agent answered. */
 export interface Answer {
@@ -55,7 +59,7 @@ export class Mesh {
       const result = resultOf(response.status, response.body);
       if (agent === undefined || !isWorkloadId(agent))
         throw new SkillFailed("Envoy does not say who answered");
-      const milliseconds = Math.round((performance.now() - started) * 10) / 10;
+      const milliseconds = millisecondsSince(started);
       return { agent, address: address ?? "", attempts: Number(attempts ?? 1) || 1, milliseconds, result };
     } catch (error) {
       signal.throwIfAborted();
@@ -73,22 +77,15 @@ export class Mesh {
       "content-length": Buffer.byteLength(body),
       ...A2A_HEADERS,
     };
-    return new Promise<{ status: number; headers: http.IncomingHttpHeaders; body: string }>(
-      (resolve, reject) => {
-        http
-          .request(this.url, { method: "POST", path: "/", headers, signal, agent: false })
-          .on("error", reject)
-          .once("response", (response) => {
-            let bytes = 0;
-            response.on("data", (chunk: Buffer) => {
-              if ((bytes += chunk.length) > LONGEST_ANSWER)
-                response.destroy(new Error(`the answer is longer than ${LONGEST_ANSWER} bytes`));
-            });
-            const { statusCode: status = 0, headers } = response;
-            text(response).then((body) => resolve({ status, headers, body }), reject);
-          })
-          .end(body);
-      },
-    );
+    return new Promise<Response & { readonly headers: http.IncomingHttpHeaders }>((resolve, reject) => {
+      http
+        .request(this.url, { method: "POST", path: "/", headers, signal, agent: false })
+        .on("error", reject)
+        .once("response", (response) => {
+          const { headers } = response;
+          readAnswer(response, LONGEST_ANSWER).then((answer) => resolve({ ...answer, headers }), reject);
+        })
+        .end(body);
+    });
   }
 }

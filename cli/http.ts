@@ -2,7 +2,8 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
 import { bulkhead } from "cockatiel";
-import { readAnswer, type Response } from "../spiffe/request";
+import { readAnswer, type Response } from "../program/answer";
+import { LONGEST_ANSWER } from "../spiffe/request";
 
 /** Requests side by side, and so connections: Node's own limit does not count those that are being opened. */
 const SIDE_BY_SIDE = 2;
@@ -66,7 +67,7 @@ export function podHttp(open: () => Promise<Duplex>): PodHttp {
         http
           .get({ host: "localhost", agent, path, headers, signal })
           .once("error", (error) => reject(signal.aborted ? (signal.reason as Error) : error))
-          .once("response", (response) => void readAnswer(response).then(resolve, reject));
+          .once("response", (response) => void readAnswer(response, LONGEST_ANSWER).then(resolve, reject));
       });
     } catch (error) {
       agent.destroy();

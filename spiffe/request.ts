@@ -2,6 +2,7 @@
 import http from "node:http";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
+import { readAnswer, type Response } from "../program/answer";
 import type { Identity } from "./source";
 import { clientTls } from "./verify";
 
@@ -23,32 +24,8 @@ export interface Request {
   readonly body?: unknown;
 }
 
-export interface Response {
-  readonly status: number;
-  readonly body: string;
-}
-
 /** Longest answer that is read, in bytes: larger than any bundle or task. */
-const LONGEST_ANSWER = 4 << 20;
-
-/** Reads an answer to its end, as long as it is not too long. */
-export function readAnswer(response: http.IncomingMessage): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    response.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > LONGEST_ANSWER)
-        response.destroy(new Error(`the answer is longer than ${LONGEST_ANSWER} bytes`));
-      else chunks.push(chunk);
-    });
-    response.once("end", () =>
-      resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-    );
-    response.once("error", reject);
-    response.once("close", () => reject(new Error("the connection closed in the middle of the answer")));
-  });
-}
+export const LONGEST_ANSWER = 4 << 20;
 
 /**
  * Sends one request over TLS 1.3 on `connection` and reads the answer. Not one byte of the request is sent to a peer that does not prove the id it
@@ -78,7 +55,7 @@ export async function request(
         http
           .request({ createConnection: () => secure, method, path, headers })
           .on("error", reject)
-          .once("response", (response) => void readAnswer(response).then(resolve, reject))
+          .once("response", (response) => void readAnswer(response, LONGEST_ANSWER).then(resolve, reject))
           .end(data);
       });
       secure.on("error", reject);

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { agentName } from "./call-remote";
 import { SkillFailed } from "../failures";
+import { millisecondsSince } from "../mesh";
 import { skill } from "./skill";
 
 /** How many agents a relay may pass after the one it starts at. */
@@ -67,7 +68,7 @@ export const relay = skill({
             result: answer.result,
           }
         : hopsAfter(answer.result, agent, call.own);
-      const took = Math.round((performance.now() - started) * 10) / 10;
+      const took = millisecondsSince(started);
       return {
         hops: [{ agent: call.own, caller: call.caller, cloud, region, milliseconds: took }, ...hops],
         result,

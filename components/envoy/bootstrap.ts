@@ -1,4 +1,5 @@
 // Configuration of an Envoy, around what it serves: a pure function. What may change while it runs, identities and roots, comes from the SPIRE agent.
+import { dump } from "js-yaml";
 import { KEPT_STATS } from "./metrics";
 import { workloadApiCluster } from "./tls";
 import { address, extension, httpConnectionManager, plainCluster, type SocketAddress, type Xds } from "./xds";
@@ -69,6 +70,9 @@ function statusListener({ at, filters = [] }: BootstrapArgs["status"]): Xds {
     filter_chains: [{ filters: [manager] }],
   };
 }
+
+/** The text of a configuration. What is said more than once has an anchor: with many agents most of it is. */
+export const bootstrapText = (bootstrap: Xds): string => dump(bootstrap, { lineWidth: -1 });
 
 /** The configuration as an object. */
 export function bootstrapOf(args: BootstrapArgs): Xds {

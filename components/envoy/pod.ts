@@ -1,7 +1,7 @@
 // Envoy as a container: pure functions.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
-import { AGENT } from "../well-known";
+import { WORKLOAD_API } from "../spire/workload-api";
 
 /** What Envoy beside an agent asks of its node: in a rehearsal a quiet one has 75 MB resident. */
 export const ENVOY_SIZE = { cpu: "50m", memory: "192Mi" } as const satisfies ContainerSize;
@@ -11,8 +11,10 @@ export const ENVOY = {
   container: "envoy",
   configFile: "envoy.yaml",
   configDir: "/etc/envoy",
-  admin: "/run/envoy/admin.sock",
 } as const;
+
+/** Sockets of its bootstrap, as its container has them. */
+export const ENVOY_SOCKETS = { workloadApi: WORKLOAD_API.socket, admin: "/run/envoy/admin.sock" } as const;
 
 const RUN = { name: "envoy-run", mountPath: "/run/envoy" } as const;
 
@@ -29,8 +31,8 @@ export interface EnvoyContainerArgs {
 }
 
 /**
- * The container: a sidecar, which starts before its neighbour and ends after it. It needs the volumes `config` with its configuration, `workload-api`
- * and `envoyVolume`.
+ * The container: a sidecar, which starts before its neighbour and ends after it. It needs the volume `config` with its configuration,
+ * and `ENVOY_VOLUMES`.
  */
 export function envoyContainer(args: EnvoyContainerArgs): k8s.types.input.core.v1.Container {
   const { image, name, status, ports = [], readiness = "/ready", size } = args;
@@ -54,13 +56,12 @@ export function envoyContainer(args: EnvoyContainerArgs): k8s.types.input.core.v
     readinessProbe: { ...probe(readiness), periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 3 },
     resources: containerResources(undefined, size),
     securityContext: UNPRIVILEGED,
-    volumeMounts: [
-      { name: "config", mountPath: ENVOY.configDir, readOnly: true },
-      { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
-      RUN,
-    ],
+    volumeMounts: [{ name: "config", mountPath: ENVOY.configDir, readOnly: true }, WORKLOAD_API.mount, RUN],
   };
 }
 
-/** The volume of its own files. */
-export const envoyVolume = { name: RUN.name, emptyDir: { sizeLimit: "16Mi" } };
+/** Its volumes, but for `config`. */
+export const ENVOY_VOLUMES = [
+  WORKLOAD_API.volume,
+  { name: RUN.name, emptyDir: { sizeLimit: "16Mi" } },
+] as const satisfies readonly k8s.types.input.core.v1.Volume[];

@@ -2,7 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { AGENT, CSI_DRIVER, METRICS_PORT_NAMES, SPIRE_AGENT } from "../well-known";
+import { METRICS_PORT_NAMES } from "../well-known";
 import { OBSERVABILITY_SIZES } from "./sizes";
 
 /** The ConfigMap with them, one in namespace `observability` of each cluster. */
@@ -15,14 +15,6 @@ export const TELEMETRY_PROGRAM: NodeProgram = {
 
 /** User and group of these programs. */
 export const PROGRAM_UID = 65532;
-
-/** Where the Workload API's socket is mounted, and how: as in the agents' pods. */
-export const WORKLOAD_API = {
-  volume: { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
-  mount: { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
-  /** URL of the socket, as the SPIFFE Workload Endpoint has it. */
-  endpoint: `unix://${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
-} as const;
 
 /** Volumes of every pod with such a container. */
 export const PROGRAM_VOLUMES: readonly k8s.types.input.core.v1.Volume[] = [

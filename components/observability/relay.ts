@@ -1,16 +1,12 @@
 // The relay as a sidecar: an Envoy that makes the mutual TLS between a collector and the trace store, to both of which it is an address in their pods.
 import type * as k8s from "@pulumi/kubernetes";
-import { dump } from "js-yaml";
-import { ENVOY, envoyContainer, envoyVolume } from "../envoy/pod";
+import { bootstrapText } from "../envoy/bootstrap";
+import { ENVOY, ENVOY_SOCKETS, envoyContainer } from "../envoy/pod";
 import { socketAddress } from "../envoy/xds";
 import { quantityValue } from "../kubernetes/quantity";
-import { AGENT, COLLECTOR, METRICS_PORT_NAMES, RELAY, SPIRE_AGENT, TRACE_STORE } from "../well-known";
-import { WORKLOAD_API } from "./program";
+import { COLLECTOR, METRICS_PORT_NAMES, RELAY, TRACE_STORE } from "../well-known";
 import { receiveBootstrap, sendBootstrap } from "./relay-config";
 import { OBSERVABILITY_SIZES } from "./sizes";
-
-/** Volumes of every pod with a relay, whose configuration is in the pod's volume `config`. */
-export const RELAY_VOLUMES: readonly k8s.types.input.core.v1.Volume[] = [WORKLOAD_API.volume, envoyVolume];
 
 /** Name of a relay's configuration in the ConfigMap of its pod. */
 export const RELAY_CONFIG_FILE = ENVOY.configFile;
@@ -29,15 +25,14 @@ export interface RenderSenderArgs {
 const NEIGHBOUR = socketAddress(`tcp://${RELAY.neighbour}`);
 
 const COMMON = {
-  workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
-  admin: ENVOY.admin,
+  ...ENVOY_SOCKETS,
   status: { at: { host: "0.0.0.0", port: RELAY.statusPort } },
   memoryBytes: quantityValue(OBSERVABILITY_SIZES.relay.memory),
 } as const;
 
 /** Text of the configuration beside a collector. */
 export function renderSender({ cloud, address, peer, proxyUrl }: RenderSenderArgs): string {
-  return text(
+  return bootstrapText(
     sendBootstrap({
       ...COMMON,
       id: `${cloud}-${COLLECTOR.name}`,
@@ -55,7 +50,7 @@ export function renderSender({ cloud, address, peer, proxyUrl }: RenderSenderArg
  * @param senders SPIFFE ids of those who may send.
  */
 export function renderReceiver(cloud: string, senders: readonly string[]): string {
-  return text(
+  return bootstrapText(
     receiveBootstrap({
       ...COMMON,
       id: `${cloud}-${TRACE_STORE.name}`,
@@ -66,8 +61,6 @@ export function renderReceiver(cloud: string, senders: readonly string[]): strin
     }),
   );
 }
-
-const text = (config: unknown) => dump(config, { lineWidth: -1 });
 
 /** The container. It starts before its neighbour and ends after it, so that what a collector has at its end gets out. */
 export function relayContainer(

@@ -4,16 +4,8 @@ import { dump } from "js-yaml";
 import { skills } from "../../agent/skills";
 import { advertisedAddress } from "../network/addresses";
 import type { NetworkSettings } from "../network/mode";
-import {
-  AGENT,
-  AGENT_PORTS,
-  agentName,
-  OPA,
-  registryName,
-  SPIRE_AGENT,
-  TAILNET,
-  usualRole,
-} from "../well-known";
+import { WORKLOAD_API } from "../spire/workload-api";
+import { AGENT_PORTS, agentName, OPA, registryName, TAILNET, usualRole } from "../well-known";
 import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
 /** What all agents of the mesh have in common. */
@@ -82,7 +74,7 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
     },
     identity: {
       provider: "spiffe",
-      spiffe_endpoint: `unix://${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+      spiffe_endpoint: WORKLOAD_API.endpoint,
       spiffe_id: spiffeIdOf(self),
       allowed_trust_domains: [...new Set(agents.map((agent) => agent.trustDomain))],
     },

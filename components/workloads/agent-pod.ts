@@ -1,14 +1,8 @@
 // What the pods of all agents have in common, and the pod of one that has an identity of its own: pure functions, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import {
-  AGENT,
-  AGENT_PORTS,
-  agentName,
-  agentObjectName,
-  CSI_DRIVER,
-  METRICS_PORT_NAMES,
-} from "../well-known";
+import { WORKLOAD_API } from "../spire/workload-api";
+import { AGENT, AGENT_PORTS, agentName, agentObjectName, METRICS_PORT_NAMES } from "../well-known";
 import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
 
 /** Default size of an agent's container. */
@@ -109,14 +103,14 @@ export function agentPod(args: AgentPodArgs): k8s.types.input.core.v1.PodTemplat
         securityContext: UNPRIVILEGED,
         volumeMounts: [
           { name: "config", mountPath: AGENT.configDir, readOnly: true },
-          { name: "workload-api", mountPath: AGENT.socketDir, readOnly: true },
+          WORKLOAD_API.mount,
           { name: "tmp", mountPath: "/tmp" },
         ],
       },
     ],
     volumes: [
       { name: "config", configMap: { name } },
-      { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
+      WORKLOAD_API.volume,
       { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
     ],
   });

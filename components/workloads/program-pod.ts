@@ -2,15 +2,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
 import { heapOption, nodeCommand, type NodeProgram, programVolume } from "../kubernetes/node-program";
-import { ENVOY, ENVOY_SIZE, envoyContainer, envoyVolume } from "../envoy/pod";
-import {
-  AGENT,
-  AGENT_PORTS,
-  agentName,
-  agentObjectName,
-  CSI_DRIVER,
-  METRICS_PORT_NAMES,
-} from "../well-known";
+import { ENVOY, ENVOY_SIZE, ENVOY_VOLUMES, envoyContainer } from "../envoy/pod";
+import { AGENT, AGENT_PORTS, agentName, agentObjectName, METRICS_PORT_NAMES } from "../well-known";
 import { AGENT_SIZE, type AgentPodArgs, agentTemplate, SHUTDOWN_DELAY } from "./agent-pod";
 import { HEALTH_PATH } from "./envoy/inbound";
 import { MESH_DOMAIN } from "./envoy/outbound";
@@ -104,9 +97,8 @@ export function programPod(args: ProgramPodArgs): k8s.types.input.core.v1.PodTem
       ],
       volumes: [
         { name: "config", configMap: { name: envoyConfigMap(role) } },
-        { name: "workload-api", csi: { driver: CSI_DRIVER, readOnly: true } },
+        ...ENVOY_VOLUMES,
         { name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
-        envoyVolume,
         ...(brought ? [brought.volume] : []),
       ],
     },

@@ -5,7 +5,8 @@ import { COLLECTOR, METRICS_PORT_NAMES } from "../../well-known";
 import { labels, scrapeAnnotations, selector } from "../../kubernetes/metadata";
 import { COLLECTOR_PATHS } from "./config";
 import { PROGRAM_UID } from "../program";
-import { RELAY_VOLUMES, relayContainer } from "../relay";
+import { ENVOY_VOLUMES } from "../../envoy/pod";
+import { relayContainer } from "../relay";
 import { OBSERVABILITY_SIZES } from "../sizes";
 
 /** The ConfigMap with the collector's configuration. */
@@ -76,7 +77,7 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
       volumes: [
         { name: "config", configMap: { name: COLLECTOR_CONFIG_MAP } },
         { name: "queue", emptyDir: { sizeLimit: QUEUE_VOLUME_SIZE } },
-        ...RELAY_VOLUMES,
+        ...ENVOY_VOLUMES,
       ],
     },
   };

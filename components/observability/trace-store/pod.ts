@@ -4,7 +4,8 @@ import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from ".
 import { METRICS_PORT_NAMES, TRACE_STORE } from "../../well-known";
 import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
 import { PROGRAM_UID } from "../program";
-import { RELAY_VOLUMES, relayContainer } from "../relay";
+import { ENVOY_VOLUMES } from "../../envoy/pod";
+import { relayContainer } from "../relay";
 import { OBSERVABILITY_SIZES } from "../sizes";
 import { TRACE_STORE_PATHS } from "./config";
 
@@ -72,7 +73,7 @@ export function traceStorePod(args: TraceStorePodArgs): k8s.types.input.core.v1.
           ],
         },
       ],
-      volumes: [{ name: "config", configMap: { name: TRACE_STORE_CONFIG_MAP } }, ...RELAY_VOLUMES],
+      volumes: [{ name: "config", configMap: { name: TRACE_STORE_CONFIG_MAP } }, ...ENVOY_VOLUMES],
     },
   };
 }

@@ -1,6 +1,7 @@
 // The configuration of the trust exporter: a pure function.
 import type { TrustExporterConfig, TrustSource } from "../../../telemetry/trust-exporter/config";
-import { AGENT, SPIRE_AGENT, TRUST_EXPORTER } from "../../well-known";
+import { WORKLOAD_API } from "../../spire/workload-api";
+import { TRUST_EXPORTER } from "../../well-known";
 
 /** Seconds between two checks of a pair: short beside the time that a bundle may be old, long beside a fetch. */
 const INTERVAL_SECONDS = 30;
@@ -26,7 +27,7 @@ export function renderTrustExporterConfig(args: TrustExporterConfigArgs): string
     cloud,
     region,
     trustDomain,
-    spiffeEndpoint: `unix://${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
+    spiffeEndpoint: WORKLOAD_API.endpoint,
     status: { host: "0.0.0.0", port: TRUST_EXPORTER.statusPort },
     intervalSeconds: INTERVAL_SECONDS,
     limitSeconds: LIMIT_SECONDS,

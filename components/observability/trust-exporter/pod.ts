@@ -3,7 +3,8 @@ import type * as k8s from "@pulumi/kubernetes";
 import { type ContainerSize, nonRoot } from "../../kubernetes/container";
 import { TRUST_EXPORTER } from "../../well-known";
 import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
-import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer, WORKLOAD_API } from "../program";
+import { PROGRAM_UID, PROGRAM_VOLUMES, programContainer } from "../program";
+import { WORKLOAD_API } from "../../spire/workload-api";
 
 /** The ConfigMap with the exporter's configuration, and where the pod has it. */
 export const TRUST_EXPORTER_CONFIG = {

@@ -62,8 +62,10 @@ const timed = (name: string, tags: readonly Xds[], filter?: Xds): Xds =>
 
 const said = "'x-mesh-decision' in response.headers";
 const decided = (decision: string) => `${said} && response.headers['x-mesh-decision'] == '${decision}'`;
+const OVERLOADED = "'x-envoy-overloaded' in response.headers";
+const LIMITED = `${OVERLOADED} || ${decided("limited")}`;
 const status = (from: number, to: number) =>
-  `response.code >= ${from} && response.code <= ${to} && !(${said}) && !('x-envoy-overloaded' in response.headers)`;
+  `response.code >= ${from} && response.code <= ${to} && !(${said}) && !(${OVERLOADED})`;
 const nothing = "!has(response.code)";
 const identityRefused =
   "has(upstream.transport_failure_reason) && upstream.transport_failure_reason.contains('TLS')";
@@ -75,7 +77,7 @@ const CALLS: Readonly<Record<CallOutcome, string>> = {
   ok: status(100, 399),
   denied: decided("denied"),
   undecided: decided("undecided"),
-  limited: `'x-envoy-overloaded' in response.headers || ${decided("limited")}`,
+  limited: LIMITED,
   rejected: status(400, 499),
   failed: status(500, 599),
   timeout: `${nothing} && ${TIMEOUT}`,
@@ -87,7 +89,7 @@ const REQUESTS: Readonly<Record<RequestOutcome, string>> = {
   ok: status(100, 399),
   denied: `${decided("denied")} || response.code_details.startsWith('rbac_')`,
   undecided: decided("undecided"),
-  limited: `'x-envoy-overloaded' in response.headers || ${decided("limited")} || response.code == 429`,
+  limited: `${LIMITED} || response.code == 429`,
   rejected: `${status(400, 499)} && response.code != 429 && !response.code_details.startsWith('rbac_')`,
   failed: `${status(500, 599)} || ${nothing}`,
 };
@@ -156,7 +158,6 @@ export const collectorCluster = ({ collector }: TracingArgs): Xds => plainCluste
 
 /**
  * Spans of what comes in (`<agent>.process`) or goes out (`call_agent(<peer>)` for each attempt). A trace goes on where the program passes `traceparent` on.
- * @param collector none: no spans, but requests still carry a trace's ids.
  */
 export function tracing(direction: "inbound" | "outbound", { service, place, collector }: TracingArgs): Xds {
   const tag = (tag: string, value: string) => ({ tag, value });

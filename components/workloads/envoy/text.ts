@@ -1,13 +1,13 @@
 // An agent's Envoy configuration, from what the mesh knows of its agents.
-import { dump } from "js-yaml";
+import { bootstrapText } from "../../envoy/bootstrap";
 import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
-import { AGENT, AGENT_PORTS, agentName, operatorSpiffeId, SPIRE_AGENT, TAILNET } from "../../well-known";
+import { AGENT_PORTS, agentName, operatorSpiffeId, TAILNET } from "../../well-known";
 import type { ProgramProtocol } from "../policy-data";
 import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
 import { type EnvoyArgs, envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
-import { ENVOY, ENVOY_SIZE } from "../../envoy/pod";
+import { ENVOY, ENVOY_SIZE, ENVOY_SOCKETS } from "../../envoy/pod";
 import { socketAddress } from "../../envoy/xds";
 
 /** What `envoyArgs` needs. */
@@ -80,8 +80,7 @@ export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
         },
       }),
     },
-    workloadApi: `${AGENT.socketDir}/${SPIRE_AGENT.socketName}`,
-    admin: ENVOY.admin,
+    ...ENVOY_SOCKETS,
     status: { host: "0.0.0.0", port: AGENT_PORTS.metrics },
     memoryBytes: quantityValue(ENVOY_SIZE.memory),
     ...(collector !== undefined && {
@@ -92,6 +91,5 @@ export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
 
 /** Content of the ConfigMap with Envoy's configuration. The same arguments give the same. */
 export function envoyContent(args: EnvoyArgs): { data: Record<string, string> } {
-  // What is said more than once has an anchor: with many agents most of it is.
-  return { data: { [ENVOY.configFile]: dump(envoyBootstrap(args), { lineWidth: -1 }) } };
+  return { data: { [ENVOY.configFile]: bootstrapText(envoyBootstrap(args)) } };
 }
