@@ -12,10 +12,10 @@ import { processScreen, type Screen } from "./screen";
 import { findMesh } from "./source";
 import { meshStatus, statusText } from "./status";
 import { readFrame } from "./top";
-import { DEFAULT_INTERVAL_MS, topLive } from "./top-live";
-import { topText } from "./top-text";
+import { DEFAULT_INTERVAL_MS, topLive } from "./top/live";
+import { topText } from "./top/text";
 import { LAST, meshTrace } from "./trace";
-import { traceJson, traceText } from "./trace-text";
+import { traceJson, traceText } from "./trace/text";
 import { verifyMesh } from "./verify";
 
 interface CallFlags extends CommonOptions {

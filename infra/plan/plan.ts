@@ -6,8 +6,8 @@ import { stackFileSettings } from "../config/settings";
 import { AgentMesh } from "../mesh";
 import { PROJECT } from "../../components/project";
 import type { NetworkMode } from "../../components/network/mode";
-import { AWS, AZURE, GCP } from "../../test/support/clouds";
-import { record, type Fakes, type Registered } from "../../test/support/recorder";
+import { AWS, AZURE, GCP } from "./fakes";
+import { record, type Fakes, type Registered } from "./recorder";
 
 /** A resource of a plan, with the part of the mesh that it belongs to. */
 export interface Planned extends Registered {

@@ -5,7 +5,7 @@ import { eachOf } from "../../cli/limits";
 import { type Mesh, usualAgent } from "../../cli/mesh-outputs";
 import { queryPrometheus } from "../../cli/prometheus";
 import { meshTrace } from "../../cli/trace";
-import { cloudPaths, type SpanNode, spanTree } from "../../cli/trace-tree";
+import { cloudPaths, type SpanNode, spanTree } from "../../cli/trace/tree";
 import { type DashboardQuery, dashboardQueries } from "../../components/observability/dashboards";
 import { JOBS } from "../../components/observability/rules/names";
 import { rulesArgs } from "../../components/observability/rules-args";

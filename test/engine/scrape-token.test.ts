@@ -9,7 +9,7 @@ import { scrapeTokenProvider as provider } from "../../components/observability/
 import { NAMESPACES } from "../../components/well-known";
 import { requestToken, writeSecret } from "../../telemetry/token-renewer/kubernetes";
 import { parseToken } from "../../telemetry/token-renewer/token";
-import { record, type Recording } from "../support/recorder";
+import { record, type Recording } from "../../infra/plan/recorder";
 import { type OneCloud, oneCloud } from "./stack";
 
 jest.setTimeout(60_000);

@@ -4,7 +4,7 @@ import {
   type GeneratedConfigMapInputs,
 } from "../../components/kubernetes/generated-config-map-provider";
 import { recipes } from "../../components/providers/recipes";
-import type { Recording, Registered } from "./recorder";
+import type { Recording, Registered } from "../../infra/plan/recorder";
 
 const CONFIG_MAP = "kubernetes:core/v1:ConfigMap";
 export const GENERATED = "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap";

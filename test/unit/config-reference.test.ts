@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { load } from "js-yaml";
 import { parseConfig } from "../../infra/config";
-import { settingsReference, withReference } from "../../infra/config/reference";
+import { settingsReference, withReference } from "../../infra/reference/settings";
 
 const document = readFileSync(path.resolve(__dirname, "../../docs/configuration.md"), "utf8");
 

@@ -3,7 +3,7 @@ import { dump } from "js-yaml";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { loadConfig, type MeshConfig, parseConfig } from "../../infra/config";
-import { stackFileSchema } from "../../infra/config/json-schema";
+import { stackFileSchema } from "../../infra/reference/json-schema";
 import { stackFileSettings } from "../../infra/config/settings";
 import { problemsOf } from "../support/problems";
 

@@ -4,7 +4,7 @@ import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { overlaps } from "../../components/network/cidr";
 import { loadConfig, parseConfig, type MeshConfig } from "../../infra/config";
-import { stackFileSchema } from "../../infra/config/json-schema";
+import { stackFileSchema } from "../../infra/reference/json-schema";
 import { PROVIDERS } from "../../infra/config/clouds";
 import { CA_DATA } from "../support/kubeconfig";
 import { stackConfig } from "../support/stack";

@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import { CA_DATA } from "../support/kubeconfig";
-import { record, type Recording } from "../support/recorder";
+import { record, type Recording } from "../../infra/plan/recorder";
 
 const FAKES = {
   outputs: {

@@ -5,7 +5,7 @@ import { load } from "js-yaml";
 import type { PolicyData } from "../../components/workloads/policy-data";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
-import { AWS, AZURE, AZURE_CALLER, GCP } from "../support/clouds";
+import { AWS, AZURE, AZURE_CALLER, GCP } from "../../infra/plan/fakes";
 import {
   record,
   type Fakes,
@@ -13,7 +13,7 @@ import {
   type Registered,
   unwrapSecret,
   valueOf,
-} from "../support/recorder";
+} from "../../infra/plan/recorder";
 import { configMapsOf } from "../support/config-maps";
 import { stackConfig } from "../support/stack";
 

@@ -1,7 +1,7 @@
 // The provider of secrets that nobody chooses.
 import { LETTERS, RandomText } from "../../components/random-text";
 import { randomTextProvider as provider } from "../../components/random-text-provider";
-import { record, valueOf } from "../support/recorder";
+import { record, valueOf } from "../../infra/plan/recorder";
 
 const args = { length: 48, alphabet: LETTERS };
 

@@ -9,7 +9,7 @@ import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
 import { planOf, type Planned } from "../../infra/plan/plan";
 import { CA_DATA } from "../support/kubeconfig";
-import { record, type Registered } from "../support/recorder";
+import { record, type Registered } from "../../infra/plan/recorder";
 import { stackConfig } from "../support/stack";
 
 const lengthOf = (value: unknown) => JSON.stringify(value).length;

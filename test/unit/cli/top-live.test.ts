@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
 import { processScreen, type Screen } from "../../../cli/screen";
 import type { TopFrame } from "../../../cli/top";
-import { topLive } from "../../../cli/top-live";
+import { topLive } from "../../../cli/top/live";
 
 const frame = (home: string): TopFrame => ({
   ok: true,

@@ -3,7 +3,7 @@ import { TRUST_METRICS } from "../../../telemetry/metrics";
 import type { Mesh } from "../../../cli/mesh-outputs";
 import { type Alert, queryPrometheus, type Sample } from "../../../cli/prometheus";
 import { readFrame, TOP_QUERY, topFrame, type TopFrame } from "../../../cli/top";
-import { topText, type TopTextOptions } from "../../../cli/top-text";
+import { topText, type TopTextOptions } from "../../../cli/top/text";
 import { FakeHome, observability, observedMesh } from "./observed";
 
 const CLOUDS = ["aws", "gcp", "azure"];

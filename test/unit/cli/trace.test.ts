@@ -1,6 +1,6 @@
 import { otlpTraces, type Trace, tracesOf } from "../../../cli/otlp";
 import { meshTrace } from "../../../cli/trace";
-import { traceJson, traceText } from "../../../cli/trace-text";
+import { traceJson, traceText } from "../../../cli/trace/text";
 import { FakeHome, observedMesh } from "./observed";
 import { ID, roundTrip, span, stored, type StoredSpan } from "./spans";
 

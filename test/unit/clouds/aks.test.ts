@@ -4,7 +4,7 @@ import { AksCluster, type AksClusterArgs } from "../../../components/clouds/aks"
 import { dnsPrefix, nodeResourceGroup, poolName } from "../../../components/clouds/aks-names";
 import { gatewaySubnet } from "../../../components/clouds/aks-ranges";
 import { contains } from "../../../components/network/cidr";
-import { AZURE, AZURE_CALLER as CALLER } from "../../support/clouds";
+import { AZURE, AZURE_CALLER as CALLER } from "../../../infra/plan/fakes";
 import {
   type Fakes,
   record,
@@ -12,7 +12,7 @@ import {
   recordWith,
   unwrapSecret,
   valueOf,
-} from "../../support/recorder";
+} from "../../../infra/plan/recorder";
 
 const ARGS: AksClusterArgs = {
   clusterName: "agentweave-azure",

@@ -4,7 +4,7 @@ import { EksCluster, type EksClusterArgs } from "../../../components/clouds/eks"
 import { isArm } from "../../../components/clouds/eks-nodes";
 import { webIdentityPolicy } from "../../../components/clouds/eks-storage";
 import { contains, overlaps } from "../../../components/network/cidr";
-import { AWS } from "../../support/clouds";
+import { AWS } from "../../../infra/plan/fakes";
 import {
   type Fakes,
   record,
@@ -12,7 +12,7 @@ import {
   recordWith,
   unwrapSecret,
   valueOf,
-} from "../../support/recorder";
+} from "../../../infra/plan/recorder";
 
 const ARGS: EksClusterArgs = {
   clusterName: "agentweave-aws",

@@ -13,7 +13,7 @@ import {
   resolveKubeconfig,
 } from "../../../components/clouds/kubeconfig-file";
 import { CA, CA_DATA, CA_KEY, CA_KEY_DATA } from "../../support/kubeconfig";
-import { record, unwrapSecret, valueOf } from "../../support/recorder";
+import { record, unwrapSecret, valueOf } from "../../../infra/plan/recorder";
 
 const KUBECONFIG = `
 apiVersion: v1

@@ -2,8 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { natAddresses } from "../../../components/clouds/gke-nat";
 import { GkeCluster, type GkeClusterArgs, workloadPool } from "../../../components/clouds/gke";
-import { GCP, GCP_ACCOUNT as ACCOUNT } from "../../support/clouds";
-import { CA_DATA } from "../../support/kubeconfig";
+import { CA_DATA, GCP, GCP_ACCOUNT as ACCOUNT } from "../../../infra/plan/fakes";
 import {
   type Fakes,
   record,
@@ -11,7 +10,7 @@ import {
   recordWith,
   unwrapSecret,
   valueOf,
-} from "../../support/recorder";
+} from "../../../infra/plan/recorder";
 
 const ARGS: GkeClusterArgs = {
   clusterName: "agentweave-gcp",

@@ -3,7 +3,7 @@ import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { namespacePolicies } from "../../../components/network/policies";
 import { allows, type EngineName, type Policy } from "../../support/network-policy";
-import type { Recording } from "../../support/recorder";
+import type { Recording } from "../../../infra/plan/recorder";
 import type { Passing } from "./flows-needed";
 import { type PartName, PARTS } from "./flows-needed-observability";
 import { contextOf, PLANS, stand, worldOf, type Plan } from "./flows-world";

@@ -16,7 +16,7 @@ import { programPod } from "../../../components/workloads/program-pod";
 import { AgentNamespace } from "../../../components/workloads/agent-namespace";
 import { Opa } from "../../../components/workloads/opa";
 import type { Connection, Policy } from "../../support/network-policy";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 
 /** Address plans of clusters: pods apart from nodes, and pods among nodes as the VPC CNI has it. */
 export const PLANS = {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { crossCloudFlows } from "../../../components/network/cross-cloud";
 import { FLOWS, flowsIn } from "../../../components/network/flows";
-import { flowsReference, withFlows } from "../../../components/network/flows-reference";
+import { flowsReference, withFlows } from "../../../infra/reference/flows";
 import { PARTIES } from "../../../components/network/parties";
 import { NAMESPACES } from "../../../components/well-known";
 import { PARTS, SCENARIOS } from "./flows-needed-observability";

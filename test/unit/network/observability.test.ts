@@ -5,8 +5,8 @@ import { MeshNetwork } from "../../../components/network";
 import type { NetworkSettings } from "../../../components/network/mode";
 import { traceIntakeAddress } from "../../../components/network/traces";
 import type { ObservabilitySettings } from "../../../components/observability/settings";
-import { AWS, GCP } from "../../support/clouds";
-import { record, valueOf } from "../../support/recorder";
+import { AWS, GCP } from "../../../infra/plan/fakes";
+import { record, valueOf } from "../../../infra/plan/recorder";
 import { awsCluster, MANAGED } from "../../support/tailnet";
 import * as vpn from "../../support/vpn";
 

@@ -3,7 +3,7 @@ import { resolveImages } from "../../../components/images";
 import type { TailscaleSettings } from "../../../components/network/mode";
 import { SubnetRouters } from "../../../components/network/tailscale/router";
 import type { RouterMode } from "../../../components/network/tailscale/router-pod";
-import { type Recording, record, unwrapSecret } from "../../support/recorder";
+import { type Recording, record, unwrapSecret } from "../../../infra/plan/recorder";
 import { awsCluster, MANAGED } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 

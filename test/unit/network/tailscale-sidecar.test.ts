@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { TailnetAccess } from "../../../components/network/tailscale/access";
 import { type SidecarArgs, withSidecar } from "../../../components/network/tailscale/sidecar";
 import { agentPod } from "../../../components/workloads/agent-pod";
-import { type Recording, record, unwrapSecret } from "../../support/recorder";
+import { type Recording, record, unwrapSecret } from "../../../infra/plan/recorder";
 import { awsCluster } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 

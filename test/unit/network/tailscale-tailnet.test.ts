@@ -4,7 +4,7 @@ import type { ObservabilityPart } from "../../../components/network/part";
 import { authKeyLife, keyPeriod } from "../../../components/network/tailscale/keys";
 import { renderPolicy, tailnetPolicy } from "../../../components/network/tailscale/policy";
 import { Tailnet } from "../../../components/network/tailscale/tailnet";
-import { type Fakes, record, valueOf } from "../../support/recorder";
+import { type Fakes, record, valueOf } from "../../../infra/plan/recorder";
 import { MANAGED } from "../../support/tailnet";
 import * as pulumi from "@pulumi/pulumi";
 

@@ -8,7 +8,7 @@ import {
   telemetryDevices,
   telemetryHostname,
 } from "../../../components/network/tailscale/telemetry-devices";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 import { awsCluster } from "../../support/tailnet";
 import { restrictedViolations } from "../spire/pod-security";
 

@@ -1,6 +1,6 @@
 import type { Planned } from "../../../infra/plan/plan";
 import { planOf } from "../../../infra/plan/plan";
-import { Recording } from "../../support/recorder";
+import { Recording } from "../../../infra/plan/recorder";
 
 const CLOUDS = ["aws", "azure", "gcp"];
 /** By which annotation each cloud knows that a load balancer is internal. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AgentNames, recordType } from "../../../components/network/vpn/names";
-import { record, type Recording, valueOf } from "../../support/recorder";
+import { record, type Recording, valueOf } from "../../../infra/plan/recorder";
 import { awsCluster, azureCluster, existingCluster, gcpCluster } from "../../support/vpn";
 
 const AWS_HOST = "internal-lb.elb.us-east-1.amazonaws.com";

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { contains } from "../../../components/network/cidr";
 import { Vpn } from "../../../components/network/vpn";
-import { AWS, AZURE, GCP } from "../../support/clouds";
-import { record, type Recording, type Registered, unwrapSecret, valueOf } from "../../support/recorder";
+import { AWS, AZURE, GCP } from "../../../infra/plan/fakes";
+import { record, type Recording, type Registered, unwrapSecret, valueOf } from "../../../infra/plan/recorder";
 import { awsCluster, azureCluster, existingCluster, gcpCluster } from "../../support/vpn";
 
 const AWS_CONNECTION = "aws:ec2/vpnConnection:VpnConnection";

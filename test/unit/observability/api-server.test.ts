@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { reachableApiServer } from "../../../components/observability/prometheus/api-server";
 import { CA, CA_DATA } from "../../support/kubeconfig";
-import { valueOf } from "../../support/recorder";
+import { valueOf } from "../../../infra/plan/recorder";
 
 const cluster = {
   context: "x",

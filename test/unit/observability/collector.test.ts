@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { resolveImages } from "../../../components/images";
 import { Collector, type CollectorArgs } from "../../../components/observability/collector";
 import { renderCollectorConfig } from "../../../components/observability/collector/config";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 import {
   ACCOUNT,
   exposedCluster,

@@ -10,7 +10,7 @@ import { PROMETHEUS, TRACE_STORE } from "../../../components/well-known";
 import { awsCluster } from "../../support/cluster";
 import { configMapsOf } from "../../support/config-maps";
 import { RULES_ARGS } from "../../support/rules";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";

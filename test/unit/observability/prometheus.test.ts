@@ -10,7 +10,7 @@ import { NAMESPACES } from "../../../components/well-known";
 import { tokenRenewerConfig } from "../../../telemetry/token-renewer/config";
 import { configMapsOf } from "../../support/config-maps";
 import { CA, CA_DATA } from "../../support/kubeconfig";
-import { type Fakes, record, type Recording } from "../../support/recorder";
+import { type Fakes, record, type Recording } from "../../../infra/plan/recorder";
 import { RULES_ARGS } from "../../support/rules";
 import { restrictedViolations } from "../spire/pod-security";
 

@@ -2,7 +2,7 @@ import { load } from "js-yaml";
 import { resolveImages } from "../../../components/images";
 import { TraceStore, type TraceStoreArgs } from "../../../components/observability/trace-store";
 import { renderTraceStoreConfig } from "../../../components/observability/trace-store/config";
-import { record, type Recording, valueOf } from "../../support/recorder";
+import { record, type Recording, valueOf } from "../../../infra/plan/recorder";
 import {
   ACCOUNT,
   exposedCluster,

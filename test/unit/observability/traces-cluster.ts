@@ -2,7 +2,7 @@
 import { load } from "js-yaml";
 import type { TracesSettings } from "../../../components/observability/settings";
 import { awsCluster } from "../../support/cluster";
-import type { Recording } from "../../support/recorder";
+import type { Recording } from "../../../infra/plan/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- Pods as they were registered have no type. */

@@ -4,7 +4,7 @@ import { TrustExporter, type TrustExporterArgs } from "../../../components/obser
 import { parseConfig } from "../../../telemetry/program";
 import { trustExporterConfig } from "../../../telemetry/trust-exporter/config";
 import { awsCluster } from "../../support/cluster";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 const ACCOUNT = "kubernetes:core/v1:ServiceAccount";

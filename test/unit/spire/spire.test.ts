@@ -5,7 +5,7 @@ import { isPinned, resolveImages } from "../../../components/images";
 import { hostOf, loadBalancerHost } from "../../../components/kubernetes/load-balancer";
 import { Spire, SPIRE_DEFAULTS, type SpireSettings, type SpireSizes } from "../../../components/spire";
 import { CSI_DRIVER, NAMESPACES, SPIRE_AGENT, SPIRE_SERVER } from "../../../components/well-known";
-import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";
+import { record, valueOf, type Fakes, type Recording, type Registered } from "../../../infra/plan/recorder";
 import { parseHcl } from "./hcl";
 import { restrictedViolations } from "./pod-security";
 

@@ -8,7 +8,7 @@ import { Workloads, type WorkloadsArgs } from "../../../components/workloads";
 import { load } from "js-yaml";
 import { parseConfig } from "../../../infra/config";
 import { configMapsOf } from "../../support/config-maps";
-import { record, valueOf, type Fakes, type Recording, type Registered } from "../../support/recorder";
+import { record, valueOf, type Fakes, type Recording, type Registered } from "../../../infra/plan/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 const TYPES = {

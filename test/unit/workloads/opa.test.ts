@@ -5,7 +5,7 @@ import { resolveImages } from "../../../components/images";
 import { Opa, type OpaArgs } from "../../../components/workloads/opa";
 import type { PolicyMember } from "../../../components/workloads/policy-data";
 import { awsCluster } from "../../support/cluster";
-import { record, type Recording } from "../../support/recorder";
+import { record, type Recording } from "../../../infra/plan/recorder";
 import { restrictedViolations } from "../spire/pod-security";
 
 const NAMESPACE = "kubernetes:core/v1:Namespace";

@@ -1,9 +1,9 @@
 // A trace as people read it: a tree of spans, each with its time, and in which cloud it goes on.
-import { type Paint, painter } from "./colour";
-import type { Span, Trace } from "./otlp";
-import { timeOf } from "./table";
-import { CONNECTION_TAGS, DECISION_TAG } from "../components/envoy/metrics";
-import { cloudPaths, type SpanNode, spanTree } from "./trace-tree";
+import { type Paint, painter } from "../colour";
+import type { Span, Trace } from "../otlp";
+import { timeOf } from "../table";
+import { CONNECTION_TAGS, DECISION_TAG } from "../../components/envoy/metrics";
+import { cloudPaths, type SpanNode, spanTree } from "./tree";
 
 export interface TraceTextOptions {
   /** Attributes of each span, too. */

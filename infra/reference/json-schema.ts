@@ -1,7 +1,7 @@
 // JSON Schema of Pulumi.<stack>.yaml files, with which editors complete and check them.
 import { z } from "zod";
-import { NAMESPACE } from "./namespace";
-import { configSchema } from "./schema";
+import { NAMESPACE } from "../config/namespace";
+import { configSchema } from "../config/schema";
 
 /** What a part of a JSON Schema is made of. */
 type Node = Record<string, unknown>;

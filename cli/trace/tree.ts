@@ -1,5 +1,5 @@
 // The spans of a trace as a tree, and the clouds that it went through. Pure.
-import type { Span, Trace } from "./otlp";
+import type { Span, Trace } from "../otlp";
 
 /** A span and what happened within it, in order of their start; of those that start at once, the one that ends first comes first. */
 export interface SpanNode {

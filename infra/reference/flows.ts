@@ -1,8 +1,8 @@
 // The tables of flows in docs/network.md, made from the table in the code so that they say what the policies let pass.
-import { type Flow, FLOWS } from "./flows";
-import { NETWORK_MODES } from "./mode";
-import { WHERES } from "./part";
-import { PARTIES, type PartyDetails } from "./parties";
+import { type Flow, FLOWS } from "../../components/network/flows";
+import { NETWORK_MODES } from "../../components/network/mode";
+import { WHERES } from "../../components/network/part";
+import { PARTIES, type PartyDetails } from "../../components/network/parties";
 
 /** Lines between which `npm run schema` writes the tables. */
 const FLOWS_BEGIN = "<!-- flows:begin -->";

@@ -1,12 +1,12 @@
 // The checks of one cloud by itself: its SPIRE server is healthy, its agents are ready, its OPA decides, it is on the tailnet.
-import { agentAdvice, pingAdvice, serverAdvice } from "./advice";
-import { sendTask } from "./agent-client";
-import { CliError, lineOf } from "./errors";
-import { eachOf, within } from "./limits";
-import type { Member } from "./member";
-import { type MeshAgent, type MeshNetwork, usualAgent } from "./mesh-outputs";
-import { type Check, type CloudCheck, type CloudReport, passed } from "./report";
-import { checkTailnet } from "./verify-network";
+import { agentAdvice, pingAdvice, serverAdvice } from "../advice";
+import { sendTask } from "../agent-client";
+import { CliError, lineOf } from "../errors";
+import { eachOf, within } from "../limits";
+import type { Member } from "../member";
+import { type MeshAgent, type MeshNetwork, usualAgent } from "../mesh-outputs";
+import { type Check, type CloudCheck, type CloudReport, passed } from "../report";
+import { checkTailnet } from "./network";
 
 const failed = (check: CloudCheck, detail: string, error: unknown, next: string): Check<CloudCheck> => ({
   check,

@@ -1,15 +1,15 @@
 // The checks of one ordered pair: what the target stores, what the source serves, and whether their agents reach each other.
-import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../components/trust/bundle";
-import { timeLeft } from "../components/trust/time-left";
-import { endpointAdvice, fetchAdvice, serverAdvice } from "./advice";
-import { fetchServedBundle, type Served } from "./bundle-endpoint";
-import { lineOf } from "./errors";
-import { within } from "./limits";
-import type { Member } from "./member";
-import { pemOf } from "./pem";
-import { type Check, type PairCheck, type PairReport, passed, skipped } from "./report";
-import { spanOf } from "./table";
-import { verifyPing } from "./verify-ping";
+import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../../components/trust/bundle";
+import { timeLeft } from "../../components/trust/time-left";
+import { endpointAdvice, fetchAdvice, serverAdvice } from "../advice";
+import { fetchServedBundle, type Served } from "../bundle-endpoint";
+import { lineOf } from "../errors";
+import { within } from "../limits";
+import type { Member } from "../member";
+import { pemOf } from "../pem";
+import { type Check, type PairCheck, type PairReport, passed, skipped } from "../report";
+import { spanOf } from "../table";
+import { verifyPing } from "./ping";
 
 type Facts = Omit<PairReport, "target" | "source" | "checks" | "milliseconds">;
 interface Trust extends Facts {

@@ -1,13 +1,13 @@
 // Verifies a mesh: every cloud by itself, then every ordered pair. A library; the command line and the rehearsal call it.
-import { orderedPairs } from "../components/trust/pairs";
-import { type Connect, connectKubernetes } from "./cluster";
-import { DEFAULT_LIMIT_MS, eachOf } from "./limits";
-import { cutsOf, withCuts } from "./links";
-import { memberOf } from "./member";
-import type { Mesh } from "./mesh-outputs";
-import type { VerifyReport } from "./report";
-import { verifyClouds } from "./verify-cloud";
-import { verifyPair } from "./verify-pair";
+import { orderedPairs } from "../../components/trust/pairs";
+import { type Connect, connectKubernetes } from "../cluster";
+import { DEFAULT_LIMIT_MS, eachOf } from "../limits";
+import { cutsOf, withCuts } from "../links";
+import { memberOf } from "../member";
+import type { Mesh } from "../mesh-outputs";
+import type { VerifyReport } from "../report";
+import { verifyClouds } from "./cloud";
+import { verifyPair } from "./pair";
 
 export interface VerifyOptions {
   /** Longest time of each check, in milliseconds. Default 15,000. */

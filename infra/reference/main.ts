@@ -1,9 +1,9 @@
 // Writes what is made from the configuration's schema and from the table of flows: `npm run schema`.
 import { readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { withFlows } from "../../components/network/flows-reference";
+import { withFlows } from "./flows";
 import { stackFileSchemaText } from "./json-schema";
-import { withReference } from "./reference";
+import { withReference } from "./settings";
 
 const root = path.resolve(__dirname, "../..");
 writeFileSync(path.join(root, "schema/pulumi-stack.schema.json"), stackFileSchemaText());

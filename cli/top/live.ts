@@ -1,9 +1,9 @@
 // `mesh top` in a terminal: read again and again, drawn in place, until the reader has seen enough.
 import { setTimeout } from "node:timers/promises";
-import { lineOf } from "./errors";
-import { CTRL_C, type Screen } from "./screen";
-import type { TopFrame } from "./top";
-import { topText, type TopTextOptions } from "./top-text";
+import { lineOf } from "../errors";
+import { CTRL_C, type Screen } from "../screen";
+import type { TopFrame } from ".";
+import { topText, type TopTextOptions } from "./text";
 
 /** Time between two frames, in milliseconds, where the command line does not say (`--interval`). */
 export const DEFAULT_INTERVAL_MS = 5_000;

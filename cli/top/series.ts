@@ -1,6 +1,6 @@
 // Series of Prometheus by their names and labels, and what they say of pods. Pure.
-import { LABELS } from "../components/observability/rules/names";
-import type { Sample } from "./prometheus";
+import { LABELS } from "../../components/observability/rules/names";
+import type { Sample } from "../prometheus";
 
 /** Series by their names. */
 export class Series {

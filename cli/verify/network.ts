@@ -1,13 +1,13 @@
 // The check of one cloud's own part of a tailnet: its subnet routers, and the sidecars in its agents' pods.
-import { NAMESPACES, TAILNET } from "../components/well-known";
-import { selector } from "../components/kubernetes/metadata";
-import { routerAdvice, serverAdvice, sidecarAdvice } from "./advice";
-import type { Cluster, PodSummary } from "./cluster";
-import { lineOf } from "./errors";
-import { within } from "./limits";
-import type { Member } from "./member";
-import type { MeshAgent } from "./mesh-outputs";
-import { type Check, passed } from "./report";
+import { NAMESPACES, TAILNET } from "../../components/well-known";
+import { selector } from "../../components/kubernetes/metadata";
+import { routerAdvice, serverAdvice, sidecarAdvice } from "../advice";
+import type { Cluster, PodSummary } from "../cluster";
+import { lineOf } from "../errors";
+import { within } from "../limits";
+import type { Member } from "../member";
+import type { MeshAgent } from "../mesh-outputs";
+import { type Check, passed } from "../report";
 
 type NetworkCheck = Check<"network">;
 

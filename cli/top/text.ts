@@ -1,11 +1,11 @@
 // What `mesh top` shows: what is wrong first, then every pair of clouds and every cloud. Pure.
-import { CALL_LIMITS } from "../components/observability/rules/alerts-calls";
-import { TRUST_LIMITS } from "../components/observability/rules/alerts-trust";
-import { SEVERITIES } from "../components/observability/rules/names";
-import { type Colour, fitted, type Paint, painter } from "./colour";
-import { columns, spanOf, timeOf } from "./table";
-import { PARTS, type TopAlert, type TopCloud, type TopFrame, type TopPair } from "./top";
-import type { TopPods } from "./top-series";
+import { CALL_LIMITS } from "../../components/observability/rules/alerts-calls";
+import { TRUST_LIMITS } from "../../components/observability/rules/alerts-trust";
+import { SEVERITIES } from "../../components/observability/rules/names";
+import { type Colour, fitted, type Paint, painter } from "../colour";
+import { columns, spanOf, timeOf } from "../table";
+import { PARTS, type TopAlert, type TopCloud, type TopFrame, type TopPair } from ".";
+import type { TopPods } from "./series";
 
 export interface TopTextOptions {
   /** Columns of the terminal. Default: as wide as it gets. */

@@ -1,6 +1,17 @@
-// What the three clouds answer under mocks, as far as a cluster needs it.
-import { CA_DATA } from "./kubeconfig";
+// What the three clouds answer where none is asked: plans, and tests under mocks.
 import type { Fakes } from "./recorder";
+
+/** A certificate as kubeconfigs have it, of an authority whose key nobody has. */
+export const CA_DATA =
+  "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJuRENDQVVHZ0F3SUJBZ0lVZkJXajlkL3dvMGFqN1NJU1dKeSt3bGNiVWNZ" +
+  "d0NnWUlLb1pJemowRUF3SXcKSWpFZ01CNEdBMVVFQXd3WFlTQmpiRzkxWkNCMGFHRjBJR2x6SUhCc1lXNXVaV1F3SUJjTk1qWXhN" +
+  "VE13TURFdwpORE0yV2hnUE1qRXlOakV4TURZd01UQTBNelphTUNJeElEQWVCZ05WQkFNTUYyRWdZMnh2ZFdRZ2RHaGhkQ0JwCmN5" +
+  "QndiR0Z1Ym1Wa01Ga3dFd1lIS29aSXpqMENBUVlJS29aSXpqMERBUWNEUWdBRWw3dkxodHNUWlVBUUg2bjgKRlFXc3V1K2lFN095" +
+  "TStYUG1IQVNXN0paUEp0MlRobGxnNmJONFE3dUg2bVlFU0M0ZXY1R3JsWXY1Mm5ScHIvZgpzWTNHTXFOVE1GRXdIUVlEVlIwT0JC" +
+  "WUVGRHBmSFp4QUE0ZUw3dG9IWnhIbXM2bHBERXVxTUI4R0ExVWRJd1FZCk1CYUFGRHBmSFp4QUE0ZUw3dG9IWnhIbXM2bHBERXVx" +
+  "TUE4R0ExVWRFd0VCL3dRRk1BTUJBZjh3Q2dZSUtvWkkKemowRUF3SURTUUF3UmdJaEFPd2dObFpZUXc3WlRIamE4Z1poa0RTcERk" +
+  "Z3MzbWh3RXppbjhmWHpvKzBwQWlFQQpwSzZtRTVCR3pOMjBaU2dBNVNWYUl2SkVWSEF4WXRhTzUzQTVlWG9jbkhVPQotLS0tLUVO" +
+  "RCBDRVJUSUZJQ0FURS0tLS0tCg==";
 
 /** Amazon EKS. */
 export const AWS = {

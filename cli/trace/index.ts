@@ -1,11 +1,11 @@
 // `mesh trace`: one trace through all its clouds, found in the home cloud's trace store.
-import { agentName } from "../components/well-known";
-import { CliError, EXIT } from "./errors";
-import type { AskOptions } from "./home";
-import { type TraceStore, traceStore } from "./jaeger";
-import { eachOf } from "./limits";
-import { agentNamed, type Mesh } from "./mesh-outputs";
-import type { Trace } from "./otlp";
+import { agentName } from "../../components/well-known";
+import { CliError, EXIT } from "../errors";
+import type { AskOptions } from "../home";
+import { type TraceStore, traceStore } from "../jaeger";
+import { eachOf } from "../limits";
+import { agentNamed, type Mesh } from "../mesh-outputs";
+import type { Trace } from "../otlp";
 
 /** The word for the newest trace. */
 export const LAST = "last";

@@ -5,11 +5,11 @@ import {
   PROMETHEUS_METRICS,
   RECORDED,
   SEVERITIES,
-} from "../components/observability/rules/names";
-import { TRUST_METRICS } from "../telemetry/metrics";
-import type { Mesh } from "./mesh-outputs";
-import type { Alert, Prometheus, Sample } from "./prometheus";
-import { podsOf, Series, type TopPods } from "./top-series";
+} from "../../components/observability/rules/names";
+import { TRUST_METRICS } from "../../telemetry/metrics";
+import type { Mesh } from "../mesh-outputs";
+import type { Alert, Prometheus, Sample } from "../prometheus";
+import { podsOf, Series, type TopPods } from "./series";
 
 /** From one cloud to another. What is not known is missing. */
 export interface TopPair {

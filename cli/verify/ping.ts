@@ -1,13 +1,13 @@
 // A real call between two clouds' agents: the operator has the target's agent ping the source's, and checks who answered whom.
 import { z } from "zod";
-import { registryName } from "../components/well-known";
-import { answered, hungUp, pingAdvice, unreachable } from "./advice";
-import { Denied, sendTask } from "./agent-client";
-import { CliError, lineOf } from "./errors";
-import { within } from "./limits";
-import type { Member } from "./member";
-import { usualAgent } from "./mesh-outputs";
-import { type Check, type PairCheck, passed, skipped } from "./report";
+import { registryName } from "../../components/well-known";
+import { answered, hungUp, pingAdvice, unreachable } from "../advice";
+import { Denied, sendTask } from "../agent-client";
+import { CliError, lineOf } from "../errors";
+import { within } from "../limits";
+import type { Member } from "../member";
+import { usualAgent } from "../mesh-outputs";
+import { type Check, type PairCheck, passed, skipped } from "../report";
 
 // call_remote's result, with ping's inside (the agents' protocol).
 const answerSchema = z.object({ result: z.object({ agent: z.string(), caller: z.string() }) });
