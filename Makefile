@@ -27,9 +27,9 @@ rehearse-down: node_modules/.package-lock.json
 rehearse-run: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts run -- sh -c '$(CMD)'
 
-## make plan: what stack STACK (dev) stands up in network mode NETWORK (all), by cloud and layer; nothing is applied
+## make plan: what stack STACK (dev) stands up in network mode NETWORK (its own); nothing is applied
 plan: node_modules/.package-lock.json
-	@$(TS) infra/plan/main.ts --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
+	@npx mesh plan --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
 test: check go-test unit policy-test observability-test envoy-test engine-test

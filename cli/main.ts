@@ -1,4 +1,5 @@
 // The command line `mesh`: its commands, options and exit codes.
+import { NETWORK_MODES } from "../components/network/mode";
 import { Command, CommanderError, Option } from "commander";
 import { jsonText } from "./json";
 import { callText, meshCall, payloadOf } from "./call";
@@ -6,6 +7,7 @@ import { type Connect, connectKubernetes } from "./cluster";
 import { wantsColour } from "./colour";
 import { CliError, EXIT, type ExitCode, lineOf } from "./errors";
 import { common, type CommonOptions, gather, names, pause } from "./options";
+import { type PlanFlags, planned } from "./plan";
 import { queryPrometheus } from "./prometheus";
 import { verifyText } from "./report";
 import { processScreen, type Screen } from "./screen";
@@ -118,6 +120,21 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
       finish(EXIT.ok);
     });
 
+  mesh
+    .command("plan")
+    .description("what a stack stands up, or what a change makes of it; asks no cloud, needs no account")
+    .option("--stack <name>", "the stack, by its Pulumi.<name>.yaml (default: dev)")
+    .addOption(
+      new Option("--network <mode>", "in another network.mode than the stack's").choices(NETWORK_MODES),
+    )
+    .option("--against <revision>", "what differs from the plan of this git revision")
+    .option("--markdown", "print Markdown, for a pull request")
+    .option("--json", "print JSON instead of tables")
+    .action(async (flags: PlanFlags) => {
+      terminal.out(await planned(flags));
+      finish(EXIT.ok);
+    });
+
   common(mesh.command("top"), "longest time of each question (default: 15)")
     .description(
       "every pair of clouds, every cloud and every alert, live; with --once it exits 1 if something is wrong",
@@ -156,9 +173,11 @@ export async function run(
   } catch (error) {
     // Commander has told of its own errors already; help and version are none.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    terminal.err(`mesh: ${lineOf(error)}`);
+    // A configuration's mistakes are the program's own words, a line each.
+    const ofConfig = (error as Error).name === "ConfigError";
+    terminal.err(ofConfig ? (error as Error).message : `mesh: ${lineOf(error)}`);
     if (process.env["DEBUG"] === "mesh") terminal.err((error as Error).stack ?? "");
-    return error instanceof CliError ? error.exitCode : EXIT.failed;
+    return ofConfig ? EXIT.usage : error instanceof CliError ? error.exitCode : EXIT.failed;
   }
 }
 

@@ -7,7 +7,7 @@ import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
 import { resolveImages } from "../components/images";
 import { type MeshConfig, parseConfig } from "../infra/config";
-import { stackFileSettings } from "../infra/config/settings";
+import { stackSettings } from "../infra/config/settings";
 import { NAMESPACE } from "../infra/config/namespace";
 import {
   addSecondNode,
@@ -94,7 +94,7 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
 export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
   // The keys of its tailnet stand in its own file in the clear: the engine encrypts them.
-  const { raw } = stackFileSettings(readFileSync(config), stack);
+  const { raw } = stackSettings(stack, project, config);
   return parseConfig(raw, { stack, projectDir: project, kubeconfigs: "made later" });
 }
 

@@ -135,10 +135,17 @@ function inNamespace(name: string): Peer {
   return { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } } };
 }
 
-function portsOf({ protocol, ports }: Flow, context: FlowContext): Port[] {
-  if (ports === "any") return [{ protocol }];
+function portsOf(flow: Flow, context: FlowContext): Port[] {
+  const { protocol } = flow;
+  const numbers = portNumbers(flow, context);
+  return numbers === "any" ? [{ protocol }] : numbers.map((port) => ({ protocol, port }));
+}
+
+/** The ports of a flow in a cluster, each once; none where the configuration has no system at the far end. */
+export function portNumbers({ ports }: Flow, context: FlowContext): readonly number[] | "any" {
+  if (ports === "any") return ports;
   const numbers = ports.flatMap((port) => (typeof port === "number" ? [port] : configured(port, context)));
-  return [...new Set(numbers)].map((port) => ({ protocol, port }));
+  return [...new Set(numbers)];
 }
 
 function configured(

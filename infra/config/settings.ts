@@ -1,4 +1,6 @@
 // The program's own settings as Pulumi hands them over and as a stack's file has them: read alike, and judged by how they were set.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
 import { isDate } from "node:util/types";
 import { load, type Mark, YAMLException } from "js-yaml";
 import { decodeText } from "../../components/encoding";
@@ -88,13 +90,57 @@ export function plainSecrets(raw: Settings["raw"]): [Path, unknown][] {
   return [...leaves(raw, [])].filter(([path, value]) => isPlain(value) && isSecret(configSchema, raw, path));
 }
 
+/** What a Pulumi.yaml sets for every stack (https://www.pulumi.com/docs/iac/concepts/projects/project-file/): keys without a namespace are of the project's own. */
+function projectEntries(file: string | Uint8Array): Record<string, unknown> {
+  const { config } = (load(typeof file === "string" ? file : decodeText(file)) ?? {}) as { config?: object };
+  return Object.fromEntries(
+    Object.entries(config ?? {}).flatMap(([name, declared]: [string, unknown]): [string, unknown][] => {
+      const key = name.includes(":") ? name : `${PREFIX}${name}`;
+      if (typeof declared !== "object" || declared === null) return [[key, declared]];
+      const { value, default: otherwise = value } = declared as { value?: unknown; default?: unknown };
+      return otherwise === undefined ? [] : [[key, otherwise]];
+    }),
+  );
+}
+
+/** Names of the stacks that have a file beside Pulumi.yaml, sorted. */
+export function stacks(projectDir: string): readonly string[] {
+  return readdirSync(projectDir)
+    .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
+    .sort();
+}
+
+/**
+ * The settings of a stack as Pulumi has them: of its own file, and of the project's for what it leaves out.
+ *
+ * @param projectDir directory of Pulumi.yaml.
+ * @param file path of the stack's file. Default: `Pulumi.<stack>.yaml` beside Pulumi.yaml.
+ * @throws ConfigError as `stackFileSettings`, or because there is no such file.
+ */
+export function stackSettings(
+  stack: string,
+  projectDir: string,
+  file = path.join(projectDir, `Pulumi.${stack}.yaml`),
+): Settings {
+  if (!existsSync(file)) {
+    const message = `is in no file, since there is no ${path.basename(file)}; write it, or name one of ${stacks(projectDir).join(", ")}`;
+    throw new ConfigError(stack, [{ path: [], message }]);
+  }
+  return stackFileSettings(readFileSync(file), stack, readFileSync(path.join(projectDir, "Pulumi.yaml")));
+}
+
 /**
  * Settings out of the text of a `Pulumi.<stack>.yaml`. An encrypted value counts as given where a secret is expected; elsewhere it is a problem,
  * since only Pulumi can decrypt it.
  *
+ * @param project text of Pulumi.yaml. Default: one that sets nothing.
  * @throws ConfigError with one problem where the file has nothing that can be read here.
  */
-export function stackFileSettings(file: string | Uint8Array, stack: string): Settings {
+export function stackFileSettings(
+  file: string | Uint8Array,
+  stack: string,
+  project: string | Uint8Array = "",
+): Settings {
   const refuse = (message: string): never => {
     throw new ConfigError(stack, [{ path: [], message }]);
   };
@@ -109,13 +155,13 @@ export function stackFileSettings(file: string | Uint8Array, stack: string): Set
     );
   }
   const { config, environment } = (document ?? {}) as { config?: object; environment?: unknown };
-  const entries = { ...(typeof config === "object" ? config : undefined) };
+  const entries = { ...projectEntries(project), ...(typeof config === "object" ? config : undefined) };
   if (!(`${PREFIX}clouds` in entries) && environment !== undefined) {
     return refuse(
-      "has no clouds but those of an environment of Pulumi ESC (environment:), which pulumi preview and up read and nothing else does; write what is to be read here under config",
+      "has no clouds but those of an environment of Pulumi ESC (environment:), which pulumi preview and up read and nothing else does; write what is to be read here under config (pulumi env open shows what the environment has)",
     );
   }
-  if (Object.keys(entries).length === 0) {
+  if (!Object.keys(entries).some((name) => name.startsWith(PREFIX))) {
     return refuse(`has no config, of which all is read here; write ${PREFIX}clouds under it`);
   }
   const { raw, problems } = settingsOf(entries, () => false);

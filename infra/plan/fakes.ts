@@ -101,3 +101,40 @@ export const AZURE = {
     },
   },
 } satisfies Fakes;
+
+/** A kubeconfig with one context, of a cluster that is not asked. */
+export const KUBECONFIG = (context: string) =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name: context,
+        cluster: { server: "https://cluster.example", "certificate-authority-data": CA_DATA },
+      },
+    ],
+    users: [
+      {
+        name: context,
+        user: {
+          exec: { apiVersion: "client.authentication.k8s.io/v1", command: "true", interactiveMode: "Never" },
+        },
+      },
+    ],
+    contexts: [{ name: context, context: { cluster: context, user: context } }],
+    "current-context": context,
+  });
+
+/** All clouds of a plan, and what the program's own resources tell as soon as they are there. */
+export const PLANNED_CLOUDS: Fakes = {
+  outputs: {
+    ...AWS.outputs,
+    ...GCP.outputs,
+    ...AZURE.outputs,
+    "kubernetes:core/v1:Service": { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
+    "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": ({ source: { trustDomain } }) => ({
+      trustDomain,
+    }),
+  },
+  calls: { ...AWS.calls, ...AZURE.calls },
+};

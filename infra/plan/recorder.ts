@@ -1,5 +1,10 @@
 // Runs a piece of a Pulumi program against the mock monitor and tells what it registered.
 import * as pulumi from "@pulumi/pulumi";
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- What the SDK itself calls is to be replaced, and no copy of it.
+import debuggable = require("@pulumi/pulumi/runtime/debuggable");
+
+// The SDK keeps the stack of each of its promises, to tell of those that never end. Of a plan nobody reads them, and they take a third of its time.
+Object.assign(debuggable, { debuggablePromise: <T>(promise: Promise<T>) => promise });
 
 /** One resource as the program registered it. */
 export interface Registered {
@@ -25,8 +30,9 @@ export interface Registered {
 }
 
 export interface Fakes {
-  /** Outputs that the cloud would add to a resource's inputs, by type token. */
-  readonly outputs?: Readonly<Record<string, object>>;
+  /** Outputs that the cloud would add to a resource's inputs, by type token, or what makes them of the inputs. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Inputs have as many shapes as there are resources.
+  readonly outputs?: Readonly<Record<string, object | ((inputs: any) => object)>>;
   /** Results of provider functions, by token, or what makes them of the arguments. Any other call fails. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Arguments have as many shapes as there are functions.
   readonly calls?: Readonly<Record<string, object | ((inputs: any) => object)>>;
@@ -62,6 +68,10 @@ export class Recording {
   }
 }
 
+/** What a cloud tells of inputs. */
+const told = (fake: object | ((inputs: unknown) => object) | undefined, inputs: unknown) =>
+  typeof fake === "function" ? fake(inputs) : fake;
+
 /** Runs `program` to its end and returns its result with everything it registered. */
 export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T, Recording]> {
   const resources: Registered[] = [];
@@ -69,12 +79,12 @@ export async function record<T>(program: () => T, fakes: Fakes = {}): Promise<[T
     {
       newResource: ({ type, name, inputs }) => ({
         id: `${name}-id`,
-        state: fakes.preview ? {} : { ...inputs, ...fakes.outputs?.[type] },
+        state: fakes.preview ? {} : { ...inputs, ...told(fakes.outputs?.[type], inputs) },
       }),
       call: ({ token, inputs }) => {
-        const result = fakes.calls?.[token];
+        const result = told(fakes.calls?.[token], inputs);
         if (!result) throw new Error(`Mock not implemented: ${token}`);
-        return typeof result === "function" ? result(inputs) : result;
+        return result;
       },
     },
     "agentweave-mesh",

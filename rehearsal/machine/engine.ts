@@ -11,7 +11,7 @@ import {
 import { dump, load } from "js-yaml";
 import { NAMESPACE } from "../../infra/config/namespace";
 import { formatPath } from "../../infra/config/problem";
-import { plainSecrets, stackFileSettings } from "../../infra/config/settings";
+import { plainSecrets, stackSettings } from "../../infra/config/settings";
 import { run } from "../processes";
 
 /** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
@@ -111,9 +111,10 @@ export class Engine {
       mode: 0o600,
     });
     // A secret of the program is refused in plain text.
-    const secrets = plainSecrets(stackFileSettings(readFileSync(config), stack).raw).flatMap(
-      ([place, value]) => ["--secret", `${NAMESPACE}:${formatPath(place)}=${String(value)}`],
-    );
+    const secrets = plainSecrets(stackSettings(stack, project, config).raw).flatMap(([place, value]) => [
+      "--secret",
+      `${NAMESPACE}:${formatPath(place)}=${String(value)}`,
+    ]);
     if (secrets.length > 0) {
       const target = ["--stack", stack, "--config-file", configFile, "--non-interactive"];
       const env = selected.workspace.envVars;
@@ -164,5 +165,5 @@ export class Engine {
 /** Runs the program, as `pulumi up` does, and gives its outputs. */
 function outputsOf(project: string): Promise<Record<string, unknown>> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- It is loaded when it is to run, not before.
-  return (require(path.join(project, "infra")) as () => Promise<Record<string, unknown>>)();
+  return (require(path.join(project, "infra/main.js")) as () => Promise<Record<string, unknown>>)();
 }

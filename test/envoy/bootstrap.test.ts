@@ -16,8 +16,11 @@ const agents = { roles: { worker: { image: "registry.example.org/worker:1.0.0", 
 test.each(["dev", "prod"].flatMap((stack) => NETWORK_MODES.map((mode) => [stack, mode] as const)))(
   "stack %s in mode %s: Envoy takes each configuration without a warning",
   async (stack, mode) => {
-    const texts = (await planOf(stack, mode, { agents })).flatMap(({ inputs: { recipe, data } }) =>
-      recipe?.name === "envoy" ? Object.values(envoyContent(recipe.args).data) : (data?.["envoy.yaml"] ?? []),
+    const texts = (await planOf(stack, { mode, changed: { agents } })).resources.flatMap(
+      ({ inputs: { recipe, data } }) =>
+        recipe?.name === "envoy"
+          ? Object.values(envoyContent(recipe.args).data)
+          : (data?.["envoy.yaml"] ?? []),
     );
     // Of six agents, three collectors and the trace store.
     expect(texts.length).toBe(10);

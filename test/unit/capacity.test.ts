@@ -9,7 +9,7 @@ import { meshPods } from "../../infra/config/capacity/pods";
 import { quantityValue } from "../../components/kubernetes/quantity";
 import { ConfigError, formatPath } from "../../infra/config/problem";
 import { capacityOf, supportOf } from "../../infra/notes";
-import { configOf, meshOf, type Planned } from "../../infra/plan/plan";
+import { configOf, planOf, type Planned } from "../../infra/plan/plan";
 
 const PLATFORMS = [EKS, GKE, AKS];
 
@@ -120,8 +120,7 @@ const VARIANTS: readonly (readonly [what: string, stack: string, mode: NetworkMo
 test.each(VARIANTS)(
   "the pods that are judged are those that the program makes: %s, stack %s, mode %s",
   async (_, stack, mode, changes) => {
-    const config = configOf(stack, mode, { ...changes });
-    const [, plan] = await meshOf(stack, mode, { ...changes });
+    const { config, resources: plan } = await planOf(stack, { mode, changed: { ...changes } });
     for (const { name } of config.clouds) {
       const own = plan.filter(({ cloud }) => cloud === name);
       const workloads = own.filter(({ type }) =>
@@ -282,7 +281,7 @@ describe("a configuration", () => {
       const network = { mode, tailscale: { tailnet: "tail1a2b3c.ts.net" } };
       expect(problems({}, { network })).toEqual([]);
       for (const stack of ["dev", "prod"]) {
-        expect(capacityOf(configOf(stack, mode)).map(({ judged }) => judged)).toEqual([true, true, true]);
+        expect(capacityOf(configOf(stack, { mode })).map(({ judged }) => judged)).toEqual([true, true, true]);
       }
     }
   });

@@ -131,7 +131,7 @@ describe("a stack's file with nothing to read here says in one sentence what is 
     [
       "an ESC environment",
       "environment: [platform/dev]",
-      /of an environment of Pulumi ESC .* write .* under config$/,
+      /of an environment of Pulumi ESC .* write .* under config \(pulumi env open .*\)$/,
     ],
     [
       "an ESC environment beside settings of the file's own",
@@ -226,5 +226,34 @@ describe("a value as pulumi config set writes it, where another is asked for, na
   test("a date, which YAML makes of what looks like one", () => {
     const text = `config:\n  agentweave-mesh:clouds: { aws: { provider: aws } }\n  agentweave-mesh:network: { mode: direct }\n  agentweave-mesh:tags: { created: 2026-01-15 }\n`;
     expect(problemsOf(() => readFile(text))).toEqual(["tags.created: is a date; write a text (in quotes)"]);
+  });
+});
+
+describe("what Pulumi.yaml sets for every stack", () => {
+  const project = dump({
+    name: "agentweave-mesh",
+    config: {
+      "pulumi:disable-default-providers": { value: ["kubernetes"] },
+      clouds: { value: { gcp: { provider: "gcp", project: "a-project" } } },
+      "agentweave-mesh:network": { value: direct },
+      tags: { type: "object", default: { team: "mesh" } },
+      trust: { description: "which has no default" },
+    },
+  });
+  const read = (own: object) => stackFileSettings(dump({ config: own }), "test", project);
+
+  test("counts where the stack's file says nothing", () => {
+    expect(read({})).toEqual({
+      raw: {
+        clouds: { gcp: { provider: "gcp", project: "a-project" } },
+        network: direct,
+        tags: { team: "mesh" },
+      },
+      problems: [],
+    });
+  });
+
+  test("and gives way to what it says", () => {
+    expect(read(own({ clouds })).raw).toMatchObject({ clouds, network: direct });
   });
 });

@@ -34,7 +34,9 @@ const isPortName = (name = "") =>
 
 describe.each(NETWORK_MODES)("in mode %s, each disruption budget", (mode) => {
   test("lets a pod that is not ready be evicted, which would block the drain of its node for ever", async () => {
-    const budgets = (await planOf("dev", mode)).filter(({ type }) => type.endsWith(":PodDisruptionBudget"));
+    const budgets = (await planOf("dev", { mode })).resources.filter(({ type }) =>
+      type.endsWith(":PodDisruptionBudget"),
+    );
     expect(budgets.length).toBeGreaterThan(10);
     for (const { name, inputs } of budgets) {
       expect([name, inputs.spec.unhealthyPodEvictionPolicy]).toEqual([name, "AlwaysAllow"]);
@@ -44,7 +46,7 @@ describe.each(NETWORK_MODES)("in mode %s, each disruption budget", (mode) => {
 
 describe("each volume of a StatefulSet", () => {
   test("grows in place: another size or class replaces nothing, and the size is that of the claim", async () => {
-    const plan = await planOf("dev", "direct");
+    const plan = (await planOf("dev", { mode: "direct" })).resources;
     const sets = plan.filter(({ inputs }) => inputs.spec?.volumeClaimTemplates);
     expect(sets.map(({ inputs }) => inputs.metadata.name as string).sort()).toEqual([
       "jaeger",
@@ -80,7 +82,7 @@ describe("each volume of a StatefulSet", () => {
 describe.each(NETWORK_MODES)("in mode %s, the ports of each pod", (mode) => {
   let pods: readonly Pod[];
   beforeAll(async () => {
-    const plan = await planOf("dev", mode);
+    const plan = (await planOf("dev", { mode })).resources;
     pods = plan.filter(({ inputs }) => inputs.spec?.template?.spec?.containers).map(podOf);
   });
 

@@ -23,7 +23,7 @@ const clear = (value: unknown): string =>
 
 describe.each(CASES)("with logins, stack %s in mode %s", (stack, mode) => {
   test("has them named by every pod, and there before it, for the state alone to keep", async () => {
-    const plan = await planOf(stack, mode, { images: { logins: LOGINS } });
+    const plan = (await planOf(stack, { mode, changed: { images: { logins: LOGINS } } })).resources;
     const pods = plan.filter(({ inputs }) => inputs.spec?.template?.spec?.containers);
     expect(pods.length).toBeGreaterThan(20);
     for (const pod of pods) {
@@ -54,7 +54,7 @@ describe.each(CASES)("with logins, stack %s in mode %s", (stack, mode) => {
 });
 
 test("without logins, no pod of stack dev names any", async () => {
-  const plan = await planOf("dev", "tailscale");
+  const plan = (await planOf("dev", { mode: "tailscale" })).resources;
   expect(plan.length).toBeGreaterThan(100);
   expect(JSON.stringify(plan)).not.toContain("imagePullSecrets");
   expect(JSON.stringify(plan)).not.toContain(LOGINS_SECRET);

@@ -26,7 +26,7 @@ function sizeOf({ type, inputs, dependencies }: Registered): number {
 describe.each(NETWORK_MODES)("in mode %s", (mode) => {
   let plan: readonly Planned[];
   beforeAll(async () => {
-    plan = await planOf("dev", mode);
+    plan = (await planOf("dev", { mode })).resources;
   });
 
   test("every Kubernetes object is applied under one name, so that an up which was killed is finished by the next", () => {

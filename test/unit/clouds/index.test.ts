@@ -13,12 +13,12 @@ function sdksLoadedFor(args: object): string[] {
       newResource: ({ name, inputs }) => ({ id: name + "-id", state: inputs }),
       call: ({ token }) => { throw new Error("Mock not implemented: " + token); },
     }, "agentweave-mesh", "test", true);
-    const { createCluster } = require("./components/clouds");
+    const { createCluster } = require("./load")(process.cwd() + "/components/clouds/index.ts");
     createCluster(${JSON.stringify(args)});
     const sdks = Object.keys(require.cache).map((file) => /node_modules.@pulumi.(aws|eks|gcp|azure-native)\\b/.exec(file)?.[1]);
     console.log(JSON.stringify([...new Set(sdks.filter(Boolean))].sort()));
   `;
-  const out = execFileSync(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", program], {
+  const out = execFileSync(process.execPath, ["-e", program], {
     cwd: ROOT,
     encoding: "utf8",
   });

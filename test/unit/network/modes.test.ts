@@ -10,7 +10,7 @@ const WORKLOADS = /^kubernetes:apps\/v1:/;
 
 const plans = {} as Record<NetworkMode, readonly Planned[]>;
 beforeAll(async () => {
-  for (const mode of NETWORK_MODES) plans[mode] = await planOf("dev", mode);
+  for (const mode of NETWORK_MODES) plans[mode] = (await planOf("dev", { mode })).resources;
 });
 
 /** What becomes of a running stack of mode `before` when its mode is changed to `after`. */

@@ -3,7 +3,7 @@ import { type Flow, flowsIn } from "../../../components/network/flows";
 import type { NetworkMode } from "../../../components/network/mode";
 import { PARTIES, type Party } from "../../../components/network/parties";
 import type { ClusterRanges, FlowContext } from "../../../components/network/policies";
-import { meshOf, type Planned } from "../../../infra/plan/plan";
+import { planOf, type Planned } from "../../../infra/plan/plan";
 import {
   allows,
   type Connection,
@@ -180,7 +180,7 @@ const STACKS: readonly (readonly [stack: string, mode: NetworkMode])[] = [
 describe.each(STACKS)("in stack %s in mode %s", (stack, mode) => {
   const worlds: World[] = [];
   beforeAll(async () => {
-    const [mesh, plan] = await meshOf(stack, mode);
+    const { mesh, resources: plan } = await planOf(stack, { mode });
     for (const { cluster } of mesh.clouds) {
       const own = plan.filter(({ cloud }) => cloud === cluster.name);
       worlds.push(worldOf(own, mesh.network.flowsOf(cluster.name), cluster));

@@ -23,7 +23,7 @@ const SESSIONS = [
 
 let plan: readonly Planned[];
 beforeAll(async () => {
-  plan = await planOf("dev", "vpn");
+  plan = (await planOf("dev", { mode: "vpn" })).resources;
 });
 
 const ofType = (type: string) => plan.filter((resource) => resource.type === type);

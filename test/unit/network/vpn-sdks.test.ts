@@ -15,9 +15,10 @@ function sdksLoaded(): { program: string[]; vpn: string[] } {
       const sdks = Object.keys(require.cache).map((file) => /node_modules.@pulumi.(aws|eks|gcp|azure-native)\\b/.exec(file)?.[1]);
       return [...new Set(sdks.filter(Boolean))].sort();
     };
-    require("./infra/mesh");
+    // What Pulumi.yaml names.
+    if (typeof require("./infra/main.js") !== "function") throw new Error("no program");
     const own = loaded();
-    const { Vpn } = require("./components/network/vpn");
+    const { Vpn } = require("./load")(process.cwd() + "/components/network/vpn/index.ts");
     const handles = (provider, more) => ({ provider, ...more });
     new Vpn("vpn", {
       settings: { domain: "mesh.internal", firstAsn: 64800 },
@@ -28,7 +29,7 @@ function sdksLoaded(): { program: string[]; vpn: string[] } {
     });
     console.log(JSON.stringify({ program: own, vpn: loaded() }));
   `;
-  const out = execFileSync(process.execPath, ["-r", "ts-node/register/transpile-only", "-e", program], {
+  const out = execFileSync(process.execPath, ["-e", program], {
     cwd: ROOT,
     encoding: "utf8",
   });

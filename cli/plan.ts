@@ -1,0 +1,35 @@
+// `mesh plan`: what a stack stands up, printed.
+import { createRequire } from "node:module";
+import * as path from "node:path";
+import type { NetworkMode } from "../components/network/mode";
+import { PROJECT } from "../components/project";
+import { CliError, EXIT } from "./errors";
+
+/** Options of the command. */
+export interface PlanFlags {
+  readonly stack?: string;
+  readonly network?: NetworkMode;
+  readonly against?: string;
+  readonly markdown?: boolean;
+  readonly json?: boolean;
+}
+
+/** What the command prints. */
+export async function planned({
+  stack = "dev",
+  network: mode,
+  against,
+  ...flags
+}: PlanFlags): Promise<string> {
+  if (flags.markdown && flags.json)
+    throw new CliError("--markdown and --json are two forms of one answer; write one of them.", EXIT.usage);
+  const format = flags.json ? "json" : flags.markdown ? "markdown" : "text";
+  const { plan } = load<typeof import("../infra/plan/command")>("infra/plan/command.ts");
+  return plan({ stack, mode, against, format });
+}
+
+/** Loads the program, which no other command needs, with Pulumi and the clouds' SDKs. */
+function load<T>(file: string): T {
+  const loader = createRequire(path.join(PROJECT, "package.json"))("./load.js") as (file: string) => T;
+  return loader(path.join(PROJECT, file));
+}

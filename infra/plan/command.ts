@@ -1,0 +1,83 @@
+// What `mesh plan` prints.
+import { randomBytes } from "node:crypto";
+import type { NetworkMode } from "../../components/network/mode";
+import { planAt } from "./against";
+import { changeMarkdown, changeText } from "./change-text";
+import { differenceOf, type PlannedResource } from "./difference";
+import { tableChanges } from "./difference-tables";
+import { plain } from "./plain";
+import { planOf } from "./plan";
+import { type PlanReport, reportOf } from "./report";
+import { planMarkdown, planText } from "./text";
+
+/** How a plan is printed: tables, Markdown for a pull request, or JSON for a program. */
+export type PlanFormat = "text" | "markdown" | "json";
+
+/** What is to be planned. */
+export interface PlanRequest {
+  /** Name of a stack that has its `Pulumi.<stack>.yaml` here. */
+  readonly stack: string;
+  /** Default: that of the stack. */
+  readonly mode?: NetworkMode;
+  /** A git revision whose plan this one is compared with. Default: none. */
+  readonly against?: string;
+  readonly format: PlanFormat;
+}
+
+/** All that two plans are compared by. */
+export interface ComparedPlan {
+  readonly report: PlanReport;
+  readonly resources: readonly PlannedResource[];
+}
+
+/** What is asked of a plan that is compared with another. */
+export type ComparedRequest = Pick<PlanRequest, "stack" | "mode"> & {
+  /** Of the digests of secrets: both plans have the same, which nobody keeps. */
+  readonly key: string;
+};
+
+/** A plan without its secrets, for `mesh plan --against` of a later revision, too: what is here stays here. */
+export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promise<ComparedPlan> {
+  const plan = await planOf(stack, { mode });
+  return {
+    report: reportOf(plan),
+    resources: plan.resources.map(({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
+      urn,
+      type,
+      name,
+      inputs: plain(inputs, key) as PlannedResource["inputs"],
+      ignoreChanges,
+      replaceOnChanges,
+    })),
+  };
+}
+
+/** The plan of a stack as text, or how it differs from that of a revision. */
+export async function plan({ stack, mode, against, format }: PlanRequest): Promise<string> {
+  if (against !== undefined) return changeOf({ stack, mode, against, format });
+  return printed(reportOf(await planOf(stack, { mode })), format, planText, planMarkdown);
+}
+
+async function changeOf({ stack, mode, against = "", format }: PlanRequest): Promise<string> {
+  const request = { stack, mode, key: randomBytes(32).toString("hex") };
+  const [before, after] = await Promise.all([planAt(against, request), comparedPlan(request)]);
+  const { commit, otherPackages, plan: old } = before;
+  const change = {
+    stack,
+    network: { before: old?.report.network, after: after.report.network },
+    against: { revision: against, commit, otherPackages },
+    count: { before: old?.resources.length ?? 0, after: after.resources.length },
+    tables: tableChanges(old?.report.tables ?? [], after.report.tables),
+    resources: differenceOf(old?.resources ?? [], after.resources),
+  };
+  return printed(change, format, changeText, changeMarkdown);
+}
+
+function printed<T>(
+  answer: T,
+  format: PlanFormat,
+  text: (answer: T) => string,
+  markdown: (answer: T) => string,
+): string {
+  return { text, markdown, json: (value: T) => JSON.stringify(value, undefined, 2) }[format](answer);
+}
