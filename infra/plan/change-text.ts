@@ -75,19 +75,12 @@ function stepsOf({ made, changed, replaced, deleted }: PlanDifference) {
   return parts.filter(([, , count]) => count > 0);
 }
 
-/** The rows of a table that came and went: `+` and `-` before each. */
-function signed({ gone, come }: TableChange): readonly (readonly string[])[] {
-  const rows = [...gone.map((row) => ["-", ...row]), ...come.map((row) => ["+", ...row])];
-  // What was and what is stand side by side.
-  return rows.sort((a, b) => (a.slice(1).join() < b.slice(1).join() ? -1 : 1));
-}
-
 /** For a terminal. */
 export function changeText(change: PlanChange): string {
   return [
     [titleOf(change), ...summaryOf(change).map((line) => `  ${line}`)].join("\n"),
     ...change.tables.map((table) => {
-      const lines = columns([["", ...table.head], ...signed(table)]).split("\n");
+      const lines = columns([["", ...table.head], ...table.rows]).split("\n");
       return [table.title, ...lines.map((line) => `  ${line}`)].join("\n");
     }),
     ...stepsOf(change.resources).map(([title, lines, count]) => [`${title}: ${count}`, ...lines].join("\n")),
@@ -100,9 +93,7 @@ export function changeMarkdown(change: PlanChange): string {
   return [
     `# ${titleOf(change)}`,
     summaryOf(change).map(cell).join("\n\n"),
-    ...change.tables.map(
-      (table) => `## ${table.title}\n\n${markdownTable(["", ...table.head], signed(table))}`,
-    ),
+    ...change.tables.map((table) => `## ${table.title}\n\n${markdownTable(["", ...table.head], table.rows)}`),
     ...(replaced.length + deleted.length === 0
       ? []
       : [

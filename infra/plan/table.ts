@@ -7,6 +7,8 @@ export interface Table {
   /** The question, as a heading. */
   readonly title: string;
   readonly head: readonly string[];
+  /** Whether the last cell of each row is a list, `a, b`, so that a comparison tells what came to it and what went. Default: it is a text. */
+  readonly lists?: boolean;
   /** Sorted, each row once. */
   readonly rows: readonly (readonly string[])[];
   /** What stands there instead of no rows. */

@@ -20,6 +20,7 @@ export const imagesTable = ({ resources, clouds }: Plan): Table => {
     key: "images",
     title: "Which images",
     head: ["image", "pinned by digest", "workloads", "clouds"],
+    lists: true,
     rows: sorted(
       byClouds(rows, clouds).map(([image = "", ...having]) => [
         image,

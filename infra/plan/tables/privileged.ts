@@ -27,6 +27,7 @@ export const privilegedTable = ({ resources, clouds }: Plan): Table => ({
   key: "privileged",
   title: "What is privileged",
   head: ["workload", "what its pods have", "clouds"],
+  lists: true,
   rows: sorted(
     byClouds(
       podsOf(resources).flatMap((pod) => {

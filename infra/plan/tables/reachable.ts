@@ -16,6 +16,7 @@ export const reachableTable = ({ mesh, config, clouds }: Plan): Table => ({
   key: "reachable",
   title: "What is reachable from where",
   head: ["from", "to", "ports", "over", "clouds"],
+  lists: true,
   rows: sorted(
     byClouds(
       clouds.flatMap((cloud) => {

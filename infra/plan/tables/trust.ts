@@ -9,6 +9,7 @@ export const identitiesTable = ({ resources }: Plan): Table => ({
   key: "identities",
   title: "Which identities trust which",
   head: ["identity", "given to", "trusts, beside its own domain"],
+  lists: true,
   rows: sorted(
     resources
       .filter(({ type }) => type === `${TRUST}RegistrationEntry`)
