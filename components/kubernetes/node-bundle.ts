@@ -61,6 +61,8 @@ export function bundleModule(entry: string): Buffer {
     logLevel: "silent",
     // The paths of this machine must not show in the output, which has to be the same everywhere.
     absWorkingDir: path.dirname(entry),
+    // Nor must where a checkout's node_modules really is.
+    preserveSymlinks: true,
   });
   return Buffer.from(outputFiles[0]!.contents);
 }
