@@ -6,7 +6,10 @@ import * as path from "node:path";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { PROJECT } from "../../components/project";
-import type { ComparedPlan, ComparedRequest } from "./command";
+import type { ComparedPlan, ComparedRequest } from "./compared";
+
+/** What plans a checkout. */
+const FILE = "infra/plan/compared.ts";
 
 const run = promisify(execFile);
 
@@ -59,7 +62,7 @@ export async function planAt(revision: string, request: ComparedRequest): Promis
     const root = path.join(folder, "checkout");
     await run("mkdir", [root]);
     await run("tar", ["-xf", archive, "-C", root]);
-    if (!existsSync(path.join(root, "infra/plan/command.ts")))
+    if (!existsSync(path.join(root, FILE)))
       throw refused(`${revision} is older than mesh plan, and only a program that has it can be compared`);
     const lock = "package-lock.json";
     const otherPackages =
@@ -76,7 +79,7 @@ export async function planAt(revision: string, request: ComparedRequest): Promis
 /** What the process runs: plan what standard input asks for. */
 const PROGRAM = `
 const root = process.argv[1];
-const { comparedPlan } = require(root + "/load.js")(root + "/infra/plan/command.ts");
+const { comparedPlan } = require(root + "/load.js")(root + "/" + process.argv[2]);
 comparedPlan(JSON.parse(require("node:fs").readFileSync(0, "utf8"))).then(
   (plan) => process.stdout.write(JSON.stringify(plan)),
   (error) => { process.stderr.write(error.message); process.exitCode = 1; },
@@ -85,7 +88,7 @@ comparedPlan(JSON.parse(require("node:fs").readFileSync(0, "utf8"))).then(
 /** The plan of a checkout, by its own program. */
 function planIn(root: string, request: ComparedRequest, revision: string): Promise<ComparedPlan> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["-e", PROGRAM, root], { cwd: root });
+    const child = spawn(process.execPath, ["-e", PROGRAM, root, FILE], { cwd: root });
     const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     child.stdout.on("data", (chunk: Buffer) => chunks.stdout.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => chunks.stderr.push(chunk));

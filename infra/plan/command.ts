@@ -3,11 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { NetworkMode } from "../../components/network/mode";
 import { planAt } from "./against";
 import { changeMarkdown, changeText } from "./change-text";
-import { differenceOf, type PlannedResource } from "./difference";
+import { comparedPlan } from "./compared";
+import { differenceOf } from "./difference";
 import { tableChanges } from "./difference-tables";
-import { plain } from "./plain";
 import { planOf } from "./plan";
-import { type PlanReport, reportOf } from "./report";
+import { reportOf } from "./report";
 import { planMarkdown, planText } from "./text";
 
 /** How a plan is printed: tables, Markdown for a pull request, or JSON for a program. */
@@ -22,34 +22,6 @@ export interface PlanRequest {
   /** A git revision whose plan this one is compared with. Default: none. */
   readonly against?: string;
   readonly format: PlanFormat;
-}
-
-/** All that two plans are compared by. */
-export interface ComparedPlan {
-  readonly report: PlanReport;
-  readonly resources: readonly PlannedResource[];
-}
-
-/** What is asked of a plan that is compared with another. */
-export type ComparedRequest = Pick<PlanRequest, "stack" | "mode"> & {
-  /** Of the digests of secrets: both plans have the same, which nobody keeps. */
-  readonly key: string;
-};
-
-/** A plan without its secrets, for `mesh plan --against` of a later revision, too: what is here stays here. */
-export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promise<ComparedPlan> {
-  const plan = await planOf(stack, { mode });
-  return {
-    report: reportOf(plan),
-    resources: plan.resources.map(({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
-      urn,
-      type,
-      name,
-      inputs: plain(inputs, key) as PlannedResource["inputs"],
-      ignoreChanges,
-      replaceOnChanges,
-    })),
-  };
 }
 
 /** The plan of a stack as text, or how it differs from that of a revision. */
