@@ -2,6 +2,7 @@
 import { columns } from "../../cli/table";
 import type { ChangedResource, PlanDifference, PlannedResource, ReplacedResource } from "./difference";
 import type { TableChange } from "./difference-tables";
+import { knows } from "./replaced";
 import { cell, folded, markdownTable, resources } from "./text";
 
 /** How the plan of a stack differs from that of a revision. */
@@ -29,6 +30,7 @@ function summaryOf({ network, count, against, tables, resources: steps }: PlanCh
     ] as const
   ).flatMap(([what, those]) => (those.length === 0 ? [] : [`${those.length} ${what}`]));
   const kept = count.after - steps.made.length - steps.changed.length - steps.replaced.length;
+  const unknown = [...new Set(steps.changed.map(({ type }) => type))].filter((type) => !knows(type)).sort();
   return [
     ...(network.before === undefined ? ["The revision has no such stack: all of it is new."] : []),
     ...(network.before !== undefined && network.before !== network.after
@@ -40,6 +42,9 @@ function summaryOf({ network, count, against, tables, resources: steps }: PlanCh
     ...(tables.length === 0
       ? ["What is public, privileged, trusted, allowed and reachable is as it was."]
       : []),
+    ...(unknown.length === 0
+      ? []
+      : [`Whether a change replaces it is not known of ${unknown.join(", ")}; pulumi preview tells.`]),
     ...(against.otherPackages
       ? [
           "The revision has other packages (package-lock.json): it was planned with those that are installed here.",

@@ -3,7 +3,7 @@
 /** Where a fact is from. */
 interface Source {
   readonly url: string;
-  /** Of the text, or of when it was read there: `2026-09-20`, or as much of it as is known. */
+  /** Of the text, or since when its price holds: `2026-09-20`, or as much of it as is known. */
   readonly date: string;
 }
 
@@ -22,7 +22,7 @@ export interface Cost {
 
 const CLOUD_NAT = { url: "https://cloud.google.com/nat/pricing", date: "2026-10-16" };
 
-/** By Pulumi's type token. Nodes, disks, and load balancers depend on more than their type, and are not here. */
+/** By Pulumi's type token. Nodes, disks, load balancers depend on more than their type, and are not here. */
 const COSTS: Readonly<Record<string, Cost>> = {
   "aws:ec2/natGateway:NatGateway": {
     what: "NAT gateway",
@@ -36,10 +36,9 @@ const COSTS: Readonly<Record<string, Cost>> = {
     minutes: [30, 60],
     sources: [
       {
-        url: "https://www.pulumi.com/registry/packages/azure/api-docs/network/virtualnetworkgateway/",
+        url: "https://www.pulumi.com/docs/reference/pkg/azure/network/virtualnetworkgateway",
         date: "2025-11-20",
       },
-      { url: "https://learn.microsoft.com/azure/vpn-gateway/tutorial-site-to-site-portal", date: "2026" },
     ],
   },
   "eks:index:Cluster": {
@@ -48,7 +47,7 @@ const COSTS: Readonly<Record<string, Cost>> = {
     usdPerHour: 0.1,
     besides: "0.50 USD per hour once its version is in extended support",
     sources: [
-      { url: "https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html", date: "2022" },
+      { url: "https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html", date: "2020" },
       {
         url: "https://aws.amazon.com/blogs/containers/amazon-eks-extended-support-for-kubernetes-versions-pricing/",
         date: "2024-04-01",
@@ -70,7 +69,7 @@ const COSTS: Readonly<Record<string, Cost>> = {
     what: "GKE cluster",
     usdPerHour: 0.1,
     besides: "one zonal cluster per billing account is free",
-    sources: [{ url: "https://cloud.google.com/kubernetes-engine/pricing", date: "2024" }],
+    sources: [{ url: "https://cloud.google.com/kubernetes-engine/pricing", date: "2020-06-06" }],
   },
 };
 

@@ -3,7 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import { isWithin, pathOf, type Step, stepsOf } from "./property-path";
 import { deletedFirst, replacedBy, touches } from "./replaced";
 
-/** A value as JSON has it. A secret is `{ secret: "<digest under a key>" }`, what is not known yet `{ unknown: true }`. */
+/**
+ * A value as JSON has it. A secret is `{ secret: "<digest under a key>" }`, what is not known yet
+ * `{ unknown: true }`.
+ */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 type Properties = { readonly [key: string]: Json };
@@ -161,8 +164,9 @@ const isUnknown = (value: Json | undefined) =>
   keysOf(value) === "unknown" && (value as Properties)["unknown"] === true;
 
 /**
- * Places of items that belong together, one of them missing where an item has gone or is new: items of the same name, if both lists have them in
- * one order, and otherwise, between what both lists begin and end with, by their place.
+ * Places of items that belong together, one of them missing where an item has gone or is new: items of the
+ * same name, if both lists have them in one order, and otherwise, between what both lists begin and end with,
+ * by their place.
  */
 function paired(
   before: readonly Json[],

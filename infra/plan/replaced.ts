@@ -17,8 +17,9 @@ export function knows(type: string): boolean {
 /**
  * Those of the changed inputs for which Pulumi replaces a resource.
  *
- * @param type Pulumi's type token, for example `aws:ec2/vpc:Vpc`. Of a type that the table does not know: none.
- * @param paths changed inputs, each down to what differs: `nodeConfig.diskSizeGb`. `nodeConfig` alone would count for all that it may have.
+ * @param type Pulumi's type token, such as `aws:ec2/vpc:Vpc`. Of a type that the table does not know: none.
+ * @param paths changed inputs, each down to what differs: `nodeConfig.diskSizeGb`. `nodeConfig` alone would
+ *   count for all that it may have.
  */
 export function replacedBy(type: string, paths: readonly string[]): readonly string[] {
   const identity = isKubernetes(type) ? KUBERNETES_IDENTITY : "";
@@ -50,7 +51,10 @@ const AZURE_NAMES: Readonly<Record<string, string>> = {
   "azure-native:resources:ResourceGroup": "resourceGroupName",
 };
 
-/** What leaves first whatever its name is: as the bridge of Google Cloud's provider has it, and this program's own that would undo each other's work. */
+/**
+ * What leaves first whatever its name is: by `provider/resources.go` of pulumi-gcp, and by `diff` of this
+ * program's own providers.
+ */
 const FIRST = new Set([
   "gcp:projects/iAMMember:IAMMember",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship",
@@ -61,11 +65,12 @@ const FIRST = new Set([
 const RECORDS = new Set(["aws:route53/record:Record", "gcp:dns/recordSet:RecordSet"]);
 
 /**
- * Whether a resource that is replaced is deleted before the new one is made: where both would have the same name. A resource's own option
- * `deleteBeforeReplace` comes on top.
+ * Whether a resource that is replaced is deleted before the new one is made: where both would have the same
+ * name. A resource's own option `deleteBeforeReplace` comes on top.
  *
- * Sources: `Diff` of pulumi-kubernetes (`provider/pkg/provider/provider.go`) and of pulumi-azure-native, `nameRequiresDeleteBeforeReplace` of
- * pulumi-terraform-bridge (`pkg/tfbridge/schema.go`) for Amazon Web Services and Google Cloud.
+ * Sources: `Diff` of pulumi-kubernetes (`provider/pkg/provider/provider.go`) and of pulumi-azure-native,
+ * `nameRequiresDeleteBeforeReplace` of pulumi-terraform-bridge (`pkg/tfbridge/schema.go`) for Amazon Web
+ * Services and Google Cloud.
  */
 export function deletedFirst(type: string, before: Inputs, after: Inputs): boolean {
   if (isKubernetes(type)) {

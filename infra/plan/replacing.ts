@@ -1,10 +1,11 @@
-// By type of resource, the inputs whose change makes Pulumi replace it: a fact of each provider, a line each, paths apart by blanks. `[*]` is any item of a list;
-// what is within a named property counts with it.
+// By type of resource, the inputs whose change makes Pulumi replace it: a fact of each provider, a line each,
+// paths apart by blanks. `[*]` is any item of a list; what is within a named property counts with it.
 
 /**
- * Amazon Web Services: attributes with `ForceNew` or `RequiresReplace` in hashicorp/terraform-provider-aws (`internal/service/`), which
- * @pulumi/aws 7 bridges; `region` is one of every regional resource since version 6. Left out is what depends on the values: another kind of
- * source in a SecurityGroupIngressRule, and IPv6.
+ * Amazon Web Services: attributes with `ForceNew` or `RequiresReplace` in hashicorp/terraform-provider-aws
+ * (`internal/service/`), which @pulumi/aws 7 bridges; `region` is one of every regional resource since
+ * version 6. Left out is what depends on the values: another kind of source in a SecurityGroupIngressRule, and
+ * IPv6.
  */
 const AWS = {
   "aws:cloudwatch/logGroup:LogGroup": "logGroupClass name namePrefix region",
@@ -38,17 +39,18 @@ const AWS = {
 };
 
 /**
- * The cluster of @pulumi/eks is a component with the control plane within (`nodejs/eks/cluster/cluster.ts` of pulumi/pulumi-eks 4.3.0). These
- * are its inputs that become such attributes of `aws_eks_cluster`: name, ip_family, service_ipv4_cidr. Its role has no input that we set; a
- * key for encryption can be added, and only taking it away replaces.
+ * The cluster of @pulumi/eks is a component with the control plane within (`nodejs/eks/cluster/cluster.ts` of
+ * pulumi/pulumi-eks 4.3.0). These are its inputs that become such attributes of `aws_eks_cluster`: name,
+ * ip_family, service_ipv4_cidr. Its role has no input that we set; a key for encryption can be added, and only
+ * taking it away replaces.
  */
 const EKS = {
   "eks:index:Cluster": "ipFamily kubernetesServiceIpAddressRange name",
 };
 
 /**
- * Google Cloud: attributes with `ForceNew` in hashicorp/terraform-provider-google-beta 7.45, which @pulumi/gcp 9 bridges. A Subnetwork's
- * `ipCidrRange` that only grows is updated in place.
+ * Google Cloud: attributes with `ForceNew` in hashicorp/terraform-provider-google-beta 7.45, which
+ * @pulumi/gcp 9 bridges. A Subnetwork's `ipCidrRange` that only grows is updated in place.
  */
 const GCP = {
   "gcp:compute/address:Address":
@@ -81,9 +83,10 @@ const GCP = {
 };
 
 /**
- * Azure: parameters of the resource's own path, inputs that the REST API declares for creation alone (`x-ms-mutability`), and the table of
- * pulumi/pulumi-azure-native (`provider/pkg/gen/replacement.go`, with the rules of pull request 4771 for AKS, in @pulumi/azure-native 3.28).
- * What the API itself refuses to change is no replacement for Pulumi, and fails: a VPN gateway's `vpnType`, a role assignment's role.
+ * Azure: parameters of the resource's own path, inputs that the REST API declares for creation alone
+ * (`x-ms-mutability`), and the table of pulumi/pulumi-azure-native (`provider/pkg/gen/replacement.go`, with
+ * the rules of its pull request 4771 for AKS, in @pulumi/azure-native 3.28). What only the API itself refuses
+ * to change is no replacement for Pulumi, and fails: the role of a role assignment, for example.
  */
 const AZURE = {
   "azure-native:authorization:RoleAssignment": "principalId roleAssignmentName scope",
@@ -110,9 +113,10 @@ const AZURE = {
 };
 
 /**
- * Kubernetes, beside the name and the namespace of every object: the table `forceNew` of pulumi/pulumi-kubernetes 4 (`provider/pkg/provider/diff.go`),
- * with Secrets and ConfigMaps that may change in place, as `kubernetesProvider` has them. What an API server refuses to change is no
- * replacement for Pulumi, and fails: a CSIDriver's `attachRequired`, for example.
+ * Kubernetes, beside the name and the namespace of every object: the table `forceNew` of
+ * pulumi/pulumi-kubernetes 4.32 (`provider/pkg/provider/diff.go`), with Secrets and ConfigMaps that may change
+ * in place, as `kubernetesProvider` has them. What only an API server refuses to change is no replacement for
+ * Pulumi, and fails: `attachRequired` of a CSIDriver, for example.
  */
 const KUBERNETES = {
   "kubernetes:apps/v1:DaemonSet": "spec.selector",
@@ -127,7 +131,10 @@ const KUBERNETES = {
   "kubernetes:storage.k8s.io/v1:StorageClass": "parameters provisioner",
 };
 
-/** Tailscale: attributes with `RequiresReplace` in tailscale/terraform-provider-tailscale 0.29.2, which @pulumi/tailscale 0.29.1 bridges. */
+/**
+ * Tailscale: attributes with `RequiresReplace` in tailscale/terraform-provider-tailscale 0.29, which
+ * @pulumi/tailscale 0.29 bridges.
+ */
 const TAILSCALE = {
   "tailscale:index/acl:Acl": "",
   "tailscale:index/dnsPreferences:DnsPreferences": "",

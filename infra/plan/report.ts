@@ -1,6 +1,7 @@
 // What a reviewer is told of a plan: everything that it stands up, and the answers to the questions that a review asks.
 import { LAYERS, type Plan, type Planned } from "./plan";
 import type { Table } from "./table";
+import { costsTable } from "./tables/costs";
 import { callsTable } from "./tables/calls";
 import { imagesTable } from "./tables/images";
 import { nodesTable } from "./tables/nodes";
@@ -49,6 +50,7 @@ const TABLES = [
   callsTable,
   imagesTable,
   nodesTable,
+  costsTable,
   reachableTable,
 ] as const;
 
