@@ -25,7 +25,7 @@ export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promi
   const plan = await planOf(stack, { mode });
   return {
     report: reportOf(plan),
-    resources: plan.resources.map(({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
+    resources: sortedByName(plan.resources).map(({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
       urn,
       type,
       name,
@@ -34,4 +34,9 @@ export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promi
       replaceOnChanges,
     })),
   };
+}
+
+/** Sorted by name, then by type: the order in which a program registers is not always the same. */
+function sortedByName<T extends { readonly name: string; readonly type: string }>(all: readonly T[]): T[] {
+  return [...all].sort((a, b) => (`${a.name} ${a.type}` < `${b.name} ${b.type}` ? -1 : 1));
 }
