@@ -43,7 +43,7 @@ export function homeProgram(mesh: Mesh, program: keyof typeof NAMES, options: As
   const cloud = mesh.clouds.find((each) => each.name === observability?.home);
   if (!observability || !cloud)
     throw new CliError(
-      `The stack tells of nothing that shows the mesh. Set observability.enabled to true (\`pulumi config set --path agentweave-mesh:observability.enabled true\`) and run \`pulumi up\` with this version.`,
+      `The stack tells of no observability. Set observability.enabled to true (\`pulumi config set --path agentweave-mesh:observability.enabled true\`) and run \`pulumi up\` with this version.`,
     );
   const { namespace, pod, port } = observability[program];
   const cluster = connect(cloud);

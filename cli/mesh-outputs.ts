@@ -64,7 +64,7 @@ export type MeshAgent = z.infer<typeof agentSchema>;
 /** How the clouds are connected. */
 export type MeshNetwork = z.infer<typeof networkSchema>;
 
-/** What shows the mesh, and where it is. */
+/** Observability, and where it is. */
 export type MeshObservability = z.infer<typeof observabilitySchema>;
 
 /** One cloud of the mesh, and how it is reached. */
@@ -87,7 +87,7 @@ export interface Mesh {
   readonly clouds: readonly MeshCloud[];
   /** Undefined when the outputs are of a version that did not tell. */
   readonly network?: MeshNetwork;
-  /** Undefined when nothing shows the mesh, or the outputs are of a version that did not tell. */
+  /** Undefined when there is no observability, or the outputs are of a version that did not tell. */
   readonly observability?: MeshObservability;
 }
 

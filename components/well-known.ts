@@ -108,7 +108,7 @@ export const TAILNET = {
   router: "subnet-router",
   /** Name, on the tailnet, under which any cloud's agents answer: `agentweave-global.<tailnet>`, as in the tutorial. */
   global: "agentweave-global",
-  /** Container with the device in the pod of an agent, or of what shows the mesh. */
+  /** Container with the device in the pod of an agent, or of observability. */
   sidecar: "tailscale",
   /** The Tailscale Service of that name. */
   globalService: "svc:agentweave-global",

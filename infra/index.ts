@@ -63,7 +63,7 @@ async function program() {
     ]),
   );
 
-  /** Where what shows the mesh is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
+  /** Where observability is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
   const observability = config.observability && {
     home: config.observability.home,
     prometheus: { namespace: NAMESPACES.observability, pod: PROMETHEUS.pod, port: PROMETHEUS.port },

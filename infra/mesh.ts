@@ -34,7 +34,7 @@ export class AgentMesh extends pulumi.ComponentResource {
   readonly workloads: Workloads;
   /** Names of the agents inside of the tunnels, in mode `vpn`. */
   readonly names: readonly AgentRecord[];
-  /** What shows the mesh; undefined where the configuration wants nothing of it. */
+  /** Observability; undefined where the configuration wants nothing of it. */
   readonly observability?: Observability;
 
   constructor(name: string, config: MeshConfig, opts?: pulumi.ComponentResourceOptions) {

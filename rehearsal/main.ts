@@ -106,7 +106,7 @@ async function inTheWorld(): Promise<boolean> {
   await prepare(first ?? rehearsal);
   await makeWorld(root);
   if (!first) return again();
-  say("\nFirst the mesh alone: what shows it is being got meanwhile.");
+  say("\nFirst the mesh alone: observability is being got meanwhile.");
   const meanwhile = prepare(rehearsal);
   meanwhile.catch(() => {});
   if (!(await again("--config", first.config, "--report", ""))) return false;

@@ -130,7 +130,7 @@ const outputsFile = ({ root }: Pick<Rehearsal, "root">) => path.join(root, "outp
 
 const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "made.json");
 
-/** What the mesh of these clouds is made of, and what shows it. */
+/** What the mesh of these clouds is made of, and its observability. */
 function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly shows: string[] } {
   const { observability, images, agents } = configOf(rehearsal);
   const { tailscale, prometheus, jaeger, grafana, otelCollector, ...others } = resolveImages(images);
@@ -146,11 +146,11 @@ function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly sho
 }
 
 /**
- * The rehearsal without what shows the mesh, while that has still to be got: where it is built, the mesh can be proven minutes before.
+ * The rehearsal without observability, while that has still to be got: where it is built, the mesh can be proven minutes before.
  * Undefined when everything is there, or was.
  */
 export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
-  // A mesh that stands keeps what shows it. And a tailnet has one policy, which knows of that.
+  // A mesh that stands keeps its observability. And a tailnet has one policy, which knows of that.
   if (existsSync(outputsFile(rehearsal)) || rehearsal.mode === "tailscale") return undefined;
   if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
   const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
@@ -228,7 +228,7 @@ export interface Report {
   readonly calls: CallProofs;
   /** What the nodes enforce and attest. */
   readonly machine: readonly Step[];
-  /** Where the mesh has what shows it. */
+  /** Where the mesh has its observability. */
   readonly observability?: ObservabilityProof;
   /** In a rehearsal of a tailnet. */
   readonly tailnet?: TailnetProof;

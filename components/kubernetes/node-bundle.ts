@@ -10,7 +10,7 @@ import { PROJECT } from "../project";
 const ENTRIES = {
   /** The reference agent. */
   agent: path.join(PROJECT, "agent/main.ts"),
-  /** What shows the mesh beside the programs of others: trust exporter, token renewer. */
+  /** Observability's own programs: trust exporter, token renewer. */
   telemetry: path.join(PROJECT, "telemetry/main.ts"),
 } as const;
 

@@ -26,7 +26,7 @@ export interface MeshNetworkArgs {
   /** By name. */
   readonly clouds: readonly NetworkCloud[];
   readonly settings: NetworkSettings;
-  /** Default: nothing shows the mesh. */
+  /** Default: there is no observability. */
   readonly observability?: ObservabilitySettings;
   readonly images: Images;
 }

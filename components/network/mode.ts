@@ -20,7 +20,7 @@ export interface TailscaleSettings {
   readonly authKey?: string;
   /** Auth key of subnet routers, where the tailnet is not managed. A secret. Default: `authKey`. */
   readonly routerAuthKey?: string;
-  /** Auth key of what shows the mesh, where the tailnet is not managed. A secret. Default: `authKey`. */
+  /** Auth key of observability, where the tailnet is not managed. A secret. Default: `authKey`. */
   readonly observabilityAuthKey?: string;
   /** What devices of a managed tailnet log in with: auth keys that expire, or an OAuth client for each cloud. */
   readonly keys: { readonly kind: "authKey" | "oauthClient"; readonly expiryDays: number };

@@ -1,4 +1,4 @@
-// Observability: what shows the mesh. Every cloud has a collector of traces and a trust exporter; the home cloud keeps and shows what they tell.
+// Observability. Every cloud has a collector of traces and a trust exporter; the home cloud keeps and shows what they tell.
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
@@ -56,7 +56,7 @@ export interface ObservabilityArgs {
   readonly images: Images;
 }
 
-/** Everything that shows the mesh. It leaves before the identities that it uses. */
+/** All of observability. It leaves before the identities that it uses. */
 export class Observability extends pulumi.ComponentResource {
   /** Password of Grafana's user `admin`. A secret. */
   readonly grafanaPassword: pulumi.Output<string>;

@@ -44,7 +44,7 @@ const tailscale = z
     }),
     observabilityAuthKey: secret().optional().meta({
       description:
-        "Auth key of what shows the mesh, where manageTailnet is false. A secret. Default: authKey.",
+        "Auth key of observability, where manageTailnet is false. A secret. Default: authKey.",
     }),
     keys: z
       .strictObject({

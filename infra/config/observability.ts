@@ -106,7 +106,7 @@ const traces = z
   .prefault({})
   .meta({ description: "Collectors of traces, and the store." });
 
-/** What shows the mesh. */
+/** Observability. */
 export const observability = z
   .strictObject({
     enabled: z.boolean().default(true).meta({

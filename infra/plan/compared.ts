@@ -25,14 +25,16 @@ export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promi
   const plan = await planOf(stack, { mode });
   return {
     report: reportOf(plan),
-    resources: sortedByName(plan.resources).map(({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
-      urn,
-      type,
-      name,
-      inputs: plain(inputs, key) as PlannedResource["inputs"],
-      ignoreChanges,
-      replaceOnChanges,
-    })),
+    resources: sortedByName(plan.resources).map(
+      ({ urn, type, name, inputs, ignoreChanges, replaceOnChanges }) => ({
+        urn,
+        type,
+        name,
+        inputs: plain(inputs, key) as PlannedResource["inputs"],
+        ignoreChanges,
+        replaceOnChanges,
+      }),
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-// What shows the mesh, on a rehearsal that another test has stood up: access, alerts, traces, and what is lost and mended.
+// Observability, on a rehearsal that another test has stood up: access, alerts, traces, and what is lost and mended.
 import https from "node:https";
 import { run } from "../../cli/main";
 import { traceStore } from "../../cli/jaeger";
@@ -78,7 +78,7 @@ async function alerts(stage: Stage): Promise<string[]> {
   }
 }
 
-/** Tests of what shows the mesh of three clouds, `aws` its home. */
+/** Tests of observability of three clouds, `aws` its home. */
 export function observabilityTests(stage: Stage): void {
   const cloud = (name: string) => stage.mesh().clouds.find((each) => each.name === name)!;
   /** What Prometheus reads `name` with. */

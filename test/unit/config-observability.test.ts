@@ -23,7 +23,7 @@ function problemsOf(observability: unknown, mode?: string): string[] {
   return [];
 }
 
-describe("what shows the mesh", () => {
+describe("observability", () => {
   it("is in the first cloud and keeps all traces, where nothing is written", () => {
     expect(parse(undefined).observability).toMatchObject({
       home: "aws",

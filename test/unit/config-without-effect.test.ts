@@ -88,7 +88,7 @@ test.each<[path: string, idle: object, instead: string, taken: object]>([
   expect(problems(taken)).toEqual([]);
 });
 
-test("what is not written, and what is of another mode or of what shows no mesh, is no mistake", () => {
+test("what is not written, and what is of another mode or of no observability, is no mistake", () => {
   const { network } = tailnet({ keys: { expiryDays: 30 }, authKey: "tskey-hidden" });
   expect(problems({ network: { ...network, mode: "direct" } })).toEqual([]);
   const { observability } = sampling({ slowerThan: "2s" });

@@ -16,7 +16,7 @@ const ROUTER_PORT = TAILNET.healthPort;
 
 /**
  * The mesh's part of the policy. Agents reach agents, by name, at the ports that the table of flows has for other clouds. `callers` do so,
- * too, and also at the addresses behind the subnet routers. What shows the mesh has a part of its own. Everything else is denied, as a policy
+ * too, and also at the addresses behind the subnet routers. Observability has a part of its own. Everything else is denied, as a policy
  * does by itself.
  */
 export function tailnetPolicy({ clouds, callers, global, parts }: PolicyArgs): TailnetPolicy {

@@ -1,4 +1,4 @@
-// Alerts on what shows the mesh: traces, targets, and Prometheus itself.
+// Alerts on observability: traces, targets, and Prometheus itself.
 import { TOKEN_METRICS } from "../../../telemetry/metrics";
 import { CLUSTER_LABEL, ENVOY_METRICS } from "../../envoy/metrics";
 import { COLLECTOR_METRICS, JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";

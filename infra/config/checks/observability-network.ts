@@ -1,4 +1,4 @@
-// Whether what shows the mesh goes with how its clouds are connected.
+// Whether observability goes with how its clouds are connected.
 import {
   type TelemetryDevice,
   telemetryDevices,

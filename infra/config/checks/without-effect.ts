@@ -6,7 +6,7 @@ import { type Path, type Problem, valueAt } from "../problem";
 type Rule = readonly [path: Path, idle: boolean, message: string];
 
 /**
- * What is written of such settings, its default too. What is written for another `network.mode` is not looked at, nor what shows the mesh where nothing
+ * What is written of such settings, its default too. What is written for another `network.mode` is not looked at, nor observability where nothing
  * does (`observability.enabled`): these are switched back and forth.
  */
 export function withoutEffect(raw: unknown, draft: ConfigDraft): Problem[] {

@@ -66,7 +66,7 @@ describe("A stack's outputs", () => {
     expect(mesh.clouds[0]!.agents[0]!.workload).toEqual(workload);
   });
 
-  it("tell where what shows the mesh is", () => {
+  it("tell where observability is", () => {
     expect(meshOf({ ...outputs, observability }).observability).toEqual(observability);
     const { message } = thrownBy(() =>
       meshOf({ ...outputs, observability: { ...observability, prometheus: { pod: "prometheus-0" } } }),
@@ -74,7 +74,7 @@ describe("A stack's outputs", () => {
     expect(message).toMatch(/observability\.prometheus\.namespace.*observability\.prometheus\.port/);
   });
 
-  it("of an older version tell of nothing that shows the mesh", () => {
+  it("of an older version tell of no observability", () => {
     expect(meshOf(outputs).observability).toBeUndefined();
   });
 

@@ -12,7 +12,7 @@ export const PODS = {
   traces: { namespace: NAMESPACE, pod: "jaeger-0", port: 16686 },
 } as const;
 
-/** What the outputs tell of what shows the mesh. */
+/** What the outputs tell of observability. */
 export const observability = {
   home: "aws",
   ...PODS,

@@ -124,7 +124,7 @@ describe("the flows of a cluster", () => {
     expect(mesh.flowsOf("gcp").observability).toEqual({ home: false, scrapedBy: "apiServer" });
   });
 
-  test("have no part where nothing shows the mesh", async () => {
+  test("have no part where there is no observability", async () => {
     const [mesh] = await record(
       () =>
         new MeshNetwork("network", {

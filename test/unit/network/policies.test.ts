@@ -156,7 +156,7 @@ describe("the policies", () => {
             ports.map(({ containerPort }) => containerPort),
         );
       });
-    // What shows the mesh is not in this world.
+    // Observability is not in this world.
     const policies = policiesOf(made(mode)).filter(({ metadata }) => metadata.namespace !== "observability");
     const tried = policies.flatMap(({ metadata: { namespace }, spec }) =>
       (spec.ingress ?? []).flatMap(({ ports }: { ports: { port: number }[] }) =>

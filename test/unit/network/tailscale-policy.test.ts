@@ -134,7 +134,7 @@ describe("the policy's own tests", () => {
   });
 });
 
-describe("what shows the mesh", () => {
+describe("observability", () => {
   const ofTelemetry = (of: TailnetPolicy) => passing(of).filter((line) => line.includes(OBSERVABILITY));
 
   test("sends traces to the trace store, and reaches nothing else and nobody else it", () => {

@@ -123,7 +123,7 @@ describe("auth keys", () => {
   });
 });
 
-describe("what shows the mesh", () => {
+describe("observability", () => {
   const parts = new Map<string, ObservabilityPart>([
     ["aws", { home: true, scrapedBy: "pods", readsOthersBy: "apiServer" }],
     ["gcp", { home: false, scrapedBy: "apiServer" }],
@@ -157,7 +157,7 @@ describe("what shows the mesh", () => {
     expect(await pulumi.isSecret(tailnet.authKey("gcp", "observability"))).toBe(true);
   });
 
-  test("has no key where nothing shows the mesh", async () => {
+  test("has no key where there is no observability", async () => {
     const [tailnet] = await stand();
     expect(() => tailnet.authKey("aws", "observability")).toThrow("no key for observability of aws");
   });

@@ -59,7 +59,7 @@ test("the trace store alone can be called, and Prometheus alone uses the routers
   expect(envOf(pod("prometheus")).TS_EXTRA_ARGS).toBe("--shields-up --accept-routes");
 });
 
-test("with an OAuth client, a device asks for the tag of what shows the mesh", () => {
+test("with an OAuth client, a device asks for the tag of observability", () => {
   const keys = { kind: "oauthClient", expiryDays: 90 };
   expect(envOf(pod("traces", { keys })).TS_EXTRA_ARGS).toBe("--advertise-tags=tag:agentweave-observability");
 });
