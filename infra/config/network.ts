@@ -43,8 +43,7 @@ const tailscale = z
         "Auth key of the subnet routers, where manageTailnet is false. A secret. Default: authKey.",
     }),
     observabilityAuthKey: secret().optional().meta({
-      description:
-        "Auth key of observability, where manageTailnet is false. A secret. Default: authKey.",
+      description: "Auth key of observability, where manageTailnet is false. A secret. Default: authKey.",
     }),
     keys: z
       .strictObject({

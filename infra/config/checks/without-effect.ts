@@ -6,8 +6,8 @@ import { type Path, type Problem, valueAt } from "../problem";
 type Rule = readonly [path: Path, idle: boolean, message: string];
 
 /**
- * What is written of such settings, its default too. What is written for another `network.mode` is not looked at, nor observability where nothing
- * does (`observability.enabled`): these are switched back and forth.
+ * What is written of such settings, its default too. What is written for another `network.mode` is not looked at, nor that of observability where it is off
+ * (`observability.enabled`): these are switched back and forth.
  */
 export function withoutEffect(raw: unknown, draft: ConfigDraft): Problem[] {
   return [...tailnetRules(draft), ...agentRules(draft), ...traceRules(draft)].flatMap(
