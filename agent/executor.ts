@@ -16,9 +16,6 @@ import { SkillFailed } from "./failures";
 import type { BoundedTaskStore } from "./task-store";
 import { plainText } from "./text";
 
-/** Longest that a task may take. */
-const LIMIT_SECONDS = 30;
-
 /** Why a task was aborted. */
 class Cancelled extends Error {}
 
@@ -27,8 +24,8 @@ export interface ExecutorArgs {
   readonly settings: Settings;
   readonly tasks: BoundedTaskStore;
   readonly log: Logger;
-  /** Default: 30. */
-  readonly limitSeconds?: number;
+  /** Longest that a task may take. */
+  readonly limitSeconds: number;
 }
 
 /** Words of AgentWeave for the states of A2A that tasks of this agent have. */
@@ -68,7 +65,7 @@ export class Executor implements AgentExecutor {
     call: Call,
     bus: ExecutionEventBus,
   ): Promise<void> {
-    const { log, limitSeconds = LIMIT_SECONDS } = this.args;
+    const { log, limitSeconds } = this.args;
     const { skill, run } = orderOf(userMessage);
     const ids = { taskId, contextId };
     const line = { task: taskId, skill, caller: call.caller, trace_id: call.traceId };

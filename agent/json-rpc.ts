@@ -1,6 +1,9 @@
 // JSON-RPC 2.0: single requests by name, from bytes that may be anything.
 
-/** Error codes: those of JSON-RPC, and AgentWeave's own. -32000 is a denial, which only Envoy gives. */
+/**
+ * Error codes: those of JSON-RPC, and of what is this agent's own, where A2A has none: it takes -32001 to -32009 (A2A 1.0, section 5.4). -32000 is a
+ * denial, which only Envoy gives.
+ */
 export const CODES = {
   parse: -32700,
   invalidRequest: -32600,
@@ -8,7 +11,7 @@ export const CODES = {
   invalidParams: -32602,
   internal: -32603,
   taskNotFound: -32001,
-  overloaded: -32002,
+  overloaded: -32050,
 } as const;
 
 /** An error for the caller: its message is told. */

@@ -1,6 +1,6 @@
 // The agent's plain HTTP, for the Envoy beside it: JSON-RPC at any path, and the two cards.
 import * as http from "node:http";
-import { AgentCard, formatSSEErrorEvent, formatSSEEvent, SSE_HEADERS } from "@a2a-js/sdk";
+import { AgentCard, formatSSEErrorEvent, formatSSEEvent, SendMessageRequest, SSE_HEADERS } from "@a2a-js/sdk";
 import { JsonRpcTransportHandler, validateVersion } from "@a2a-js/sdk/server";
 import type { Logger } from "pino";
 import { agentWeave } from "./agentweave";
@@ -53,15 +53,25 @@ async function readBody(request: http.IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** The SDK's decoder fails on parts of a message that are no objects, and takes that for a fault of its own. */
+function malformed(params: unknown): RpcError | undefined {
+  try {
+    SendMessageRequest.fromJSON(params);
+    return undefined;
+  } catch {
+    return new RpcError(CODES.invalidParams, "Invalid params: they are no request of A2A");
+  }
+}
+
 /** An agent's server, which does not listen yet. */
-export function agentServer({ settings, log, limitSeconds }: AgentArgs): http.Server {
+export function agentServer({ settings, log, limitSeconds = 30 }: AgentArgs): http.Server {
   const tasks = new BoundedTaskStore();
   const card = a2aCard(settings);
   const executor = new Executor({
     settings,
     tasks,
     log,
-    ...(limitSeconds !== undefined && { limitSeconds }),
+    limitSeconds,
   });
   const requests = new Requests(card, tasks, executor);
   const a2a = new JsonRpcTransportHandler(requests);
@@ -106,7 +116,8 @@ export function agentServer({ settings, log, limitSeconds }: AgentArgs): http.Se
       const result = await a2a.handle({ ...body, params }, call);
       if (Symbol.asyncIterator in result) return await stream(result, id, response);
       const { error } = result as { error?: { code: number; message: string } };
-      if (error?.code === CODES.internal) Object.assign(result, { error: errorOf(new Error(error.message)) });
+      if (error?.code === CODES.internal)
+        Object.assign(result, { error: errorOf(malformed(params) ?? new Error(error.message)) });
       answer(response, 200, result);
     } catch (error) {
       if (request.destroyed && !request.complete) return void response.destroy();
@@ -127,11 +138,14 @@ export function agentServer({ settings, log, limitSeconds }: AgentArgs): http.Se
       return answer(response, 503, { jsonrpc: "2.0", id: null, error });
     }
     const closed = new Promise((resolve) => response.once("close", resolve));
+    // Who never reads its answer does not keep its place.
+    response.setTimeout(2000 * limitSeconds, () => response.destroy());
     try {
       await rpc(request, response, call);
       await closed;
       await call.work;
     } finally {
+      request.socket.setTimeout(0);
       leave();
     }
   };
