@@ -253,6 +253,18 @@ describe("a body", () => {
     expect([reply.status, reply.json.error.code]).toEqual([status, code]);
   });
 
+  test.each([
+    ["a part that is null", { parts: [null] }],
+    ["bytes that are a number", { parts: [{ raw: 5 }] }],
+    ["an id that is no text", { messageId: { toString: 1 } }],
+  ])("with %s is no request of A2A, and no fault of the agent's", async (_, message) => {
+    for (const method of ["SendMessage", "SendStreamingMessage"]) {
+      const agent = await startAgent("gcp-worker");
+      expect((await agent.rpc(ONE, method, { message })).json.error.code).toBe(-32602);
+      expect(agent.lines.filter(({ msg }) => msg === "request failed")).toEqual([]);
+    }
+  });
+
   test("of any kind is answered, and the agent goes on", async () => {
     const agent = await startAgent("gcp-worker");
     const headers = { "x-forwarded-client-cert": certificate(OWN, ONE), "a2a-version": "1.0" };
