@@ -61,7 +61,7 @@ export interface Verdict {
   readonly relaxed: readonly (Finding & Pick<Relaxation, "reason">)[];
   /** What could not be judged, since a value is not known yet. */
   readonly unknown: readonly Finding[];
-  /** Relaxations that let nothing be: where all is known, they can go. */
+  /** Relaxations that let nothing be, and can go; none as long as something is not known. */
   readonly unused: readonly Relaxation[];
 }
 
@@ -96,7 +96,8 @@ export function judge(resources: readonly Resource[], settings: Settings): Verdi
     }),
     unknown,
     unused: relaxed.filter(
-      (relaxation) => !violations.some((finding) => relaxationOf(finding) === relaxation),
+      (relaxation) =>
+        unknown.length === 0 && !violations.some((finding) => relaxationOf(finding) === relaxation),
     ),
   };
 }

@@ -1,4 +1,4 @@
-// The rules as a policy pack of Pulumi's: all that the stack is to be, judged at the end of each preview and update.
+// The rules as a policy pack of Pulumi's, which judges a whole stack at the end of each preview and update.
 import { PolicyPack, type PolicyResource, type StackValidationPolicy } from "@pulumi/policy";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
@@ -44,6 +44,22 @@ function report(
   };
 }
 
+/** How many resources are named that cannot be judged for the same reason: at a first preview there are many. */
+const NAMED = 3;
+
+/** What cannot be judged, a line for each reason. */
+function notYetKnown({ unknown }: Verdict): readonly { readonly message: string }[] {
+  const names = new Map<string, string[]>();
+  for (const { rule, resource, message } of unknown) {
+    const reason = `${message} (${rule})`;
+    names.set(reason, [...(names.get(reason) ?? []), resource]);
+  }
+  return [...names].map(([reason, all]) => {
+    const more = all.length > NAMED ? ` and ${all.length - NAMED} more` : "";
+    return { message: `${all.slice(0, NAMED).join(", ")}${more} ${reason}` };
+  });
+}
+
 new PolicyPack("agentweave-mesh", {
   policies: [
     ...RULE_NAMES.map((name) =>
@@ -73,8 +89,7 @@ new PolicyPack("agentweave-mesh", {
         description: "What no rule can judge before it is made.",
         enforcementLevel: "advisory",
       },
-      ({ unknown }) =>
-        unknown.map(({ rule, ...found }) => ({ ...found, message: `${found.message} (${rule})` })),
+      notYetKnown,
     ),
   ],
 });

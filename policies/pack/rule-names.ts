@@ -1,4 +1,4 @@
-// The rules of the policy pack by name, with what each asks for: for the pack, the configuration and the documentation.
+// The rules of the policy pack by name, with what each asks for.
 
 /** What each rule asks for, in the words in which Pulumi lists it. */
 export const RULES = {

@@ -21,18 +21,21 @@ export interface Settings {
   readonly tags: Readonly<Record<string, string>>;
   /** `policyPack.relaxed`. */
   readonly relaxed: readonly Relaxation[];
-  /** Day for which versions are judged, as `2026-11-30`. A report that is kept and compared gives one that stays. */
+  /** Day for which versions are judged, as `2026-11-30`. Who keeps a report to compare gives one that stays. */
   readonly today: string;
 }
 
-/** What is wrong with a resource, in words that follow its name. Values that are not known throw `Unknown`. */
+/** What is wrong with a resource, in words that follow its name. What is not known throws `Unknown`. */
 export type Rule = (
   resource: Resource,
   /** The whole stack, and by what it is judged. */
   stack: { readonly resources: readonly Resource[]; readonly settings: Settings },
 ) => Iterable<string>;
 
-/** Types of a control plane on EKS: the resource, and the component that makes it, which is all that a plan without Pulumi's engine sees. */
+/**
+ * Types of a control plane on EKS: the resource, and the component that makes it, which is all that a plan without
+ * Pulumi's engine sees.
+ */
 export const EKS = { cluster: "aws:eks/cluster:Cluster", component: "eks:index:Cluster" } as const;
 
 /** Whether this is such a component and the cluster in it is judged for itself. */

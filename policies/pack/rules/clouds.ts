@@ -1,17 +1,15 @@
 // Rules about what is made at the clouds: encryption, tags, versions.
 import { AKS_SUPPORT, EKS_SUPPORT, type SupportCalendar } from "../../../infra/config/clouds/support";
-import { Unknown } from "../resource";
+import { type Inputs, Unknown } from "../resource";
 import { EKS, isShown, type Rule } from "../rule";
-
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- Inputs have as many shapes as there are resources.
-type Inputs = any;
 
 /** True or the text, which the provider takes alike. */
 const isTrue = (value: unknown) => String(value) === "true";
 
 /**
- * What is in the clear, by type. GKE and AKS are not here: both encrypt disks and the store of Kubernetes' objects always
- * (https://cloud.google.com/docs/security/encryption/default-encryption, https://learn.microsoft.com/azure/aks/concepts-security).
+ * What is in the clear, by type. GKE and AKS are not here: both always encrypt disks and the store of Kubernetes'
+ * objects (https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets,
+ * https://learn.microsoft.com/azure/aks/concepts-security).
  */
 const CLEAR: Readonly<Record<string, (inputs: Inputs) => readonly string[]>> = {
   [EKS.cluster]: ({ encryptionConfig }) => (encryptionConfig?.provider.keyArn ? [] : ["Kubernetes' secrets"]),
@@ -40,8 +38,8 @@ const nested = (value: unknown) => (typeof value === "string" ? (JSON.parse(valu
 const own = ({ tags }: Inputs) => [tags];
 
 /**
- * Sets of tags that are to be complete, by type. On AWS and Google Cloud a provider has them for all that it makes; what others make for it
- * (instances, volumes) is told them besides.
+ * Sets of tags that are to be complete, by type. On AWS and Google Cloud a provider has them for all that it makes;
+ * what others make for it (instances, volumes) is told them besides.
  */
 const TAGGED: Readonly<Record<string, (inputs: Inputs) => readonly (Tags | undefined)[]>> = {
   "pulumi:providers:aws": ({ defaultTags }) => [nested(defaultTags)?.tags],

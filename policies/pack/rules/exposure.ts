@@ -3,12 +3,13 @@ import { contains, isCidr } from "../../../components/network/cidr";
 import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { PARTIES } from "../../../components/network/parties";
+import type { Inputs } from "../resource";
 import { EKS, isShown, type Rule } from "../rule";
 
 /** Ranges that nobody on the internet has (RFC 1918, RFC 6598). */
 const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
 
-/** Annotations with which the clouds make a load balancer of their private network: see `internalLoadBalancerAnnotations` of each. */
+/** Annotations of a load balancer in a cloud's private network: `internalLoadBalancerAnnotations` of each. */
 const INTERNAL: Readonly<Record<string, string>> = {
   "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
   "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
@@ -66,30 +67,34 @@ function isOpen(source: string | undefined): boolean {
   return ["*", "any", "internet"].includes(source.toLowerCase()) || Number(source.split("/")[1] ?? 32) < 8;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- Inputs have as many shapes as there are resources.
-type Inputs = any;
-
-function ofAws({ ipProtocol, protocol = ipProtocol, fromPort, toPort, ...from }: Inputs): Opening {
+// What a rule belongs to is mostly not known at a first preview: only what is judged is read.
+function ofAws(rule: Inputs): Opening {
+  const { ipProtocol, protocol = ipProtocol, fromPort, toPort, cidrBlocks = [], ipv6CidrBlocks = [] } = rule;
+  const ports = fromPort === toPort ? String(fromPort) : `${fromPort}-${toPort}`;
   return {
-    sources: [from.cidrIpv4, from.cidrIpv6, ...(from.cidrBlocks ?? []), ...(from.ipv6CidrBlocks ?? [])],
+    sources: [rule.cidrIpv4, rule.cidrIpv6, ...cidrBlocks, ...ipv6CidrBlocks],
     protocol,
-    ports: [
-      String(protocol) === "-1" ? "*" : fromPort === toPort ? String(fromPort) : `${fromPort}-${toPort}`,
-    ],
+    ports: [String(protocol) === "-1" ? "*" : ports],
   };
 }
 
-function ofAzure({ direction, access, protocol, ...rule }: Inputs): readonly Opening[] {
-  if (direction !== "Inbound" || access !== "Allow") return [];
-  const sources = [rule.sourceAddressPrefix, ...(rule.sourceAddressPrefixes ?? [])];
-  const ports = [rule.destinationPortRange ?? [], ...(rule.destinationPortRanges ?? [])].flat();
-  return [{ sources, protocol, ports }];
+function ofAzure(rule: Inputs): readonly Opening[] {
+  if (rule.direction !== "Inbound" || rule.access !== "Allow") return [];
+  const { destinationPortRange = [], destinationPortRanges = [], sourceAddressPrefixes = [] } = rule;
+  return [
+    {
+      sources: [rule.sourceAddressPrefix, ...sourceAddressPrefixes],
+      protocol: rule.protocol,
+      ports: [destinationPortRange, ...destinationPortRanges].flat(),
+    },
+  ];
 }
 
-function ofGcp({ direction = "INGRESS", allows = [], sourceRanges, ...other }: Inputs): readonly Opening[] {
+function ofGcp(rule: Inputs): readonly Opening[] {
+  const { direction = "INGRESS", allows = [], sourceRanges, sourceTags, sourceServiceAccounts } = rule;
   if (direction !== "INGRESS") return [];
   // Without any source, Google lets everybody in.
-  const isBound = other.sourceTags?.length > 0 || other.sourceServiceAccounts?.length > 0;
+  const isBound = sourceTags?.length > 0 || sourceServiceAccounts?.length > 0;
   const sources = sourceRanges?.length > 0 ? sourceRanges : isBound ? [] : ["0.0.0.0/0"];
   return allows.map(({ protocol, ports }: Inputs) => ({
     sources,
@@ -116,14 +121,17 @@ export const openFirewall: Rule = function* ({ type, inputs }, { settings: { mod
     for (const source of sources.filter(isOpen)) {
       const asked = published(mode).map((flow) => `${flow.protocol} ${flow.port}`);
       const open = ports.filter((port) => !asked.includes(`${protocol.toUpperCase()} ${port}`));
-      if (open.length > 0) {
-        yield `lets ${source} in to ${protocol} ${open.join(", ")}, which the table of flows does not in network.mode ${mode}`;
-      }
+      const to = `${protocol} ${open.join(", ")}`;
+      if (open.length > 0)
+        yield `lets ${source} in to ${to}, which the table of flows does not in network.mode ${mode}`;
     }
   }
 };
 
-/** Ranges from which an API server answers at an address of the internet, by type of cluster: none with a private endpoint alone. */
+/**
+ * Ranges from which an API server answers at an address of the internet, by type of cluster: none with a private
+ * endpoint alone.
+ */
 const API_SERVERS: Readonly<Record<string, (inputs: Inputs) => readonly string[]>> = {
   [EKS.cluster]: ({ vpcConfig = {} }) => ofEks(vpcConfig),
   [EKS.component]: ofEks,

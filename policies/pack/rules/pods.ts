@@ -76,8 +76,8 @@ export const privilegedPods: Rule = function* (resource) {
 };
 
 /**
- * Images of the program whose digest is not known for sure, neither from the publisher nor from two owners of public files who do not know each other
- * (`components/images.ts`). An image leaves this list when it gets its digest there.
+ * Images of the program whose digest is not known for sure, neither from the publisher nor from two owners of public
+ * files who do not know each other (`components/images.ts`). An image leaves this list when it gets its digest there.
  */
 export const WITHOUT_DIGEST: readonly ImageKey[] = [
   "spireServer",

@@ -7,7 +7,7 @@ interface Users {
   readonly users?: readonly { readonly name: string; readonly user?: Readonly<Record<string, unknown>> }[];
 }
 
-/** What lets in whoever holds it, for as long as it lasts. A key with its certificate is another thing: it never leaves its owner. */
+/** What lets in whoever holds it. A key with its certificate is another thing: it never leaves its owner. */
 const BEARER = ["token", "password"] as const;
 
 /** Kubeconfigs, of providers, of dynamic resources and among outputs, whose users have a token. */
