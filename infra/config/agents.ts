@@ -100,10 +100,10 @@ export const agents = z
       description:
         "Image of an agent of one's own that speaks mutual TLS by itself, with its tag (not latest) or digest, for all roles that are not in agents.roles: its entry point gets --config and the path of config.yaml. Default: the reference agent.",
     }),
-    environment: z
-      .enum(["development", "staging", "production"])
-      .default("production")
-      .meta({ description: "Environment that agents say they are in. Default: production." }),
+    environment: z.enum(["development", "staging", "production"]).default("production").meta({
+      description:
+        "Environment that agents say they are in. Some rules of the policy pack hold in production alone. Default: production.",
+    }),
     routing: z.enum(["order", "latency"]).default("order").meta({
       description:
         "Which of several endpoints is called first after those of the own cloud. order: by the names of the clouds; latency: the fastest. Default: order.",

@@ -36,6 +36,8 @@ export type TrustConfig = Readonly<ConfigEntry["trust"]>;
 export type AgentsConfig = Readonly<ConfigEntry["agents"]>;
 /** Sizes of SPIRE. */
 export type SpireConfig = Readonly<ConfigEntry["spire"]>;
+/** What a review lets be. */
+export type PolicyPackConfig = Readonly<ConfigEntry["policyPack"]>;
 /** Where container images come from. */
 export type ImagesConfig = Readonly<ConfigEntry["images"]>;
 
@@ -53,6 +55,7 @@ export interface MeshConfig {
   readonly images: ImagesConfig;
   /** Tags (on Google Cloud: labels) of every cloud resource. */
   readonly tags: Readonly<Record<string, string>>;
+  readonly policyPack: PolicyPackConfig;
 }
 
 /**

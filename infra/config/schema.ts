@@ -8,6 +8,7 @@ import { images } from "./images";
 import { network } from "./network";
 import { observability } from "./observability";
 import { policy } from "./policy";
+import { policyPack } from "./policy-pack";
 import { resources } from "./resources";
 
 const trust = z
@@ -88,6 +89,7 @@ export const configSchema = z.strictObject({
   spire,
   images,
   tags,
+  policyPack,
 });
 
 /** The configuration as written, with defaults filled in and before the clouds are settled. */

@@ -24,13 +24,22 @@ export interface PlanRequest {
   readonly format: PlanFormat;
 }
 
-/** The plan of a stack as text, or how it differs from that of a revision. */
-export async function plan({ stack, mode, against, format }: PlanRequest): Promise<string> {
-  if (against !== undefined) return changeOf({ stack, mode, against, format });
-  return printed(reportOf(await planOf(stack, { mode })), format, planText, planMarkdown);
+/** What is printed. */
+export interface PlanAnswer {
+  readonly text: string;
+  /** Whether the plan keeps the rules of the policy pack, but for those that the stack relaxes. */
+  readonly ok: boolean;
 }
 
-async function changeOf({ stack, mode, against = "", format }: PlanRequest): Promise<string> {
+/** The plan of a stack as text, or how it differs from that of a revision. */
+export async function plan(request: PlanRequest): Promise<PlanAnswer> {
+  const { stack, mode, against, format } = request;
+  if (against !== undefined) return changeOf(request);
+  const report = reportOf(await planOf(stack, { mode }));
+  return { text: printed(report, format, planText, planMarkdown), ok: report.violations === 0 };
+}
+
+async function changeOf({ stack, mode, against = "", format }: PlanRequest): Promise<PlanAnswer> {
   const request = { stack, mode, key: randomBytes(32).toString("hex") };
   const [before, after] = await Promise.all([planAt(against, request), comparedPlan(request)]);
   const { commit, otherPackages, plan: old } = before;
@@ -42,7 +51,7 @@ async function changeOf({ stack, mode, against = "", format }: PlanRequest): Pro
     tables: tableChanges(old?.report.tables ?? [], after.report.tables),
     resources: differenceOf(old?.resources ?? [], after.resources),
   };
-  return printed(change, format, changeText, changeMarkdown);
+  return { text: printed(change, format, changeText, changeMarkdown), ok: after.report.violations === 0 };
 }
 
 function printed<T>(

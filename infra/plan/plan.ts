@@ -27,7 +27,9 @@ export interface Plan {
   readonly mesh: AgentMesh;
   /** Names of the clouds, sorted. */
   readonly clouds: readonly string[];
-  /** Everything that is registered, components and providers of Pulumi left out. */
+  /** Everything that is registered, components and providers included. */
+  readonly registered: readonly Registered[];
+  /** What of it is stood up: no component, and no provider of Pulumi's. */
   readonly resources: readonly Planned[];
 }
 
@@ -78,7 +80,7 @@ export async function planOf(stack: string, options: PlanOptions = {}): Promise<
       layer: layerOf(resource, byUrn),
       component: byUrn.get(resource.parent)?.name ?? "mesh",
     }));
-  return { stack, config, mesh, clouds, resources };
+  return { stack, config, mesh, clouds, registered, resources };
 }
 
 /** Runs `use` with a kubeconfig for each cluster that exists, which is not asked. */

@@ -1,7 +1,9 @@
 // What a reviewer is told of a plan: everything that it stands up, and the answers to the questions that a review asks.
+import { judge, settingsFrom } from "../../policies/pack/judge";
 import { LAYERS, type Plan, type Planned } from "./plan";
 import type { Table } from "./table";
 import { costsTable } from "./tables/costs";
+import { packTable } from "./tables/pack";
 import { callsTable } from "./tables/calls";
 import { imagesTable } from "./tables/images";
 import { nodesTable } from "./tables/nodes";
@@ -38,9 +40,14 @@ export interface PlanReport {
   readonly network: string;
   /** How many resources there are: the sum of those of the clouds, which are the sums of their layers, and so on. */
   readonly count: number;
+  /** How often it breaks a rule of the policy pack that the stack does not relax. */
+  readonly violations: number;
   readonly tree: readonly CloudPart[];
   readonly tables: readonly Table[];
 }
+
+/** By which golden plans are judged: they change with the project, and not with the days. */
+export const GOLDEN_DAY = "2026-11-30";
 
 const TABLES = [
   publicTable,
@@ -80,9 +87,14 @@ const layersOf = (resources: readonly Planned[]): LayerPart[] =>
     })),
   }));
 
-/** The report of a plan. */
-export function reportOf(plan: Plan): PlanReport {
-  const { stack, config, clouds, resources } = plan;
+/**
+ * The report of a plan.
+ *
+ * @param today day by which versions are judged, as `2026-11-30`. Default: the day that it is.
+ */
+export function reportOf(plan: Plan, today?: string): PlanReport {
+  const { stack, config, clouds, registered, resources } = plan;
+  const verdict = judge(registered, settingsFrom(config, today));
   return {
     stack,
     network: config.network.mode,
@@ -92,6 +104,7 @@ export function reportOf(plan: Plan): PlanReport {
       count: ofCloud.length,
       layers: layersOf(ofCloud),
     })),
-    tables: TABLES.map((table) => table(plan)),
+    violations: verdict.violations.length,
+    tables: [packTable(verdict), ...TABLES.map((table) => table(plan))],
   };
 }

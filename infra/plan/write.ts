@@ -4,12 +4,12 @@ import * as path from "node:path";
 import { PROJECT } from "../../components/project";
 import { stacks } from "../config/settings";
 import { planOf } from "./plan";
-import { reportOf } from "./report";
+import { GOLDEN_DAY, reportOf } from "./report";
 import { planMarkdown } from "./text";
 
 async function main(): Promise<void> {
   for (const stack of stacks(PROJECT)) {
-    const text = planMarkdown(reportOf(await planOf(stack)));
+    const text = planMarkdown(reportOf(await planOf(stack), GOLDEN_DAY));
     writeFileSync(path.join(PROJECT, "plans", `${stack}.md`), `${text}\n`);
   }
 }

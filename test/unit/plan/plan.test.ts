@@ -5,7 +5,7 @@ import { PROJECT } from "../../../components/project";
 import { stacks } from "../../../infra/config/settings";
 import { configOf, planOf } from "../../../infra/plan/plan";
 import { plain } from "../../../infra/plan/plain";
-import { type PlanReport, reportOf } from "../../../infra/plan/report";
+import { GOLDEN_DAY, type PlanReport, reportOf } from "../../../infra/plan/report";
 import { planMarkdown, planText } from "../../../infra/plan/text";
 
 const DIRECT = `config:
@@ -35,7 +35,7 @@ describe.each(stacks(PROJECT))("the plan of %s", (stack) => {
   let registered: readonly { type: string; name: string }[];
   beforeAll(async () => {
     const plan = await planOf(stack);
-    report = reportOf(plan);
+    report = reportOf(plan, GOLDEN_DAY);
     registered = plan.resources;
   });
 
