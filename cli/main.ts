@@ -122,7 +122,9 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
 
   mesh
     .command("plan")
-    .description("what a stack stands up, or what a change makes of it; asks no cloud, needs no account")
+    .description(
+      "what a stack stands up, or what a change makes of it; asks no cloud; exits 1 if the policy pack is broken",
+    )
     .option("--stack <name>", "the stack, by its Pulumi.<name>.yaml (default: dev)")
     .addOption(
       new Option("--network <mode>", "in another network.mode than the stack's").choices(NETWORK_MODES),
@@ -131,8 +133,9 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
     .option("--markdown", "print Markdown, for a pull request")
     .option("--json", "print JSON instead of tables")
     .action(async (flags: PlanFlags) => {
-      terminal.out(await planned(flags));
-      finish(EXIT.ok);
+      const { text, ok } = await planned(flags);
+      terminal.out(text);
+      finish(ok ? EXIT.ok : EXIT.failed);
     });
 
   common(mesh.command("top"), "longest time of each question (default: 15)")

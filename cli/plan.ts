@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import * as path from "node:path";
 import type { NetworkMode } from "../components/network/mode";
 import { PROJECT } from "../components/project";
+import type { PlanAnswer } from "../infra/plan/command";
 import { CliError, EXIT } from "./errors";
 
 /** Options of the command. */
@@ -14,13 +15,13 @@ export interface PlanFlags {
   readonly json?: boolean;
 }
 
-/** What the command prints. */
+/** What the command prints, and whether the plan keeps the rules of the policy pack. */
 export async function planned({
   stack = "dev",
   network: mode,
   against,
   ...flags
-}: PlanFlags): Promise<string> {
+}: PlanFlags): Promise<PlanAnswer> {
   if (flags.markdown && flags.json)
     throw new CliError("--markdown and --json are two forms of one answer; write one of them.", EXIT.usage);
   const format = flags.json ? "json" : flags.markdown ? "markdown" : "text";
