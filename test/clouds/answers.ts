@@ -65,7 +65,10 @@ export function answered(token: string, args: Properties): Properties {
   return typeof answer === "function" ? answer(args) : answer;
 }
 
-/** Properties whose change makes another one of a resource: type, path. */
+/**
+ * Properties whose change makes another one of a resource: type, path. Google Cloud's node pools take another machine type as they are, since
+ * hashicorp/terraform-provider-google 5.10.
+ */
 export const FORCES_REPLACEMENT: readonly (readonly [RegExp, RegExp])[] = [
   // hashicorp/terraform-provider-aws, resource aws_eks_node_group.
   [/:NodeGroup$/, /^(amiType|capacityType|clusterName|diskSize|instanceTypes|nodeRoleArn|subnetIds)$/],

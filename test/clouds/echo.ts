@@ -1,4 +1,5 @@
-// Stand-ins for clouds: provider plugins, which the engine asks by gRPC, that take all they are given and answer with that and with what a cloud would add.
+// Stand-ins for clouds: provider plugins, which the engine asks by gRPC, that take all they are given and answer with that and with what a
+// cloud would add. Dynamic resources as well: their own providers check and compare them, and what these would read from SPIRE servers or write into clusters is made up.
 import type { DynamicKind } from "../../components/dynamic-resource";
 import { providers } from "../../components/providers/providers";
 import { isUnknown, type Provider } from "../../components/trust/properties";
