@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test envoy-test engine-test tailnet-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -32,7 +32,7 @@ plan: node_modules/.package-lock.json
 	@npx mesh plan --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
 ## make test: every check there is
-test: check go-test unit policy-test observability-test envoy-test engine-test
+test: check go-test unit policy-test observability-test clouds-test envoy-test engine-test
 
 ## make check: types, lint, format, import circles, unused code
 check: node_modules/.package-lock.json
@@ -56,6 +56,10 @@ policy-test: node_modules/.package-lock.json
 ## make observability-test: Prometheus' configuration and rules, by its own promtool; builds it on the first run
 observability-test: node_modules/.package-lock.json
 	npx jest --selectProjects observability
+
+## make clouds-test: stacks dev and prod by the real engine, previewed, stood up, changed and destroyed on clouds that only echo; builds it on the first run
+clouds-test: node_modules/.package-lock.json
+	npx jest --selectProjects clouds
 
 ## make envoy-test: Envoy beside programs, with real identities and decisions, and attacked
 envoy-test: node_modules/.package-lock.json

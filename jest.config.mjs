@@ -45,6 +45,8 @@ export default {
       displayName: "observability",
       testMatch: ["<rootDir>/test/observability/**/*.test.ts"],
     },
+    // Stacks by the real engine, on clouds that echo what they are given.
+    { ...withPrograms, displayName: "clouds", testMatch: ["<rootDir>/test/clouds/**/*.test.ts"] },
     // Real API servers and SPIRE servers (real ones where there are, else the stand-in) on loopback addresses.
     { ...shared, displayName: "engine", testMatch: ["<rootDir>/test/engine/**/*.test.ts"] },
   ],

@@ -346,7 +346,7 @@ export async function addNode(rehearsal: Rehearsal, name: string | undefined): P
 export async function preview(asked: Rehearsal): Promise<Changes> {
   const made = prepared(asked);
   await startMachines(asked, made);
-  return (await engineOf(onItsNetwork(asked), made)).preview();
+  return (await (await engineOf(onItsNetwork(asked), made)).preview()).changes;
 }
 
 /** Takes the mesh off the clouds, which go on running. Called in the world. */

@@ -48,7 +48,7 @@ const spire = z
     }),
     protect: z.boolean().default(false).meta({
       description:
-        "Whether Pulumi refuses to delete or replace a SPIRE server, and with it the CA, `pulumi destroy` and the removal of its cloud included. Default: false.",
+        "Whether Pulumi refuses to delete or replace a SPIRE server, and with it the CA, `pulumi destroy` and the removal of its cloud included. Their preview fails then; with --skip-preview all else is deleted all the same. Default: false.",
     }),
     server: resources(DEFAULT_SIZES.server).meta({ description: "Resources of a SPIRE server." }),
     agent: resources(DEFAULT_SIZES.agent).meta({

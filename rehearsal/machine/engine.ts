@@ -9,6 +9,7 @@ import {
   type Stack,
 } from "@pulumi/pulumi/automation";
 import { dump, load } from "js-yaml";
+import { PROJECT } from "../../components/project";
 import { NAMESPACE } from "../../infra/config/namespace";
 import { formatPath } from "../../infra/config/problem";
 import { plainSecrets, stackSettings } from "../../infra/config/settings";
@@ -17,28 +18,36 @@ import { run } from "../processes";
 /** Number of resources by operation: `create`, `update`, `replace`, `delete`, `same`. */
 export type Changes = Partial<OpMap>;
 
-/** What an operation did, and what the stack says now. */
-export interface Result {
+/** What a preview shows. */
+export interface Foreseen {
   readonly changes: Changes;
   /** Which those are, but for the unchanged ones: operation and name of each. */
   readonly changed: readonly string[];
   /** What the engine warns of at the end. While a resource is made, it also warns of what is not ready yet. */
   readonly warnings: readonly string[];
+}
+
+/** What an operation did, and what the stack says now. */
+export interface Result extends Foreseen {
   /** The stack's outputs, secrets in the clear. */
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
 /** Where an engine works. */
 export interface EngineArgs {
-  /** Directory of Pulumi.yaml. */
+  /** Directory of Pulumi.yaml, in which Pulumi may write. The program is that of this checkout. */
   readonly project: string;
   readonly stack: string;
   /** Absolute path of the stack's Pulumi.<stack>.yaml. */
   readonly config: string;
   /** Directory for the engine's state. */
   readonly dir: string;
-  /** Pulumi's command line, and its Kubernetes provider. */
-  readonly programs: Readonly<Record<"pulumi" | "pulumi-resource-kubernetes", string>>;
+  /** Pulumi's command line, and its Kubernetes provider where the engine is to start one. */
+  readonly programs: Readonly<{ pulumi: string; "pulumi-resource-kubernetes"?: string }>;
+  /** More of the engine's environment. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes what the engine prints. Default: it is shown. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** Version of the provider's plugin that the SDK asks for: its own. */
@@ -54,15 +63,17 @@ function link(target: string, file: string): void {
 }
 
 /** Puts the engine's programs where it looks for them: the command line with what runs dynamic resources beside it, and the provider as a plugin. */
-function install({ project, dir, programs }: EngineArgs): void {
+function install({ dir, programs }: EngineArgs): void {
   const bin = path.join(dir, "cli", "bin");
   link(programs.pulumi, path.join(bin, "pulumi"));
   const dynamic = path.join(bin, "pulumi-resource-pulumi-nodejs");
-  const host = path.join(project, "node_modules/@pulumi/pulumi/cmd/dynamic-provider");
+  const host = path.join(PROJECT, "node_modules/@pulumi/pulumi/cmd/dynamic-provider");
   writeFileSync(dynamic, `#!/bin/sh\nexec "${process.execPath}" "${host}" "$@"\n`);
   chmodSync(dynamic, 0o755);
+  const kubernetes = programs["pulumi-resource-kubernetes"];
+  if (kubernetes === undefined) return;
   const plugin = path.join(dir, "home", "plugins", `resource-kubernetes-v${KUBERNETES_SDK}`);
-  link(programs["pulumi-resource-kubernetes"], path.join(plugin, "pulumi-resource-kubernetes"));
+  link(kubernetes, path.join(plugin, "pulumi-resource-kubernetes"));
 }
 
 /** The engine of a rehearsal: its state is a file, as short-lived as the clouds and its owner's alone. */
@@ -72,6 +83,7 @@ export class Engine {
     readonly name: string,
     private readonly stack: Stack,
     private readonly configFile: string,
+    private readonly onOutput: (text: string) => void,
   ) {}
 
   /** Selects the stack, which is made if there is none, and frees it of what an operation that was killed has left. */
@@ -85,7 +97,7 @@ export class Engine {
       {
         stackName: stack,
         projectName: "agentweave-mesh",
-        program: () => outputsOf(project),
+        program: outputsOf,
       },
       {
         workDir: project,
@@ -97,6 +109,7 @@ export class Engine {
           PULUMI_CONFIG_PASSPHRASE: "rehearsal",
           PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
           PULUMI_SKIP_UPDATE_CHECK: "true",
+          ...args.env,
         },
       },
     );
@@ -123,16 +136,21 @@ export class Engine {
         env,
       });
     }
-    return new Engine(`Pulumi ${pulumiCommand.version?.version ?? ""}`.trim(), selected, configFile);
+    const { onOutput = (text) => void process.stdout.write(text) } = args;
+    return new Engine(
+      `Pulumi ${pulumiCommand.version?.version ?? ""}`.trim(),
+      selected,
+      configFile,
+      onOutput,
+    );
   }
 
   private get options() {
-    const onOutput = (text: string) => void process.stdout.write(text);
-    return { color: "auto" as const, onOutput, configFile: this.configFile };
+    return { color: "auto" as const, onOutput: this.onOutput, configFile: this.configFile };
   }
 
-  /** @param refresh read everything anew first, so that what was lost is made again. */
-  async up({ refresh = false } = {}): Promise<Result> {
+  /** What is told while an operation runs, as far as `Foreseen` has it. */
+  private watch() {
     const changed: string[] = [];
     const warnings: string[] = [];
     const onEvent = ({ diagnosticEvent, resOutputsEvent }: EngineEvent) => {
@@ -142,28 +160,34 @@ export class Engine {
       if (diagnosticEvent?.severity === "warning" && !diagnosticEvent.ephemeral)
         warnings.push(diagnosticEvent.message);
     };
+    return { changed, warnings, onEvent };
+  }
+
+  /** @param refresh read everything anew first, so that what was lost is made again. */
+  async up({ refresh = false } = {}): Promise<Result> {
+    const { onEvent, ...seen } = this.watch();
     const options = { ...this.options, onEvent, refresh, suppressOutputs: true };
     const { summary, outputs } = await this.stack.up(options);
     const values = Object.entries(outputs).map(([key, { value }]) => [key, value as unknown]);
-    return {
-      changes: summary.resourceChanges ?? {},
-      changed,
-      warnings,
-      outputs: Object.fromEntries(values),
-    };
+    return { ...seen, changes: summary.resourceChanges ?? {}, outputs: Object.fromEntries(values) };
   }
 
-  async preview(): Promise<Changes> {
-    return (await this.stack.preview(this.options)).changeSummary;
+  /** @param end What `destroy` would do, in place of `up`. Default false. */
+  async preview({ end = false } = {}): Promise<Foreseen> {
+    const { onEvent, ...seen } = this.watch();
+    const options = { ...this.options, onEvent };
+    const { changeSummary } = await (end ? this.stack.previewDestroy(options) : this.stack.preview(options));
+    return { ...seen, changes: changeSummary };
   }
 
+  /** Without a preview: what is protected stays, and what it needs; all else goes (pulumi/pulumi#18396). */
   async destroy(): Promise<Changes> {
     return (await this.stack.destroy(this.options)).summary.resourceChanges ?? {};
   }
 }
 
-/** Runs the program, as `pulumi up` does, and gives its outputs. */
-function outputsOf(project: string): Promise<Record<string, unknown>> {
+/** Runs the program of this checkout, as `pulumi up` does, and gives its outputs. */
+function outputsOf(): Promise<Record<string, unknown>> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- It is loaded when it is to run, not before.
-  return (require(path.join(project, "infra/main.js")) as () => Promise<Record<string, unknown>>)();
+  return (require(path.join(PROJECT, "infra/main.js")) as () => Promise<Record<string, unknown>>)();
 }

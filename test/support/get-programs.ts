@@ -3,6 +3,7 @@ import type { Config } from "jest";
 import { programPath } from "./programs";
 
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  clouds: ["pulumi"],
   envoy: ["envoy", "opa", "spire-server", "spire-agent"],
   observability: ["prometheus", "promtool"],
   policies: ["opa"],

@@ -1,0 +1,78 @@
+// A stack on clouds that echo, from its first preview to its end, by the real engine.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { dump, load } from "js-yaml";
+import { PROJECT } from "../../components/project";
+import { Engine, type Foreseen } from "../../rehearsal/machine/engine";
+import { programPath } from "../support/programs";
+import { EchoClouds } from "./echo";
+import type { Properties } from "./properties";
+
+export const MINUTES = 60_000;
+
+/** A stack that a test stands up. */
+export class EchoStack {
+  private constructor(
+    readonly clouds: EchoClouds,
+    private readonly stack: string,
+    private readonly dir: string,
+    private readonly pulumi: string,
+    private readonly settings: Properties,
+  ) {}
+
+  /** @param adapt makes of the settings in the stack's file, by their names, those to begin with. */
+  static async of(stack: string, adapt: (settings: Properties) => void): Promise<EchoStack> {
+    const dir = path.join(PROJECT, ".rehearsal-test/clouds", stack);
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true });
+    const inProject = (name: string) => load(readFileSync(path.join(PROJECT, name), "utf8")) as Properties;
+    // A project of the test's own: Pulumi adds the salt of its secrets to the stack's file there.
+    const { main: _elsewhere, ...project } = inProject("Pulumi.yaml");
+    writeFileSync(path.join(dir, "Pulumi.yaml"), dump(project));
+    const { config } = inProject(`Pulumi.${stack}.yaml`);
+    const named = Object.entries(config as Properties).map(([key, value]) => [
+      key.replace("agentweave-mesh:", ""),
+      value,
+    ]);
+    const settings = Object.fromEntries(named) as Properties;
+    adapt(settings);
+    return new EchoStack(await EchoClouds.start(), stack, dir, await programPath("pulumi"), settings);
+  }
+
+  /** @param change of the settings that the stack began with. */
+  async engine(change: (settings: Properties) => void = () => undefined): Promise<Engine> {
+    const settings = structuredClone(this.settings);
+    change(settings);
+    const config = path.join(this.dir, "settings.yaml");
+    const entries = Object.entries(settings).map(([key, value]) => [
+      key.includes(":") ? key : `agentweave-mesh:${key}`,
+      value as unknown,
+    ]);
+    writeFileSync(config, dump({ config: Object.fromEntries(entries) }));
+    return Engine.of({
+      project: this.dir,
+      stack: this.stack,
+      config,
+      dir: path.join(this.dir, "engine"),
+      programs: { pulumi: this.pulumi },
+      env: {
+        ...this.clouds.env,
+        // Else the whole state is written after each of some hundred steps, which takes three times as long as all else.
+        PULUMI_EXPERIMENTAL: "true",
+        PULUMI_SKIP_CHECKPOINTS: "true",
+      },
+      onOutput: () => undefined,
+    });
+  }
+
+  /** What would become of such a change: operation and name, once each, providers that Pulumi makes by itself left out. */
+  async foreseen(change: (settings: Properties) => void): Promise<string[]> {
+    return stepsOf(await (await this.engine(change)).preview());
+  }
+}
+
+/** A replacement is one step, and not the three that the engine makes of it. */
+export function stepsOf({ changed }: Foreseen): string[] {
+  const steps = changed.filter((step) => !/^(create-replacement|delete-replaced) | default(_|$)/.test(step));
+  return [...new Set(steps)].sort();
+}
