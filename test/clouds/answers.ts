@@ -1,5 +1,5 @@
 // What clouds would add to the inputs of their resources, what they answer to functions, and for which changes they make a resource anew.
-import { AWS, AZURE, GCP } from "../support/clouds";
+import { AWS, AZURE, GCP } from "../../infra/plan/fakes";
 import type { Properties } from "./properties";
 
 /** Outputs by type, beside those that mocks have. */
