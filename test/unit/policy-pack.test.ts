@@ -432,6 +432,15 @@ it.each(["open-api-servers", "protected-ca"] as const)("rule %s holds in product
   }
 });
 
+it.each([
+  ["2026-06-30", 0],
+  ["2026-07-01", 1],
+])("a version that is supported until June is judged on %s", (today, violations) => {
+  expect(
+    of("kubernetes-versions", judge([aksNodes("1.33")], { ...DEFAULTS, today }).violations),
+  ).toHaveLength(violations);
+});
+
 it("a version of which no end is known is not judged", () => {
   const { violations, unknown } = judge([aksNodes("1.39")], DEFAULTS);
   expect([of("kubernetes-versions", violations), of("kubernetes-versions", unknown)]).toEqual([
@@ -443,6 +452,8 @@ it("a version of which no end is known is not judged", () => {
 it("a cluster is judged for itself where the engine shows it, and not by its component", () => {
   const encrypted = own({ encryptionConfig: { provider: { keyArn: "arn" } } });
   expect(of("encryption-at-rest", judge([component({}), encrypted], DEFAULTS).violations)).toEqual([]);
+  const another = { ...component({}), urn: "urn:another" };
+  expect(of("encryption-at-rest", judge([another, encrypted], DEFAULTS).violations)).toHaveLength(1);
 });
 
 describe("a relaxation", () => {
@@ -468,6 +479,11 @@ describe("a relaxation", () => {
     );
     expect(violations).toHaveLength(groups.length - names.length);
     expect(unused).toHaveLength(names.length === 0 ? 1 : 0);
+  });
+
+  it("of another rule lets nothing be", () => {
+    const relaxed = [{ rule: "image-digests", reason: "It goes tomorrow." }] as const;
+    expect(judge(groups, { ...DEFAULTS, relaxed }).violations).toHaveLength(groups.length);
   });
 
   const read = (...relaxed: object[]) =>
