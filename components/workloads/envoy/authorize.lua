@@ -8,9 +8,12 @@ local PARTS = 20000
 -- Bytes of bodies that are held until they are decided, for each caller, and the seconds after which a request that went away is forgotten.
 local HELD_BYTES, HELD_SECONDS = 8 * 1048576, 35
 
+local ESCAPED = {}
+for byte = 0, 255 do ESCAPED[string.char(byte)] = string.format("\\u%04x", byte) end
+
 -- A text in JSON. Bytes of more than seven bits are as many characters: OPA would take several of them that are no UTF-8 for one and the same.
 local function quoted(text)
-  return '"' .. text:gsub('[%c"\\\128-\255]', function(byte) return string.format("\\u%04x", byte:byte()) end) .. '"'
+  return '"' .. text:gsub('[%c"\\\128-\255]', ESCAPED) .. '"'
 end
 
 -- What is known of a request as a JSON object, its body in base64. Envoy's objects do not outlive a wait.
@@ -30,7 +33,7 @@ local function input(handle, body)
   local chain = tls:urlEncodedPemEncodedPeerCertificateChain()
   if select(2, chain:gsub("BEGIN", "")) > 1 then values.chain = chain end
   local fields = {}
-  for name, value in pairs(values) do fields[#fields + 1] = quoted(name) .. ":" .. quoted(value) end
+  for name, value in pairs(values) do fields[#fields + 1] = '"' .. name .. '":' .. quoted(value) end
   if body then fields[#fields + 1] = '"body":"' .. handle:base64Escape(body) .. '"' end
   return '{"input":{' .. table.concat(fields, ",") .. "}}"
 end
