@@ -4,23 +4,17 @@ import data.agentweave.authz
 
 # Two clouds whose agents' paths are alike (cloud a in region b-c, cloud a-b in region c), and a third with two regions.
 mesh := {
-	"trust_domains": {
-		"a.example.org": {
-			"/region/a-b-c/agent": {"name": "a/agent", "cloud": "a", "region": "b-c"},
-			"/region/a-b-c/orchestrator": {"name": "a/orchestrator", "cloud": "a", "region": "b-c"},
-			"/operator/mesh": {"name": "operator of a.example.org", "operator": true},
-		},
-		"a-b.example.org": {
-			"/region/a-b-c/agent": {"name": "a-b/agent", "cloud": "a-b", "region": "c"},
-			"/region/a-b-c/worker": {"name": "a-b/worker", "cloud": "a-b", "region": "c"},
-			"/operator/mesh": {"name": "operator of a-b.example.org", "operator": true},
-		},
-		"d.example.org": {
-			"/region/d-b-c/agent": {"name": "d/agent", "cloud": "d", "region": "b-c"},
-			"/region/d-b-c/worker": {"name": "d/worker", "cloud": "d", "region": "b-c"},
-			"/region/d-f/agent": {"name": "d/far", "cloud": "d", "region": "f"},
-			"/operator/mesh": {"name": "operator of d.example.org", "operator": true},
-		},
+	"identities": {
+		"spiffe://a.example.org/region/a-b-c/agent": {"name": "a/agent", "trust_domain": "a.example.org", "region": "a/b-c"},
+		"spiffe://a.example.org/region/a-b-c/orchestrator": {"name": "a/orchestrator", "trust_domain": "a.example.org", "region": "a/b-c"},
+		"spiffe://a.example.org/operator/mesh": {"name": "operator of a.example.org", "trust_domain": "a.example.org", "operator": true},
+		"spiffe://a-b.example.org/region/a-b-c/agent": {"name": "a-b/agent", "trust_domain": "a-b.example.org", "region": "a-b/c"},
+		"spiffe://a-b.example.org/region/a-b-c/worker": {"name": "a-b/worker", "trust_domain": "a-b.example.org", "region": "a-b/c"},
+		"spiffe://a-b.example.org/operator/mesh": {"name": "operator of a-b.example.org", "trust_domain": "a-b.example.org", "operator": true},
+		"spiffe://d.example.org/region/d-b-c/agent": {"name": "d/agent", "trust_domain": "d.example.org", "region": "d/b-c"},
+		"spiffe://d.example.org/region/d-b-c/worker": {"name": "d/worker", "trust_domain": "d.example.org", "region": "d/b-c"},
+		"spiffe://d.example.org/region/d-f/agent": {"name": "d/far", "trust_domain": "d.example.org", "region": "d/f"},
+		"spiffe://d.example.org/operator/mesh": {"name": "operator of d.example.org", "trust_domain": "d.example.org", "operator": true},
 	},
 	"calls": {"a/orchestrator": {
 		"a-b/worker": ["*"],
@@ -33,10 +27,7 @@ mesh := {
 	},
 }
 
-ids := {identity.name: concat("", ["spiffe://", trust_domain, path]) |
-	some trust_domain, paths in mesh.trust_domains
-	some path, identity in paths
-}
+ids := {identity.name: id | some id, identity in mesh.identities}
 
 question(caller, resource, action) := {
 	"caller_spiffe_id": ids[caller],

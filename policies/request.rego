@@ -1,55 +1,53 @@
-# Takes apart an HTTP request as the Envoy beside an agent has it, and has policies/authz.rego decide it. Every value of the
-# input is base64 of bytes that the caller chose, but for the identities, which Envoy verified.
+# Takes apart an HTTP request as the Envoy beside an agent has it, and has policies/authz.rego decide it. The caller chose all bytes of the
+# input but the identities, which Envoy verified; its body comes in base64.
 package agentweave.request
 
 import data.agentweave.authz
 import data.agentweave.mesh
 
-# What Envoy reads: "allow", or why not. Without it, nothing passes.
-answer := "allow" if decision.allow
-
-else := decision.reason
+# What Envoy reads, "allow" or why not, and what the decision's log entry has of the request. Without it, nothing passes.
+answer := {"decision": verdict, "entry": entry}
 
 # A stranger is refused before anything that it sent is read.
-decision := denied("member", "the caller is no member of the mesh") if not member
+verdict := "the caller is no member of the mesh" if not member
 
-else := denied("chain", "the caller's certificate is signed by an authority of another trust domain") if not own_chain
-
-else := denied("hops", "the request has been passed on too often") if hops > max_hops
-
-else := denied("encoding", "the body is compressed") if object.get(input, "encoding", encoded_identity) != encoded_identity
-
-else := denied("charset", "the body is in another encoding than UTF-8") if not plain_type
-
-else := decided
-
-# All that a request asks for has to be allowed; what is not tells why.
-decided := decision_on(action) if not decision_on(action).allow
-
-else := push if {
-	names_a_push_target
-	push := decision_on("CreateTaskPushNotificationConfig")
-	not push.allow
+else := "the caller's certificate is signed by an authority of another trust domain" if {
+	input.chain
+	not own_chain
 }
 
-else := decision_on(action)
+# Agents that pass a request on count in it how many have done so. What is no number is too many.
+else := "the request has been passed on too often" if {
+	input.hops
+	not input.hops in {"0", "1", "2", "3", "4", "5", "6", "7", "8"}
+}
 
-decision_on(what) := answered if {
-	answered := authz.decision with input as {
-		"caller_spiffe_id": caller,
-		"resource_spiffe_id": resource,
+else := "the body is compressed" if input.encoding != "identity"
+
+else := "the body is in another encoding than UTF-8" if not plain_type
+
+# All that a request asks for has to be allowed; what is not tells why.
+else := verdict_on("CreateTaskPushNotificationConfig") if {
+	names_a_push_target
+	verdict_on(action) == "allow"
+}
+
+else := verdict_on(action)
+
+verdict_on(what) := {true: "allow", false: decision.reason}[decision.allow] if {
+	decision := authz.decision with input as {
+		"caller_spiffe_id": input.caller,
+		"resource_spiffe_id": input.resource,
 		"action": what,
-		"context": context,
+		"context": context_of(what),
 	}
 }
 
-denied(rule, reason) := {"allow": false, "reason": reason, "policy_id": concat("/", ["agentweave.request", rule])}
-
-# What a decision's log entry has of the request. Paths are of any length, and bodies can be secrets.
+# Paths are of any length, and bodies can be secrets.
 entry := {
-	"caller_spiffe_id": caller,
-	"resource_spiffe_id": resource,
-	"method": substring(method, 0, 16),
+	"caller_spiffe_id": input.caller,
+	"resource_spiffe_id": input.resource,
+	"method": substring(input.method, 0, 16),
 	"path": substring(path, 0, 256),
 	"action": named,
 }
@@ -59,46 +57,24 @@ default named := ""
 
 named := substring(action, 0, 128) if member
 
-member if authz.identity(caller)
+member := mesh.identities[input.caller]
 
-caller := base64.decode(input.caller)
-
-resource := base64.decode(input.resource)
-
-path := split(base64.decode(input.path), "?")[0]
+path := split(input.path, "?")[0]
 
 # JSON is UTF-8 (RFC 8259, section 8.1). What a program reads in another encoding, it can read as something else than is read here.
-default plain_type := false
+plain_type if input.type == "application/json"
 
-plain_type if object.get(input, "type", "") in {"", encoded_json}
+plain_type if not input.type
 
 plain_type if protocol == "http"
 
-plain_type if regex.match(`(?i)^application/(a2a\+)?json(\s*;\s*charset="?utf-8"?)?$`, base64.decode(input.type))
-
-encoded_json := base64.encode("application/json")
-
-encoded_identity := base64.encode("identity")
-
-# A request that agents pass on names how many have done so. What is no number is too many.
-max_hops := 8
-
-default hops := 9
-
-hops := 0 if not input.hops
-
-hops := to_number(text) if {
-	text := base64.decode(input.hops)
-	regex.match(`^[0-9]{1,3}$`, text)
-}
+plain_type if regex.match(`(?i)^(application/(a2a\+)?json(\s*;\s*charset="?utf-8"?)?)?$`, input.type)
 
 # Envoy has verified the chain under the roots of the caller's trust domain. Its authority must be one of that domain by name,
 # too: roots sign the authorities of other domains where somebody cross-signs them (X509-SVID, section 4.1).
-own_chain if not input.chain
-
 own_chain if {
-	chain := crypto.x509.parse_certificates(urlquery.decode(base64.decode(input.chain)))
-	domain := split(caller, "/")[2]
+	chain := crypto.x509.parse_certificates(urlquery.decode(input.chain))
+	domain := member.trust_domain
 	chain[1].URIStrings == [concat("", ["spiffe://", domain])]
 	every above in array.slice(chain, 2, count(chain)) {
 		every uri in object.get(above, "URIStrings", []) {
@@ -108,33 +84,34 @@ own_chain if {
 }
 
 # What the program behind Envoy speaks, which says how to read a request.
-protocol := authz.identity(resource).protocol
+protocol := mesh.identities[input.resource].protocol
 
-method := base64.decode(input.method)
-
-# What the request asks for, in the words of the configuration.
+# What the request asks for, in the words of the configuration; what cannot be told is no action.
 default action := ""
 
-action := concat(" ", [method, path]) if protocol == "http"
+action := concat(" ", [input.method, path]) if protocol == "http"
 
-action := "GetAgentCard" if {
-	protocol != "http"
-	method == "GET"
-	path in {"/.well-known/agent-card.json", "/.well-known/agent.json"}
+else := words[protocol] if {
+	input.method == "POST"
+	not rest_like
+	is_object(document)
+	not nearly_named
+	is_string(words[protocol])
 }
 
-action := json_rpc_action if {
-	method == "POST"
-	protocol != "http"
-	not rest_action
-	not regex.match(`[%:]|(?i)/(tasks|extendedagentcard)(/|$)`, path)
-}
-
-action := rest_action if {
-	rest_action
+else := rest_action if {
+	rest_like
 	readable
 	not names_a_method
 }
+
+else := "GetAgentCard" if {
+	input.method == "GET"
+	path in {"/.well-known/agent-card.json", "/.well-known/agent.json"}
+}
+
+# A path that a server of A2A over HTTP and JSON could take for its own, however it is written.
+rest_like if regex.match(`[%:]|(?i)/(tasks|extendedagentcard)(/|$)`, path)
 
 # A body that cannot be read here may be one that a program can read.
 readable if object.get(input, "body", "") == ""
@@ -149,37 +126,22 @@ names_a_method if {
 
 document := json.unmarshal(base64.decode(input.body))
 
-json_rpc_action := word if {
-	is_object(document)
-	not nearly_named
-	word := action_of(document.method)
-}
-
 nearly_named if {
-	some key in object.keys(object.remove(document, {"method", "params"}))
+	some key in (object.keys(document) - {"id", "jsonrpc", "method", "params"})
 	lower(key) in {"method", "params"}
 }
 
-action_of(name) := a2a_actions[name] if protocol == "a2a"
+words["a2a"] := a2a_actions[document.method]
 
-# AgentWeave: the type of a task that is sent, or what is asked about one.
-action_of("task.send") := document.params.task_type if protocol == "agentweave"
+# AgentWeave: the type of a task that is sent, or what is asked about one; and the same in A2A, whose messages name a skill in their
+# metadata: the protocol itself has no place for it.
+words["agentweave"] := document.params.task_type if document.method == "task.send"
 
-action_of(name) := name if {
-	protocol == "agentweave"
-	name in {"task.status", "task.cancel"}
-}
+else := skill if a2a_actions[document.method] == "SendMessage"
 
-# The same in A2A, whose messages name a skill in their metadata: the protocol itself has no place for it.
-action_of(name) := skill if {
-	protocol == "agentweave"
-	a2a_actions[name] == "SendMessage"
-}
+else := object.get(task_actions, name, name) if name := a2a_actions[document.method]
 
-action_of(name) := object.get(task_actions, a2a_actions[name], a2a_actions[name]) if {
-	protocol == "agentweave"
-	a2a_actions[name] != "SendMessage"
-}
+else := document.method if document.method in {"task.cancel", "task.status"}
 
 task_actions := {
 	"GetTask": "task.status",
@@ -226,7 +188,7 @@ rest_names := [name |
 	protocol == "a2a"
 	not contains(path, "%")
 	some [verb, pattern, name] in rest
-	verb == method
+	verb == input.method
 	regex.match(concat("", ["(?i)", pattern, "/?$"]), path)
 ]
 
@@ -246,19 +208,21 @@ rest := [
 ]
 
 # A message can say where the agent is to send news of its task: any address, with the agent's own identity.
-names_a_push_target if {
-	protocol != "http"
-	some settings in [object.get(document, ["params", "configuration"], {}), object.get(document, "configuration", {})]
+names_a_push_target if push_target_in(document.params.configuration)
+
+names_a_push_target if push_target_in(document.configuration)
+
+push_target_in(settings) if {
 	some name, _ in settings
 	lower(replace(name, "_", "")) in {"pushnotificationconfig", "taskpushnotificationconfig"}
 }
 
 # What the decision needs besides: where a chain of calls goes on, or whom the agent shall call.
-default context := {}
+default context_of(_) := {}
 
-context := {"next": next} if action == "relay"
+context_of("relay") := {"next": next}
 
-context := {"next": next_of(payload.target_agent)} if action == "call_remote"
+context_of("call_remote") := {"next": next_of(payload.target_agent)}
 
 # What cannot be read here may be read by a program: no agent is named null.
 default next := null
@@ -271,7 +235,7 @@ else := "" if {
 	ids_of_role(payload.via[0]) != []
 }
 
-else := array.concat([id | some id in ids; not authz.may_relay(authz.identity(resource), authz.identity(id))], ids)[0] if {
+else := array.concat([id | some id in ids; not authz.may_relay(mesh.identities[input.resource], mesh.identities[id])], ids)[0] if {
 	ids := ids_of_role(payload.via[0])
 }
 
@@ -289,17 +253,15 @@ next_of(stop) := stop.spiffe_id if is_object(stop)
 # An agent's name is written with a dash (its host), or with an underscore (AgentWeave's registries).
 next_of(stop) := ids[0] if {
 	ids := [id |
-		some domain, path_of
-		replace(mesh.trust_domains[domain][path_of].name, "/", "-") == replace(stop, "_", "-")
-		id := concat("", ["spiffe://", domain, path_of])
+		some id, member in mesh.identities
+		replace(member.name, "/", "-") == replace(stop, "_", "-")
 	]
 	count(ids) == 1
 }
 
 # All but the agent itself.
 ids_of_role(stop) := [id |
-	some domain, path_of
-	split(mesh.trust_domains[domain][path_of].name, "/")[1] == replace(stop, "_", "-")
-	id := concat("", ["spiffe://", domain, path_of])
-	id != resource
+	some id, member in mesh.identities
+	split(member.name, "/")[1] == replace(stop, "_", "-")
+	id != input.resource
 ]

@@ -2,22 +2,24 @@ package agentweave.request_test
 
 import data.agentweave.request
 
-domains := {
-	"aws.example.org": {
-		"/region/aws-r/agent": {"name": "aws/agent", "cloud": "aws", "region": "r", "protocol": "agentweave"},
-		"/operator/mesh": {"name": "operator of aws.example.org", "operator": true},
-	},
-	"gcp.example.org": {
-		"/region/gcp-r/agent": {"name": "gcp/agent", "cloud": "gcp", "region": "r", "protocol": "agentweave"},
-		"/region/gcp-r/worker": {"name": "gcp/worker", "cloud": "gcp", "region": "r", "protocol": "a2a"},
-		"/region/gcp-r/files": {"name": "gcp/files", "cloud": "gcp", "region": "r", "protocol": "http"},
-		"/operator/mesh": {"name": "operator of gcp.example.org", "operator": true},
-	},
-	"azure.example.org": {"/region/azure-r/agent": {"name": "azure/agent", "cloud": "azure", "region": "r", "protocol": "agentweave"}},
+identities := {
+	"spiffe://aws.example.org/region/aws-r/agent": agent("aws", "agent", "agentweave"),
+	"spiffe://gcp.example.org/region/gcp-r/agent": agent("gcp", "agent", "agentweave"),
+	"spiffe://gcp.example.org/region/gcp-r/worker": agent("gcp", "worker", "a2a"),
+	"spiffe://gcp.example.org/region/gcp-r/files": agent("gcp", "files", "http"),
+	"spiffe://azure.example.org/region/azure-r/agent": agent("azure", "agent", "agentweave"),
+	"spiffe://gcp.example.org/operator/mesh": {"name": "operator of gcp.example.org", "trust_domain": "gcp.example.org", "operator": true},
+}
+
+agent(cloud, role, protocol) := {
+	"name": concat("/", [cloud, role]),
+	"trust_domain": concat("", [cloud, ".example.org"]),
+	"region": concat("/", [cloud, "r"]),
+	"protocol": protocol,
 }
 
 mesh := {
-	"trust_domains": domains,
+	"identities": identities,
 	"calls": {"aws/agent": {
 		"gcp/worker": ["SendMessage", "GetTask"],
 		"gcp/files": ["GET /models"],
@@ -31,11 +33,11 @@ aws := "spiffe://aws.example.org/region/aws-r/agent"
 gcp(role) := concat("", ["spiffe://gcp.example.org/region/gcp-r/", role])
 
 # A request of aws/agent to an agent in gcp, as Envoy has it.
-asked(role, values) := {name: base64.encode(value) |
-	some name, value in object.union({"caller": aws, "resource": gcp(role), "method": "POST", "path": "/"}, values)
-}
+asked(role, values) := object.union({"caller": aws, "resource": gcp(role), "method": "POST", "path": "/"}, values)
 
-post(role, document) := asked(role, {"body": json.marshal(document)})
+with_body(role, values, text) := object.union(asked(role, values), {"body": base64.encode(text)})
+
+post(role, document) := with_body(role, {}, json.marshal(document))
 
 skill(name, arguments) := {"method": "SendMessage", "params": {"message": {
 	"metadata": {"skill": name},
@@ -47,22 +49,23 @@ relay_to(name) := {"data": {"via": [name], "capability": "echo"}}
 parts(list) := {"method": "SendMessage", "params": {"message": {"metadata": {"skill": "relay"}, "parts": list}}}
 
 answer(request_input) := text if {
-	text := request.answer with input as request_input with data.agentweave.mesh as mesh
+	text := request.answer.decision with input as request_input with data.agentweave.mesh as mesh
 }
 
 allowed := {
 	"a listed method": post("worker", {"jsonrpc": "2.0", "method": "SendMessage"}),
 	"the same, streamed": post("worker", {"method": "SendStreamingMessage"}),
 	"the same by its name of 0.3": post("worker", {"method": "message/stream"}),
-	"the same over REST": asked("worker", {"path": "/tenant/message:send", "body": "{}"}),
+	"the same over REST": with_body("worker", {"path": "/tenant/message:send"}, "{}"),
 	"another method over REST, in capitals": asked("worker", {"method": "GET", "path": "/TASKS/7/?historyLength=1"}),
 	"an agent's card": asked("worker", {"method": "GET", "path": "/.well-known/agent-card.json"}),
-	"an uncompressed body that says so": object.union(post("worker", {"method": "SendMessage"}), {"encoding": base64.encode("identity")}),
-	"JSON that says what it is": object.union(post("worker", {"method": "SendMessage"}), {"type": base64.encode("application/json; charset=utf-8")}),
+	"an uncompressed body that says so": object.union(post("worker", {"method": "SendMessage"}), {"encoding": "identity"}),
+	"JSON": object.union(post("worker", {"method": "SendMessage"}), {"type": "application/json"}),
+	"JSON that says what it is": object.union(post("worker", {"method": "SendMessage"}), {"type": "application/json; charset=utf-8"}),
 	"a message with settings of its own": post("worker", {"method": "SendMessage", "params": {"configuration": {"historyLength": 1}}}),
-	"a neighbour": object.union(post("worker", {"method": "CancelTask"}), {"caller": base64.encode(gcp("agent"))}),
-	"what was passed on eight times": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("8")}),
-	"plain HTTP of any type": object.union(asked("files", {"method": "GET", "path": "/models"}), {"type": base64.encode("text/plain")}),
+	"a neighbour": object.union(post("worker", {"method": "CancelTask"}), {"caller": gcp("agent")}),
+	"what was passed on eight times": object.union(post("worker", {"method": "SendMessage"}), {"hops": "8"}),
+	"plain HTTP of any type": object.union(asked("files", {"method": "GET", "path": "/models"}), {"type": "text/plain"}),
 	"plain HTTP, whatever its query": asked("files", {"method": "GET", "path": "/models?size=small"}),
 	"a task by its type": post("agent", {"method": "task.send", "params": {"task_type": "echo"}}),
 	"a relay whose next hop is listed": post("agent", {"method": "task.send", "params": {
@@ -76,7 +79,7 @@ allowed := {
 	"a relay by a message": post("agent", skill("relay", {"via": ["azure-agent"]})),
 	"an operator has an agent call another": object.union(
 		post("agent", skill("call_remote", {"target_agent": "azure_agent"})),
-		{"caller": base64.encode("spiffe://gcp.example.org/operator/mesh")},
+		{"caller": "spiffe://gcp.example.org/operator/mesh"},
 	),
 	"a relay by way of any of a role": post("agent", skill("relay", {"via": ["agent", "azure_agent"]})),
 	"a relay to the end at any of a role, each of which is listed": post("agent", skill("relay", {"via": ["worker"]})),
@@ -89,27 +92,28 @@ denied := {
 	"a method that nobody has": post("worker", {"method": "DoAnything"}),
 	"two names of one thing": post("worker", {"method": "SendMessage", "Method": "CancelTask"}),
 	"a batch": post("worker", [{"method": "SendMessage"}]),
-	"no JSON": asked("worker", {"body": "SendMessage"}),
+	"no JSON": with_body("worker", {}, "SendMessage"),
 	"no body": asked("worker", {}),
-	"a method over REST that names another": asked("worker", {"path": "/message:send", "body": `{"jsonrpc":"2.0"}`}),
+	"a method over REST that names another": with_body("worker", {"path": "/message:send"}, `{"jsonrpc":"2.0"}`),
 	"an encoded path": asked("worker", {"method": "GET", "path": "/tasks%2f7"}),
-	"an encoded path with a method": asked("worker", {"path": "/tasks/7%3Acancel", "body": `{"method":"SendMessage"}`}),
+	"an encoded path with a method": with_body("worker", {"path": "/tasks/7%3Acancel"}, `{"method":"SendMessage"}`),
 	"another path": asked("worker", {"method": "GET", "path": "/admin"}),
 	"another path of plain HTTP": asked("files", {"method": "GET", "path": "/models/secret"}),
 	"a push target, which the caller may not give": post("worker", {"method": "SendMessage", "params": {"configuration": {"taskPushNotificationConfig": {"url": "http://any"}}}}),
+	"the same over REST": with_body("worker", {"path": "/message:send"}, `{"configuration":{"pushNotificationConfig":{"url":"http://any"}}}`),
 	"the same by its other name": post("worker", {"method": "SendMessage", "params": {"configuration": {"task_push_notification_config": {"url": "http://any"}}}}),
-	"a compressed body": object.union(post("worker", {"method": "SendMessage"}), {"encoding": base64.encode("gzip")}),
-	"what was passed on nine times": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("9")}),
-	"hops that are no number": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("few")}),
+	"a compressed body": object.union(post("worker", {"method": "SendMessage"}), {"encoding": "gzip"}),
+	"what was passed on nine times": object.union(post("worker", {"method": "SendMessage"}), {"hops": "9"}),
+	"hops that are no number": object.union(post("worker", {"method": "SendMessage"}), {"hops": "few"}),
 	"a skill that is no text": post("agent", skill(["echo"], {})),
 	"a call by another agent, which * does not stand for": post("agent", skill("call_remote", {"target_agent": "azure_agent"})),
 	"the same of a neighbour": object.union(
 		post("agent", {"method": "task.send", "params": {"task_type": "call_remote", "payload": {"target_agent": "azure_agent"}}}),
-		{"caller": base64.encode(gcp("worker"))},
+		{"caller": gcp("worker")},
 	),
 	"a task where none may be sent": object.union(
 		post("agent", {"method": "task.status", "params": {"task_id": "7"}}),
-		{"caller": base64.encode("spiffe://azure.example.org/region/azure-r/agent")},
+		{"caller": "spiffe://azure.example.org/region/azure-r/agent"},
 	),
 	"a relay by a message on to who is not listed": post("agent", skill("relay", {"via": ["aws_agent"]})),
 	"a relay to the end at any of a role, one of which is not listed": post("agent", skill("relay", {"via": ["agent"]})),
@@ -119,13 +123,13 @@ denied := {
 	"the same, since the first is text": post("agent", parts([object.union(relay_to("azure_agent"), {"text": ""}), relay_to("aws_agent")])),
 	"a relay of two parts": post("agent", parts([relay_to("azure_agent"), relay_to("aws_agent")])),
 	"a relay that is text, too": post("agent", parts([object.union(relay_to("azure_agent"), {"raw": ""})])),
-	"a stranger": object.union(post("worker", {"method": "SendMessage"}), {"caller": base64.encode("spiffe://aws.example.org/region/aws-r/other")}),
-	"JSON in another encoding than it says": object.union(post("worker", {"method": "SendMessage"}), {"type": base64.encode("application/json; charset=utf-7")}),
-	"a method over REST with a body that cannot be read": asked("worker", {"path": "/message:send", "body": "\ufeff{}"}),
-	"a path with a colon that names a method": asked("worker", {"path": "/tasks/a:b:cancel", "body": `{"method":"SendMessage"}`}),
+	"a stranger": object.union(post("worker", {"method": "SendMessage"}), {"caller": "spiffe://aws.example.org/region/aws-r/other"}),
+	"JSON in another encoding than it says": object.union(post("worker", {"method": "SendMessage"}), {"type": "application/json; charset=utf-7"}),
+	"a method over REST with a body that cannot be read": with_body("worker", {"path": "/message:send"}, "\ufeff{}"),
+	"a path with a colon that names a method": with_body("worker", {"path": "/tasks/a:b:cancel"}, `{"method":"SendMessage"}`),
 	"a path of REST that has two names": asked("worker", {"method": "GET", "path": "/tasks/tasks"}),
-	"hops below none": object.union(post("worker", {"method": "SendMessage"}), {"hops": base64.encode("-1")}),
-	"a neighbour's push target, which the region does not stand for": object.union(post("worker", {"method": "CreateTaskPushNotificationConfig"}), {"caller": base64.encode(gcp("agent"))}),
+	"hops below none": object.union(post("worker", {"method": "SendMessage"}), {"hops": "-1"}),
+	"a neighbour's push target, which the region does not stand for": object.union(post("worker", {"method": "CreateTaskPushNotificationConfig"}), {"caller": gcp("agent")}),
 	"a relay on to who is not listed": post("agent", {"method": "task.send", "params": {
 		"task_type": "relay",
 		"payload": {"via": [{"spiffe_id": aws}]},
@@ -146,24 +150,24 @@ test_says_why if answer(denied["a method that is not listed"]) == "no rule lets 
 chain(authority) := urlquery.encode(concat("", [pem.leaf, pem[authority]]))
 
 test_a_chain_through_its_own_domain if {
-	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(chain("aws"))})
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": chain("aws")})
 	answer(request_input) == "allow"
 }
 
 test_a_chain_through_another_domain if {
 	some authority in ["gcp", "nameless"]
-	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(chain(authority))})
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": chain(authority)})
 	answer(request_input) == "the caller's certificate is signed by an authority of another trust domain"
 }
 
 test_a_longer_chain_through_another_domain if {
 	longer := urlquery.encode(concat("", [pem.leaf, pem.aws, pem.gcp]))
-	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": base64.encode(longer)})
+	request_input := object.union(post("worker", {"method": "SendMessage"}), {"chain": longer})
 	answer(request_input) == "the caller's certificate is signed by an authority of another trust domain"
 }
 
 test_a_log_entry_has_no_body if {
-	logged := request.entry with input as object.union(denied["a method that is not listed"], {"path": base64.encode("/x?secret")})
+	logged := request.answer.entry with input as object.union(denied["a method that is not listed"], {"path": "/x?secret"})
 		with data.agentweave.mesh as mesh
 	logged == {
 		"caller_spiffe_id": aws,

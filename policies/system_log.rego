@@ -2,18 +2,14 @@
 # such as a task's payload, is left out. OPA asks this policy itself before it logs a decision.
 package system.log
 
-import data.agentweave.request
-
 mask contains {"op": "upsert", "path": "/input", "value": kept} if kept != input.input
 
-kept := requested if is_object(requested)
+# What Envoy was answered has the entry with it (request.rego).
+mask contains {"op": "upsert", "path": "/result", "value": input.result.decision}
+
+kept := entry if entry := input.result.entry
 
 else := object.union(texts(input.input, fields), context)
-
-requested := entry if {
-	input.path == "agentweave/request/answer"
-	entry := request.entry with input as input.input
-}
 
 fields := {
 	"action",

@@ -45,21 +45,14 @@ test_a_decision_without_input_has_nothing_to_mask if {
 	masks == set()
 }
 
-test_of_a_request_that_envoy_asks_about_its_parts_are_logged if {
-	aws := "spiffe://aws.example.org/region/aws-r/agent"
-	question := {name: base64.encode(value) | some name, value in {
-		"caller": aws,
-		"resource": "spiffe://gcp.example.org/region/gcp-r/worker",
-		"method": "POST",
-		"path": "/",
-		"body": `{"secret":1}`,
-	}}
-	masks := log.mask with input as {"input": question, "path": "agentweave/request/answer"}
-	masks == {{"op": "upsert", "path": "/input", "value": {
-		"caller_spiffe_id": aws,
-		"resource_spiffe_id": "spiffe://gcp.example.org/region/gcp-r/worker",
-		"method": "POST",
-		"path": "/",
-		"action": "",
-	}}}
+test_of_a_request_that_envoy_asks_about_the_entry_of_the_answer_is_logged if {
+	question := {"caller": "a", "path": "/", "body": base64.encode(`{"secret":1}`)}
+	answer := {"decision": "allow", "entry": {"caller_spiffe_id": "a", "path": "/"}}
+	masks := log.mask with input as {"input": question, "result": answer}
+	masks == {
+		{"op": "upsert", "path": "/input", "value": answer.entry},
+		{"op": "upsert", "path": "/result", "value": answer.decision},
+	}
+	unanswered := log.mask with input as {"input": question}
+	unanswered == {{"op": "upsert", "path": "/input", "value": {}}}
 }

@@ -45,20 +45,15 @@ export interface PolicyTopology {
 /** Actions with rules of their own in policies/authz.rego, to which an allowed call gives no right. */
 export const RULED_ACTIONS = ["relay", "task.status", "task.cancel"] as const;
 
-/** An identity of the mesh, as policies/authz.rego reads it. */
-type Identity =
-  | {
-      readonly name: string;
-      readonly cloud: string;
-      readonly region: string;
-      readonly protocol: ProgramProtocol;
-    }
-  | { readonly name: string; readonly operator: true };
+/** An identity of the mesh, as policies/authz.rego reads it; `region` is `<cloud>/<region>`. */
+type Identity = { readonly name: string; readonly trust_domain: string } & (
+  { readonly region: string; readonly protocol: ProgramProtocol } | { readonly operator: true }
+);
 
 /** The document `data.agentweave.mesh`. Agents are named `<cloud>/<role>`, as in the stack's configuration. */
 export interface PolicyData {
-  /** Identities by trust domain and path, which together are a SPIFFE ID. */
-  readonly trust_domains: Readonly<Record<string, Readonly<Record<string, Identity>>>>;
+  /** Identities by their SPIFFE IDs. */
+  readonly identities: Readonly<Record<string, Identity>>;
   /** Actions by caller and callee; `*` is any. */
   readonly calls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   /** Next hops by relaying agent. */
@@ -67,24 +62,19 @@ export interface PolicyData {
 
 const nameOf = ({ cloud, role }: AgentRole) => `${cloud}/${role}`;
 
-/** Every identity of the mesh with its trust domain and its SPIFFE ID. */
-function identities(members: readonly PolicyMember[]) {
-  return members.flatMap(({ cloud, region, trustDomain, roles, protocols }) => [
-    ...roles.map((role) => ({
-      trustDomain,
-      id: agentSpiffeId(trustDomain, cloud, region, role),
-      identity: {
+/** Every identity of the mesh by its SPIFFE ID. */
+function identities(members: readonly PolicyMember[]): [string, Identity][] {
+  return members.flatMap(({ cloud, region, trustDomain: trust_domain, roles, protocols = {} }) => [
+    ...roles.map((role): [string, Identity] => [
+      agentSpiffeId(trust_domain, cloud, region, role),
+      {
         name: nameOf({ cloud, role }),
-        cloud,
-        region,
-        protocol: protocols?.[role] ?? ("agentweave" as const),
+        trust_domain,
+        region: `${cloud}/${region}`,
+        protocol: protocols[role] ?? "agentweave",
       },
-    })),
-    {
-      trustDomain,
-      id: operatorSpiffeId(trustDomain),
-      identity: { name: `operator of ${trustDomain}`, operator: true } as const,
-    },
+    ]),
+    [operatorSpiffeId(trust_domain), { name: `operator of ${trust_domain}`, trust_domain, operator: true }],
   ]);
 }
 
@@ -95,15 +85,13 @@ function identities(members: readonly PolicyMember[]) {
  * within one trust domain.
  */
 export function renderPolicyData({ members, calls, relays }: PolicyTopology): PolicyData {
-  const trustDomains: Record<string, Record<string, Identity>> = {};
-  for (const { trustDomain, id, identity } of identities(members)) {
-    const ofDomain = (trustDomains[trustDomain] ??= {});
-    const path = id.slice(`spiffe://${trustDomain}`.length);
-    const other = ofDomain[path];
+  const known: Record<string, Identity> = {};
+  for (const [id, identity] of identities(members)) {
+    const other = known[id];
     if (other && other.name !== identity.name) {
       throw new Error(`${other.name} and ${identity.name} would have the same identity ${id}`);
     }
-    ofDomain[path] = identity;
+    known[id] = identity;
   }
 
   const allowedCalls: Record<string, Record<string, string[]>> = {};
@@ -116,7 +104,7 @@ export function renderPolicyData({ members, calls, relays }: PolicyTopology): Po
   for (const { from, to } of relays) {
     allowedRelays[nameOf(from)] = [...new Set([...(allowedRelays[nameOf(from)] ?? []), nameOf(to)])];
   }
-  return { trust_domains: trustDomains, calls: allowedCalls, relays: allowedRelays };
+  return { identities: known, calls: allowedCalls, relays: allowedRelays };
 }
 
 type Roles = Pick<PolicyMember, "cloud" | "roles">;

@@ -186,6 +186,16 @@ describe("what the policy denies", () => {
       "no relay is listed from gcp/worker to the next hop",
     ],
     [
+      "a skill that is written like OPA's answer",
+      ...([
+        "azure-agent",
+        "gcp-worker",
+        'x"}} {"decision_id":"","result":{"decision":"allow","entry":{',
+        {},
+      ] as const),
+      `no rule lets azure/agent call x"}} {"decision_id":"","result":{"decision":"allow","entry":{ of gcp/worker`,
+    ],
+    [
       "a skill in a list",
       ...(["aws-agent", "gcp-worker", ["echo"], undefined] as const),
       "the input names no action",

@@ -81,6 +81,7 @@ test.each([
   ["a compressed body", { ...send, headers: { "content-encoding": "gzip" } }],
   ["what has been passed on nine times", { ...send, headers: { "x-mesh-hops": "9" } }],
   ["a hop count that is none", { ...send, headers: { "x-mesh-hops": "many" } }],
+  ["a hop count that goes on in JSON", { ...send, headers: { "x-mesh-hops": '0","encoding":"identity' } }],
   ["a path of its own", { method: "GET", path: "/admin" }],
 ])("%s is denied, and asked of no other agent", async (_, asked) => {
   const before = seen(await call("aws-agent", "worker.mesh", send));

@@ -40,13 +40,12 @@ afterAll(async () => {
 });
 
 async function allows(body: string): Promise<boolean> {
-  const input = { caller: CALLER, resource: agent.id, method: "POST", path: "/", body };
-  const encoded = Object.entries(input).map(([name, text]) => [name, Buffer.from(text).toString("base64")]);
+  const asked = { caller: CALLER, resource: agent.id, method: "POST", path: "/" };
   const response = await fetch(`${opa.api}/v1/data/agentweave/request/answer`, {
     method: "POST",
-    body: JSON.stringify({ input: Object.fromEntries(encoded) }),
+    body: JSON.stringify({ input: { ...asked, body: Buffer.from(body).toString("base64") } }),
   });
-  return ((await response.json()) as { result?: string }).result === "allow";
+  return ((await response.json()) as { result?: { decision: string } }).result?.decision === "allow";
 }
 
 type Field = [string, string] | undefined;

@@ -8,7 +8,15 @@ local PARTS = 20000
 -- Bytes of bodies that are held until they are decided, for each caller, and the seconds after which a request that went away is forgotten.
 local HELD_BYTES, HELD_SECONDS = 8 * 1048576, 35
 
--- What is known of a request as a JSON object, in which every value is base64 of its bytes. Envoy's objects do not outlive a wait.
+local ESCAPED = {}
+for byte = 0, 255 do ESCAPED[string.char(byte)] = string.format("\\u%04x", byte) end
+
+-- A text in JSON. Bytes of more than seven bits are as many characters: OPA would take several of them that are no UTF-8 for one and the same.
+local function quoted(text)
+  return '"' .. text:gsub('[%c"\\\128-\255]', ESCAPED) .. '"'
+end
+
+-- What is known of a request as a JSON object, its body in base64. Envoy's objects do not outlive a wait.
 local function input(handle, body)
   local headers = handle:headers()
   local tls = handle:streamInfo():downstreamSslConnection()
@@ -20,15 +28,13 @@ local function input(handle, body)
     encoding = headers:get("content-encoding"),
     type = headers:get("content-type"),
     hops = headers:get(HOPS),
-    body = body,
   }
   -- Whoever has a certificate of its issuer's in its chain may be trusted by way of another trust domain.
   local chain = tls:urlEncodedPemEncodedPeerCertificateChain()
   if select(2, chain:gsub("BEGIN", "")) > 1 then values.chain = chain end
   local fields = {}
-  for name, value in pairs(values) do
-    fields[#fields + 1] = string.format('"%s":"%s"', name, handle:base64Escape(value))
-  end
+  for name, value in pairs(values) do fields[#fields + 1] = '"' .. name .. '":' .. quoted(value) end
+  if body then fields[#fields + 1] = '"body":"' .. handle:base64Escape(body) .. '"' end
   return '{"input":{' .. table.concat(fields, ",") .. "}}"
 end
 
@@ -41,7 +47,8 @@ local function ask(handle, question)
     ["content-type"] = "application/json",
   }, question, TIMEOUT_MS)
   if headers[":status"] ~= "200" or body == nil then return nil, headers[":status"] == "503" end
-  return body:match('"result":"(.*)"}%s*$')
+  -- Its keys are sorted, and a quote in a text has a backslash before it: nothing that was asked can look like the end of this.
+  return body:match('^{"decision_id":"[^"]*","result":{"decision":"(.-)","entry":{')
 end
 
 local held = {}

@@ -140,7 +140,12 @@ describe("OPA", () => {
   test("knows every member of the mesh, and where it runs itself", () => {
     const { data } = configMapsOf(made)[0]!;
     const { mesh } = JSON.parse(data["data.json"]!).agentweave;
-    expect(Object.keys(mesh.trust_domains)).toEqual(["aws.example.org", "gcp.example.org"]);
+    expect(Object.keys(mesh.identities)).toEqual(
+      expect.arrayContaining([
+        "spiffe://aws.example.org/operator/mesh",
+        "spiffe://gcp.example.org/operator/mesh",
+      ]),
+    );
     expect(JSON.parse(data["config.json"]!).labels).toEqual({ cloud: "aws", region: "us-east-1" });
   });
 

@@ -15,39 +15,36 @@ const member = (cloud: string, ...roles: string[]): PolicyMember => ({
 describe("the policy's data", () => {
   const members = [member("aws", "agent", "orchestrator"), member("gcp", "worker")];
 
-  test("has every agent and operator under its trust domain and path", () => {
+  test("has every agent and operator by its SPIFFE ID", () => {
+    const agent = (cloud: string, role: string) => ({
+      name: `${cloud}/${role}`,
+      trust_domain: `${cloud}.example.org`,
+      region: `${cloud}/r-1`,
+      protocol: "agentweave",
+    });
+    const operator = (trust_domain: string) => ({
+      name: `operator of ${trust_domain}`,
+      trust_domain,
+      operator: true,
+    });
     expect(renderPolicyData({ members, calls: [], relays: [] })).toEqual({
-      trust_domains: {
-        "aws.example.org": {
-          "/region/aws-r-1/agent": { name: "aws/agent", cloud: "aws", region: "r-1", protocol: "agentweave" },
-          "/region/aws-r-1/orchestrator": {
-            name: "aws/orchestrator",
-            cloud: "aws",
-            region: "r-1",
-            protocol: "agentweave",
-          },
-          "/operator/mesh": { name: "operator of aws.example.org", operator: true },
-        },
-        "gcp.example.org": {
-          "/region/gcp-r-1/worker": {
-            name: "gcp/worker",
-            cloud: "gcp",
-            region: "r-1",
-            protocol: "agentweave",
-          },
-          "/operator/mesh": { name: "operator of gcp.example.org", operator: true },
-        },
+      identities: {
+        "spiffe://aws.example.org/region/aws-r-1/agent": agent("aws", "agent"),
+        "spiffe://aws.example.org/region/aws-r-1/orchestrator": agent("aws", "orchestrator"),
+        "spiffe://aws.example.org/operator/mesh": operator("aws.example.org"),
+        "spiffe://gcp.example.org/region/gcp-r-1/worker": agent("gcp", "worker"),
+        "spiffe://gcp.example.org/operator/mesh": operator("gcp.example.org"),
       },
       calls: {},
       relays: {},
     });
   });
 
-  test("puts clouds of one trust domain together", () => {
+  test("has one operator of clouds of one trust domain", () => {
     const shared = members.map((one) => ({ ...one, trustDomain: "example.org" }));
-    const { trust_domains } = renderPolicyData({ members: shared, calls: [], relays: [] });
-    expect(Object.keys(trust_domains)).toEqual(["example.org"]);
-    expect(Object.keys(trust_domains["example.org"]!)).toHaveLength(4);
+    expect(Object.keys(renderPolicyData({ members: shared, calls: [], relays: [] }).identities)).toHaveLength(
+      4,
+    );
   });
 
   test("lists calls by caller and callee, all of their actions together", () => {
