@@ -122,6 +122,7 @@ test.each([
 });
 
 it("is destroyed in an order that no cloud refuses", async () => {
+  expect(dev.unordered()).toEqual([]);
   await (await dev.engine()).destroy();
   // The setting of a tailnet for everybody in it stays.
   expect([...dev.clouds.made.values()].map(({ name }) => name)).toEqual(["network-tailnet-dns"]);

@@ -35,6 +35,7 @@ it("is not destroyed while it is protected, and then in an order that no cloud r
     spire.protect = false;
   });
   expect(stepsOf(await open.up())).toEqual(["update gcp-cluster"]);
+  expect(prod.unordered()).toEqual([]);
   await open.destroy();
   expect([...prod.clouds.made.keys()]).toEqual([]);
 });

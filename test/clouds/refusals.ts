@@ -75,6 +75,44 @@ export function refusal(leaving: Made, there: readonly Made[]): string | undefin
   return user && refuse(user, "which uses it");
 }
 
+/** A resource as the engine's state has it. */
+export interface Recorded {
+  readonly urn: string;
+  readonly parent?: string;
+  readonly provider?: string;
+  readonly dependencies?: readonly string[];
+  readonly deletedWith?: string;
+}
+
+/** What may leave too early, whatever order an engine happens to choose: it only promises that what depends on something leaves before it. */
+export function unordered(there: ReadonlyMap<string, Made>, state: readonly Recorded[]): string[] {
+  const recorded = new Map(state.map((each) => [each.urn, each]));
+  const known = new Map<string, Set<string>>();
+  const needsOf = (urn: string): Set<string> => {
+    const before = known.get(urn);
+    if (before !== undefined) return before;
+    const needs = new Set<string>();
+    known.set(urn, needs);
+    const { parent, provider, dependencies = [], deletedWith } = recorded.get(urn)!;
+    // A provider is named by its URN and its id.
+    for (const direct of [parent, provider?.replace(/::[^:]*$/, ""), ...dependencies, deletedWith])
+      if (direct) for (const each of [direct, ...needsOf(direct)]) needs.add(each);
+    return needs;
+  };
+  const all = [...there];
+  return ORDER.flatMap(([first, then, why]) =>
+    all.flatMap(([urn, leaving]) =>
+      !then(leaving)
+        ? []
+        : all.flatMap(([other, made]) =>
+            first(made) && cloudOf(made) === cloudOf(leaving) && !needsOf(other).has(urn)
+              ? [`${leaving.name} may leave before ${made.name}: ${why}`]
+              : [],
+          ),
+    ),
+  );
+}
+
 /** Whether a resource leaves without a word when another one does: objects of a namespace, which need not be deleted by themselves. */
 export function goesWith(made: Made, leaving: Made): boolean {
   if (leaving.type !== "kubernetes:core/v1:Namespace" || cloudOf(made) !== cloudOf(leaving)) return false;

@@ -7,6 +7,7 @@ import { Engine, type Foreseen } from "../../rehearsal/machine/engine";
 import { programPath } from "../support/programs";
 import { EchoClouds } from "./echo";
 import type { Properties } from "./properties";
+import { type Recorded, unordered } from "./refusals";
 
 export const MINUTES = 60_000;
 
@@ -63,6 +64,15 @@ export class EchoStack {
       },
       onOutput: () => undefined,
     });
+  }
+
+  /** What the engine may delete too early (`unordered`). */
+  unordered(): string[] {
+    const file = path.join(this.dir, `engine/state/.pulumi/stacks/agentweave-mesh/${this.stack}.json`);
+    const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
+      checkpoint: { latest: { resources: Recorded[] } };
+    };
+    return unordered(this.clouds.made, checkpoint.latest.resources);
   }
 
   /** What would become of such a change: operation and name, once each, providers that Pulumi makes by itself left out. */
