@@ -44,6 +44,8 @@ export interface EngineArgs {
   readonly dir: string;
   /** Pulumi's command line, and its Kubernetes provider where the engine is to start one. */
   readonly programs: Readonly<{ pulumi: string; "pulumi-resource-kubernetes"?: string }>;
+  /** Loads the program. Default: that of this checkout, as Pulumi does. */
+  readonly program?: () => Program;
   /** More of the engine's environment. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Takes what the engine prints. Default: it is shown. */
@@ -88,7 +90,7 @@ export class Engine {
 
   /** Selects the stack, which is made if there is none, and frees it of what an operation that was killed has left. */
   static async of(args: EngineArgs): Promise<Engine> {
-    const { project, stack, config, dir } = args;
+    const { project, stack, config, dir, program = checkedOut } = args;
     const backend = path.join(dir, "state");
     mkdirSync(backend, { recursive: true, mode: 0o700 });
     install(args);
@@ -97,7 +99,7 @@ export class Engine {
       {
         stackName: stack,
         projectName: "agentweave-mesh",
-        program: outputsOf,
+        program: () => program()(),
       },
       {
         workDir: project,
@@ -186,8 +188,11 @@ export class Engine {
   }
 }
 
-/** Runs the program of this checkout, as `pulumi up` does, and gives its outputs. */
-function outputsOf(): Promise<Record<string, unknown>> {
+/** A Pulumi program: gives the stack's outputs. */
+export type Program = () => Promise<Record<string, unknown>>;
+
+/** Loads the program of this checkout as Pulumi does. */
+function checkedOut(): Program {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- It is loaded when it is to run, not before.
-  return (require(path.join(PROJECT, "infra/main.js")) as () => Promise<Record<string, unknown>>)();
+  return require(path.join(PROJECT, "infra/main.js")) as Program;
 }

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dump, load } from "js-yaml";
 import { PROJECT } from "../../components/project";
+import program from "../../infra/index";
 import { Engine, type Foreseen } from "../../rehearsal/machine/engine";
 import { programPath } from "../support/programs";
 import { EchoClouds } from "./echo";
@@ -56,6 +57,8 @@ export class EchoStack {
       config,
       dir: path.join(this.dir, "engine"),
       programs: { pulumi: this.pulumi },
+      // Tests have loaded it already, and by a loader of their own.
+      program: () => program,
       env: {
         ...this.clouds.env,
         // Else the whole state is written after each of some hundred steps, which takes three times as long as all else.
