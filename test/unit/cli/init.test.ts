@@ -114,10 +114,7 @@ describe.each(CASES)("%s", (_, flagsOf) => {
     const file = written("staging");
     expect(file).toMatch(/^# yaml-language-server: \$schema=\.\/schema\/pulumi-stack\.schema\.json\n/);
     const { trust, network } = configOf("staging", { file });
-    expect([trust.domain, network.mode]).toEqual([
-      domain,
-      flags.set?.includes() ? "tailscale" : flags.network,
-    ]);
+    expect([trust.domain, network.mode]).toEqual([domain, flags.network]);
     expect((await planOf("staging", { file })).resources.length).toBeGreaterThan(40);
     expect(said).toMatch(
       /pulumi stack init staging[^]*npx mesh plan --stack staging[^]*pulumi preview --stack staging/,
