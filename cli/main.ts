@@ -54,7 +54,7 @@ export interface Terminal {
 }
 
 /** The commands. Each sets the exit code by `finish`.  */
-function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) => void): Command {
+export function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) => void): Command {
   const say = (line: string) => terminal.err(line);
   const mesh = new Command("mesh")
     .description("See, verify and call the agents of a mesh across clouds")
