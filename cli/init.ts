@@ -65,7 +65,7 @@ export async function init(
       );
       throw refusal(stack, problems);
     }
-    settings = answered(settings, first.path, await ask(`${question}\n> `));
+    settings = answered(settings, question.path, await ask(`${question.text}\n> `));
   }
 }
 

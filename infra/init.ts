@@ -128,20 +128,30 @@ function cloudsOf(text: string): Settings | undefined {
   return entries.length > 0 && Object.keys(clouds).length === entries.length ? clouds : undefined;
 }
 
+/** What an answer is asked for. */
+export interface Question {
+  /** Of the setting that the answer is for. */
+  readonly path: Path;
+  readonly text: string;
+}
+
 /**
- * How a problem is asked about: by the meaning of a setting that is missing, else by what is wrong with it. Undefined for what no value at its path would
- * mend, such as a key that is not known.
+ * How a problem is asked about: by the meaning of a setting that is missing, else by what is wrong with it. Undefined for what no answer would mend, such as
+ * a key that is not known.
  */
-export function questionOf(settings: Settings, { path, message, meant }: Problem): string | undefined {
+export function questionOf(settings: Settings, { path, message, meant }: Problem): Question | undefined {
   const place = formatPath(path);
-  if (place === "clouds") return `clouds: ${message}`;
+  // A cloud's name is mended where it was given.
+  if (path[0] === "clouds" && path.length <= 2 && meant === undefined)
+    return { path: ["clouds"], text: `${place}: ${message}` };
   const schema = schemaAt(configSchema, settings, path);
   if (meant !== undefined || schema === undefined || isSecret(configSchema, settings, path)) return undefined;
   if (schema instanceof z.ZodObject || schema instanceof z.ZodRecord) return undefined;
-  if (!message.startsWith("is missing")) return `${place}: ${message}`;
+  if (!message.startsWith("is missing")) return { path, text: `${place}: ${message}` };
   const { description, examples } = fieldAt(configSchema, settings, path)?.meta() ?? {};
   const example = (examples as unknown[] | undefined)?.[0];
-  return `${place}: ${description ?? message}${example === undefined ? "" : ` For example ${[example].flat().join(", ")}`}`;
+  const shown = example === undefined ? "" : ` For example ${[example].flat().join(", ")}`;
+  return { path, text: `${place}: ${description ?? message}${shown}` };
 }
 
 /** The text of the stack's file. */

@@ -123,6 +123,33 @@ describe.each(CASES)("%s", (_, flagsOf) => {
   });
 });
 
+const MODES = ["tailscale", "vpn", "direct"];
+const PROVIDERS = ["aws", "azure", "existing", "gcp"];
+const subsets = PROVIDERS.reduce<string[][]>(
+  (all, one) => [...all, ...all.map((some) => [...some, one])],
+  [[]],
+);
+
+test.each(subsets.slice(1).map((clouds) => clouds.join()))(
+  "%s passes the program's check in every network mode",
+  async (clouds) => {
+    for (const network of MODES) {
+      const set = [
+        ...(clouds.includes("gcp") ? [GCP] : []),
+        ...(network === "tailscale" ? [TAILNET] : []),
+        ...(clouds.includes("existing") ? existing("existing", 200) : []),
+        ...(clouds.includes("existing") && network === "vpn" ? GATEWAY("existing", 7, 64600) : []),
+      ];
+      await init(network, { clouds, network, domain: "mesh.example.org", set }, silent, folder);
+      const config = configOf(network, { file: written(network) });
+      expect([config.network.mode, config.clouds.map(({ provider }) => provider).join()]).toEqual([
+        network,
+        clouds,
+      ]);
+    }
+  },
+);
+
 /** Whoever answers in this order, and what was asked. */
 function answering(...answers: string[]) {
   const asked: string[] = [];
@@ -140,9 +167,10 @@ const config = (file: string) => (load(file) as { config: Record<string, unknown
 test("asks for what there is no default for, in the words of the settings, and again where an answer cannot be used", async () => {
   const own = kubeconfig("onprem", "kind-mesh");
   const { asked, reader } = answering(
-    "gcp,onprem=existing",
+    "gcp,On_Prem=existing",
     "tailscale",
     "",
+    "gcp,onprem=existing",
     "12345",
     "my-project",
     own,
@@ -159,6 +187,7 @@ test("asks for what there is no default for, in the words of the settings, and a
     "clouds: is missing;",
     "network.mode: How agents",
     "trust.domain: Domain under",
+    "clouds.On_Prem: is no",
     "clouds.gcp.project: Project ID",
     'clouds.gcp.project: is "12345";',
     "clouds.onprem.kubeconfig: Path of",
