@@ -1,11 +1,13 @@
 // The command line `mesh`: its commands, options and exit codes.
 import { NETWORK_MODES } from "../components/network/mode";
 import { Command, CommanderError, Option } from "commander";
+import { processAsk } from "./ask";
 import { jsonText } from "./json";
 import { callText, meshCall, payloadOf } from "./call";
 import { type Connect, connectKubernetes } from "./cluster";
 import { wantsColour } from "./colour";
 import { CliError, EXIT, type ExitCode, lineOf } from "./errors";
+import { init, type InitFlags } from "./init";
 import { common, type CommonOptions, gather, names, pause } from "./options";
 import { type PlanFlags, planned } from "./plan";
 import { queryPrometheus } from "./prometheus";
@@ -47,10 +49,12 @@ export interface Terminal {
   readonly colour?: boolean;
   /** What can be drawn anew; missing where `out` is no terminal. */
   readonly screen?: Screen;
+  /** Answers questions; missing where nobody can be asked. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /** The commands. Each sets the exit code by `finish`.  */
-function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) => void): Command {
+export function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) => void): Command {
   const say = (line: string) => terminal.err(line);
   const mesh = new Command("mesh")
     .description("See, verify and call the agents of a mesh across clouds")
@@ -117,6 +121,26 @@ function program(terminal: Terminal, connect: Connect, finish: (code: ExitCode) 
       const trace = await meshTrace(found, { which, service }, { limitMs: timeout, connect });
       const { colour } = terminal;
       terminal.out(options.json ? jsonText(traceJson(trace)) : traceText(trace, { verbose, colour }));
+      finish(EXIT.ok);
+    });
+
+  mesh
+    .command("init")
+    .description("write the file of a new stack; asks for what the options leave open, where it can")
+    .argument("<stack>", "its name: the file is Pulumi.<stack>.yaml, and must not be there")
+    .option(
+      "--clouds <list>",
+      "providers with commas between them, each after a name or without: aws,west=aws,gcp,azure,onprem=existing",
+    )
+    .option("--network <mode>", `${NETWORK_MODES.join(", ")}: how the clouds are connected`)
+    .option("--domain <name>", "domain under which each cloud has its trust domain")
+    .option(
+      "--set <path=value>",
+      "any other setting, such as clouds.gcp.project=my-project; may be given more than once",
+      gather,
+    )
+    .action(async (stack: string, flags: InitFlags) => {
+      terminal.out(await init(stack, flags, { ask: terminal.ask, say }));
       finish(EXIT.ok);
     });
 
@@ -192,6 +216,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     err: write(process.stderr),
     colour: wantsColour(process.stdout, process.env),
     screen: processScreen(),
+    ask: processAsk(),
   });
   // What was written to a pipe may not have left yet.
   await Promise.all(

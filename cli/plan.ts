@@ -1,10 +1,8 @@
 // `mesh plan`: what a stack stands up, printed.
-import { createRequire } from "node:module";
-import * as path from "node:path";
 import type { NetworkMode } from "../components/network/mode";
-import { PROJECT } from "../components/project";
 import type { PlanAnswer } from "../infra/plan/command";
 import { CliError, EXIT } from "./errors";
+import { load } from "./load";
 
 /** Options of the command. */
 export interface PlanFlags {
@@ -27,10 +25,4 @@ export async function planned({
   const format = flags.json ? "json" : flags.markdown ? "markdown" : "text";
   const { plan } = load<typeof import("../infra/plan/command")>("infra/plan/command.ts");
   return plan({ stack, mode, against, format });
-}
-
-/** Loads the program, which no other command needs, with Pulumi and the clouds' SDKs. */
-function load<T>(file: string): T {
-  const loader = createRequire(path.join(PROJECT, "package.json"))("./load.js") as (file: string) => T;
-  return loader(path.join(PROJECT, file));
 }

@@ -27,7 +27,7 @@ function bare(schema: unknown): unknown {
 }
 
 /** The schema that rules the value at a path, chosen by `provider` where it is a union. */
-function schemaAt(schema: unknown, root: unknown, path: Path): unknown {
+export function schemaAt(schema: unknown, root: unknown, path: Path): unknown {
   return path.reduce<unknown>((current, part, index) => {
     if (current instanceof z.ZodObject) {
       return chosen(current.shape[part], root, path.slice(0, index + 1));
@@ -64,18 +64,16 @@ function knownKeys(schema: unknown, root: unknown, path: Path): string[] {
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
 }
 
-/** Description, examples and the like of the value at a path. */
-function metaAt(schema: unknown, root: unknown, path: Path): z.core.GlobalMeta | undefined {
+/** The field of a map at a path, with its default and its meaning. */
+export function fieldAt(schema: unknown, root: unknown, path: Path): z.ZodType | undefined {
   const parent = schemaAt(schema, root, path.slice(0, -1));
-  const field =
-    parent instanceof z.ZodObject
-      ? (parent.shape[path.at(-1) as string] as z.ZodType | undefined)
-      : undefined;
-  return field?.meta();
+  return parent instanceof z.ZodObject
+    ? (parent.shape[path.at(-1) as string] as z.ZodType | undefined)
+    : undefined;
 }
 
 function exampleAt(schema: unknown, root: unknown, path: Path): string {
-  const example = (metaAt(schema, root, path)?.["examples"] as unknown[] | undefined)?.[0];
+  const example = (fieldAt(schema, root, path)?.meta()?.["examples"] as unknown[] | undefined)?.[0];
   return example === undefined ? "" : `, for example ${JSON.stringify(example)}`;
 }
 

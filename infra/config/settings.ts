@@ -103,9 +103,9 @@ function projectEntries(file: string | Uint8Array): Record<string, unknown> {
   );
 }
 
-/** Names of the stacks that have a file beside Pulumi.yaml, sorted. */
-export function stacks(projectDir: string): readonly string[] {
-  return readdirSync(projectDir)
+/** Names of the stacks that have a file in a folder, such as that of Pulumi.yaml, sorted. */
+export function stacks(folder: string): readonly string[] {
+  return readdirSync(folder)
     .flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? [])
     .sort();
 }

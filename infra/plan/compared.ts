@@ -16,13 +16,15 @@ export interface ComparedRequest {
   readonly stack: string;
   /** Default: that of the stack. */
   readonly mode?: NetworkMode;
+  /** Text of the stack's file. Default: that of the checkout. */
+  readonly file?: string;
   /** Of the digests of secrets: both plans have the same, which nobody keeps. */
   readonly key: string;
 }
 
 /** The plan of a stack of this checkout, without its secrets. */
-export async function comparedPlan({ stack, mode, key }: ComparedRequest): Promise<ComparedPlan> {
-  const plan = await planOf(stack, { mode });
+export async function comparedPlan({ stack, mode, file, key }: ComparedRequest): Promise<ComparedPlan> {
+  const plan = await planOf(stack, { mode, file });
   return {
     report: reportOf(plan),
     resources: sortedByName(plan.resources).map(

@@ -1,4 +1,4 @@
-// What clouds would add to the inputs of their resources, what they answer to functions, and for which changes they make a resource anew.
+// What clouds would add to the inputs of their resources, and what they answer to functions.
 import { AWS, AZURE, GCP } from "../../infra/plan/fakes";
 import type { Properties } from "./properties";
 
@@ -64,14 +64,3 @@ export function answered(token: string, args: Properties): Properties {
   if (answer === undefined) throw new Error(`no cloud here answers to ${token}`);
   return typeof answer === "function" ? answer(args) : answer;
 }
-
-/**
- * Properties whose change makes another one of a resource: type, path. Google Cloud's node pools take another machine type as they are, since
- * hashicorp/terraform-provider-google 5.10.
- */
-export const FORCES_REPLACEMENT: readonly (readonly [RegExp, RegExp])[] = [
-  // hashicorp/terraform-provider-aws, resource aws_eks_node_group.
-  [/:NodeGroup$/, /^(amiType|capacityType|clusterName|diskSize|instanceTypes|nodeRoleArn|subnetIds)$/],
-  [/^azure-native:/, /Name$/],
-  [/^kubernetes:/, /^metadata\.(name|namespace)$/],
-];

@@ -3,7 +3,9 @@
 import type { DynamicKind } from "../../components/dynamic-resource";
 import { providers } from "../../components/providers/providers";
 import { isUnknown, type Provider } from "../../components/trust/properties";
-import { added, answered, FORCES_REPLACEMENT } from "./answers";
+import { UNKNOWN } from "../../components/trust/properties";
+import { replacedBy } from "../../infra/plan/replaced";
+import { added, answered } from "./answers";
 import { construct } from "./component";
 import { concealed, differences, type Made, merged, type Properties } from "./properties";
 import {
@@ -129,10 +131,13 @@ export class EchoClouds {
     const { type } = partsOf(request.getUrn());
     const news = read(request.getNews());
     const own = dynamicOf(type);
-    const paths = differences(read(request.getOldInputs()), news);
+    const differing = differences(read(request.getOldInputs()), news);
+    const paths = differing.map(([path]) => path);
+    // Of what is not known yet, the Kubernetes provider looks for no part that would force a replacement.
+    const known = differing.flatMap(([path, value]) => (value === UNKNOWN ? [] : [path]));
     const { changes, replaces, deleteBeforeReplace } = own
       ? await own.diff(request.getId(), read(request.getOlds()), news)
-      : { changes: paths.length > 0, replaces: replacing(type, paths), deleteBeforeReplace: undefined };
+      : { changes: paths.length > 0, replaces: [...replacedBy(type, known)], deleteBeforeReplace: undefined };
     const { DIFF_SOME, DIFF_NONE } = provider.DiffResponse.DiffChanges;
     const response = new provider.DiffResponse()
       .setChanges(changes ? DIFF_SOME : DIFF_NONE)
@@ -178,9 +183,3 @@ export class EchoClouds {
     return new Empty();
   }
 }
-
-/** Those of the changed properties that make another one of a resource. */
-const replacing = (type: string, paths: readonly string[]): string[] =>
-  paths.filter((path) =>
-    FORCES_REPLACEMENT.some(([types, properties]) => types.test(type) && properties.test(path)),
-  );

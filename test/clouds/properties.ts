@@ -33,10 +33,10 @@ export function concealed(value: Properties): Properties {
   return Object.fromEntries(entries.map(([key, inner]) => [key, isMap(inner) ? concealed(inner) : UNKNOWN]));
 }
 
-/** Paths of all that differs, as Pulumi writes them. A list is one thing. */
-export function differences(before: unknown, after: unknown, path = ""): string[] {
+/** Paths of all that differs, as Pulumi writes them, with what is there now. A list is one thing. */
+export function differences(before: unknown, after: unknown, path = ""): [string, unknown][] {
   if (isDeepStrictEqual(before, after)) return [];
-  if (!isMap(before) || !isMap(after)) return [path];
+  if (!isMap(before) || !isMap(after)) return [[path, after]];
   return Object.keys({ ...before, ...after }).flatMap((key) => {
     const step = /^\w+$/.test(key) ? `${path && "."}${key}` : `["${key}"]`;
     return differences(before[key], after[key], path + step);

@@ -4,6 +4,8 @@ import path from "node:path";
 import { dump, load } from "js-yaml";
 import { PROJECT } from "../../components/project";
 import program from "../../infra/index";
+import { comparedPlan } from "../../infra/plan/compared";
+import { differenceOf } from "../../infra/plan/difference";
 import { Engine, type Foreseen } from "../../rehearsal/machine/engine";
 import { programPath } from "../support/programs";
 import { EchoClouds } from "./echo";
@@ -46,11 +48,7 @@ export class EchoStack {
     const settings = structuredClone(this.settings);
     change(settings);
     const config = path.join(this.dir, "settings.yaml");
-    const entries = Object.entries(settings).map(([key, value]) => [
-      key.includes(":") ? key : `agentweave-mesh:${key}`,
-      value as unknown,
-    ]);
-    writeFileSync(config, dump({ config: Object.fromEntries(entries) }));
+    writeFileSync(config, dump({ config: configOf(settings) }));
     return Engine.of({
       project: this.dir,
       stack: this.stack,
@@ -78,11 +76,44 @@ export class EchoStack {
     return unordered(this.clouds.made, checkpoint.latest.resources);
   }
 
+  /** The same as a plan foretells it, without an engine, and the names that it knows: of no component, and of no provider of Pulumi's. */
+  async foretold(
+    change: (settings: Properties) => void,
+  ): Promise<{ readonly steps: readonly string[]; readonly names: ReadonlySet<string> }> {
+    const plan = async (edit: (settings: Properties) => void) => {
+      const settings = structuredClone(this.settings);
+      edit(settings);
+      const file = dump({ config: configOf(settings) });
+      return (await comparedPlan({ stack: this.stack, file, key: "of this test" })).resources;
+    };
+    // One after the other: mocks are of the whole process.
+    const before = await plan(() => undefined);
+    const after = await plan(change);
+    const { made, changed, replaced, deleted } = differenceOf(before, after);
+    const steps = Object.entries({
+      create: made,
+      update: changed,
+      replace: replaced,
+      delete: deleted,
+    }).flatMap(([operation, those]) => those.map(({ name }) => `${operation} ${name}`));
+    const names = new Set([...before, ...after].map(({ name }) => name));
+    return { steps: [...new Set(steps)].sort(), names };
+  }
+
   /** What would become of such a change: operation and name, once each, providers that Pulumi makes by itself left out. */
   async foreseen(change: (settings: Properties) => void): Promise<string[]> {
     return stepsOf(await (await this.engine(change)).preview());
   }
 }
+
+/** The settings as a stack's file has them. */
+const configOf = (settings: Properties) =>
+  Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      key.includes(":") ? key : `agentweave-mesh:${key}`,
+      value as unknown,
+    ]),
+  );
 
 /** A replacement is one step, and not the three that the engine makes of it. */
 export function stepsOf({ changed }: Foreseen): string[] {

@@ -14,7 +14,9 @@ const RESEARCHER = {
 
 /** Resources of one role in Google Cloud. */
 async function plan(mode: (typeof NETWORK_MODES)[number], role = "agent"): Promise<readonly Planned[]> {
-  const all = (await planOf("dev", { mode, changed: { agents: { replicas: 1, roles: { [role]: RESEARCHER } } } })).resources;
+  const all = (
+    await planOf("dev", { mode, changed: { agents: { replicas: 1, roles: { [role]: RESEARCHER } } } })
+  ).resources;
   return all.filter(({ name }) => name.startsWith(`gcp-agentweave-${role}`));
 }
 
