@@ -11,6 +11,8 @@ export interface InitFlags {
   readonly clouds?: string;
   readonly network?: string;
   readonly domain?: string;
+  /** `agents.environment`. Default: development. */
+  readonly environment?: string;
   /** `<path>=<value>` each. */
   readonly set?: readonly string[];
 }
@@ -61,7 +63,7 @@ export async function init(
     const question = questionOf(settings, first);
     if (ask === undefined || question === undefined) {
       say(
-        "mesh: nothing is written; options are --clouds, --network, --domain, and --set <path>=<value> for all else",
+        "mesh: nothing is written; options are --clouds, --network, --domain, --environment, and --set <path>=<value> for all else",
       );
       throw refusal(stack, problems);
     }
@@ -70,11 +72,19 @@ export async function init(
 }
 
 /** What the options say, in an order in which each can be read: what a cloud may have is known by its provider. */
-function given({ clouds, network, domain, set = [] }: InitFlags): [setting: string, value: string][] {
+function given({
+  clouds,
+  network,
+  domain,
+  environment = "development",
+  set = [],
+}: InitFlags): [setting: string, value: string][] {
   const named: [string, string | undefined][] = [
     ["clouds", clouds],
     ["network.mode", network],
     ["trust.domain", domain],
+    ["agents.environment", environment],
+    ["tags.project", "agentweave-mesh"],
   ];
   return [
     ...named.filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -135,6 +135,10 @@ export function program(terminal: Terminal, connect: Connect, finish: (code: Exi
     .option("--network <mode>", `${NETWORK_MODES.join(", ")}: how the clouds are connected`)
     .option("--domain <name>", "domain under which each cloud has its trust domain")
     .option(
+      "--environment <name>",
+      "what it is for; production is judged more strictly by the policy pack (default: development)",
+    )
+    .option(
       "--set <path=value>",
       "any other setting, such as clouds.gcp.project=my-project; may be given more than once",
       gather,

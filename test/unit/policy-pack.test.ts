@@ -528,10 +528,7 @@ it("a first preview of production passes, and tells what it cannot judge yet", a
   const calls = { ...AWS.calls, [AZURE_CALLER]: AZURE.calls[AZURE_CALLER] };
   const { violations, relaxed, unknown } = await verdictOf("prod", "vpn", { calls, preview: true });
   expect(violations).toEqual([]);
-  // The group that it is of is not known yet, and what it lets in is.
-  expect(relaxed.map(({ rule, resource }) => `${rule} ${resource}`)).toEqual([
-    "open-firewall azure-network-nsg-all",
-  ]);
+  expect(relaxed).toEqual([]);
   expect(unknown.map(({ rule, resource }) => `${rule} ${resource}`)).toEqual(
     expect.arrayContaining(["kubeconfig-tokens aws-kubernetes", "encryption-at-rest aws-control-plane"]),
   );

@@ -115,8 +115,16 @@ const OPENINGS: Readonly<Record<string, (inputs: Inputs) => readonly Opening[]>>
   "gcp:compute/firewall:Firewall": ofGcp,
 };
 
+/**
+ * The last rule of the group of an AKS cluster's subnet (components/clouds/aks-network.ts): AKS guards nodes and load balancers with a group of its own,
+ * and without this rule the subnet's would deny pods, whose addresses are not of the virtual network.
+ */
+const isAksRest = (type: string, name: string) =>
+  type === "azure-native:network:SecurityRule" && name.endsWith("-network-nsg-all");
+
 /** Rules of firewalls that all the internet may use. */
-export const openFirewall: Rule = function* ({ type, inputs }, { settings: { mode } }) {
+export const openFirewall: Rule = function* ({ type, name, inputs }, { settings: { mode } }) {
+  if (isAksRest(type, name)) return;
   for (const { sources, protocol, ports } of OPENINGS[type]?.(inputs) ?? []) {
     for (const source of sources.filter(isOpen)) {
       const asked = published(mode).map((flow) => `${flow.protocol} ${flow.port}`);

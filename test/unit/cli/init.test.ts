@@ -10,6 +10,7 @@ import { run } from "../../../cli/main";
 import { PROJECT } from "../../../components/project";
 import { KUBECONFIG } from "../../../infra/plan/fakes";
 import { configOf, planOf } from "../../../infra/plan/plan";
+import { reportOf } from "../../../infra/plan/report";
 
 // In jest its own loader takes the place of that of plain Node.
 jest.mock("../../../cli/load", () => ({
@@ -108,14 +109,15 @@ const CASES: [string, () => Case][] = [
 ];
 
 describe.each(CASES)("%s", (_, flagsOf) => {
-  test("passes the program's check, and can be planned", async () => {
+  test("passes the program's check and the policy pack, and can be planned", async () => {
     const { domain = "mesh.example.org", ...flags } = flagsOf();
     const said = await init("staging", { domain, ...flags }, silent, folder);
     const file = written("staging");
     expect(file).toMatch(/^# yaml-language-server: \$schema=\.\/schema\/pulumi-stack\.schema\.json\n/);
     const { trust, network } = configOf("staging", { file });
     expect([trust.domain, network.mode]).toEqual([domain, flags.network]);
-    expect((await planOf("staging", { file })).resources.length).toBeGreaterThan(40);
+    const { count, violations } = reportOf(await planOf("staging", { file }));
+    expect([count > 40, violations]).toEqual([true, 0]);
     expect(said).toMatch(
       /pulumi stack init staging[^]*npx mesh plan --stack staging[^]*pulumi preview --stack staging/,
     );
@@ -213,6 +215,8 @@ test("asks for what there is no default for, in the words of the settings, and a
       },
     },
     "agentweave-mesh:network": { mode: "tailscale", tailscale: { tailnet: "tail1a2b3c.ts.net" } },
+    "agentweave-mesh:agents": { environment: "development" },
+    "agentweave-mesh:tags": { project: "agentweave-mesh" },
   });
 });
 

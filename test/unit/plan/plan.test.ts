@@ -67,6 +67,13 @@ describe.each(planned())("the plan of $stack", ({ stack, file, golden }) => {
     expect(listed.sort()).toEqual(registered.map(({ type, name }) => `${type} ${name}`).sort());
   });
 
+  test("keeps the rules of the policy pack, but for those that the stack relaxes", () => {
+    expect([report.violations, rowsOf(report, "pack").filter((row) => row.endsWith(" | no"))]).toEqual([
+      0,
+      [],
+    ]);
+  });
+
   test("is that of its golden file (npm run plans writes it)", () => {
     expect(`${planMarkdown(report)}\n`).toBe(readFileSync(path.join(PROJECT, golden), "utf8"));
   });
