@@ -126,7 +126,8 @@ export function stackSettings(
     const message = `is in no file, since there is no ${path.basename(file)}; write it, or name one of ${stacks(projectDir).join(", ")}`;
     throw new ConfigError(stack, [{ path: [], message }]);
   }
-  return stackFileSettings(readFileSync(file), stack, readFileSync(path.join(projectDir, "Pulumi.yaml")));
+  const project = path.join(projectDir, "Pulumi.yaml");
+  return stackFileSettings(readFileSync(file), stack, existsSync(project) ? readFileSync(project) : "");
 }
 
 /**
