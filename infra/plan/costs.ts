@@ -47,7 +47,10 @@ const COSTS: Readonly<Record<string, Cost>> = {
     usdPerHour: 0.1,
     besides: "0.50 USD per hour once its version is in extended support",
     sources: [
-      { url: "https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html", date: "2026-11-30" },
+      {
+        url: "https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html",
+        date: "2026-11-30",
+      },
       {
         url: "https://aws.amazon.com/blogs/containers/amazon-eks-extended-support-for-kubernetes-versions-pricing/",
         date: "2024-04-01",
