@@ -1,6 +1,7 @@
 // The next step for what a check found: which command, which runbook. Pure.
 import { explainFetchFailure } from "../components/trust/fetch-failure";
-import { NAMESPACES, OPA, serverSpiffeId, SPIRE_SERVER, TAILNET } from "../components/well-known";
+import { NAMESPACES, OPA, SPIRE_SERVER, TAILNET } from "../components/well-known";
+import { serverSpiffeId } from "../spiffe/spiffe-id";
 import { Denied } from "./agent-client";
 import { lineOf } from "./errors";
 import { type MeshAgent, type MeshCloud, type MeshNetwork, usualAgent } from "./mesh-outputs";

@@ -1,6 +1,6 @@
 // The bundle that a cloud's endpoint serves now: fetched directly, or through a port-forward where the way is closed to this machine.
 import type { Duplex } from "node:stream";
-import type { Bundle } from "../components/trust/bundle";
+import type { Bundle } from "../spiffe/bundle";
 import { dial, fetchBundleOver } from "../components/trust/served-bundle";
 import { SPIRE_PORTS } from "../components/well-known";
 import type { Cluster } from "./cluster";

@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { z } from "zod";
 import type { Identity } from "../spiffe/source";
-import { operatorSpiffeId } from "../components/well-known";
+import { operatorSpiffeId } from "../spiffe/spiffe-id";
 import type { Cluster } from "./cluster";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";

@@ -1,5 +1,5 @@
 // `mesh status`: what stands in each cloud and whether it is ready, in one table.
-import { parseSpiffeBundle } from "../components/trust/bundle";
+import { parseSpiffeBundle } from "../spiffe/bundle";
 import { NAMESPACES, OPA, SPIRE_AGENT, SPIRE_SERVER, TAILNET } from "../components/well-known";
 import { type Connect, connectKubernetes, type WorkloadKind } from "./cluster";
 import { lineOf } from "./errors";

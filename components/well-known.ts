@@ -198,24 +198,6 @@ export const CSI_DRIVER = "csi.spiffe.io";
 /** Address of a cluster's API server for pods inside it; every API server's certificate has this name. */
 export const KUBERNETES_API = "https://kubernetes.default.svc";
 
-/** SPIFFE id of a trust domain's SPIRE server, which its bundle endpoint presents (SPIFFE Federation, section 5.2.1). */
-export function serverSpiffeId(trustDomain: string): string {
-  return `spiffe://${trustDomain}/spire/server`;
-}
-
-/**
- * SPIFFE id of a cluster's node alias, the parent of all workload entries of that cluster. Its path avoids `/spire`,
- * which SPIRE keeps to itself.
- */
-export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): string {
-  return `spiffe://${trustDomain}/node/${clusterName}`;
-}
-
-/** SPIFFE id of the agents of one role in one cloud, for example `spiffe://aws.example.org/region/aws-us-east-1/worker`. */
-export function agentSpiffeId(trustDomain: string, cloud: string, region: string, role: string): string {
-  return `spiffe://${trustDomain}/region/${cloud}-${region}/${role}`;
-}
-
 /** Name of everything in a cluster that belongs to one role: its ServiceAccount, Deployment, Service, ConfigMap. */
 export function agentObjectName(role: string): string {
   return `agentweave-${role}`;
@@ -234,14 +216,4 @@ export function registryName(cloud: string, role: string): string {
 /** The role of a cloud's agents that stands for the cloud: `agent` where there is one, else the first. */
 export function usualRole(roles: readonly string[]): string | undefined {
   return roles.find((role) => role === "agent") ?? roles[0];
-}
-
-/** SPIFFE id with which the operators of a trust domain call its agents. */
-export function operatorSpiffeId(trustDomain: string): string {
-  return `spiffe://${trustDomain}/operator/mesh`;
-}
-
-/** SPIFFE id of a part of the mesh's observability, known by its Kubernetes account, for example `spiffe://aws.example.org/observability/jaeger`. */
-export function observabilitySpiffeId(trustDomain: string, account: string): string {
-  return `spiffe://${trustDomain}/observability/${account}`;
 }

@@ -14,7 +14,7 @@ import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
 import { RegistrationEntry } from "../components/trust/resources";
-import { nodeAliasSpiffeId, serverSpiffeId } from "../components/well-known";
+import { nodeAliasSpiffeId, serverSpiffeId } from "../spiffe/spiffe-id";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";

@@ -1,4 +1,4 @@
-// SPIFFE ids (SPIFFE-ID specification, section 2): read strictly, never by prefix.
+// SPIFFE ids (SPIFFE-ID specification, section 2): read strictly, never by prefix; and those of the mesh's own parts.
 
 const ID = /^spiffe:\/\/([a-z0-9._-]{1,255})((?:\/[a-zA-Z0-9._-]+)*)$/;
 /** Longest SPIFFE id (section 2.3). */
@@ -23,4 +23,32 @@ export function parseSpiffeId(text: string): SpiffeId | undefined {
 /** Whether `text` is the id of a workload: a SPIFFE id with a path. */
 export function isWorkloadId(text: string): boolean {
   return (parseSpiffeId(text)?.path ?? "") !== "";
+}
+
+/** SPIFFE id of a trust domain's SPIRE server, which its bundle endpoint presents (SPIFFE Federation, section 5.2.1). */
+export function serverSpiffeId(trustDomain: string): string {
+  return `spiffe://${trustDomain}/spire/server`;
+}
+
+/**
+ * SPIFFE id of a cluster's node alias, the parent of all workload entries of that cluster. Its path avoids `/spire`,
+ * which SPIRE keeps to itself.
+ */
+export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): string {
+  return `spiffe://${trustDomain}/node/${clusterName}`;
+}
+
+/** SPIFFE id of the agents of one role in one cloud, for example `spiffe://aws.example.org/region/aws-us-east-1/worker`. */
+export function agentSpiffeId(trustDomain: string, cloud: string, region: string, role: string): string {
+  return `spiffe://${trustDomain}/region/${cloud}-${region}/${role}`;
+}
+
+/** SPIFFE id with which the operators of a trust domain call its agents. */
+export function operatorSpiffeId(trustDomain: string): string {
+  return `spiffe://${trustDomain}/operator/mesh`;
+}
+
+/** SPIFFE id of a part of the mesh's observability, known by its Kubernetes account, for example `spiffe://aws.example.org/observability/jaeger`. */
+export function observabilitySpiffeId(trustDomain: string, account: string): string {
+  return `spiffe://${trustDomain}/observability/${account}`;
 }

@@ -1,5 +1,5 @@
 // The checks of one ordered pair: what the target stores, what the source serves, and whether their agents reach each other.
-import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../../components/trust/bundle";
+import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../../spiffe/bundle";
 import { timeLeft } from "../../components/trust/time-left";
 import { endpointAdvice, fetchAdvice, serverAdvice } from "../advice";
 import { fetchServedBundle, type Served } from "../bundle-endpoint";

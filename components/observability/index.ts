@@ -8,15 +8,8 @@ import type { NetworkSettings } from "../network/mode";
 import { ObservabilityTailnetAccess, withTelemetrySidecar } from "../network/tailscale/telemetry";
 import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/telemetry-devices";
 import { type FederationRelationship, RegistrationEntry, type ServerTarget } from "../trust/resources";
-import {
-  COLLECTOR,
-  NAMESPACES,
-  nodeAliasSpiffeId,
-  observabilitySpiffeId,
-  TAILNET,
-  TRACE_STORE,
-  TRUST_EXPORTER,
-} from "../well-known";
+import { COLLECTOR, NAMESPACES, TAILNET, TRACE_STORE, TRUST_EXPORTER } from "../well-known";
+import { nodeAliasSpiffeId, observabilitySpiffeId } from "../../spiffe/spiffe-id";
 import { Collector, type TraceIntake, type WithNetwork } from "./collector";
 import { Grafana } from "./grafana";
 import { ObservabilityNamespace } from "./namespace";

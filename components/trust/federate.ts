@@ -1,5 +1,11 @@
 // Puts a federation relationship in place and proves it: the work of FederationRelationship's create and update.
-import { compareBundles, type Comparison, parseSpiffeBundle, storedBundle, type Bundle } from "./bundle";
+import {
+  compareBundles,
+  type Comparison,
+  parseSpiffeBundle,
+  storedBundle,
+  type Bundle,
+} from "../../spiffe/bundle";
 import { factsOf, fault, wordsOf } from "./fault";
 import { type Endpoint, explainFetchFailure } from "./fetch-failure";
 import { type Patience, retry } from "./retry";

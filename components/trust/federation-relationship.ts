@@ -1,5 +1,5 @@
 // Provider of FederationRelationship: one ordered pair of servers, of which `target` trusts `source`.
-import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "./bundle";
+import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "../../spiffe/bundle";
 import {
   type Connect,
   connectByExec,

@@ -1,8 +1,8 @@
 // The resources of the trust layer, whose create, read, update and delete are the providers of this folder.
 import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-resource";
-import { serverSpiffeId } from "../well-known";
-import type { X509Authority } from "./bundle";
+import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import type { X509Authority } from "../../spiffe/bundle";
 import type { Server } from "./connect";
 import type { BundleState } from "./federation-relationship";
 

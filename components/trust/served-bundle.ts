@@ -3,8 +3,8 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { request } from "../../spiffe/request";
 import type { Identity } from "../../spiffe/source";
-import { serverSpiffeId } from "../well-known";
-import { type Bundle, parseSpiffeBundle } from "./bundle";
+import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import { type Bundle, parseSpiffeBundle } from "../../spiffe/bundle";
 
 /** A bundle endpoint, as someone sees it who stores a bundle of its trust domain. */
 export interface StoredEndpoint {

@@ -1,5 +1,5 @@
 // A typed client of the `spire-server` command line (SPIRE 1.14 and newer), which is how an operator speaks to a server.
-import type { ApiBundle } from "./bundle";
+import type { ApiBundle } from "../../spiffe/bundle";
 import type { CommandResult } from "./exec";
 import { factsOf, fault } from "./fault";
 import { type Patience, retry } from "./retry";

@@ -1,5 +1,5 @@
 // How long a target that stops fetching now would still be able to fetch from a source: what a bundle that is stored is worth.
-import type { Bundle, X509Authority } from "./bundle";
+import type { Bundle, X509Authority } from "../../spiffe/bundle";
 
 // When SPIRE prepares and uses a new CA, before the end of the old one's life (SPIRE, pkg/server/ca/manager, slot.go).
 const DAY_MS = 86_400_000;

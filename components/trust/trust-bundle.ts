@@ -1,5 +1,5 @@
 // Provider of TrustBundle: waits for a SPIRE server and reads and checks its bundle. It changes nothing on the server.
-import { parseSpiffeBundle, type X509Authority } from "./bundle";
+import { parseSpiffeBundle, type X509Authority } from "../../spiffe/bundle";
 import { type Connect, connectByExec, readPatience, type Server } from "./connect";
 import { factsOf } from "./fault";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";

@@ -1,6 +1,6 @@
 // What the policy knows of the mesh: its members, and which of them may call or relay into another cloud, by default too.
 // Pure functions.
-import { agentSpiffeId, operatorSpiffeId } from "../well-known";
+import { agentSpiffeId, operatorSpiffeId } from "../../spiffe/spiffe-id";
 
 /** One cloud of the mesh with its agents. */
 export interface PolicyMember {

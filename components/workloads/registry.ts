@@ -1,7 +1,8 @@
 // The registry of an agent: whom it can call by name, and where. A pure function.
 import { addressesFrom, type AgentPlace } from "../network/addresses";
 import type { NetworkSettings } from "../network/mode";
-import { agentSpiffeId, registryName } from "../well-known";
+import { registryName } from "../well-known";
+import { agentSpiffeId } from "../../spiffe/spiffe-id";
 
 /** The agents of one role in one cloud, as the others know them. */
 export interface MeshAgent extends AgentPlace {

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import { anyIdentity, type Identity, type IdentitySource } from "../../spiffe/source";
 import { pause } from "../pause";
-import { bundleOfRoots } from "../../components/trust/bundle";
+import { bundleOfRoots } from "../../spiffe/bundle";
 import type { Running } from "../program";
 import { startStatus } from "../status";
 import type { TrustExporterConfig } from "./config";

@@ -1,7 +1,7 @@
 // What is known of one source's bundle: the one that workloads have here, and the one that its endpoint served last.
 import type { Logger } from "pino";
 import { withTimeout } from "../timeout";
-import { type Bundle, bundleOfRoots, compareBundles } from "../../components/trust/bundle";
+import { type Bundle, bundleOfRoots, compareBundles } from "../../spiffe/bundle";
 import { lineOf } from "../../components/trust/line";
 import { fetchBundle } from "../../components/trust/served-bundle";
 import { timeLeft } from "../../components/trust/time-left";

@@ -1,5 +1,5 @@
 // The providers against real SPIRE server processes on loopback, with a local process in place of exec through the Kubernetes API.
-import { parseSpiffeBundle } from "../../components/trust/bundle";
+import { parseSpiffeBundle } from "../../spiffe/bundle";
 import type { Connect, Server } from "../../components/trust/connect";
 import { fault, type FaultFacts } from "../../components/trust/fault";
 import {
@@ -9,7 +9,7 @@ import {
 import { type EntryInputs, makeRegistrationEntryProvider } from "../../components/trust/registration-entry";
 import { type Run, spireServer } from "../../components/trust/spire-server";
 import { makeTrustBundleProvider } from "../../components/trust/trust-bundle";
-import { serverSpiffeId } from "../../components/well-known";
+import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { selfSigned, spiffeBundle } from "../support/certificate";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
 

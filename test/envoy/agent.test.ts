@@ -7,7 +7,7 @@ import { callText, meshCall } from "../../cli/call";
 import type { Cluster } from "../../cli/cluster";
 import { serverCommand } from "../../cli/spire";
 import type { Mesh } from "../../cli/mesh-outputs";
-import { operatorSpiffeId } from "../../components/well-known";
+import { operatorSpiffeId } from "../../spiffe/spiffe-id";
 import { callThrough, clientThrough } from "./support/caller";
 import { until } from "./support/daemon";
 import { EnvoyMesh } from "./support/mesh";

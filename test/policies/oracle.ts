@@ -1,6 +1,6 @@
 // What the policy should answer, worked out another way: everything that is allowed in a mesh, listed before anyone asks.
 import type { AgentRole, PolicyTopology } from "../../components/workloads/policy-data";
-import { agentSpiffeId, operatorSpiffeId } from "../../components/well-known";
+import { agentSpiffeId, operatorSpiffeId } from "../../spiffe/spiffe-id";
 
 /** A question as an agent asks it. */
 export interface Question {

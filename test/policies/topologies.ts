@@ -5,7 +5,7 @@ import {
   type PolicyMember,
   type PolicyTopology,
 } from "../../components/workloads/policy-data";
-import { agentSpiffeId, operatorSpiffeId } from "../../components/well-known";
+import { agentSpiffeId, operatorSpiffeId } from "../../spiffe/spiffe-id";
 
 const MEMBERS: readonly PolicyMember[] = [
   {

@@ -2,7 +2,8 @@
 import { bootstrapText } from "../../envoy/bootstrap";
 import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
-import { AGENT_PORTS, agentName, operatorSpiffeId, TAILNET } from "../../well-known";
+import { AGENT_PORTS, agentName, TAILNET } from "../../well-known";
+import { operatorSpiffeId } from "../../../spiffe/spiffe-id";
 import type { ProgramProtocol } from "../policy-data";
 import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
 import { type EnvoyArgs, envoyBootstrap } from "./bootstrap";

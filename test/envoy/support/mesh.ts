@@ -8,7 +8,7 @@ import type { Xds } from "../../../components/envoy/xds";
 import type { PolicyMember, PolicyTopology } from "../../../components/workloads/policy-data";
 import { nodeBundle } from "../../../components/kubernetes/node-bundle";
 import { LOADER } from "../../../components/kubernetes/node-loader";
-import { agentSpiffeId, operatorSpiffeId } from "../../../components/well-known";
+import { agentSpiffeId, operatorSpiffeId } from "../../../spiffe/spiffe-id";
 import { TestOpa } from "../../support/opa";
 import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";

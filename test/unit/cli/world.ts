@@ -11,13 +11,8 @@ import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
 import { explainNoPod } from "../../../components/trust/no-pod";
-import {
-  agentObjectName,
-  agentSpiffeId,
-  operatorSpiffeId,
-  serverSpiffeId,
-  TAILNET,
-} from "../../../components/well-known";
+import { agentObjectName, TAILNET } from "../../../components/well-known";
+import { agentSpiffeId, operatorSpiffeId, serverSpiffeId } from "../../../spiffe/spiffe-id";
 import { type Certificate, issue, spiffeBundle } from "../../support/certificate";
 
 const success = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: "" });

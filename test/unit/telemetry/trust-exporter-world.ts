@@ -3,7 +3,7 @@ import { once } from "node:events";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import pino from "pino";
-import { serverSpiffeId } from "../../../components/well-known";
+import { serverSpiffeId } from "../../../spiffe/spiffe-id";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import type { TrustExporterConfig } from "../../../telemetry/trust-exporter/config";
 import { startTrustExporter } from "../../../telemetry/trust-exporter/exporter";

@@ -1,5 +1,5 @@
 import { selfSigned } from "../../support/certificate";
-import { bundleOfRoots } from "../../../components/trust/bundle";
+import { bundleOfRoots } from "../../../spiffe/bundle";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import { pem } from "../../support/agent/pki";
 import type { Certificate } from "../../support/certificate";

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import * as fc from "fast-check";
-import { compareBundles, parseSpiffeBundle, storedBundle } from "../../../components/trust/bundle";
+import { compareBundles, parseSpiffeBundle, storedBundle } from "../../../spiffe/bundle";
 import { selfSigned, spiffeBundle } from "../../support/certificate";
 
 const domain = "aws.example.org";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Bundle, X509Authority } from "../../../components/trust/bundle";
+import type { Bundle, X509Authority } from "../../../spiffe/bundle";
 import { timeLeft } from "../../../components/trust/time-left";
 
 const HOUR = 3_600_000;

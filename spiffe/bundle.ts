@@ -1,6 +1,5 @@
 // SPIFFE bundles: read, checked and compared. Pure.
 import { createHash, createPublicKey, type JsonWebKey, X509Certificate } from "node:crypto";
-import { fault } from "./fault";
 
 /** One X.509 authority (CA certificate) of a bundle. */
 export interface X509Authority {
@@ -59,8 +58,13 @@ function spiffeIdOf(certificate: X509Certificate): string {
   return names.find((name) => name.startsWith("URI:spiffe://"))?.slice("URI:".length) ?? "";
 }
 
+/** A bundle that must not be handed on. */
+class BundleRefused extends Error {
+  readonly refused = true;
+}
+
 function refuse(trustDomain: string, why: string): Error {
-  return fault(`bundle of trust domain ${trustDomain} refused: ${why}`, { refused: true });
+  return new BundleRefused(`bundle of trust domain ${trustDomain} refused: ${why}`);
 }
 
 /** DER of the authority in a key with `use: x509-svid` (X509-SVID specification, section 6: x5c holds exactly one certificate). */
