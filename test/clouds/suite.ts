@@ -6,7 +6,7 @@ import { PROJECT } from "../../components/project";
 import program from "../../infra/index";
 import { comparedPlan } from "../../infra/plan/compared";
 import { differenceOf } from "../../infra/plan/difference";
-import { Engine, type Foreseen } from "../../rehearsal/machine/engine";
+import { Engine, type Foreseen, type Program } from "../../rehearsal/machine/engine";
 import { programPath } from "../support/programs";
 import { EchoClouds } from "./echo";
 import type { Properties } from "./properties";
@@ -43,8 +43,14 @@ export class EchoStack {
     return new EchoStack(await EchoClouds.start(), stack, dir, await programPath("pulumi"), settings);
   }
 
-  /** @param change of the settings that the stack began with. */
-  async engine(change: (settings: Properties) => void = () => undefined): Promise<Engine> {
+  /**
+   * @param change of the settings that the stack began with.
+   * @param run Default: the program of this checkout, which tests have loaded already, by a loader of their own.
+   */
+  async engine(
+    change: (settings: Properties) => void = () => undefined,
+    run: Program = program,
+  ): Promise<Engine> {
     const settings = structuredClone(this.settings);
     change(settings);
     const config = path.join(this.dir, "settings.yaml");
@@ -55,8 +61,7 @@ export class EchoStack {
       config,
       dir: path.join(this.dir, "engine"),
       programs: { pulumi: this.pulumi },
-      // Tests have loaded it already, and by a loader of their own.
-      program: () => program,
+      program: () => run,
       env: {
         ...this.clouds.env,
         // Else the whole state is written after each of some hundred steps, which takes three times as long as all else.
