@@ -1,6 +1,6 @@
 const shared = {
   testEnvironment: "node",
-  setupFilesAfterEnv: ["<rootDir>/test/support/stacks.ts"],
+  setupFilesAfterEnv: ["<rootDir>/infra/stacks.js"],
   // Types are checked by `npm run check`; here each file is only turned into CommonJS, which is what jest runs.
   transform: {
     "/node_modules/.+\\.m?js$": "<rootDir>/test/support/esbuild.mjs",
