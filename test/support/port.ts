@@ -19,11 +19,16 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** Ports that this process has asked for, and does not use yet. */
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 that was free a moment ago, and is another one at each call. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = randomInt(PORTS.first, PORTS.end);
-    if (await isFree(port)) return port;
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
   throw new Error(`of ${TRIES} ports of 127.0.0.1 none is free`);
 }
