@@ -19,16 +19,16 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** Ports that this process has asked for, and does not use yet. */
+/** Ports that this process has looked at: each is given once, if at all. */
 const given = new Set<number>();
 
 /** A port of 127.0.0.1 that was free a moment ago, and is another one at each call. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = randomInt(PORTS.first, PORTS.end);
-    if (given.has(port) || !(await isFree(port))) continue;
+    if (given.has(port)) continue;
     given.add(port);
-    return port;
+    if (await isFree(port)) return port;
   }
   throw new Error(`of ${TRIES} ports of 127.0.0.1 none is free`);
 }
