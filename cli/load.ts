@@ -6,5 +6,5 @@ import { PROJECT } from "../components/project";
 /** What a file of the project exports, `infra/plan/command.ts` for example. */
 export function load<T>(file: string): T {
   const loader = createRequire(path.join(PROJECT, "package.json"))("./load.js") as (file: string) => T;
-  return loader(path.join(PROJECT, file));
+  return loader(path.resolve(PROJECT, file));
 }

@@ -18,6 +18,7 @@ import { nodeAliasSpiffeId, serverSpiffeId } from "../spiffe/spiffe-id";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
+import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
 export interface MeshCloud {
@@ -45,6 +46,8 @@ export class AgentMesh extends pulumi.ComponentResource {
       ownedBy(stackName()),
       clusterTolerations((provider) => tolerations.get(provider) ?? []),
       ...(logins.length > 0 ? [withRegistryLogins(logins)] : []),
+      // Last: what a user changes is changed no more.
+      ...(config.transforms === undefined ? [] : [transformation(transformsIn(config.transforms))]),
     ];
     super("agentweave:mesh:AgentMesh", name, {}, pulumi.mergeOptions(opts, { transformations }));
     const self = { parent: this };

@@ -14,7 +14,7 @@ import { configSchema, type ConfigEntry } from "./schema";
 import { settleNetwork } from "./network";
 import { settleObservability } from "./observability";
 import { settingsOf } from "./settings";
-import { settleCloud, settlePolicy } from "./settle";
+import { absolutePath, settleCloud, settlePolicy } from "./settle";
 
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
@@ -53,6 +53,8 @@ export interface MeshConfig {
   readonly observability?: ObservabilitySettings;
   readonly spire: SpireConfig;
   readonly images: ImagesConfig;
+  /** Absolute path of a module that changes what is registered. Default: none. */
+  readonly transforms?: string;
   /** Tags (on Google Cloud: labels) of every cloud resource. */
   readonly tags: Readonly<Record<string, string>>;
   readonly policyPack: PolicyPackConfig;
@@ -91,6 +93,7 @@ export function parseConfig(
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),
     observability: settleObservability(observability, clouds[0]!.name),
+    transforms: rest.transforms.module && absolutePath(rest.transforms.module, context.projectDir),
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
 import { agents } from "./agents";
 import { cloudSchema } from "./clouds";
-import { cloudName, duration, quantity, trustDomain } from "./fields";
+import { cloudName, duration, quantity, text, trustDomain } from "./fields";
 import { images } from "./images";
 import { network } from "./network";
 import { observability } from "./observability";
@@ -78,6 +78,19 @@ const clouds = z
     examples: [{ aws: { provider: "aws" } }],
   });
 
+const transforms = z
+  .strictObject({
+    module: text(/^\S.*$/, "a path from Pulumi.yaml such as transforms.ts")
+      .optional()
+      .meta({
+        description:
+          "A module of yours, by its path from Pulumi.yaml, whose functions change what the program registers, by the kind of component: docs/transforms.md. Default: none.",
+        examples: ["transforms.ts"],
+      }),
+  })
+  .prefault({})
+  .meta({ description: "Changes of yours, where the configuration has no setting." });
+
 /** Everything that can be configured. */
 export const configSchema = z.strictObject({
   trust,
@@ -90,6 +103,7 @@ export const configSchema = z.strictObject({
   images,
   tags,
   policyPack,
+  transforms,
 });
 
 /** The configuration as written, with defaults filled in and before the clouds are settled. */

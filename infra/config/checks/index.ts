@@ -1,4 +1,5 @@
 // Mistakes in how the parts of a configuration go together.
+import { existsSync } from "node:fs";
 import { agentName } from "../../../components/well-known";
 import { networkProblems } from "./address-ranges";
 import { apiServerRangeProblems } from "./api-server-ranges";
@@ -15,7 +16,7 @@ import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { contextOf, specOf, trustDomainOf } from "../settle";
+import { absolutePath, contextOf, specOf, trustDomainOf } from "../settle";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
 
@@ -50,6 +51,7 @@ export function check(
     ...observabilityApiProblems(clouds, observability ?? {}),
     ...apiServerRangeProblems(clouds, observability ?? {}),
     ...tagProblems(clouds, tags ?? {}),
+    ...transformsProblems(raw, projectDir),
     ...withoutEffect(raw, draft),
     ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
@@ -59,6 +61,13 @@ export function check(
           ...observabilityAccessProblems(clouds, projectDir, observability ?? {}),
         ]),
   ];
+}
+
+function transformsProblems(raw: unknown, projectDir: string): Problem[] {
+  const { module } = ((raw ?? {}) as { transforms?: { module?: unknown } }).transforms ?? {};
+  if (typeof module !== "string" || existsSync(absolutePath(module, projectDir))) return [];
+  const message = `is ${JSON.stringify(module)}, where there is no file; write a path from Pulumi.yaml`;
+  return [{ path: ["transforms", "module"], message }];
 }
 
 interface Named {

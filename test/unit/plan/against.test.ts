@@ -64,7 +64,16 @@ test("without a change nothing differs, secrets and generated programs included"
   expect(stdout).toContain("What is public, privileged, trusted, allowed and reachable is as it was.");
 });
 
-test("a cloud that is added, a node size, and a call: who gains trust in whom, what is replaced and why", () => {
+test("a cloud that is added, a node size, a transform, and a call: who gains trust in whom, what is replaced and why", () => {
+  writeFileSync(
+    path.join(root, "transforms.ts"),
+    `import type { Transforms } from "./infra/transforms";
+export const transforms: Transforms = {
+  "agentweave:clouds:EksCluster": ({ type, props, opts }) =>
+    type === "aws:eks/nodeGroup:NodeGroup" ? { props: { ...props, capacityType: "SPOT" }, opts } : undefined,
+};
+`,
+  );
   edited((config) => {
     config["agentweave-mesh:clouds"]!["home"] = {
       provider: "existing",
@@ -74,6 +83,7 @@ test("a cloud that is added, a node size, and a call: who gains trust in whom, w
       serviceCidr: "10.91.0.0/16",
     };
     config["agentweave-mesh:clouds"]!["aws"]!["nodes"] = { count: 3, instanceType: "t3.large" };
+    config["agentweave-mesh:transforms"] = { module: "transforms.ts" } as never;
     config["agentweave-mesh:policy"] = {
       calls: [{ from: "gcp/worker", to: "aws/agent", actions: ["echo"] }],
     } as never;
@@ -107,7 +117,7 @@ test("a cloud that is added, a node size, and a call: who gains trust in whom, w
   );
   expect(rows("images")).toEqual([]);
   expect(resources.replaced.map(({ name, forcedBy }) => [name, forcedBy])).toEqual([
-    ["aws-nodes-group", ["instanceTypes[0]"]],
+    ["aws-nodes-group", expect.arrayContaining(["capacityType", "instanceTypes[0]"])],
   ]);
   expect(resources.deleted).toEqual([]);
   expect(count.after - count.before).toBe(resources.made.length);
@@ -129,6 +139,18 @@ test("what cannot be compared is said in one line", () => {
     stderr: expect.stringMatching(/^mesh: nothing is no revision of this repository; .*\n$/) as string,
   });
   expect(mesh("--against", "--output=x").stderr).toMatch(/is no revision/);
+  writeFileSync(
+    path.join(root, "transforms.ts"),
+    'export const transforms = { "aws:eks/nodeGroup:NodeGroup": () => undefined };',
+  );
+  expect(mesh().stderr).toMatch(
+    /^mesh: .*transforms\.ts has a transform of aws:eks\/nodeGroup:NodeGroup, which is no component's type/,
+  );
+  edited((config) => (config["agentweave-mesh:transforms"] = { module: "nowhere.ts" } as never));
+  expect(mesh().stderr).toMatch(
+    /agentweave-mesh:transforms\.module: is "nowhere\.ts", where there is no file/,
+  );
+  edited((config) => delete config["agentweave-mesh:transforms"]);
   edited((config) => (config["agentweave-mesh:clouds"]!["aws"]!["roles"] = ["Agent"] as never));
   expect(mesh("--against", "main")).toMatchObject({
     status: 2,
