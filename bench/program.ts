@@ -20,12 +20,22 @@ interface Measured {
 const OPERATIONS = ["up, all new", "up, no change", "preview, no change"] as const;
 
 /** A stack of clusters that exist. */
-function settingsOf(clouds: number, kubeconfig: string) {
+function settingsOf(clouds: number, folder: string) {
   return (settings: Properties) => {
     for (const key of Object.keys(settings)) if (!key.includes(":")) delete settings[key];
     const entries = Array.from({ length: clouds }, (_, at) => {
       const ranges = { podCidr: `10.${2 * at}.0.0/16`, serviceCidr: `10.${2 * at + 1}.0.0/16` };
-      const cluster = { kubeconfig, context: "one", clusterName: `cluster-${at}`, region: `place-${at}` };
+      const kubeconfig = path.join(folder, `cluster-${at}`);
+      writeFileSync(
+        kubeconfig,
+        KUBECONFIG(`context-${at}`).replace("cluster.example", `cluster-${at}.example`),
+      );
+      const cluster = {
+        kubeconfig,
+        context: `context-${at}`,
+        clusterName: `cluster-${at}`,
+        region: `place-${at}`,
+      };
       return [`c${at}`, { provider: "existing", roles: ["agent", "worker"], ...cluster, ...ranges }];
     });
     Object.assign(settings, { clouds: Object.fromEntries(entries), network: { mode: "direct" } });
@@ -46,8 +56,8 @@ const bare =
     return Promise.resolve({});
   };
 
-async function measure(clouds: number, kubeconfig: string, run: Program): Promise<Measured> {
-  const stack = await EchoStack.of("dev", settingsOf(clouds, kubeconfig));
+async function measure(clouds: number, folder: string, run: Program): Promise<Measured> {
+  const stack = await EchoStack.of("dev", settingsOf(clouds, folder));
   try {
     const engine = await stack.engine(undefined, run);
     const seconds: number[] = [];
@@ -64,8 +74,6 @@ async function measure(clouds: number, kubeconfig: string, run: Program): Promis
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "bench-program-"));
-  const kubeconfig = path.join(folder, "kubeconfig");
-  writeFileSync(kubeconfig, KUBECONFIG("one"));
   const line = (cells: readonly (string | number)[]) => console.log(`| ${cells.join(" | ")} |`);
   try {
     line([
@@ -75,8 +83,8 @@ async function main(): Promise<void> {
     ]);
     line(["---", "---", ...OPERATIONS.map(() => "---")]);
     for (const clouds of CLOUDS) {
-      const mesh = await measure(clouds, kubeconfig, program);
-      const plain = await measure(clouds, kubeconfig, bare(mesh.resources));
+      const mesh = await measure(clouds, folder, program);
+      const plain = await measure(clouds, folder, bare(mesh.resources));
       const cells = mesh.seconds.map(
         (seconds, at) => `${seconds.toFixed(1)}, ${(seconds / plain.seconds[at]!).toFixed(2)}`,
       );
