@@ -1,6 +1,6 @@
 // The plan of another revision, made by that revision's own program.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { promisify } from "node:util";
@@ -60,7 +60,7 @@ export async function planAt(revision: string, request: ComparedRequest): Promis
     const archive = path.join(folder, "revision.tar");
     await git("archive", "--format=tar", `--output=${archive}`, `${commit}:${prefix}`);
     const root = path.join(folder, "checkout");
-    await run("mkdir", [root]);
+    mkdirSync(root);
     await run("tar", ["-xf", archive, "-C", root]);
     if (!existsSync(path.join(root, FILE)))
       throw refused(`${revision} is older than mesh plan, and only a program that has it can be compared`);

@@ -5,7 +5,7 @@ import { load } from "js-yaml";
 import type { PolicyData } from "../../components/workloads/policy-data";
 import { parseConfig } from "../../infra/config";
 import { AgentMesh } from "../../infra/mesh";
-import { AWS, AZURE, AZURE_CALLER, GCP } from "../../infra/plan/fakes";
+import { AWS, AZURE, AZURE_CALLER, PLANNED_CLOUDS } from "../../infra/plan/fakes";
 import {
   record,
   type Fakes,
@@ -48,16 +48,6 @@ const DAEMON_SET = "kubernetes:apps/v1:DaemonSet";
 const DEPLOYMENT = "kubernetes:apps/v1:Deployment";
 const STATEFUL_SET = "kubernetes:apps/v1:StatefulSet";
 
-const FAKES: Fakes = {
-  outputs: {
-    ...AWS.outputs,
-    ...GCP.outputs,
-    ...AZURE.outputs,
-    [SERVICE]: { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
-  },
-  calls: { ...AWS.calls, ...AZURE.calls },
-};
-
 /** The dev stack in a project of one's own. */
 function stand(fakes: Fakes, changed: object = {}) {
   const raw = stackConfig("dev") as { clouds: { gcp: object } };
@@ -69,7 +59,7 @@ function stand(fakes: Fakes, changed: object = {}) {
 
 let made: Recording;
 beforeAll(async () => {
-  [, made] = await stand(FAKES);
+  [, made] = await stand(PLANNED_CLOUDS);
 });
 
 const server = (cloud: string) => made.one(STATEFUL_SET, `${cloud}-spire-server`);
@@ -366,7 +356,7 @@ describe("where ranges limit who reaches the API servers", () => {
       name,
       { ...cloud, access: { ranges: [RANGE] } },
     ]);
-    return stand(FAKES, { clouds: Object.fromEntries(entries), observability });
+    return stand(PLANNED_CLOUDS, { clouds: Object.fromEntries(entries), observability });
   };
   const letIn = (recording: Recording): Record<string, string[]> => ({
     aws: recording.one("eks:index:Cluster").inputs.publicAccessCidrs,
@@ -408,7 +398,7 @@ describe("where ranges limit who reaches the API servers", () => {
 
 it("has a metrics server on AWS where agents are scaled by their CPU, and only there", async () => {
   const agents = { autoscaling: { minReplicas: 2, maxReplicas: 4 } };
-  const [, scaled] = await stand(FAKES, { agents });
+  const [, scaled] = await stand(PLANNED_CLOUDS, { agents });
   const metrics = ({ resources }: Recording) =>
     resources.filter(({ inputs }) => inputs.addonName === "metrics-server");
   expect([made, scaled].map((recording) => metrics(recording).length)).toEqual([0, 1]);
