@@ -3,7 +3,7 @@ import type * as k8s from "@kubernetes/client-node";
 import type { Duplex } from "node:stream";
 import { loadKubeConfig } from "../components/clouds/kubeconfig-client";
 import { type CommandResult, execInPod } from "../components/trust/exec";
-import { type ExecTarget } from "../components/trust/exec-target";
+import { type PodLocation } from "../components/trust/pod-location";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
 import { forwardToPod } from "./port-forward";
@@ -38,7 +38,7 @@ export interface Cluster {
   /** Version of the API server, for example `v1.34.2`. */
   version(): Promise<string>;
   /** Runs a command in a container to its end, at most `limitMs` milliseconds. */
-  exec(place: Omit<ExecTarget, "cloud">, command: string[], limitMs: number): Promise<CommandResult>;
+  exec(place: Omit<PodLocation, "cloud">, command: string[], limitMs: number): Promise<CommandResult>;
   /** A connection to a pod's port, through the API server. Destroy it when done. */
   portForward(namespace: string, pod: string, port: number): Promise<Duplex>;
   /** Pods that have all these labels. */

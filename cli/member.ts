@@ -1,6 +1,6 @@
 // A cloud of the mesh as checks and calls need it: its cluster, its SPIRE server, and the operator's identity there.
 import type { Identity } from "../spiffe/source";
-import type { SpireServer } from "../components/trust/spire-server";
+import type { SpireServer } from "../components/trust/spire-cli";
 import type { Cluster, Connect } from "./cluster";
 import type { MeshCloud } from "./mesh-outputs";
 import { mintOperator } from "./operator";

@@ -1,5 +1,5 @@
 // The command line's way to a cloud's SPIRE server: commands in its pod, each within a limit.
-import { spireServer, type Run, type SpireServer } from "../components/trust/spire-server";
+import { spireServer, type Run, type SpireServer } from "../components/trust/spire-cli";
 import { NAMESPACES, SPIRE_SERVER } from "../components/well-known";
 import type { Cluster } from "./cluster";
 import type { MeshCloud } from "./mesh-outputs";

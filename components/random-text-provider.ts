@@ -1,6 +1,6 @@
 // Provider of RandomText: the text is made once and is nowhere but in the state.
 import { randomInt } from "node:crypto";
-import { checker, diffBy, type Provider } from "./trust/properties";
+import { checker, diffBy, type Provider } from "./providers/properties";
 
 /** Inputs of RandomText as the engine hands them to the provider. */
 export interface RandomTextInputs {

@@ -13,8 +13,7 @@ import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
-import { RegistrationEntry } from "../components/trust/resources";
-import { nodeAliasSpiffeId, serverSpiffeId } from "../spiffe/spiffe-id";
+import { registerNodes } from "../components/trust/node-alias";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
@@ -115,38 +114,35 @@ export class AgentMesh extends pulumi.ComponentResource {
       self,
     );
 
-    // Every node of a cluster under one name, so that workload entries need not know which node a pod is on.
-    const registerNodes = ({ config: { trustDomain }, cluster, spire: { server } }: MeshCloud) =>
-      new RegistrationEntry(
-        `${cluster.name}-node-alias`,
-        {
-          target: server.target,
-          spiffeId: nodeAliasSpiffeId(trustDomain, cluster.clusterName),
-          parentId: serverSpiffeId(trustDomain),
-          selectors: [`k8s_psat:cluster:${cluster.clusterName}`],
+    const registered = this.clouds.map((cloud) => {
+      const { config: entry, cluster, spire } = cloud;
+      const { target } = spire.server;
+      return {
+        ...cloud,
+        /** What every workload with an identity builds on. */
+        identity: {
+          cluster,
+          trustDomain: entry.trustDomain,
+          target,
+          federatesWith: this.federation.relationshipsOf(cluster.name),
+          nodeAlias: registerNodes(
+            { target, clusterName: cluster.clusterName, bundle: this.federation.bundles[cluster.name]! },
+            self,
+          ),
+          csiDriver: spire.csiDriver.ready,
+          flows: this.network.flowsOf(cluster.name),
         },
-        { ...self, dependsOn: [this.federation.bundles[cluster.name]!] },
-      );
-
-    /** What every workload with an identity builds on. */
-    const identities = this.clouds.map((cloud) => ({
-      cluster: cloud.cluster,
-      trustDomain: cloud.config.trustDomain,
-      target: cloud.spire.server.target,
-      federatesWith: this.federation.relationshipsOf(cloud.cluster.name),
-      nodeAlias: registerNodes(cloud),
-      csiDriver: cloud.spire.csiDriver.ready,
-    }));
+      };
+    });
 
     this.workloads = new Workloads(
       "workloads",
       {
-        clouds: identities.map((cloud, index) => ({
-          ...cloud,
-          roles: this.clouds[index]!.config.roles,
-          exposure: this.network.agentExposure(cloud.cluster.name),
-          flows: this.network.flowsOf(cloud.cluster.name),
-          tailnet: this.network.tailnetOf(cloud.cluster.name),
+        clouds: registered.map(({ config: { roles }, cluster, identity }) => ({
+          ...identity,
+          roles,
+          exposure: this.network.agentExposure(cluster.name),
+          tailnet: this.network.tailnetOf(cluster.name),
         })),
         agents: {
           ...config.agents,
@@ -176,22 +172,21 @@ export class AgentMesh extends pulumi.ComponentResource {
       this.observability = new Observability(
         "observability",
         {
-          clouds: identities.map((cloud, index) => {
-            const { spire } = this.clouds[index]!;
-            return {
-              ...cloud,
-              bundleEndpointUrl: spire.server.bundleEndpointUrl,
-              namespaces: [
-                ...spire.namespaces,
-                ...this.workloads.namespacesOf(cloud.cluster.name),
-                ...this.network.namespacesOf(cloud.cluster.name),
-              ],
-            };
-          }),
+          clouds: registered.map(({ cluster, spire, identity }) => ({
+            ...identity,
+            bundleEndpointUrl: spire.server.bundleEndpointUrl,
+            namespaces: [
+              ...spire.namespaces,
+              ...this.workloads.namespacesOf(cluster.name),
+              ...this.network.namespacesOf(cluster.name),
+            ],
+            tailnet: this.network.observabilityDevice(cluster.name),
+          })),
           settings: config.observability,
           trust: lifetimesOf(config.trust),
-          network: this.network,
-          networkSettings: config.network,
+          network: config.network,
+          connected: this.network.connected,
+          traceIntake: this.network.traceIntakeExposure(),
           images,
         },
         self,

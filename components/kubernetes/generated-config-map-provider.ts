@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import type { V1ConfigMap } from "@kubernetes/client-node";
 import { deletePatience, readPatience } from "../trust/connect";
 import { fault } from "../trust/fault";
-import { checker, diffBy, type Provider } from "../trust/properties";
+import { checker, diffBy, type Provider } from "../providers/properties";
 import { type Patience, retry } from "../trust/retry";
 import { type Access, asked, coreApi, type ObjectName, put, unlessMissing } from "./api";
 

@@ -1,7 +1,7 @@
 // Provider of VolumeCleanup: makes nothing, and on the way down waits until the cluster has deleted a volume.
 import type { V1PersistentVolume } from "@kubernetes/client-node";
 import { fault } from "../trust/fault";
-import { checker, diffBy, type Provider } from "../trust/properties";
+import { checker, diffBy, type Provider } from "../providers/properties";
 import { type Patience, retry } from "../trust/retry";
 import { asked, coreApi, type ObjectName } from "./api";
 

@@ -10,7 +10,6 @@ import type { FlowContext } from "./policies";
 import { SubnetRouters } from "./tailscale/router";
 import { Tailnet } from "./tailscale/tailnet";
 import { telemetryDevices } from "./tailscale/telemetry-devices";
-import { traceIntakeAddress } from "./traces";
 import { Vpn } from "./vpn";
 import type { TunnelSettings } from "./vpn/gateway";
 
@@ -131,23 +130,8 @@ export class MeshNetwork extends pulumi.ComponentResource {
     return this.agentExposure(observability.home);
   }
 
-  /**
-   * `host:port` at which a collector of `cloud` reaches the trace store.
-   *
-   * @param loadBalancer host of the Service at which traces arrive, where its exposure gives it a load balancer.
-   */
-  traceIntakeAddress(cloud: string, loadBalancer?: pulumi.Output<string>): pulumi.Output<string> {
-    const { settings, observability } = this.args;
-    if (observability === undefined) throw new Error("there is no trace store");
-    const { home } = observability;
-    // What needs no load balancer is known before there is one.
-    return loadBalancer === undefined || cloud === home || settings.mode === "tailscale"
-      ? pulumi.output(traceIntakeAddress(cloud, home, settings))
-      : loadBalancer.apply((host) => traceIntakeAddress(cloud, home, settings, host));
-  }
-
   /** A cloud's part in observability; undefined without it. */
-  observabilityPart(cloud: string): ObservabilityPart | undefined {
+  #observabilityPart(cloud: string): ObservabilityPart | undefined {
     const { clouds, observability } = this.args;
     const names = clouds.map(({ cluster }) => cluster.name);
     return observability && partOf(cloud, observability, names);
@@ -155,7 +139,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
 
   /** How those pods join the tailnet that `telemetryDevices` names; undefined where there are none, or no tailnet. */
   observabilityDevice(cloud: string): TailnetMembership | undefined {
-    const part = this.observabilityPart(cloud);
+    const part = this.#observabilityPart(cloud);
     if (this.#tailnet === undefined || part === undefined || telemetryDevices(part).length === 0) {
       return undefined;
     }
@@ -167,7 +151,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
     const { settings } = this.args;
     return {
       mode: settings.mode,
-      observability: this.observabilityPart(cloud),
+      observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,
     };
@@ -183,7 +167,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
   #parts(): ReadonlyMap<string, ObservabilityPart> {
     return new Map(
       this.args.clouds.flatMap(({ cluster: { name } }) => {
-        const part = this.observabilityPart(name);
+        const part = this.#observabilityPart(name);
         return part === undefined ? [] : [[name, part] as const];
       }),
     );

@@ -3,11 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { type NodeBundle, nodeBundle } from "../kubernetes/node-bundle";
-import type { MeshNetwork } from "../network";
+import type { TailnetMembership } from "../network";
+import type { Exposure } from "../network/exposure";
 import type { NetworkSettings } from "../network/mode";
+import { partOf } from "../network/part";
+import type { FlowContext } from "../network/policies";
 import { ObservabilityTailnetAccess, withTelemetrySidecar } from "../network/tailscale/telemetry";
 import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/telemetry-devices";
-import { type FederationRelationship, RegistrationEntry, type ServerTarget } from "../trust/resources";
+import { traceIntakeAddress } from "../network/traces";
+import { type FederationRelationship, RegistrationEntry } from "../trust/resources";
+import type { ServerTarget } from "../trust/server-location";
 import { COLLECTOR, NAMESPACES, TAILNET, TRACE_STORE, TRUST_EXPORTER } from "../well-known";
 import { nodeAliasSpiffeId, observabilitySpiffeId } from "../../spiffe/spiffe-id";
 import { Collector, type TraceIntake, type WithNetwork } from "./collector";
@@ -36,6 +41,10 @@ export interface ObservedCloud {
   readonly bundleEndpointUrl: pulumi.Input<string>;
   /** Those of the mesh in the cluster, without its own: in them Prometheus is given rights. */
   readonly namespaces: readonly pulumi.Resource[];
+  /** What its flows depend on. */
+  readonly flows: FlowContext;
+  /** How those of its pods join the tailnet that `telemetryDevices` names. Default: none does. */
+  readonly tailnet?: TailnetMembership;
 }
 
 /** What `Observability` needs. */
@@ -44,8 +53,11 @@ export interface ObservabilityArgs {
   readonly clouds: readonly ObservedCloud[];
   readonly settings: ObservabilitySettings;
   readonly trust: TrustLifetimes;
-  readonly network: MeshNetwork;
-  readonly networkSettings: NetworkSettings;
+  readonly network: NetworkSettings;
+  /** What must be there before a cloud reaches another one's private addresses. */
+  readonly connected: readonly pulumi.Resource[];
+  /** Who reaches the Service at which traces arrive. */
+  readonly traceIntake: Exposure;
   readonly images: Images;
 }
 
@@ -59,7 +71,7 @@ export class Observability extends pulumi.ComponentResource {
   constructor(name: string, args: ObservabilityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:observability:Observability", name, {}, opts);
     this.#args = args;
-    const { clouds, settings, trust, network, networkSettings, images } = args;
+    const { clouds, settings, trust, network, connected, traceIntake, images } = args;
 
     const places = clouds.map((cloud) => this.#prepare(cloud));
     const home = places.find(({ cluster }) => cluster.name === settings.home)!;
@@ -70,7 +82,7 @@ export class Observability extends pulumi.ComponentResource {
         senders: clouds.map(({ trustDomain }) => observabilitySpiffeId(trustDomain, COLLECTOR.name)),
         settings: settings.traces,
         images,
-        exposure: network.traceIntakeExposure(),
+        exposure: traceIntake,
         withNetwork: home.device("traces"),
       },
       this.#self(...home.ready, ...this.#identity(home, TRACE_STORE.name)),
@@ -78,7 +90,7 @@ export class Observability extends pulumi.ComponentResource {
     for (const place of places) {
       const withNetwork = place.device("collector");
       const intake: TraceIntake = {
-        address: network.traceIntakeAddress(place.cluster.name, store.host),
+        address: this.#intakeAddress(place.cluster.name, store.host),
         spiffeId: observabilitySpiffeId(home.trustDomain, TRACE_STORE.name),
       };
       new Collector(
@@ -91,7 +103,7 @@ export class Observability extends pulumi.ComponentResource {
           proxyUrl: withNetwork && PROXY_URL,
           withNetwork,
         },
-        this.#self(...place.ready, ...this.#identity(place, COLLECTOR.name), ...network.connected),
+        this.#self(...place.ready, ...this.#identity(place, COLLECTOR.name), ...connected),
       );
       new TrustExporter(
         `${place.cluster.name}-trust-exporter`,
@@ -116,7 +128,7 @@ export class Observability extends pulumi.ComponentResource {
     const shown = rulesArgs({
       clouds: clouds.map(({ cluster }) => cluster),
       settings,
-      network: networkSettings,
+      network,
       trust,
     });
     new Metrics(
@@ -129,14 +141,14 @@ export class Observability extends pulumi.ComponentResource {
           dependsOn: [...ready, ...namespaces],
         })),
         namespace: home.namespace,
-        namespaces: scrapedNamespaces(networkSettings.mode === "tailscale"),
+        namespaces: scrapedNamespaces(network.mode === "tailscale"),
         images,
         settings: settings.metrics,
         shown,
         bundleDigest: this.#bundle.digest,
         withNetwork: home.device("prometheus"),
       },
-      this.#self(...network.connected),
+      this.#self(...connected),
     );
     const grafana = new Grafana(
       `${settings.home}-grafana`,
@@ -155,18 +167,17 @@ export class Observability extends pulumi.ComponentResource {
 
   /** A cloud with its namespace, and with what its pods need to join the tailnet where some of them do. */
   #prepare(cloud: ObservedCloud) {
-    const { network, networkSettings, settings, images } = this.#args;
-    const { cluster } = cloud;
+    const { clouds, network, settings, images } = this.#args;
+    const { cluster, flows, tailnet } = cloud;
     const namespace = new ObservabilityNamespace(
       `${cluster.name}-observability`,
-      { cluster, flows: network.flowsOf(cluster.name) },
+      { cluster, flows },
       this.#self(),
     );
-    const membership = network.observabilityDevice(cluster.name);
-    const part = network.observabilityPart(cluster.name);
-    const devices = membership === undefined || part === undefined ? [] : telemetryDevices(part);
+    const names = clouds.map(({ cluster }) => cluster.name);
+    const devices = tailnet === undefined ? [] : telemetryDevices(partOf(cluster.name, settings, names));
     const access =
-      membership === undefined
+      tailnet === undefined || devices.length === 0
         ? []
         : [
             new ObservabilityTailnetAccess(
@@ -177,18 +188,18 @@ export class Observability extends pulumi.ComponentResource {
                   device,
                   maxReplicas: device === "collector" ? settings.traces.replicas : 1,
                 })),
-                authKey: membership.authKey,
+                authKey: tailnet.authKey,
               },
-              this.#self(namespace.ready, ...membership.settled),
+              this.#self(namespace.ready, ...tailnet.settled),
             ),
           ];
     const device = (kind: TelemetryDevice): WithNetwork | undefined =>
-      networkSettings.mode === "tailscale" && devices.includes(kind)
+      network.mode === "tailscale" && devices.includes(kind)
         ? (template) =>
             withTelemetrySidecar(template, {
               cloud: cluster.name,
               device: kind,
-              settings: networkSettings.tailscale,
+              settings: network.tailscale,
               image: images.tailscale,
             })
         : undefined;
@@ -210,6 +221,15 @@ export class Observability extends pulumi.ComponentResource {
       this.#self(nodeAlias),
     );
     return [entry, csiDriver];
+  }
+
+  /** `host:port` at which a collector of `cloud` reaches the trace store. */
+  #intakeAddress(cloud: string, loadBalancer?: pulumi.Output<string>): pulumi.Output<string> {
+    const { settings, network } = this.#args;
+    // What needs no load balancer is known before there is one.
+    return loadBalancer === undefined || cloud === settings.home || network.mode === "tailscale"
+      ? pulumi.output(traceIntakeAddress(cloud, settings.home, network))
+      : loadBalancer.apply((host) => traceIntakeAddress(cloud, settings.home, network, host));
   }
 
   /** How Prometheus reads a cluster. */

@@ -3,9 +3,9 @@ import { makeGeneratedConfigMapProvider } from "../kubernetes/generated-config-m
 import { makeVolumeCleanupProvider } from "../kubernetes/volume-cleanup-provider";
 import { scrapeTokenProvider } from "../observability/scrape/token-provider";
 import { randomTextProvider } from "../random-text-provider";
-import { federationRelationshipProvider } from "../trust/federation-relationship";
-import { registrationEntryProvider } from "../trust/registration-entry";
-import { trustBundleProvider } from "../trust/trust-bundle";
+import { federationRelationshipProvider } from "../trust/providers/federation-relationship";
+import { registrationEntryProvider } from "../trust/providers/registration-entry";
+import { trustBundleProvider } from "../trust/providers/trust-bundle";
 
 import type { DynamicKind } from "../dynamic-resource";
 import { recipes } from "./recipes";

@@ -12,6 +12,7 @@ import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import type { ServerTarget } from "../trust/server-location";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
@@ -30,18 +31,6 @@ export interface SpireServerArgs {
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
 }
 
-/** Where a SPIRE server's command line is found: all that `exec` through the Kubernetes API needs. */
-export interface SpireServerTarget {
-  /** Key of the cloud, for messages. */
-  readonly cloud: string;
-  /** Kubeconfig as text. A Pulumi secret. */
-  readonly kubeconfig: pulumi.Output<string>;
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-  readonly trustDomain: string;
-}
-
 /**
  * A SPIRE server of one replica with its datastore in SQLite on a volume. It has no PodDisruptionBudget: with one
  * replica a budget either allows every eviction, and says nothing, or blocks every node drain. A short absence is
@@ -53,7 +42,7 @@ export class SpireServer extends pulumi.ComponentResource {
   /** URL of the bundle endpoint, `https://<endpointHost>:8443`. */
   readonly bundleEndpointUrl: pulumi.Output<string>;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
-  readonly target: SpireServerTarget;
+  readonly target: ServerTarget;
   /** What others depend on: all else of it was made before. */
   readonly ready: readonly pulumi.Resource[];
 

@@ -1,19 +1,13 @@
 // How the providers reach a SPIRE server.
 import { SPIRE_SERVER } from "../well-known";
 import { execInPod } from "./exec";
-import { type ServerPod } from "./exec-target";
+import type { ServerLocation } from "./server-location";
 import { factsOf, fault, wordsOf } from "./fault";
 import { type Patience, together } from "./retry";
-import { spireServer, type SpireServer } from "./spire-server";
-
-/** A SPIRE server as the providers know it: where it runs, and whose identities it issues. */
-export interface Server extends ServerPod {
-  /** Name of its trust domain, without `spiffe://`. */
-  trustDomain: string;
-}
+import { spireServer, type SpireServer } from "./spire-cli";
 
 /** Makes a client for one operation on a server, which begins now: all its commands together have this patience. Tests put a local process in place of the Kubernetes API. */
-export type Connect = (server: ServerPod, kubeconfig: string, patience: Patience) => SpireServer;
+export type Connect = (server: ServerLocation, kubeconfig: string, patience: Patience) => SpireServer;
 
 /**
  * Longest time, in milliseconds, for a command that is begun at `now`: a minute, or what is left of its operation. It is never less than 40 s, as a fetch from an
@@ -66,7 +60,7 @@ const underWay = new Map<string, Promise<unknown>>();
  * server once. Nothing is kept when the read is over.
  */
 export function shareRead<T>(
-  server: ServerPod,
+  server: ServerLocation,
   kubeconfig: string,
   kind: string,
   read: () => Promise<T>,

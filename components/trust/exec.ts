@@ -3,7 +3,7 @@ import { Readable, Writable } from "node:stream";
 import { loadKubeConfig } from "../clouds/kubeconfig-client";
 import { fault, wordsOf } from "./fault";
 import { explainNoPod } from "./no-pod";
-import type { ExecTarget } from "./exec-target";
+import type { PodLocation } from "./pod-location";
 
 /** What a command left behind when it ended. */
 export interface CommandResult {
@@ -51,7 +51,7 @@ function exitCodeOf(status: ExecStatus): number | undefined {
 }
 
 /** Turns a refused connection into an error that says how the pod is, which the WebSocket handshake's bare HTTP code does not. */
-async function explain(server: ExecTarget, kubeconfig: string, words: string): Promise<Error> {
+async function explain(server: PodLocation, kubeconfig: string, words: string): Promise<Error> {
   const where = `pod ${server.namespace}/${server.pod}`;
   const httpCode = Number(/Unexpected server response: (\d+)/.exec(words)?.[1] ?? 0);
   if (httpCode === 401 || httpCode === 403) {
@@ -93,7 +93,7 @@ async function explain(server: ExecTarget, kubeconfig: string, words: string): P
  * Throws when it could not be run to its end: no pod, no API server, refused, `limitMs` (milliseconds) over, or an output of more than 32 MiB.
  */
 export async function execInPod(
-  server: ExecTarget,
+  server: PodLocation,
   kubeconfig: string,
   command: string[],
   stdin: string | undefined,

@@ -9,7 +9,7 @@ import {
 import { factsOf, fault, wordsOf } from "./fault";
 import { type Endpoint, explainFetchFailure } from "./fetch-failure";
 import { type Patience, retry } from "./retry";
-import { GRPC, type SpireServer } from "./spire-server";
+import { GRPC, type SpireServer } from "./spire-cli";
 
 /** A cloud's name, for words, and its server. */
 export interface Side {

@@ -1,7 +1,8 @@
 // TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
 import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
-import { FederationRelationship, type ServerTarget, TrustBundle } from "./resources";
+import { FederationRelationship, TrustBundle } from "./resources";
+import type { ServerTarget } from "./server-location";
 
 /** One cloud's SPIRE server as a member of the federation. */
 export interface FederationMember {

@@ -1,6 +1,6 @@
 // A pod that does not exist: gone with its StatefulSet, or only away, while its volume still holds all that it knows.
 import type { AppsV1Api } from "@kubernetes/client-node";
-import type { ExecTarget } from "./exec-target";
+import type { PodLocation } from "./pod-location";
 import { fault, type FaultFacts } from "./fault";
 
 /** What the Kubernetes API tells of a pod's StatefulSet: the replicas that it is to have, that there is none, or, with this HTTP code, nothing. */
@@ -18,7 +18,7 @@ async function ask(namespace: string, name: string, api: AppsV1Api): Promise<Ans
 
 /** The error for a pod that does not exist. Without an answer of its StatefulSet the pod does not count as gone. */
 export async function explainNoPod(
-  { cloud, namespace, pod, statefulSet }: ExecTarget,
+  { cloud, namespace, pod, statefulSet }: PodLocation,
   api: AppsV1Api,
 ): Promise<Error & FaultFacts> {
   const missing = (words: string, facts: FaultFacts = {}) =>

@@ -3,20 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-resource";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import type { X509Authority } from "../../spiffe/bundle";
-import type { Server } from "./connect";
-import type { BundleState } from "./federation-relationship";
-
-/** A SPIRE server and the credentials to reach it. */
-export interface ServerTarget extends Server {
-  /** Kubeconfig text of the server's cluster. Kept as a Pulumi secret. */
-  kubeconfig: pulumi.Input<string>;
-}
+import type { ServerLocation, ServerTarget } from "./server-location";
+import type { BundleState } from "./providers/federation-relationship";
 
 /** Seconds that a server may take to become healthy, or its endpoint to answer: a new load balancer and its DNS name need minutes. */
 const DEFAULT_TIMEOUT_SECONDS = 600;
 
 /** Takes the kubeconfig apart, so that it alone is a secret in the state and the rest of the target stays readable. */
-function split(server: ServerTarget): { server: Server; kubeconfig: pulumi.Output<string> } {
+function split(server: ServerTarget): { server: ServerLocation; kubeconfig: pulumi.Output<string> } {
   const { cloud, namespace, pod, container, trustDomain, kubeconfig } = server;
   return { server: { cloud, namespace, pod, container, trustDomain }, kubeconfig: pulumi.secret(kubeconfig) };
 }

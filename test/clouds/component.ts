@@ -1,5 +1,5 @@
 // The one component that a provider makes and not the program: eks.Cluster, here with nothing but the cluster within.
-import { UNKNOWN } from "../../components/trust/properties";
+import { UNKNOWN } from "../../components/providers/properties";
 import { added } from "./answers";
 import { concealed } from "./properties";
 import { grpc, type Message, provider, read, resource, ResourceMonitorClient, write } from "./protocol";

@@ -2,8 +2,8 @@
 // cloud would add. Dynamic resources as well: their own providers check and compare them, and what these would read from SPIRE servers or write into clusters is made up.
 import type { DynamicKind } from "../../components/dynamic-resource";
 import { providers } from "../../components/providers/providers";
-import { isUnknown, type Provider } from "../../components/trust/properties";
-import { UNKNOWN } from "../../components/trust/properties";
+import { isUnknown, type Provider } from "../../components/providers/properties";
+import { UNKNOWN } from "../../components/providers/properties";
 import { replacedBy } from "../../infra/plan/replaced";
 import { added, answered } from "./answers";
 import { construct } from "./component";

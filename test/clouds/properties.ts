@@ -1,6 +1,6 @@
 // Properties of resources as the engine hands them to a provider.
 import { isDeepStrictEqual } from "node:util";
-import { UNKNOWN } from "../../components/trust/properties";
+import { UNKNOWN } from "../../components/providers/properties";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- They have as many shapes as there are resources.
 export type Properties = Record<string, any>;

@@ -4,10 +4,10 @@ import path from "node:path";
 import type { V1StatefulSet } from "@kubernetes/client-node";
 import { makeVolumeCleanupProvider } from "../../components/kubernetes/volume-cleanup-provider";
 import { ownVolume } from "../../components/kubernetes/volume";
-import type { Server } from "../../components/trust/connect";
-import { federationRelationshipProvider as relationships } from "../../components/trust/federation-relationship";
-import { registrationEntryProvider as entries } from "../../components/trust/registration-entry";
-import { trustBundleProvider as bundles } from "../../components/trust/trust-bundle";
+import type { ServerLocation } from "../../components/trust/server-location";
+import { federationRelationshipProvider as relationships } from "../../components/trust/providers/federation-relationship";
+import { registrationEntryProvider as entries } from "../../components/trust/providers/registration-entry";
+import { trustBundleProvider as bundles } from "../../components/trust/providers/trust-bundle";
 import { SPIRE_PORTS, SPIRE_SERVER } from "../../components/well-known";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { resolveImages } from "../../components/images";
@@ -27,7 +27,7 @@ let k8s: typeof import("@kubernetes/client-node");
 let core: import("@kubernetes/client-node").CoreV1Api;
 let apps: import("@kubernetes/client-node").AppsV1Api;
 
-const target = (namespace: string, trustDomain: string): Server => ({
+const target = (namespace: string, trustDomain: string): ServerLocation => ({
   cloud: namespace,
   trustDomain,
   namespace,

@@ -1,14 +1,18 @@
 // The providers against real SPIRE server processes on loopback, with a local process in place of exec through the Kubernetes API.
 import { parseSpiffeBundle } from "../../spiffe/bundle";
-import type { Connect, Server } from "../../components/trust/connect";
+import type { Connect } from "../../components/trust/connect";
+import type { ServerLocation } from "../../components/trust/server-location";
 import { fault, type FaultFacts } from "../../components/trust/fault";
 import {
   makeFederationRelationshipProvider,
   type RelationshipInputs,
-} from "../../components/trust/federation-relationship";
-import { type EntryInputs, makeRegistrationEntryProvider } from "../../components/trust/registration-entry";
-import { type Run, spireServer } from "../../components/trust/spire-server";
-import { makeTrustBundleProvider } from "../../components/trust/trust-bundle";
+} from "../../components/trust/providers/federation-relationship";
+import {
+  type EntryInputs,
+  makeRegistrationEntryProvider,
+} from "../../components/trust/providers/registration-entry";
+import { type Run, spireServer } from "../../components/trust/spire-cli";
+import { makeTrustBundleProvider } from "../../components/trust/providers/trust-bundle";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { selfSigned, spiffeBundle } from "../support/certificate";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
@@ -24,7 +28,7 @@ const ran: string[] = [];
 /** Called before each command; a test may make it do harm. */
 let before: (cloud: string, args: string[]) => Promise<void> | void = () => undefined;
 
-const server = (cloud: string, trustDomain: string): Server => ({
+const server = (cloud: string, trustDomain: string): ServerLocation => ({
   cloud,
   trustDomain,
   namespace: "spire",

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Run } from "../../components/trust/spire-server";
+import type { Run } from "../../components/trust/spire-cli";
 import { programPath } from "./programs";
 import { freePort } from "./port";
 

@@ -2,7 +2,7 @@
 // the state.
 import type { Access, ObjectName } from "../../kubernetes/api";
 import { deletePatience, readPatience } from "../../trust/connect";
-import { checker, diffBy, type Provider } from "../../trust/properties";
+import { checker, diffBy, type Provider } from "../../providers/properties";
 import { type Patience, retry } from "../../trust/retry";
 import { deleteSecret, isTokenGood, mintToken, readSecret, writeSecret } from "./token-api";
 

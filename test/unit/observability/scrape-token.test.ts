@@ -3,7 +3,7 @@ import {
   type ScrapeTokenInputs,
   scrapeTokenProvider as provider,
 } from "../../../components/observability/scrape/token-provider";
-import { UNKNOWN } from "../../../components/trust/properties";
+import { UNKNOWN } from "../../../components/providers/properties";
 import { KubernetesApi, OPERATOR } from "../../support/kubernetes-api";
 
 const SECRET = "prometheus-cluster-gcp";

@@ -268,7 +268,7 @@ describe("the server", () => {
       container: container().name,
       trustDomain: "aws.agentweave.io",
     });
-    expect(await pulumi.isSecret(aws.server.target.kubeconfig)).toBe(true);
+    expect(await pulumi.isSecret(pulumi.output(aws.server.target.kubeconfig))).toBe(true);
   });
 
   test("listens on the ports that its containers, Services and probes say", () => {

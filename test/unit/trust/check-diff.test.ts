@@ -1,10 +1,11 @@
-import type { Connect, Server } from "../../../components/trust/connect";
+import type { Connect } from "../../../components/trust/connect";
+import type { ServerLocation } from "../../../components/trust/server-location";
 import {
   makeFederationRelationshipProvider,
   type RelationshipState,
-} from "../../../components/trust/federation-relationship";
-import { ACCESS, UNKNOWN } from "../../../components/trust/properties";
-import { makeRegistrationEntryProvider } from "../../../components/trust/registration-entry";
+} from "../../../components/trust/providers/federation-relationship";
+import { ACCESS, UNKNOWN } from "../../../components/providers/properties";
+import { makeRegistrationEntryProvider } from "../../../components/trust/providers/registration-entry";
 
 const never: Connect = () => {
   throw new Error("check and diff must not speak to a server");
@@ -12,7 +13,7 @@ const never: Connect = () => {
 const relationships = makeFederationRelationshipProvider(never);
 const entries = makeRegistrationEntryProvider(never);
 
-const server = (cloud: string): Server => ({
+const server = (cloud: string): ServerLocation => ({
   cloud,
   trustDomain: `${cloud}.example.org`,
   namespace: "spire",

@@ -1,7 +1,7 @@
 import { federate } from "../../../components/trust/federate";
 import { explainFetchFailure } from "../../../components/trust/fetch-failure";
 import { fault } from "../../../components/trust/fault";
-import type { SpireServer } from "../../../components/trust/spire-server";
+import type { SpireServer } from "../../../components/trust/spire-cli";
 import { selfSigned, spiffeBundle } from "../../support/certificate";
 
 const endpoint = {

@@ -1,11 +1,12 @@
 // How long an operation of a provider may take, whatever its commands do.
-import { commandLimitMs, type Server } from "../../../components/trust/connect";
+import { commandLimitMs } from "../../../components/trust/connect";
+import type { ServerLocation } from "../../../components/trust/server-location";
 import { fault } from "../../../components/trust/fault";
-import { makeFederationRelationshipProvider } from "../../../components/trust/federation-relationship";
+import { makeFederationRelationshipProvider } from "../../../components/trust/providers/federation-relationship";
 import type { Patience } from "../../../components/trust/retry";
-import { spireServer } from "../../../components/trust/spire-server";
+import { spireServer } from "../../../components/trust/spire-cli";
 
-const server = (cloud: string): Server => ({
+const server = (cloud: string): ServerLocation => ({
   cloud,
   trustDomain: `${cloud}.example.org`,
   namespace: "spire",

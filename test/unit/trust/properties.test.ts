@@ -1,4 +1,4 @@
-import { changed, isUnknown, UNKNOWN } from "../../../components/trust/properties";
+import { changed, isUnknown, UNKNOWN } from "../../../components/providers/properties";
 
 describe("whether a property changes", () => {
   test("the unknown marker counts as a value, alone or inside of another", () => {

@@ -1,20 +1,13 @@
 // Provider of RegistrationEntry: which workloads get which SPIFFE id from a server, and whose bundles they receive.
-import {
-  type Connect,
-  connectByExec,
-  deletePatience,
-  readPatience,
-  type Server,
-  shareRead,
-  unlessGone,
-} from "./connect";
-import { factsOf, fault, wordsOf } from "./fault";
-import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "./properties";
-import { type ApiEntry, type EntryInput, GRPC, type SpireServer } from "./spire-server";
+import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
+import { factsOf, fault, wordsOf } from "../fault";
+import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "../../providers/properties";
+import type { ServerLocation } from "../server-location";
+import { type ApiEntry, type EntryInput, GRPC, type SpireServer } from "../spire-cli";
 
 /** Inputs of RegistrationEntry as the engine hands them to the provider. */
 export interface EntryInputs {
-  target: Server;
+  target: ServerLocation;
   kubeconfig: string;
   spiffeId: string;
   parentId: string;

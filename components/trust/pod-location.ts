@@ -1,16 +1,10 @@
-// The pod that commands are executed in.
-
-/** Where a SPIRE server runs. */
-export interface ServerPod {
+/** The pod that commands are executed in. */
+export interface PodLocation {
   /** The cloud's key in the stack's config; errors begin with it. */
   cloud: string;
   namespace: string;
   pod: string;
   container: string;
-}
-
-/** A server's pod, and what makes it. */
-export interface ExecTarget extends ServerPod {
   /** Name of the pod's StatefulSet. A pod that does not exist is then told apart: gone with its StatefulSet, or only away. */
   statefulSet?: string;
 }

@@ -1,26 +1,19 @@
 // Provider of FederationRelationship: one ordered pair of servers, of which `target` trusts `source`.
-import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "../../spiffe/bundle";
-import {
-  type Connect,
-  connectByExec,
-  deletePatience,
-  readPatience,
-  type Server,
-  shareRead,
-  unlessGone,
-} from "./connect";
-import { factsOf, wordsOf } from "./fault";
-import { federate } from "./federate";
-import { type Endpoint, explainFetchFailure } from "./fetch-failure";
-import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";
-import { together } from "./retry";
-import type { SpireServer } from "./spire-server";
+import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "../../../spiffe/bundle";
+import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
+import { factsOf, wordsOf } from "../fault";
+import { federate } from "../federate";
+import { type Endpoint, explainFetchFailure } from "../fetch-failure";
+import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
+import { together } from "../retry";
+import type { ServerLocation } from "../server-location";
+import type { SpireServer } from "../spire-cli";
 
 /** Inputs of FederationRelationship as the engine hands them to the provider. */
 export interface RelationshipInputs {
-  target: Server;
+  target: ServerLocation;
   targetKubeconfig: string;
-  source: Server;
+  source: ServerLocation;
   sourceKubeconfig: string;
   bundleEndpointUrl: string;
   endpointSpiffeId: string;

@@ -1,5 +1,5 @@
 // What providers share in dealing with the properties that Pulumi hands them.
-import type { Server } from "./connect";
+import type { ServerLocation } from "../trust/server-location";
 
 /** What stands in a preview for a value that is not known yet (@pulumi/pulumi, runtime/rpc.ts, `unknownValue`). */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -68,7 +68,7 @@ export function diffBy(place: readonly string[], content: readonly string[]) {
 }
 
 /** The inputs that decide which server a resource lives in: another cloud or trust domain is another server. */
-export function serverMoved(olds: Server, news: Server): boolean {
+export function serverMoved(olds: ServerLocation, news: ServerLocation): boolean {
   return olds.cloud !== news.cloud || olds.trustDomain !== news.trustDomain;
 }
 

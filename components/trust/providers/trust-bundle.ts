@@ -1,13 +1,14 @@
 // Provider of TrustBundle: waits for a SPIRE server and reads and checks its bundle. It changes nothing on the server.
-import { parseSpiffeBundle, type X509Authority } from "../../spiffe/bundle";
-import { type Connect, connectByExec, readPatience, type Server } from "./connect";
-import { factsOf } from "./fault";
-import { ACCESS, changed, checker, serverMoved, type Provider } from "./properties";
-import type { Patience } from "./retry";
+import { parseSpiffeBundle, type X509Authority } from "../../../spiffe/bundle";
+import { type Connect, connectByExec, readPatience } from "../connect";
+import { factsOf } from "../fault";
+import type { ServerLocation } from "../server-location";
+import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
+import type { Patience } from "../retry";
 
 /** Inputs of TrustBundle as the engine hands them to the provider. */
 export interface TrustBundleInputs {
-  target: Server;
+  target: ServerLocation;
   kubeconfig: string;
   timeoutSeconds: number;
 }

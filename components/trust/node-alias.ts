@@ -1,0 +1,32 @@
+// Every node of a cluster under one name, so that workload entries need not know which node a pod is on.
+import type * as pulumi from "@pulumi/pulumi";
+import { nodeAliasSpiffeId, serverSpiffeId } from "../../spiffe/spiffe-id";
+import { RegistrationEntry, type TrustBundle } from "./resources";
+import type { ServerTarget } from "./server-location";
+
+/** What `registerNodes` needs. */
+export interface NodeAliasArgs {
+  /** SPIRE server by which the cluster's nodes are attested. */
+  readonly target: ServerTarget;
+  /** The cluster's name in k8s_psat attestation. */
+  readonly clusterName: string;
+  /** The server's bundle, read before anything is registered. */
+  readonly bundle: TrustBundle;
+}
+
+/** Registers the nodes of a cluster, those to come included, as `spiffe://<trust domain>/node/<cluster>`. */
+export function registerNodes(
+  { target, clusterName, bundle }: NodeAliasArgs,
+  opts: pulumi.CustomResourceOptions,
+): RegistrationEntry {
+  return new RegistrationEntry(
+    `${target.cloud}-node-alias`,
+    {
+      target,
+      spiffeId: nodeAliasSpiffeId(target.trustDomain, clusterName),
+      parentId: serverSpiffeId(target.trustDomain),
+      selectors: [`k8s_psat:cluster:${clusterName}`],
+    },
+    { ...opts, dependsOn: [bundle] },
+  );
+}
