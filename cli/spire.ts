@@ -1,4 +1,6 @@
 // The command line's way to a cloud's SPIRE server: commands in its pod, each within a limit.
+import { selector } from "../components/kubernetes/metadata";
+import { inAnyReplica } from "../components/trust/replica";
 import { spireServer, type Run, type SpireServer } from "../components/trust/spire-cli";
 import { NAMESPACES, SPIRE_SERVER } from "../components/well-known";
 import type { Cluster } from "./cluster";
@@ -15,6 +17,8 @@ export const SERVER_PLACE = {
 /** Longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */
 const PATIENCE_MS = 2_000;
 
+let servers = 0;
+
 /** `spire-server <args>` as it is run in the server's pod. */
 export const serverCommand = (args: readonly string[]) => [
   SPIRE_SERVER.binary,
@@ -23,9 +27,22 @@ export const serverCommand = (args: readonly string[]) => [
   SPIRE_SERVER.socket,
 ];
 
-/** Runs `spire-server <args>` in the server's pod, for at most `limitMs` milliseconds. */
+/** Runs `spire-server <args>` in the server's pod, or in another one of its pods that is ready, for at most `limitMs` milliseconds each. */
 export function runInServer(cluster: Cluster, limitMs: number): Run {
-  return (args) => cluster.exec(SERVER_PLACE, serverCommand(args), limitMs);
+  const { namespace, pod: first } = SERVER_PLACE;
+  const id = `${++servers}`;
+  const ready = async () => {
+    try {
+      const pods = await cluster.pods(namespace, selector(SPIRE_SERVER.name));
+      return pods.filter((pod) => pod.ready).map(({ name }) => name);
+    } catch {
+      return [];
+    }
+  };
+  return (args) =>
+    inAnyReplica(id, first, ready, (pod) =>
+      cluster.exec({ ...SERVER_PLACE, pod }, serverCommand(args), limitMs),
+    );
 }
 
 /** The client for a cloud's SPIRE server. */

@@ -11,12 +11,13 @@ import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
-import { Spire } from "../components/spire";
+import { serverPorts, Spire } from "../components/spire";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
+import { settleServer } from "./config/settle";
 import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
@@ -83,6 +84,7 @@ export class AgentMesh extends pulumi.ComponentResource {
     );
 
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
+      const plan = settleServer(cloud, config.spire);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
@@ -90,10 +92,11 @@ export class AgentMesh extends pulumi.ComponentResource {
           trustDomain: cloud.trustDomain,
           settings: config.trust,
           sizes: config.spire,
+          plan,
           protect: config.spire.protect,
           images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
-          flows: this.network.flowsOf(cloud.name),
+          flows: { ...this.network.flowsOf(cloud.name), spireServer: serverPorts(plan) },
         },
         self,
       );

@@ -1,4 +1,4 @@
-// The volume of a StatefulSet with one pod.
+// The volumes of a StatefulSet's pods: of the one that most have, or of each.
 import * as k8s from "@pulumi/kubernetes";
 import type { Cluster } from "../clouds/cluster";
 import type { ChildOptions } from "./options";
@@ -10,10 +10,10 @@ interface SetName {
   readonly namespace: string;
 }
 
-/** The claim that Kubernetes makes for the one pod of the set. */
-const claimOf = ({ name, namespace }: SetName, volume: string) => ({
+/** The claim that Kubernetes makes for a pod of the set, by its ordinal. */
+const claimOf = ({ name, namespace }: SetName, volume: string, ordinal: number) => ({
   namespace,
-  name: `${volume}-${name}-0`,
+  name: `${volume}-${name}-${ordinal}`,
 });
 
 /**
@@ -48,15 +48,20 @@ export function ownVolume(
  */
 export const OWN_VOLUME_OPTIONS = { ignoreChanges: ["spec.volumeClaimTemplates"] };
 
-/** What the StatefulSet of `ownVolume`, whose metadata are `set`, depends on, so that the disk is gone before what deletes it. */
+/**
+ * What the StatefulSet of `ownVolume`, whose metadata are `set`, depends on, so that the disk is gone before what deletes it.
+ *
+ * @param ordinal of the pod. Default: the only one.
+ */
 export function ownVolumeCleanup(
   name: string,
   cluster: Cluster,
   set: SetName,
   volume: string,
   { parent }: Pick<ChildOptions, "parent">,
+  ordinal = 0,
 ): VolumeCleanup {
-  return new VolumeCleanup(name, { cluster, claim: claimOf(set, volume) }, { parent });
+  return new VolumeCleanup(name, { cluster, claim: claimOf(set, volume, ordinal) }, { parent });
 }
 
 /**
@@ -65,6 +70,7 @@ export function ownVolumeCleanup(
  *
  * @param set metadata of the StatefulSet.
  * @param opts has the StatefulSet among the dependencies: it makes the claim.
+ * @param ordinal of the pod. Default: the only one.
  */
 export function ownVolumeSize(
   name: string,
@@ -72,12 +78,13 @@ export function ownVolumeSize(
   volume: string,
   size: string,
   opts: ChildOptions,
+  ordinal = 0,
 ): k8s.core.v1.PersistentVolumeClaimPatch {
   return new k8s.core.v1.PersistentVolumeClaimPatch(
     name,
     {
       metadata: {
-        ...claimOf(set, volume),
+        ...claimOf(set, volume, ordinal),
         labels: set.labels,
         // Its size belongs to who made it, the StatefulSet's controller, which never changes it.
         annotations: { "pulumi.com/patchForce": "true" },

@@ -20,6 +20,13 @@ export const FLOWS: readonly Flow[] = [
   tcp("spireAgents", "spireServer", [SPIRE_PORTS.api], "Nodes are attested, and identities issued."),
   tcp("spireAgents", "kubelet", [KUBELET], "A workload is known by the pod that its process belongs to."),
   tcp("spireServer", "apiServer", API_SERVER, "Nodes' tokens are reviewed, and the bundle is published."),
+  tcp("spireServer", "datastore", ["datastore"], "Its records are kept in a database, where there is one."),
+  tcp(
+    "spireServer",
+    "keyService",
+    ["keyService"],
+    "Its CA's keys are kept in a key service, where there is one, by the identity that the cloud gives its pod.",
+  ),
   tcp("spireServer", "peerServers", [SPIRE_PORTS.bundleEndpoint], "The other clouds' bundles are fetched."),
   tcp(
     "peerServers",

@@ -89,6 +89,9 @@ const parties = {
   givenCollector: { title: "collector of one's own", kind: "collector" },
   /** Outside of the mesh, or a system of one's own in the cluster. */
   outsideSystems: { title: "systems that get samples or alerts", kind: "anywhere" },
+  /** In the provider's network, behind a public address, or a pod of one's own. */
+  datastore: { title: "SPIRE's database", kind: "anywhere" },
+  keyService: { title: "key service, and the cloud's identities for pods", kind: "anywhere" },
   /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */

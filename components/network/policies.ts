@@ -17,6 +17,8 @@ export interface FlowContext extends FlowSituation {
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
+  /** TCP ports of what the SPIRE server keeps its records and keys in. Default: its own volume. */
+  readonly spireServer?: { readonly datastore: readonly number[]; readonly keyService: readonly number[] };
 }
 
 /** Ranges of the cluster's own pods and Services in CIDR notation. */
@@ -150,7 +152,7 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability }: FlowContext,
+  { tracingEndpoint, loginServer, observability, spireServer }: FlowContext,
 ): readonly number[] {
   switch (port) {
     case "tracing":
@@ -159,5 +161,8 @@ function configured(
       return [urlPort(loginServer ?? TAILSCALE_CONTROL)];
     case "outside":
       return observability?.outsidePorts ?? [];
+    case "datastore":
+    case "keyService":
+      return spireServer?.[port] ?? [];
   }
 }

@@ -1,6 +1,9 @@
 // Configuration files of the SPIRE server and agent, rendered by pure functions. Every key is documented in SPIRE's
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { type Datastore, renderDatastore } from "./datastore";
+import { hclString } from "./hcl";
+import { type KeyManager, renderKeyManager } from "./key-manager";
 import { AGENT_PATHS, SERVER_PATHS } from "./paths";
 
 /** Subject of the CA certificates a server makes. */
@@ -43,6 +46,10 @@ export interface ServerConfArgs {
   /** The cluster's name in k8s_psat attestation; the agent's must be the same. */
   readonly clusterName: string;
   readonly settings: SpireSettings;
+  /** Default: SQLite on the server's volume. */
+  readonly datastore?: Datastore;
+  /** Default: the server's volume. */
+  readonly keyManager?: KeyManager;
 }
 
 /** What `renderAgentConf` needs. */
@@ -52,18 +59,6 @@ export interface AgentConfArgs {
   /** The cluster's name in k8s_psat attestation; the server's must be the same. */
   readonly clusterName: string;
   readonly logLevel: LogLevel;
-}
-
-/**
- * `text` as a string literal of HCL 1. JSON's escapes are HCL's too, except that `${` would open an interpolation, which
- * has no escape of its own, so the dollar sign is written by its code point.
- *
- * @throws an Error if `text` is not valid Unicode, which no HCL string can hold.
- */
-export function hclString(text: string): string {
-  if (/\p{Surrogate}/u.test(text))
-    throw new Error("not valid Unicode: a string with half of a surrogate pair");
-  return JSON.stringify(text).replaceAll("${", "\\u0024{");
 }
 
 function hclList(texts: readonly string[]): string {
@@ -88,7 +83,8 @@ health_checks {
 `;
 
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
-export function renderServerConf({ trustDomain, clusterName, settings }: ServerConfArgs): string {
+export function renderServerConf(args: ServerConfArgs): string {
+  const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
   const subject = settings.caSubject ?? {
     country: [],
     organization: ["AgentWeave"],
@@ -127,18 +123,9 @@ server {
 }
 
 plugins {
-  DataStore "sql" {
-    plugin_data {
-      database_type     = "sqlite3"
-      connection_string = ${hclString(`${SERVER_PATHS.dataDir}/datastore.sqlite3`)}
-    }
-  }
+${renderDatastore(datastore)}
 
-  KeyManager "disk" {
-    plugin_data {
-      keys_path = ${hclString(`${SERVER_PATHS.dataDir}/keys.json`)}
-    }
-  }
+${renderKeyManager(keyManager)}
 
   NodeAttestor "k8s_psat" {
     plugin_data {

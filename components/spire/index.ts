@@ -22,6 +22,8 @@ export interface SpireArgs {
   readonly images: Images;
   /** Whether Pulumi refuses to delete or replace the server, and with it the CA. Default: false. */
   readonly protect?: boolean;
+  /** Default: one pod with all of the server on its volume. */
+  readonly plan?: SpireServerArgs["plan"];
   /** Who reaches the bundle endpoint. Default: everybody. */
   readonly exposure?: SpireServerArgs["exposure"];
   readonly flows: FlowContext;
@@ -39,7 +41,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, protect, exposure, flows } = args;
+    const { cluster, trustDomain, settings, sizes, images, protect, plan, exposure, flows } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
@@ -49,7 +51,7 @@ export class Spire extends pulumi.ComponentResource {
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, protect, exposure },
+      { cluster, trustDomain, settings, sizes, images, protect, plan, exposure },
       after(...namespaces.ready),
     );
     this.agent = new SpireAgent(
@@ -65,5 +67,5 @@ export class Spire extends pulumi.ComponentResource {
 export { SpireAgent } from "./agent";
 export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
 export { SpiffeCsiDriver } from "./csi-driver";
-export { SpireServer } from "./server";
+export { serverPorts, SpireServer } from "./server";
 export type { SpireSizes } from "./sizes";

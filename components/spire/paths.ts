@@ -10,6 +10,10 @@ export const SERVER_PATHS = {
   kubernetesDir: "/run/spire/kubernetes",
   kubeconfig: "/run/spire/kubernetes/kubeconfig",
   socketDir: "/tmp/spire-server/private",
+  /** Certificates and the key for a database. */
+  datastoreDir: "/run/spire/datastore",
+  /** Token for Vault, and its CA certificates. */
+  vaultDir: "/run/spire/vault",
 } as const;
 
 /** Directories and files inside the agent's container. Each directory is a mounted volume. */

@@ -17,6 +17,7 @@ export function grantServerAccess(
   name: string,
   labels: Record<string, string>,
   self: ChildOptions,
+  annotations?: Readonly<Record<string, string>>,
 ): pulumi.Resource[] {
   const account = {
     kind: "ServiceAccount",
@@ -31,7 +32,7 @@ export function grantServerAccess(
     new k8s.core.v1.ServiceAccount(
       `${name}-account`,
       {
-        metadata: { name: account.name, namespace: account.namespace, labels },
+        metadata: { name: account.name, namespace: account.namespace, labels, annotations },
         automountServiceAccountToken: false,
       },
       self,

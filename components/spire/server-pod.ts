@@ -1,7 +1,9 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
-import { labels, scrapeAnnotations } from "../kubernetes/metadata";
+import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
+import { type Datastore, datastorePod } from "./datastore";
+import { type KeyManager, keyManagerPod } from "./key-manager";
 import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
@@ -26,18 +28,35 @@ export interface ServerPodArgs {
   readonly size?: ContainerSize;
   /** Digest of the rendered configuration; a new one rolls the pod, as SPIRE reads its configuration only at start. */
   readonly configChecksum: string;
+  /** Default: SQLite on the volume. */
+  readonly datastore?: Datastore;
+  /** Default: the volume. */
+  readonly keyManager?: KeyManager;
 }
+
+/** Pods of one version are kept apart, where there are nodes and zones for it. */
+const spread = (topologyKey: string) => ({
+  maxSkew: 1,
+  topologyKey,
+  whenUnsatisfiable: "ScheduleAnyway",
+  labelSelector: { matchLabels: selector(SPIRE_SERVER.name) },
+  matchLabelKeys: ["controller-revision-hash"],
+});
 
 /** Template of the server's pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
 export function serverPod({
   image,
   size,
   configChecksum,
+  datastore,
+  keyManager = { type: "disk" },
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
+  const database = datastorePod(datastore);
+  const keys = keyManagerPod(keyManager, SERVER_CONFIG_MAP.name);
   return {
     metadata: {
-      labels: labels(SPIRE_SERVER.name, "server"),
+      labels: { ...labels(SPIRE_SERVER.name, "server"), ...keys.labels },
       annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(SPIRE_PORTS.metrics) },
     },
     spec: {
@@ -48,6 +67,9 @@ export function serverPod({
       nodeSelector: { "kubernetes.io/os": "linux" },
       priorityClassName: CLUSTER_CRITICAL,
       terminationGracePeriodSeconds: 30,
+      ...(datastore && {
+        topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
+      }),
       securityContext: {
         ...nonRoot(UID),
         fsGroup: UID,
@@ -58,9 +80,9 @@ export function serverPod({
           name: SPIRE_SERVER.container,
           image,
           command: [SPIRE_SERVER.binary, "run"],
-          args: ["-config", SERVER_PATHS.config],
+          args: ["-config", SERVER_PATHS.config, ...database.args],
           // SQLite sorts large results in temporary files, and the root file system is read-only.
-          env: [{ name: "SQLITE_TMPDIR", value: SERVER_PATHS.dataDir }],
+          env: [{ name: "SQLITE_TMPDIR", value: SERVER_PATHS.dataDir }, ...database.env],
           ports: [
             { name: "api", containerPort: SPIRE_PORTS.api },
             { name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint },
@@ -78,6 +100,8 @@ export function serverPod({
             { name: "kubernetes", mountPath: SERVER_PATHS.kubernetesDir, readOnly: true },
             { name: DATA_VOLUME, mountPath: SERVER_PATHS.dataDir },
             { name: "socket", mountPath: SERVER_PATHS.socketDir },
+            ...database.mounts,
+            ...keys.mounts,
           ],
         },
       ],
@@ -106,6 +130,8 @@ export function serverPod({
           },
         },
         { name: "socket", emptyDir: { sizeLimit: "1Mi" } },
+        ...database.volumes,
+        ...keys.volumes,
       ],
     },
   };

@@ -7,15 +7,38 @@ import { NAMESPACES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
 import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
+import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
 import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import type { ServerTarget } from "../trust/server-location";
+import { type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
+import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
+
+/** What one cloud's server keeps its records and keys in, and how many pods it has. */
+export interface ServerPlan {
+  /** More than one need a `datastore`. Default 1. */
+  readonly replicas?: number;
+  /** Default: SQLite on the server's volume. */
+  readonly datastore?: Datastore;
+  /** Default: the server's volume. */
+  readonly keyManager?: KeyManager;
+  /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
+  readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+}
+
+/** TCP ports of what such a server keeps its records and keys in. */
+export function serverPorts({ datastore, keyManager }: ServerPlan) {
+  return {
+    datastore: datastore ? [datastorePort(datastore)] : [],
+    keyService: keyManager ? keyManagerPorts(keyManager) : [],
+  };
+}
 
 /** What `SpireServer` needs. */
 export interface SpireServerArgs {
@@ -27,14 +50,17 @@ export interface SpireServerArgs {
   readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
   /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA. Default: false. */
   readonly protect?: boolean;
+  /** Default: one pod with all of it on its volume. */
+  readonly plan?: ServerPlan;
   /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
 }
 
 /**
- * A SPIRE server of one replica with its datastore in SQLite on a volume. It has no PodDisruptionBudget: with one
+ * A SPIRE server: by default of one replica with its datastore in SQLite on a volume. That has no PodDisruptionBudget: with one
  * replica a budget either allows every eviction, and says nothing, or blocks every node drain. A short absence is
- * harmless, because agents go on serving the SVIDs they hold and peers the bundles they stored.
+ * harmless, because agents go on serving the SVIDs they hold and peers the bundles they stored. Replicas share a database;
+ * each has a CA of its own, whose keys are its own, too.
  */
 export class SpireServer extends pulumi.ComponentResource {
   /** Host name or IP address of the load balancer before the bundle endpoint. Unknown at the first preview. */
@@ -49,6 +75,12 @@ export class SpireServer extends pulumi.ComponentResource {
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
     const { cluster, trustDomain, settings, sizes, images } = args;
+    const {
+      replicas = 1,
+      datastore,
+      keyManager = { type: "disk" },
+      serviceAccountAnnotations,
+    } = args.plan ?? {};
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_SERVER.name,
@@ -57,10 +89,18 @@ export class SpireServer extends pulumi.ComponentResource {
     };
 
     const storageSize = sizes?.storageSize ?? DEFAULT_SIZES.storageSize;
-    const access = grantServerAccess(name, metadata.labels, self);
+    const access = grantServerAccess(name, metadata.labels, self, serviceAccountAnnotations);
+    const { clusterName } = cluster;
     const files = {
-      [SERVER_CONFIG_MAP.conf]: renderServerConf({ trustDomain, clusterName: cluster.clusterName, settings }),
+      [SERVER_CONFIG_MAP.conf]: renderServerConf({
+        trustDomain,
+        clusterName,
+        settings,
+        datastore,
+        keyManager,
+      }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
+      ...keyManagerFiles(keyManager),
     };
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
@@ -79,13 +119,20 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       self,
     );
-    const cleanup = ownVolumeCleanup(`${name}-volume-cleanup`, cluster, metadata, DATA_VOLUME, self);
+    const secrets = datastore ? [datastoreSecret(`${name}-datastore`, metadata, datastore, self)] : [];
+    const ordinals = Array.from({ length: replicas }, (_, ordinal) => ordinal);
+    /** Of the pod with this number; the first one's had no number. */
+    const numbered = (child: string, ordinal: number) =>
+      ordinal === 0 ? `${name}-${child}` : `${name}-${child}-${ordinal}`;
+    const cleanups = ordinals.map((ordinal) =>
+      ownVolumeCleanup(numbered("volume-cleanup", ordinal), cluster, metadata, DATA_VOLUME, self, ordinal),
+    );
     const server = new k8s.apps.v1.StatefulSet(
       name,
       {
         metadata,
         spec: {
-          replicas: 1,
+          replicas,
           serviceName: SPIRE_SERVER.name,
           // One in order would wait for ever for a pod that does not get ready, as with a wrong image, instead of replacing it by the next version.
           podManagementPolicy: "Parallel",
@@ -93,24 +140,32 @@ export class SpireServer extends pulumi.ComponentResource {
           template: serverPod({
             image: images.spireServer,
             size: sizes?.server,
-            configChecksum: checksum(files),
+            configChecksum: checksum(datastore ? [files, datastoreChecksum(datastore)] : files),
+            datastore,
+            keyManager,
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),
+          // One of several leaves with its keys, and its SVIDs hold on: its CA stays in the bundle of the others until it expires.
+          ...(datastore && {
+            persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Delete" },
+          }),
         },
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config, cleanup],
+        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...cleanups],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,
       },
     );
-    const volume = ownVolumeSize(`${name}-volume`, metadata, DATA_VOLUME, storageSize, {
-      ...self,
-      dependsOn: [...self.dependsOn, server],
-    });
+    const after = { ...self, dependsOn: [...self.dependsOn, server] };
+    const volumes = ordinals.map((ordinal) =>
+      ownVolumeSize(numbered("volume", ordinal), metadata, DATA_VOLUME, storageSize, after, ordinal),
+    );
+    if (replicas > 1)
+      disruptionBudget(`${name}-budget`, metadata, selector(SPIRE_SERVER.name), { maxUnavailable: 1 }, self);
 
     const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });
     const federation = new k8s.core.v1.Service(
@@ -130,7 +185,7 @@ export class SpireServer extends pulumi.ComponentResource {
       { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
 
-    this.ready = [server, volume, api, federation];
+    this.ready = [server, ...volumes, api, federation];
     this.endpointHost = loadBalancerHost(federation, cluster.name);
     this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
     this.target = {
@@ -140,6 +195,7 @@ export class SpireServer extends pulumi.ComponentResource {
       pod: SPIRE_SERVER.pod,
       container: SPIRE_SERVER.container,
       trustDomain,
+      ...(replicas > 1 && { replicas }),
     };
     this.registerOutputs({ endpointHost: this.endpointHost, bundleEndpointUrl: this.bundleEndpointUrl });
   }

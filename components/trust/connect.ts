@@ -3,6 +3,7 @@ import { SPIRE_SERVER } from "../well-known";
 import { execInPod } from "./exec";
 import type { ServerLocation } from "./server-location";
 import { factsOf, fault, wordsOf } from "./fault";
+import { inAnyReplica, podsOf } from "./replica";
 import { type Patience, together } from "./retry";
 import { spireServer, type SpireServer } from "./spire-cli";
 
@@ -17,15 +18,22 @@ export function commandLimitMs(deadlineMs: number, now: number): number {
   return Math.min(60_000, Math.max(40_000, deadlineMs - now));
 }
 
-/** Reaches the server with `exec` through the Kubernetes API. */
+/** Reaches the server, or any of its replicas, with `exec` through the Kubernetes API. */
 export const connectByExec: Connect = (server, kubeconfig, patience) => {
   const command = (args: string[]) => [SPIRE_SERVER.binary, ...args, "-socketPath", SPIRE_SERVER.socket];
   const pod = { ...server, statefulSet: SPIRE_SERVER.name };
   const operation = together(patience);
   const limit = () => commandLimitMs(operation.deadlineMs, Date.now());
+  const run = (name: string, args: string[], stdin?: string) =>
+    execInPod({ ...pod, pod: name }, kubeconfig, command(args), stdin, limit());
+  const { replicas = 1 } = server;
+  const others = () => podsOf(SPIRE_SERVER.name, replicas);
   return spireServer(
     server.cloud,
-    (args, stdin) => execInPod(pod, kubeconfig, command(args), stdin, limit()),
+    (args, stdin) =>
+      replicas === 1
+        ? run(server.pod, args, stdin)
+        : inAnyReplica(`${server.cloud} ${kubeconfig}`, server.pod, others, (name) => run(name, args, stdin)),
     operation,
   );
 };

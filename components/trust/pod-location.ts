@@ -7,4 +7,6 @@ export interface PodLocation {
   container: string;
   /** Name of the pod's StatefulSet. A pod that does not exist is then told apart: gone with its StatefulSet, or only away. */
   statefulSet?: string;
+  /** Pods of that StatefulSet, any of which does as well. Default 1. */
+  replicas?: number;
 }

@@ -11,8 +11,8 @@ const DEFAULT_TIMEOUT_SECONDS = 600;
 
 /** Takes the kubeconfig apart, so that it alone is a secret in the state and the rest of the target stays readable. */
 function split(server: ServerTarget): { server: ServerLocation; kubeconfig: pulumi.Output<string> } {
-  const { cloud, namespace, pod, container, trustDomain, kubeconfig } = server;
-  return { server: { cloud, namespace, pod, container, trustDomain }, kubeconfig: pulumi.secret(kubeconfig) };
+  const { kubeconfig, ...location } = server;
+  return { server: location, kubeconfig: pulumi.secret(kubeconfig) };
 }
 
 export interface TrustBundleArgs {

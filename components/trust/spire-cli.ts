@@ -64,6 +64,12 @@ interface Results {
 // The command's words while the server itself starts or stops: its socket is not there, nobody listens, or it is shutting down.
 const serverAway = /code = Unavailable|unable to determine health|server returned status|database is locked/;
 
+/** Whether a command found no server in its pod, or one that was just starting or ending. */
+export function isAway({ exitCode, stdout, stderr = "" }: Partial<CommandResult>): boolean {
+  // 137 and 143: killed with the container (128 + SIGKILL, SIGTERM).
+  return exitCode === 137 || exitCode === 143 || serverAway.test(`${stdout}\n${stderr}`);
+}
+
 /**
  * The client for one server. `cloud` begins every error. A command is repeated within `patience` while the server or its pod cannot be reached, so
  * a change may have been made already when its answer was lost: it then fails with code `alreadyExists`.
@@ -71,8 +77,7 @@ const serverAway = /code = Unavailable|unable to determine health|server returne
 export function spireServer(cloud: string, run: Run, patience: Patience) {
   const failure = (command: string, exitCode: number, words: string, code?: number): Error => {
     const duplicate = /UNIQUE constraint failed|[Dd]uplicate/.test(words);
-    // 137 and 143: killed with the container (128 + SIGKILL, SIGTERM).
-    const transient = serverAway.test(words) || exitCode === 137 || exitCode === 143;
+    const transient = isAway({ exitCode, stdout: words });
     const facts = { transient, code: duplicate ? GRPC.alreadyExists : code };
     return fault(`${cloud}: spire-server ${command} failed (exit ${exitCode}): ${words.trim()}`, facts);
   };

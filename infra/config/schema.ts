@@ -1,15 +1,14 @@
 // The stack configuration's shape: the keys of namespace `agentweave-mesh` and what each may hold.
 import { z } from "zod";
-import { DEFAULT_SIZES } from "../../components/spire/sizes";
 import { agents } from "./agents";
 import { cloudSchema } from "./clouds";
-import { cloudName, duration, quantity, text, trustDomain } from "./fields";
+import { cloudName, duration, text, trustDomain } from "./fields";
 import { images } from "./images";
 import { network } from "./network";
 import { observability } from "./observability";
 import { policy } from "./policy";
 import { policyPack } from "./policy-pack";
-import { resources } from "./resources";
+import { spire } from "./spire";
 
 const trust = z
   .strictObject({
@@ -39,24 +38,6 @@ const trust = z
   })
   .prefault({})
   .meta({ description: "Trust domains and lifetimes of identities." });
-
-const spire = z
-  .strictObject({
-    storageSize: quantity("an amount of storage such as 1Gi").default("1Gi").meta({
-      description:
-        "Size of the SPIRE server's volume. Grows in place where its StorageClass lets it; Kubernetes refuses a smaller one. Default: 1Gi.",
-    }),
-    protect: z.boolean().default(false).meta({
-      description:
-        "Whether Pulumi refuses to delete or replace a SPIRE server, and with it the CA, `pulumi destroy` and the removal of its cloud included. Their preview fails then; with --skip-preview all else is deleted all the same. Default: false.",
-    }),
-    server: resources(DEFAULT_SIZES.server).meta({ description: "Resources of a SPIRE server." }),
-    agent: resources(DEFAULT_SIZES.agent).meta({
-      description: "Resources of a SPIRE agent, one on each node.",
-    }),
-  })
-  .prefault({})
-  .meta({ description: "Sizes of SPIRE, and its protection." });
 
 const tags = z
   .record(z.string(), z.string())

@@ -20,7 +20,7 @@ export interface Settings {
 const PREFIX = `${NAMESPACE}:`;
 
 /** Stands for a text that only Pulumi can decrypt. Suits every setting that is a secret. */
-const ENCRYPTED = "encrypted";
+export const ENCRYPTED = "encrypted";
 
 /** Where a value stands in settings, with what Pulumi keeps of an encrypted one: `{ secure: … }`. */
 function* leaves(value: unknown, path: Path): Generator<[Path, unknown]> {

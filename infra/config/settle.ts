@@ -3,6 +3,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
+import type { ServerPlan } from "../../components/spire/server";
 import { defaultCalls, defaultRelays } from "../../components/workloads/policy-data";
 import { parseAgentRole, type PolicyConfig, type PolicyEntry } from "./policy";
 import type { z } from "zod";
@@ -46,6 +47,20 @@ export function settleCloud(
   return entry.provider === "existing"
     ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }
     : { ...entry, ...identity };
+}
+
+/** What a cloud's SPIRE server keeps its records and keys in, and how many pods it has. */
+export function settleServer(
+  { region, spire }: Pick<CloudConfig, "region" | "spire">,
+  shared: { readonly replicas: number },
+): ServerPlan {
+  const { keyManager, ...own } = spire ?? {};
+  return {
+    ...own,
+    replicas: own.replicas ?? shared.replicas,
+    keyManager:
+      keyManager?.type === "aws_kms" ? { ...keyManager, region: keyManager.region ?? region } : keyManager,
+  };
 }
 
 /** The policy with what it allows by default where nothing is written, and agents by cloud and role. */

@@ -14,6 +14,8 @@ const UNFORMATTED = ["<!-- prettier-ignore-start -->", "<!-- prettier-ignore-end
 const CONFIGURED = {
   tracing: "that of `agents.tracing.endpoint`",
   loginServer: "that of `network.tailscale.loginServer`",
+  datastore: "that of `clouds.*.spire.datastore`",
+  keyService: "those of `clouds.*.spire.keyManager`",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
 } as const;
 

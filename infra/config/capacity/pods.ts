@@ -29,7 +29,12 @@ import type { Pods } from "./machine";
 
 /** What of a configuration says which pods there are: a draft has it, and a settled one with `enabled`. */
 export interface PodSettings {
-  readonly clouds?: Readonly<Record<string, { readonly roles?: readonly string[] } | undefined>>;
+  readonly clouds?: Readonly<
+    Record<
+      string,
+      { readonly roles?: readonly string[]; readonly spire?: { readonly replicas?: number } } | undefined
+    >
+  >;
   readonly agents?: {
     readonly replicas?: number;
     readonly autoscaling?: { readonly minReplicas?: number };
@@ -49,7 +54,11 @@ export interface PodSettings {
       readonly router?: { readonly replicas?: number; readonly resources?: ContainerSize };
     };
   };
-  readonly spire?: { readonly server?: ContainerSize; readonly agent?: ContainerSize };
+  readonly spire?: {
+    readonly replicas?: number;
+    readonly server?: ContainerSize;
+    readonly agent?: ContainerSize;
+  };
   readonly observability?: {
     readonly enabled?: boolean;
     readonly home?: string;
@@ -110,7 +119,9 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
   };
   const { router } = network?.tailscale ?? {};
   return [
-    pods(SPIRE_SERVER.name, 1, [sized(spire?.server, DEFAULT_SIZES.server)]),
+    pods(SPIRE_SERVER.name, clouds?.[cloud]?.spire?.replicas ?? spire?.replicas ?? 1, [
+      sized(spire?.server, DEFAULT_SIZES.server),
+    ]),
     pods(SPIRE_AGENT.name, "node", [sized(spire?.agent, DEFAULT_SIZES.agent)]),
     // The driver and its two sidecars.
     pods(

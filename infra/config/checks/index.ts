@@ -16,6 +16,7 @@ import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
+import { spireProblems } from "./spire";
 import { absolutePath, contextOf, specOf, trustDomainOf } from "../settle";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
@@ -40,6 +41,7 @@ export function check(
         .problems(entry)
         .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
     ),
+    ...spireProblems(clouds, draft),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),

@@ -4,6 +4,7 @@ import type { NetworkMode } from "../../../components/network/mode";
 import type { Platform, Pool } from "../capacity/machine";
 import type { Path, Problem } from "../problem";
 import type { SupportCalendar } from "./support";
+import { cloudSpire } from "../spire";
 import { distinct, roleName, text, trustDomain } from "../fields";
 
 /** Fields that every cloud may have, whichever its provider: what it and its agents are known by. */
@@ -32,6 +33,7 @@ export const identityFields = {
         "Roles of the agents in this cloud; each has pods and an identity of its own. Default: agent.",
       examples: [["agent", "worker"]],
     }),
+  spire: cloudSpire,
   subnetRouter: z.enum(["userspace", "kernel"]).default("userspace").meta({
     description:
       "How this cloud's subnet routers forward, in mode tailscale. userspace: without any privilege; kernel: faster, where the cluster lets pods be privileged. Default: userspace.",

@@ -120,6 +120,8 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
     tracing: [],
     loginServer: [443],
     outside: context.observability?.outsidePorts ?? [],
+    datastore: context.spireServer?.datastore ?? [],
+    keyService: context.spireServer?.keyService ?? [],
   };
   return ports
     .flatMap((port): readonly number[] => (typeof port === "number" ? [port] : configured[port]))

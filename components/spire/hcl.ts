@@ -1,0 +1,13 @@
+// Strings of HCL 1, in which SPIRE's configuration is written.
+
+/**
+ * `text` as a string literal of HCL 1. JSON's escapes are HCL's too. The dollar sign is written by its code point: `${` would open an interpolation,
+ * which has no escape of its own, and with `-expandEnv` SPIRE replaces `$name` wherever it stands (pkg/common/config/config.go).
+ *
+ * @throws an Error if `text` is not valid Unicode, which no HCL string can hold.
+ */
+export function hclString(text: string): string {
+  if (/\p{Surrogate}/u.test(text))
+    throw new Error("not valid Unicode: a string with half of a surrogate pair");
+  return JSON.stringify(text).replaceAll("$", "\\u0024");
+}

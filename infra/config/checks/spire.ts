@@ -1,0 +1,64 @@
+// Mistakes in how a SPIRE server's replicas, its database and its keys go together.
+import type { Datastore } from "../../../components/spire/datastore";
+import { type Draft, isUnusable } from "../clouds/spec";
+import type { CloudDrafts, ConfigDraft } from "../draft";
+import type { Problem } from "../problem";
+import { ENCRYPTED } from "../settings";
+
+/** What a connection string has to have. */
+const WANTED = {
+  postgres: {
+    pattern: /^postgres(ql)?:\/\/\S+$|(^|\s)host\s*=/,
+    instead: "write host=… user=… password=… dbname=… or postgres://user:password@host/name",
+  },
+  mysql: {
+    pattern: /^[^\s]*\/[^\s/]+\?(.*&)?parseTime=true(&|$)/,
+    instead: "write user:password@tcp(host:port)/name?parseTime=true",
+  },
+} as const;
+
+/** Problems of the clouds' SPIRE servers. No text of a connection string is quoted. */
+export function spireProblems(clouds: CloudDrafts, { spire }: Pick<ConfigDraft, "spire">): Problem[] {
+  const used = new Map<string, string>();
+  return clouds.flatMap(([cloud, entry]): Problem[] => {
+    const own = entry.spire ?? {};
+    const at = (...path: string[]) => ["clouds", cloud, "spire", ...path];
+    if (isUnusable(entry, "spire") || isUnusable(own, "datastore")) return [];
+    const { datastore, replicas: written } = own;
+    const replicas = written ?? spire?.replicas ?? 1;
+    if (datastore === undefined) {
+      const [path, one] =
+        written === undefined
+          ? [["spire", "replicas"], `clouds.${cloud}.spire.replicas: 1`]
+          : [at("replicas"), "1"];
+      const message = `is ${replicas}, but the SPIRE server of cloud ${cloud} keeps its records in SQLite, on a volume that only one pod has; write clouds.${cloud}.spire.datastore, or ${one}`;
+      return replicas > 1 ? [{ path, message }] : [];
+    }
+    return [
+      ...connectionProblems(cloud, datastore, used).map((message) => ({
+        path: at("datastore", "connectionString"),
+        message,
+      })),
+      ...(["clientCertificate", "clientKey"] as const).flatMap((key, index, keys) =>
+        !(key in datastore) && datastore[keys[1 - index]!] !== undefined
+          ? [{ path: at("datastore", key), message: `is missing; write it beside ${keys[1 - index]}` }]
+          : [],
+      ),
+    ];
+  });
+}
+
+function connectionProblems(
+  cloud: string,
+  { type, connectionString: given }: Draft<Datastore>,
+  used: Map<string, string>,
+): string[] {
+  // What only Pulumi can decrypt is looked at by preview and up.
+  if (given === undefined || type === undefined || given === ENCRYPTED) return [];
+  if (!WANTED[type].pattern.test(given)) return [`is none of type ${type}; ${WANTED[type].instead}`];
+  const other = used.get(given);
+  used.set(given, other ?? cloud);
+  return other === undefined
+    ? []
+    : [`is cloud ${other}'s already; write another database: each trust domain has records of its own`];
+}

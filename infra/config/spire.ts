@@ -1,0 +1,140 @@
+// SPIRE in the configuration: what all clouds have in common, and where one cloud's server keeps its records and keys.
+import { z } from "zod";
+import { DEFAULT_SIZES } from "../../components/spire/sizes";
+import { quantity, secret, text } from "./fields";
+import { resources } from "./resources";
+
+const MOST_REPLICAS = 5;
+const replicas = () => z.int().min(1).max(MOST_REPLICAS);
+
+export const spire = z
+  .strictObject({
+    replicas: replicas()
+      .default(1)
+      .meta({
+        description: `Pods of each cloud's SPIRE server, 1 to ${MOST_REPLICAS}. More than one share a database: clouds.*.spire.datastore. Default: 1.`,
+      }),
+    storageSize: quantity("an amount of storage such as 1Gi").default("1Gi").meta({
+      description:
+        "Size of the SPIRE server's volume. Grows in place where its StorageClass lets it; Kubernetes refuses a smaller one. Default: 1Gi.",
+    }),
+    protect: z.boolean().default(false).meta({
+      description:
+        "Whether Pulumi refuses to delete or replace a SPIRE server, and with it the CA, `pulumi destroy` and the removal of its cloud included. Their preview fails then; with --skip-preview all else is deleted all the same. Default: false.",
+    }),
+    server: resources(DEFAULT_SIZES.server).meta({ description: "Resources of a SPIRE server." }),
+    agent: resources(DEFAULT_SIZES.agent).meta({
+      description: "Resources of a SPIRE agent, one on each node.",
+    }),
+  })
+  .prefault({})
+  .meta({ description: "Sizes of SPIRE, and its protection." });
+
+const PEM = /^-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----\s*$/;
+const certificates = () => text(PEM, "the text of a PEM file with certificates");
+
+const datastore = z.strictObject({
+  type: z.enum(["postgres", "mysql"]).meta({ description: "Kind of the database. Required." }),
+  connectionString: secret().meta({
+    description:
+      "How it is reached, as SPIRE's SQL plugin has it: host=… user=… password=… dbname=… sslmode=verify-full, or postgres://…; for MySQL user:password@tcp(host:port)/name?parseTime=true&tls=true. No other cloud may have the same database. A secret: pulumi config set --secret --path. Required.",
+  }),
+  ca: certificates().optional().meta({
+    description:
+      "PEM of the CA certificates under which the database's own must hold. Default: those of SPIRE's image.",
+  }),
+  clientCertificate: certificates().optional().meta({
+    description: "PEM of a certificate that the server presents, with clientKey. Default: none.",
+  }),
+  clientKey: secret()
+    .optional()
+    .meta({ description: "PEM of that certificate's private key. A secret. Default: none." }),
+});
+
+const KEY_RING = /^projects\/[^/\s]+\/locations\/[^/\s]+\/keyRings\/[^/\s]+$/;
+const PATH = /^[A-Za-z0-9][A-Za-z0-9_./-]*$/;
+
+const keyManager = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z
+      .literal("disk")
+      .meta({ description: "Where the keys of the CA are. disk: on the server's volume." }),
+  }),
+  z.strictObject({
+    type: z.literal("aws_kms").meta({ description: "AWS Key Management Service." }),
+    region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, "a region such as us-east-1")
+      .optional()
+      .meta({ description: "Region of the keys. Default: the cloud's.", examples: ["us-east-1"] }),
+  }),
+  z.strictObject({
+    type: z.literal("gcp_kms").meta({ description: "Google Cloud Key Management Service." }),
+    keyRing: text(KEY_RING, "a key ring such as projects/mesh/locations/us-central1/keyRings/spire").meta({
+      description: "Key ring of the keys. Required.",
+      examples: ["projects/mesh/locations/us-central1/keyRings/spire"],
+    }),
+  }),
+  z.strictObject({
+    type: z.literal("azure_key_vault").meta({ description: "Azure Key Vault." }),
+    vaultUri: text(
+      /^https:\/\/[a-z0-9.-]+\/?$/,
+      "the URI of a vault such as https://mesh.vault.azure.net/",
+    ).meta({ description: "URI of the vault. Required.", examples: ["https://mesh.vault.azure.net/"] }),
+  }),
+  z.strictObject({
+    type: z.literal("hashicorp_vault").meta({ description: "The transit engine of Vault or OpenBao." }),
+    address: text(/^https:\/\/[^\s/?#@]+\/?$/, "a URL such as https://vault.example.org:8200").meta({
+      description: "URL of Vault. Required.",
+      examples: ["https://vault.example.org:8200"],
+    }),
+    role: text(PATH, "the name of a role").meta({
+      description:
+        "Role of Vault's auth method kubernetes, bound to service account spire-server in namespace spire. Required.",
+      examples: ["spire-server"],
+    }),
+    authPath: text(PATH, "a path such as kubernetes")
+      .default("kubernetes")
+      .meta({ description: "Where that auth method is mounted. Default: kubernetes." }),
+    transitPath: text(PATH, "a path such as transit")
+      .default("transit")
+      .meta({ description: "Where the transit engine is mounted. Default: transit." }),
+    namespace: text(PATH, "a namespace of Vault").optional().meta({
+      description: "Vault's own namespace, which only its Enterprise edition has. Default: none.",
+    }),
+    audience: text(/^\S+$/, "an audience such as vault").optional().meta({
+      description: "Audience of the token by which the pod logs in. Default: the cluster's API server.",
+    }),
+    ca: certificates().optional().meta({
+      description:
+        "PEM of the CA certificates under which Vault's own must hold. Default: those of SPIRE's image.",
+    }),
+  }),
+]);
+
+/** The part of a cloud's entry. */
+export const cloudSpire = z
+  .strictObject({
+    replicas: replicas().optional().meta({
+      description: "Pods of this cloud's SPIRE server. Default: spire.replicas.",
+    }),
+    datastore: datastore.optional().meta({
+      description:
+        "Database of this cloud's SPIRE server, which no other cloud has. A server that changes to it starts empty: docs/spire.md. Default: SQLite on the server's volume.",
+    }),
+    keyManager: keyManager.optional().meta({
+      description:
+        "Where the CA's keys of this cloud's SPIRE server are, each pod with keys of its own. Default: type disk, on its volume.",
+    }),
+    serviceAccountAnnotations: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({
+        description:
+          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service. Default: none.",
+        examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
+      }),
+  })
+  .optional()
+  .meta({ description: "The SPIRE server of this cloud. Default: as all, with all of it on its volume." });
+
+/** A cloud's SPIRE server as configured. */
+export type CloudSpire = NonNullable<z.output<typeof cloudSpire>>;
