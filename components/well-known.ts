@@ -34,7 +34,7 @@ export const SPIRE_PORTS = {
 /** How the SPIRE server is found and driven inside its cluster. */
 export const SPIRE_SERVER = {
   name: "spire-server",
-  /** The StatefulSet has one replica, so its pod has this name. */
+  /** The pod of its StatefulSet, or the first one. */
   pod: "spire-server-0",
   container: "spire-server",
   serviceAccount: "spire-server",

@@ -25,6 +25,8 @@ const ALWAYS: readonly Passing[] = [
   ["spireAgent", "spireServer", "TCP", 8081],
   ["spireAgent", "node", "TCP", 10250],
   ...toApiServer("spireServer"),
+  ["spireServer", "internet", "TCP", 5432],
+  ["spireServer", "internet", "TCP", 8200],
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
   ["agent", "collector", "TCP", 4318],

@@ -47,6 +47,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     // Of use in mode `tailscale` alone.
     loginServer: TAILSCALE.loginServer,
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
+    spireServer: { datastore: [5432], keyService: [8200] },
   };
 }
 
