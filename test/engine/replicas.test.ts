@@ -153,10 +153,10 @@ test("a database that is restored from a dump has all entries, and its servers s
     keys: await Promise.all(both().map(signs)),
   });
   const before = await state();
-  await postgres.dump("backup");
+  await postgres!.dump("backup");
   await Promise.all(both().map((server) => server.kill()));
-  await postgres.lose();
-  await postgres.restore("backup");
+  await postgres!.lose();
+  await postgres!.restore("backup");
   for (const server of both()) await server.start();
   expect(await state()).toEqual(before);
 });

@@ -3,7 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../../../components/clouds/cluster";
 import { isPinned, resolveImages } from "../../../components/images";
 import { hostOf, loadBalancerHost } from "../../../components/kubernetes/load-balancer";
-import { Spire, SPIRE_DEFAULTS, type SpireSettings, type SpireSizes } from "../../../components/spire";
+import {
+  Spire,
+  type SpireArgs,
+  SPIRE_DEFAULTS,
+  type SpireSettings,
+  type SpireSizes,
+} from "../../../components/spire";
 import { CSI_DRIVER, NAMESPACES, SPIRE_AGENT, SPIRE_SERVER } from "../../../components/well-known";
 import { record, valueOf, type Fakes, type Recording, type Registered } from "../../../infra/plan/recorder";
 import { parseHcl } from "./hcl";
@@ -45,6 +51,7 @@ function cluster(name: string, kubernetesVersion?: string): Cluster {
 const FLOWS = { mode: "direct", peerRanges: [] } as const;
 
 interface Options {
+  readonly plan?: SpireArgs["plan"];
   readonly protect?: boolean;
   readonly settings?: Partial<SpireSettings>;
   readonly sizes?: SpireSizes;
@@ -53,7 +60,7 @@ interface Options {
 }
 
 /** SPIRE in one cloud for each name. */
-function stand(names: string[], { settings, sizes, protect, fakes, kubernetesVersion }: Options = {}) {
+function stand(names: string[], { settings, sizes, protect, plan, fakes, kubernetesVersion }: Options = {}) {
   return record(
     () =>
       names.map(
@@ -64,6 +71,7 @@ function stand(names: string[], { settings, sizes, protect, fakes, kubernetesVer
             settings: { ...SPIRE_DEFAULTS, ...settings },
             sizes,
             protect,
+            plan,
             images: resolveImages(),
             flows: FLOWS,
           }),
@@ -382,6 +390,62 @@ describe("the server", () => {
       limits: { memory: "256Mi" },
     });
     expect(volumeClaimTemplates[0].spec.resources.requests.storage).toBe("5Gi");
+  });
+});
+
+describe("replicas", () => {
+  const datastore = { type: "postgres", connectionString: "host=db password=hidden" } as const;
+  const annotations = { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" };
+  let two: Recording;
+  let spire: Spire;
+  beforeAll(async () => {
+    const plan = { replicas: 2, datastore, serviceAccountAnnotations: annotations };
+    const [[only], all] = await stand(["aws"], { plan });
+    two = all;
+    spire = only!;
+  });
+
+  test("are pods with a volume each, apart from each other, of which one at a time is evicted", () => {
+    const { spec } = server(two).inputs;
+    expect(spec).toMatchObject({
+      replicas: 2,
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Delete" },
+    });
+    const keys = spec.template.spec.topologySpreadConstraints.map(
+      (each: { topologyKey: string }) => each.topologyKey,
+    );
+    expect(keys).toEqual(["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+    const claims = ["spire-data-spire-server-0", "spire-data-spire-server-1"];
+    expect(two.all(TYPES.claimSize).map(({ inputs }) => inputs.metadata.name)).toEqual(claims);
+    const cleanups = two.all("pulumi-nodejs:dynamic/agentweave/kubernetes:VolumeCleanup");
+    expect(cleanups.map(({ inputs }) => inputs.claim.name)).toEqual(claims);
+    const [budget] = two.all("kubernetes:policy/v1:PodDisruptionBudget");
+    expect(budget!.inputs.spec).toMatchObject({
+      maxUnavailable: 1,
+      selector: { matchLabels: spec.selector.matchLabels },
+    });
+    expect(recording.all("kubernetes:policy/v1:PodDisruptionBudget")).toEqual([]);
+  });
+
+  test("are told to the trust layer, which one server alone is not", () => {
+    expect(spire.server.target).toMatchObject({ pod: "spire-server-0", replicas: 2 });
+    expect(aws.server.target).not.toHaveProperty("replicas");
+  });
+
+  test("have the connection string as a secret alone, and roll when it changes", async () => {
+    const secret = two.one("kubernetes:core/v1:Secret", "aws-spire-server-datastore");
+    const shown = two.resources.filter((each) => each !== secret).map(({ inputs }) => JSON.stringify(inputs));
+    expect(shown.join()).not.toContain("hidden");
+    expect(JSON.stringify(secret.inputs)).toContain("hidden");
+    const plan = { datastore: { ...datastore, connectionString: "host=db password=other" } };
+    const [, other] = await stand(["aws"], { plan });
+    const sum = (of: Recording) => podOf(server(of)).metadata.annotations["checksum/config"];
+    expect(sum(other)).not.toBe(sum(two));
+  });
+
+  test("have a service account with the annotations of the configuration", () => {
+    const account = two.one("kubernetes:core/v1:ServiceAccount", "aws-spire-server-account");
+    expect(account.inputs.metadata.annotations).toMatchObject(annotations);
   });
 });
 

@@ -1,0 +1,95 @@
+// A cloud's SPIRE server: which settings go together.
+import { parseConfig } from "../../infra/config";
+import { settleServer } from "../../infra/config/settle";
+import { problemsOf } from "../support/problems";
+
+const cloud = (spire: object, more: object = {}) => ({
+  provider: "aws",
+  nodes: { checkCapacity: false },
+  spire,
+  ...more,
+});
+const parse = (aws: object, spire: object = {}, others: object = {}) =>
+  parseConfig(
+    { clouds: { aws: cloud(aws), ...others }, spire, network: { mode: "direct" } },
+    { stack: "test", projectDir: "/srv" },
+  );
+const postgres = { type: "postgres", connectionString: "host=db password=hidden" };
+const mysql = { type: "mysql", connectionString: "spire:hidden@tcp(db)/spire?parseTime=true&tls=true" };
+const CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh" }) });
+
+test.each<[string, Parameters<typeof parse>, RegExp[]]>([
+  [
+    "replicas on SQLite",
+    [{}, { replicas: 2 }],
+    [/^spire\.replicas: is 2, .*write clouds\.aws\.spire\.datastore, or/],
+  ],
+  ["a cloud's own replicas on SQLite", [{ replicas: 3 }], [/^clouds\.aws\.spire\.replicas: is 3, .*, or 1$/]],
+  [
+    "too many replicas",
+    [{ replicas: 9, datastore: postgres }],
+    [/^clouds\.aws\.spire\.replicas: .*at most 5/],
+  ],
+  [
+    "MySQL's times as texts",
+    [{ datastore: { ...mysql, connectionString: "spire:hidden@tcp(db)/spire" } }],
+    [/^clouds\.aws\.spire\.datastore\.connectionString: is none of type mysql; write .*parseTime=true$/],
+  ],
+  [
+    "the other kind's connection string",
+    [{ datastore: { ...mysql, type: "postgres" } }],
+    [/connectionString: is none of type postgres; write host=/],
+  ],
+  [
+    "one database for two clouds",
+    [{ datastore: postgres }, {}, gcp({ datastore: postgres })],
+    [/^clouds\.gcp\.spire\.datastore\.connectionString: is cloud aws's already/],
+  ],
+  [
+    "a certificate without its key",
+    [{ datastore: { ...postgres, clientCertificate: CA } }],
+    [/^clouds\.aws\.spire\.datastore\.clientKey: is missing; write it beside clientCertificate$/],
+  ],
+  [
+    "a CA that is none",
+    [{ datastore: { ...postgres, ca: "/etc/ca.pem" } }],
+    [/datastore\.ca: .*text of a PEM file/],
+  ],
+  [
+    "a key service that there is not",
+    [{ keyManager: { type: "kms" } }],
+    [/keyManager\.type: .*write one of "disk"/],
+  ],
+  [
+    "a key ring by its name",
+    [{ keyManager: { type: "gcp_kms", keyRing: "spire" } }],
+    [/keyManager\.keyRing: .*projects\/mesh\/locations/],
+  ],
+])("refuses %s, and quotes no secret", (_name, args, expected) => {
+  const problems = problemsOf(() => parse(...args));
+  expect(problems).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as string));
+  expect(problems.join()).not.toContain("hidden");
+});
+
+test("takes replicas where there is a database, and one where a cloud says so", () => {
+  const { clouds, spire } = parse(
+    { datastore: mysql, keyManager: { type: "aws_kms" } },
+    { replicas: 2 },
+    gcp({ replicas: 1 }),
+  );
+  const [aws, other] = clouds.map((each) => settleServer(each, spire));
+  expect(aws).toEqual({
+    replicas: 2,
+    datastore: mysql,
+    keyManager: { type: "aws_kms", region: clouds[0]!.region },
+  });
+  expect(other).toMatchObject({ replicas: 1 });
+});
+
+test("says nothing of a connection string that only Pulumi can decrypt", () => {
+  const encrypted = { type: "mysql", connectionString: "encrypted" };
+  expect(
+    problemsOf(() => parse({ datastore: encrypted }, { replicas: 2 }, gcp({ datastore: encrypted }))),
+  ).toEqual([]);
+});
