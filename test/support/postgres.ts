@@ -46,7 +46,11 @@ export class TestPostgres {
       mkdirSync(join(dir, "data"), { mode: 0o700 });
       for (const owned of [dir, join(dir, "data")]) chownSync(owned, UNPRIVILEGED, UNPRIVILEGED);
     }
-    const postgres = new TestPostgres(dir, join(install, "embedded_postgres/pginstall/bin"), await freePort());
+    const postgres = new TestPostgres(
+      dir,
+      join(install, "embedded_postgres/pginstall/bin"),
+      await freePort(),
+    );
     const password = join(dir, "password");
     writeFileSync(password, PASSWORD, { mode: 0o644 });
     const auth = [`--username=${USER}`, "--auth=scram-sha-256", `--pwfile=${password}`];

@@ -17,7 +17,7 @@ const parse = (aws: object, spire: object = {}, others: object = {}) =>
 const postgres = { type: "postgres", connectionString: "host=db password=hidden" };
 const mysql = { type: "mysql", connectionString: "spire:hidden@tcp(db)/spire?parseTime=true&tls=true" };
 const CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
-const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh" }) });
+const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh-project" }) });
 
 test.each<[string, Parameters<typeof parse>, RegExp[]]>([
   [
