@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 const MODULES = {
   TrustBundle: "agentweave/trust",
   FederationRelationship: "agentweave/trust",
+  PartnerRelationship: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
   ScrapeToken: "agentweave/observability",
   GeneratedConfigMap: "agentweave/kubernetes",

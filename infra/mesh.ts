@@ -17,6 +17,7 @@ import { registerNodes } from "../components/trust/node-alias";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
+import { callersOf } from "./config/settle";
 import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
@@ -77,6 +78,8 @@ export class AgentMesh extends pulumi.ComponentResource {
         clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
         settings: config.network,
         observability: config.observability,
+        workloads: config.workloads,
+        partners: config.partners,
         images,
       },
       self,
@@ -110,6 +113,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
         })),
+        partners: config.partners,
       },
       self,
     );
@@ -140,6 +144,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       {
         clouds: registered.map(({ config: { roles }, cluster, identity }) => ({
           ...identity,
+          federatesWith: [...identity.federatesWith, ...this.federation.partnersOf(cluster.name)],
           roles,
           exposure: this.network.agentExposure(cluster.name),
           tailnet: this.network.tailnetOf(cluster.name),
@@ -149,7 +154,8 @@ export class AgentMesh extends pulumi.ComponentResource {
           ...(config.observability && { collector: COLLECTOR_ENDPOINT, probe: PROBE }),
         },
         network: config.network,
-        policy: config.policy,
+        policy: { ...config.policy, callers: callersOf(config) },
+        registered: config.workloads,
         images,
       },
       self,

@@ -27,9 +27,21 @@ export const FLOWS: readonly Flow[] = [
     [SPIRE_PORTS.bundleEndpoint],
     "The other clouds fetch this one's bundle.",
   ),
+  tcp(
+    "spireServer",
+    "partnerEndpoints",
+    ["partners"],
+    "Partners' bundles are fetched, where there are `partners`.",
+  ),
 
   tcp("agents", "opa", [OPA.port], "Agents ask what a caller may do."),
   tcp("agents", "agents", [AGENT_PORTS.mtls], "Agents of one cloud call each other in their cluster."),
+  tcp(
+    "workloads",
+    "agents",
+    [AGENT_PORTS.mtls],
+    "Workloads that the mesh knows call agents, where there are `workloads`.",
+  ),
   tcp("agents", "peerAgents", [AGENT_PORTS.mtls], "Agents call those of other clouds."),
   tcp("peerAgents", "agents", [AGENT_PORTS.mtls], "Agents are called from other clouds."),
 

@@ -29,6 +29,8 @@ export type PartyDetails = { readonly title: string } & (
     }
   /** All pods of every namespace that the program makes. They only start flows. */
   | { readonly kind: "everyPod" }
+  /** Pods of the namespaces that the configuration gives identities to. They only start flows. */
+  | { readonly kind: "workloads" }
   /** Who reads metrics, which depends on how Prometheus reaches the cluster. They only start flows. */
   | { readonly kind: "scraper" }
   /** What may have any address, one of a node, a pod or the provider included. */
@@ -103,6 +105,9 @@ const parties = {
     kind: "peers",
     over: BETWEEN_CLOUDS,
   },
+  /** Outside of the mesh, or behind a proxy of one's own in the cluster. */
+  partnerEndpoints: { title: "bundle endpoints of partners", kind: "anywhere" },
+  workloads: { title: "workloads of one's own", kind: "workloads" },
   peerServers: {
     title: "SPIRE servers of other clouds",
     kind: "peers",

@@ -13,6 +13,10 @@ type Port = k8s.types.input.networking.v1.NetworkPolicyPort;
 export interface FlowContext extends FlowSituation {
   /** Ranges, in CIDR notation, of the other clouds' packets and load balancers in the tunnels; none in other modes. */
   readonly peerRanges: readonly string[];
+  /** Namespaces of workloads that have an identity, in this cluster. Default: none. */
+  readonly workloadNamespaces?: readonly string[];
+  /** Ports of the partners' bundle endpoints. Default: there are none. */
+  readonly partnerPorts?: readonly number[];
   /** URL of a control server of one's own. Default: Tailscale's. */
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
@@ -117,6 +121,8 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
           return undefined;
       }
       break;
+    case "workloads":
+      return (context.workloadNamespaces ?? []).map(inNamespace);
     case "everyPod":
     case "scraper":
       throw new Error(`${details.title} is no party that a flow goes to`);
@@ -150,9 +156,11 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability }: FlowContext,
+  { tracingEndpoint, loginServer, observability, partnerPorts = [] }: FlowContext,
 ): readonly number[] {
   switch (port) {
+    case "partners":
+      return partnerPorts;
     case "tracing":
       return tracingEndpoint === undefined ? [] : [urlPort(tracingEndpoint)];
     case "loginServer":

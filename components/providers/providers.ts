@@ -4,6 +4,7 @@ import { makeVolumeCleanupProvider } from "../kubernetes/volume-cleanup-provider
 import { scrapeTokenProvider } from "../observability/scrape/token-provider";
 import { randomTextProvider } from "../random-text-provider";
 import { federationRelationshipProvider } from "../trust/providers/federation-relationship";
+import { partnerRelationshipProvider } from "../trust/providers/partner-relationship";
 import { registrationEntryProvider } from "../trust/providers/registration-entry";
 import { trustBundleProvider } from "../trust/providers/trust-bundle";
 
@@ -13,6 +14,7 @@ import { recipes } from "./recipes";
 export const providers = {
   TrustBundle: trustBundleProvider,
   FederationRelationship: federationRelationshipProvider,
+  PartnerRelationship: partnerRelationshipProvider,
   RegistrationEntry: registrationEntryProvider,
   ScrapeToken: scrapeTokenProvider,
   GeneratedConfigMap: makeGeneratedConfigMapProvider(recipes),

@@ -1,7 +1,8 @@
 // TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
 import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
-import { FederationRelationship, TrustBundle } from "./resources";
+import type { Partner } from "./partner";
+import { FederationRelationship, PartnerRelationship, TrustBundle } from "./resources";
 import type { ServerTarget } from "./server-location";
 
 /** One cloud's SPIRE server as a member of the federation. */
@@ -17,6 +18,8 @@ export interface FederationMember {
 
 export interface TrustFederationArgs {
   members: FederationMember[];
+  /** Foreign trust domains that every member shall trust. Default: none. */
+  partners?: readonly Partner[];
   /** Longest wait of each resource, in seconds. Default 600. */
   timeoutSeconds?: number;
 }
@@ -27,6 +30,9 @@ export class TrustFederation extends pulumi.ComponentResource {
   readonly bundles: Readonly<Record<string, TrustBundle>>;
   /** In the order of `orderedPairs`. */
   readonly relationships: readonly (Pair<string> & { relationship: FederationRelationship })[];
+
+  /** By the member's name: its relationships with partners. */
+  readonly #partners: ReadonlyMap<string, readonly PartnerRelationship[]>;
 
   constructor(name: string, args: TrustFederationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:trust:TrustFederation", name, {}, opts);
@@ -57,6 +63,20 @@ export class TrustFederation extends pulumi.ComponentResource {
         },
       ),
     }));
+    const { partners = [] } = args;
+    this.#partners = new Map(
+      args.members.map(({ name: member, target }) => [
+        member,
+        partners.map(
+          (partner) =>
+            new PartnerRelationship(
+              `${member}-trusts-${partner.name}`,
+              { target, partner, timeoutSeconds },
+              { parent: this, dependsOn: [bundles[member]!] },
+            ),
+        ),
+      ]),
+    );
     this.registerOutputs({});
   }
 
@@ -65,5 +85,10 @@ export class TrustFederation extends pulumi.ComponentResource {
     return this.relationships
       .filter((pair) => pair.target === target)
       .map(({ relationship }) => relationship);
+  }
+
+  /** The relationships in which the member `target` trusts partners. */
+  partnersOf(target: string): readonly PartnerRelationship[] {
+    return this.#partners.get(target) ?? [];
   }
 }

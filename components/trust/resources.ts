@@ -4,6 +4,7 @@ import { DynamicResource } from "../dynamic-resource";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import type { X509Authority } from "../../spiffe/bundle";
 import type { ServerLocation, ServerTarget } from "./server-location";
+import type { Partner } from "./partner";
 import type { BundleState } from "./providers/federation-relationship";
 
 /** Seconds that a server may take to become healthy, or its endpoint to answer: a new load balancer and its DNS name need minutes. */
@@ -96,6 +97,44 @@ export class FederationRelationship extends DynamicResource {
   }
 }
 
+export interface PartnerRelationshipArgs {
+  /** The server that shall trust. */
+  target: ServerTarget;
+  /** Whom it shall trust. */
+  partner: Omit<Partner, "name" | "identities">;
+  /** Longest wait for the server, and for the partner's endpoint, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** That `target` trusts the identities of a trust domain outside of the mesh, and was seen to fetch its bundle from the live endpoint. Adopts what is in place. */
+export class PartnerRelationship extends DynamicResource {
+  declare readonly trustDomain: pulumi.Output<string>;
+  /** Digest of the bundle stored at the target, as in TrustBundle. */
+  declare readonly storedDigest: pulumi.Output<string>;
+  /** When a live, authenticated fetch was last proved by an up, ISO 8601. */
+  declare readonly verifiedAt: pulumi.Output<string>;
+
+  constructor(name: string, args: PartnerRelationshipArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const { trustDomain, bundleEndpointUrl, endpointSpiffeId = "", bundle = "" } = args.partner;
+    const props = {
+      target: server,
+      kubeconfig,
+      trustDomain,
+      bundleEndpointUrl,
+      endpointSpiffeId,
+      bundle,
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      storedDigest: undefined,
+      verifiedAt: undefined,
+    };
+    super("PartnerRelationship", name, props, ["kubeconfig"], opts);
+  }
+}
+
+/** What makes a server know the bundle of another trust domain: entries name that only after it. */
+export type BundleSource = FederationRelationship | PartnerRelationship;
+
 export interface RegistrationEntryArgs {
   /** The server that issues the identity. */
   target: ServerTarget;
@@ -106,7 +145,7 @@ export interface RegistrationEntryArgs {
   /** `type:value`, for example `k8s:ns:default`; a workload must have all of them. */
   selectors: pulumi.Input<string>[];
   /** Relationships of the same server: the workload receives the bundles of their sources. Default none. */
-  federatesWith?: FederationRelationship[];
+  federatesWith?: BundleSource[];
   /** Lifetime of X.509-SVIDs in seconds. Default 0, the server's own default. */
   x509SvidTtlSeconds?: pulumi.Input<number>;
   /** Longest wait for the server, in seconds. Default 600. */

@@ -34,8 +34,8 @@ export interface RelationshipInput {
   trustDomain: string;
   /** `https://host:port` of its bundle endpoint. */
   bundleEndpointUrl: string;
-  /** SPIFFE id that the endpoint must present. */
-  endpointSpiffeId: string;
+  /** SPIFFE id that the endpoint must present. Default: it has a public certificate (profile https_web). */
+  endpointSpiffeId?: string;
   /** Bundle in SPIFFE format (JSON text) to store; undefined leaves the stored one as it is. */
   bundle?: string;
 }
@@ -125,8 +125,9 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
         {
           trustDomain: input.trustDomain,
           bundleEndpointURL: input.bundleEndpointUrl,
-          bundleEndpointProfile: "https_spiffe",
-          endpointSPIFFEID: input.endpointSpiffeId,
+          ...(input.endpointSpiffeId === undefined
+            ? { bundleEndpointProfile: "https_web" }
+            : { bundleEndpointProfile: "https_spiffe", endpointSPIFFEID: input.endpointSpiffeId }),
           ...(input.bundle === undefined
             ? {}
             : { trustDomainBundle: JSON.parse(input.bundle) as unknown, trustDomainBundleFormat: "spiffe" }),

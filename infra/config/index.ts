@@ -1,6 +1,8 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
 import * as pulumi from "@pulumi/pulumi";
 import type { NetworkSettings } from "../../components/network/mode";
+import type { Partner } from "../../components/trust/partner";
+import type { RegisteredWorkload } from "../../components/workloads/registered";
 import { PROJECT } from "../../components/project";
 import type { ObservabilitySettings } from "../../components/observability/settings";
 import { check } from "./checks";
@@ -14,7 +16,8 @@ import { configSchema, type ConfigEntry } from "./schema";
 import { settleNetwork } from "./network";
 import { settleObservability } from "./observability";
 import { settingsOf } from "./settings";
-import { absolutePath, settleCloud, settlePolicy } from "./settle";
+import { absolutePath } from "./paths";
+import { settleCloud, settlePartners, settlePolicy, settleWorkloads } from "./settle";
 
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
@@ -49,6 +52,10 @@ export interface MeshConfig {
   readonly agents: AgentsConfig;
   readonly network: NetworkSettings;
   readonly policy: PolicyConfig;
+  /** Workloads of one's own that get an identity. */
+  readonly workloads: readonly RegisteredWorkload[];
+  /** Foreign trust domains that every cloud federates with. */
+  readonly partners: readonly Partner[];
   /** Undefined when nothing is to be stood up for seeing the mesh. */
   readonly observability?: ObservabilitySettings;
   readonly spire: SpireConfig;
@@ -83,7 +90,7 @@ export function parseConfig(
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
-  const { clouds: entries, network, policy, observability, ...rest } = result.data;
+  const { clouds: entries, network, policy, workloads, partners, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
     settleCloud(name, entry, rest.trust.domain, context.projectDir),
   );
@@ -92,6 +99,8 @@ export function parseConfig(
     clouds,
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),
+    workloads: settleWorkloads(workloads, clouds),
+    partners: settlePartners(partners, context.projectDir),
     observability: settleObservability(observability, clouds[0]!.name),
     transforms: rest.transforms.module && absolutePath(rest.transforms.module, context.projectDir),
   };

@@ -7,9 +7,11 @@ import { cloudName, duration, quantity, text, trustDomain } from "./fields";
 import { images } from "./images";
 import { network } from "./network";
 import { observability } from "./observability";
+import { partners } from "./partners";
 import { policy } from "./policy";
 import { policyPack } from "./policy-pack";
 import { resources } from "./resources";
+import { workloads } from "./workloads";
 
 const trust = z
   .strictObject({
@@ -98,6 +100,8 @@ export const configSchema = z.strictObject({
   agents,
   network,
   policy,
+  workloads,
+  partners,
   observability,
   spire,
   images,

@@ -1,9 +1,13 @@
 // Settles what a cloud's entry leaves to its name and to the rest of the configuration.
-import * as os from "node:os";
-import * as path from "node:path";
+import { readFileSync } from "node:fs";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
-import { defaultCalls, defaultRelays } from "../../components/workloads/policy-data";
+import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components/workloads/policy-data";
+import type { RegisteredWorkload } from "../../components/workloads/registered";
+import type { Partner } from "../../components/trust/partner";
+import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import type { ConfigEntry } from "./schema";
+import { absolutePath } from "./paths";
 import { parseAgentRole, type PolicyConfig, type PolicyEntry } from "./policy";
 import type { z } from "zod";
 
@@ -20,13 +24,6 @@ export function trustDomainOf(name: string, entry: Pick<CloudEntry, "trustDomain
 /** The kubeconfig context of a cloud: its own where it names one, else `<cloud>-cluster`. */
 export function contextOf(name: string, entry: Pick<CloudEntry, "context">): string {
   return entry.context ?? `${name}-cluster`;
-}
-
-/** A path as written in the configuration, made absolute: `~` is the home directory, relative paths start at the project. */
-export function absolutePath(written: string, projectDir: string): string {
-  return written === "~" || written.startsWith("~/")
-    ? path.join(os.homedir(), written.slice(1))
-    : path.resolve(projectDir, written);
 }
 
 /** One cloud with nothing left open. */
@@ -46,6 +43,64 @@ export function settleCloud(
   return entry.provider === "existing"
     ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }
     : { ...entry, ...identity };
+}
+
+/** The workloads of one's own, each with its identity. */
+export function settleWorkloads(
+  entries: ConfigEntry["workloads"],
+  clouds: readonly Pick<CloudConfig, "name" | "trustDomain">[],
+): RegisteredWorkload[] {
+  return Object.entries(entries).map(([name, { cloud, namespace, serviceAccount, selectors, path }]) => {
+    const { trustDomain } = clouds.find((each) => each.name === cloud)!;
+    return {
+      name,
+      cloud,
+      namespace,
+      trustDomain,
+      spiffeId: `spiffe://${trustDomain}${path ?? `/workload/${cloud}/${name}`}`,
+      selectors: [`k8s:ns:${namespace}`, `k8s:sa:${serviceAccount}`, ...selectors],
+    };
+  });
+}
+
+/** The partners, each with its first bundle. Reads that. */
+export function settlePartners(entries: ConfigEntry["partners"], projectDir: string): Partner[] {
+  return Object.entries(entries).map(([name, entry]) => {
+    const { trustDomain, profile, bundle } = entry;
+    const { endpointSpiffeId = serverSpiffeId(trustDomain) } = entry;
+    return {
+      name,
+      trustDomain,
+      bundleEndpointUrl: entry.bundleEndpoint,
+      ...(profile === "https_spiffe" && { endpointSpiffeId }),
+      ...(bundle !== undefined && { bundle: readFileSync(absolutePath(bundle, projectDir), "utf8") }),
+      identities: entry.identities,
+    };
+  });
+}
+
+/** Who may call agents beside agents: workloads, and identities of partners. */
+export function callersOf({
+  workloads,
+  partners,
+}: {
+  readonly workloads: readonly RegisteredWorkload[];
+  readonly partners: readonly Partner[];
+}): PolicyCaller[] {
+  return [
+    ...workloads.map(({ cloud, name, trustDomain, spiffeId }) => ({
+      name: `${cloud}/${name}`,
+      trustDomain,
+      spiffeId,
+    })),
+    ...partners.flatMap(({ name: partner, trustDomain, identities }) =>
+      Object.entries(identities).map(([name, spiffeId]) => ({
+        name: `${partner}/${name}`,
+        trustDomain,
+        spiffeId,
+      })),
+    ),
+  ];
 }
 
 /** The policy with what it allows by default where nothing is written, and agents by cloud and role. */

@@ -149,6 +149,7 @@ const OWN = {
   "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": "cloud home secret",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship":
     "source.cloud source.trustDomain target.cloud target.trustDomain",
+  "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship": "target.cloud target.trustDomain trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": "target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": "target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave:RandomText": "alphabet length",

@@ -14,9 +14,12 @@ import { observabilityProblems } from "../observability";
 import { observabilityAccessProblems } from "./observability-access";
 import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
+import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { absolutePath, contextOf, specOf, trustDomainOf } from "../settle";
+import { absolutePath } from "../paths";
+import { contextOf, specOf, trustDomainOf } from "../settle";
+import { workloadProblems } from "../workloads";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
 
@@ -26,7 +29,7 @@ export function check(
   draft: ConfigDraft,
   { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
 ): Problem[] {
-  const { trust, clouds: entries, agents, network, policy, observability, tags } = draft;
+  const { trust, clouds: entries, agents, network, policy, observability, tags, workloads, partners } = draft;
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
@@ -45,7 +48,14 @@ export function check(
     ...networkSettingsProblems(network ?? {}),
     ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}, roles),
-    ...policyProblems(policy ?? {}, roles),
+    ...policyProblems(policy ?? {}, roles, callersOf(workloads ?? {}, partners ?? {})),
+    ...workloadProblems(workloads ?? {}, roles),
+    ...partnerProblems(
+      partners ?? {},
+      clouds.map(([name, entry]) => ({ name, trustDomain: trustDomainOf(name, entry, trust?.domain ?? "") })),
+      network?.mode,
+      projectDir,
+    ),
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...observabilityApiProblems(clouds, observability ?? {}),
@@ -60,6 +70,21 @@ export function check(
           ...kubeconfigProblems(clouds, projectDir),
           ...observabilityAccessProblems(clouds, projectDir, observability ?? {}),
         ]),
+  ];
+}
+
+/** Who may call agents beside agents, by the names that policies have for them. */
+function callersOf(
+  workloads: NonNullable<ConfigDraft["workloads"]>,
+  partners: NonNullable<ConfigDraft["partners"]>,
+): string[] {
+  return [
+    ...Object.entries(workloads).flatMap(([name, workload]) =>
+      workload?.cloud === undefined ? [] : [`${workload.cloud}/${name}`],
+    ),
+    ...Object.entries(partners).flatMap(([partner, entry]) =>
+      Object.keys(entry?.identities ?? {}).map((name) => `${partner}/${name}`),
+    ),
   ];
 }
 

@@ -6,7 +6,8 @@ import type { CloudDrafts } from "../draft";
 import { isUnusable } from "../clouds/spec";
 import { nearest } from "../explain";
 import type { Problem } from "../problem";
-import { absolutePath, contextOf } from "../settle";
+import { absolutePath } from "../paths";
+import { contextOf } from "../settle";
 
 /** Mistakes in the kubeconfigs and contexts of existing clusters. No message quotes a file's contents but its contexts' names. */
 export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Problem[] {

@@ -5,7 +5,8 @@ import type { CloudDrafts } from "../draft";
 import type { Draft } from "../clouds/spec";
 import type { ObservabilityEntry } from "../observability";
 import type { Problem } from "../problem";
-import { absolutePath, contextOf } from "../settle";
+import { absolutePath } from "../paths";
+import { contextOf } from "../settle";
 
 /** Mistakes in the kubeconfigs of existing clusters that Prometheus reads from another cloud. No message quotes a file's contents. */
 export function observabilityAccessProblems(

@@ -29,11 +29,11 @@ export const federationTable = ({ resources }: Plan): Table => ({
   head: ["trust domain", "trusts", "whose bundle it fetches with the authority of"],
   rows: sorted(
     resources
-      .filter(({ type }) => type === `${TRUST}FederationRelationship`)
-      .map(({ inputs: { target, source, endpointSpiffeId } }) => [
+      .filter(({ type }) => [`${TRUST}FederationRelationship`, `${TRUST}PartnerRelationship`].includes(type))
+      .map(({ inputs: { target, source, trustDomain, endpointSpiffeId } }) => [
         target.trustDomain,
-        source.trustDomain,
-        endpointSpiffeId,
+        source?.trustDomain ?? `${trustDomain} (partner)`,
+        endpointSpiffeId || "a public certificate (https_web)",
       ]),
   ),
   none: "none trusts another",

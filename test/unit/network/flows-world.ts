@@ -46,6 +46,8 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     peerRanges: mode === "vpn" ? PEER_RANGES : [],
     // Of use in mode `tailscale` alone.
     loginServer: TAILSCALE.loginServer,
+    workloadNamespaces: ["billing", "shop"],
+    partnerPorts: [8448],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
   };
 }
@@ -180,6 +182,7 @@ export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonl
         ? own(7, "tailscale", "subnet-router")
         : pod(7, "tailscale", labels("subnet-router", "network")),
     collector: pod(9, "tracing", { "app.kubernetes.io/name": "collector" }),
+    workload: pod(18, "shop", { app: "shop" }),
     // Home or not: what the table says of a cluster without them is looked at all the same.
     otelCollector: observing(12, "otel-collector"),
     traceStore: observing(13, "jaeger"),

@@ -109,6 +109,7 @@ function isOf(party: Party, end: Connection["from"], { context, ranges, pods }: 
     }
     case "collector":
     case "scraper":
+    case "workloads":
       return false;
   }
 }
@@ -117,6 +118,7 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
   if (protocol !== connection.protocol) return false;
   if (ports === "any") return true;
   const configured = {
+    partners: context.partnerPorts ?? [],
     tracing: [],
     loginServer: [443],
     outside: context.observability?.outsidePorts ?? [],
