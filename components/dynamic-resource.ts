@@ -6,6 +6,8 @@ const MODULES = {
   TrustBundle: "agentweave/trust",
   FederationRelationship: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
+  RootAuthority: "agentweave/trust",
+  IntermediateAuthority: "agentweave/trust",
   ScrapeToken: "agentweave/observability",
   GeneratedConfigMap: "agentweave/kubernetes",
   VolumeCleanup: "agentweave/kubernetes",

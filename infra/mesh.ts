@@ -12,11 +12,14 @@ import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { Spire } from "../components/spire";
+import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
+import { ProgramRoot } from "../components/trust/program-root";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
+import { programRootSeconds, upstreamOf } from "./config/trust-root";
 import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
@@ -52,6 +55,9 @@ export class AgentMesh extends pulumi.ComponentResource {
     const self = { parent: this };
 
     const images = resolveImages(config.images);
+    /** Whether all clouds are of one trust domain. */
+    const shared = config.trust.mode === "single";
+    const upstream = upstreamOf(config.trust.root);
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -77,10 +83,24 @@ export class AgentMesh extends pulumi.ComponentResource {
         clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
         settings: config.network,
         observability: config.observability,
+        trust: { shared, upstreamPorts: upstreamPorts(upstream) },
         images,
       },
       self,
     );
+
+    const root =
+      config.trust.root?.kind === "program"
+        ? new ProgramRoot(
+            "root",
+            {
+              members: config.clouds.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
+              ...programRootSeconds(config.trust.root.program),
+              protect: config.spire.protect,
+            },
+            self,
+          )
+        : undefined;
 
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
       const spire = new Spire(
@@ -93,6 +113,8 @@ export class AgentMesh extends pulumi.ComponentResource {
           protect: config.spire.protect,
           images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
+          signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
+          bundleEndpoint: !shared,
           flows: this.network.flowsOf(cloud.name),
         },
         self,
@@ -126,7 +148,11 @@ export class AgentMesh extends pulumi.ComponentResource {
           target,
           federatesWith: this.federation.relationshipsOf(cluster.name),
           nodeAlias: registerNodes(
-            { target, clusterName: cluster.clusterName, bundle: this.federation.bundles[cluster.name]! },
+            {
+              target,
+              clusterName: cluster.clusterName,
+              bundles: this.federation.bundlesOf(cluster.name),
+            },
             self,
           ),
           csiDriver: spire.csiDriver.ready,
@@ -184,6 +210,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           })),
           settings: config.observability,
           trust: lifetimesOf(config.trust),
+          signed: root?.lives,
           network: config.network,
           connected: this.network.connected,
           traceIntake: this.network.traceIntakeExposure(),

@@ -5,9 +5,9 @@ import type { Party } from "./parties";
 
 /**
  * A port that the configuration decides: `tracing` is that of the agents' own collector, `loginServer` that of the tailnet's control server,
- * `outside` those of the systems that Prometheus sends samples or alerts to.
+ * `outside` those of the systems that Prometheus sends samples or alerts to, `upstream` those of `trust.root`.
  */
-export type ConfiguredPort = "tracing" | "loginServer" | "outside";
+export type ConfiguredPort = "tracing" | "loginServer" | "outside" | "upstream";
 
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {

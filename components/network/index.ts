@@ -27,6 +27,11 @@ export interface MeshNetworkArgs {
   readonly settings: NetworkSettings;
   /** Default: there is no observability. */
   readonly observability?: ObservabilitySettings;
+  /** Who signs for SPIRE servers. Default: each for itself, and they fetch each other's bundles. */
+  readonly trust?: Pick<FlowContext, "upstreamPorts"> & {
+    /** Whether all clouds are of one trust domain. */
+    readonly shared: boolean;
+  };
   readonly images: Images;
 }
 
@@ -96,6 +101,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               clusters: clouds.map(({ cluster }) => cluster),
               settings: settings.vpn,
               parts: this.#parts(),
+              sharedTrust: args.trust?.shared,
             },
             child("vpn"),
           )
@@ -151,6 +157,8 @@ export class MeshNetwork extends pulumi.ComponentResource {
     const { settings } = this.args;
     return {
       mode: settings.mode,
+      sharedTrust: this.args.trust?.shared,
+      upstreamPorts: this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,

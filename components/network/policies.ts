@@ -17,6 +17,8 @@ export interface FlowContext extends FlowSituation {
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
+  /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
+  readonly upstreamPorts?: readonly number[];
 }
 
 /** Ranges of the cluster's own pods and Services in CIDR notation. */
@@ -150,7 +152,7 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability }: FlowContext,
+  { tracingEndpoint, loginServer, observability, upstreamPorts }: FlowContext,
 ): readonly number[] {
   switch (port) {
     case "tracing":
@@ -159,5 +161,7 @@ function configured(
       return [urlPort(loginServer ?? TAILSCALE_CONTROL)];
     case "outside":
       return observability?.outsidePorts ?? [];
+    case "upstream":
+      return upstreamPorts ?? [];
   }
 }

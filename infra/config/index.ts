@@ -15,6 +15,7 @@ import { settleNetwork } from "./network";
 import { settleObservability } from "./observability";
 import { settingsOf } from "./settings";
 import { absolutePath, settleCloud, settlePolicy } from "./settle";
+import { settleTrust } from "./trust-root";
 
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
@@ -85,10 +86,11 @@ export function parseConfig(
   }
   const { clouds: entries, network, policy, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
-    settleCloud(name, entry, rest.trust.domain, context.projectDir),
+    settleCloud(name, entry, rest.trust, context.projectDir),
   );
   return {
     ...rest,
+    trust: settleTrust(rest.trust),
     clouds,
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),

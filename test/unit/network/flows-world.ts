@@ -46,6 +46,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     peerRanges: mode === "vpn" ? PEER_RANGES : [],
     // Of use in mode `tailscale` alone.
     loginServer: TAILSCALE.loginServer,
+    upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
   };
 }
