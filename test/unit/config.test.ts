@@ -115,7 +115,7 @@ test("a configuration with five mistakes lists exactly these five", () => {
     },
   };
   expect(problemsOf(() => parse(raw))).toEqual([
-    'trust.mode: is "alone"; write "federated" or "single"',
+    'trust.mode: is "alone"; write one of "federated", "single"',
     'clouds.aws.nodes.count: is "3"; write a number; pulumi config set: with --path --type int',
     "clouds.aws.regoin: is not a known key; write region",
     `clouds.azure.trustDomain: is "aws.example.org", which is cloud aws's trust domain already; write another`,
