@@ -63,6 +63,12 @@ async function forget(
  */
 export async function evict(mesh: Mesh, name: string, options: EvictOptions): Promise<EvictReport> {
   const { trustDomain, ...cloud } = cloudNamed(mesh, name);
+  const same = mesh.clouds.filter((each) => each.name !== name && each.trustDomain === trustDomain);
+  if (same.length > 0)
+    throw new CliError(
+      `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. Its server's authority holds until its end all the same (docs/security.md).`,
+      EXIT.usage,
+    );
   const others = await eachOf(
     mesh.clouds.filter((each) => each.name !== cloud.name),
     (each) => forget(each, trustDomain, options),

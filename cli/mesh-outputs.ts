@@ -49,7 +49,7 @@ const outputsSchema = z.object({
       region: z.string(),
       context: z.string(),
       trustDomain: z.string(),
-      bundleEndpoint: z.string(),
+      bundleEndpoint: z.string().optional(),
     }),
   ),
   agents: z.record(z.string(), agentSchema).default({}),
@@ -75,8 +75,8 @@ export interface MeshCloud {
   readonly context: string;
   /** Name of its trust domain, without `spiffe://`. */
   readonly trustDomain: string;
-  /** `https://host:port` of its SPIRE server's bundle endpoint. */
-  readonly bundleEndpoint: string;
+  /** `https://host:port` of its SPIRE server's bundle endpoint; undefined where all clouds are of one trust domain. */
+  readonly bundleEndpoint?: string;
   /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
   readonly kubeconfig: string;
   readonly agents: readonly MeshAgent[];

@@ -167,8 +167,9 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     return { cloud: each, cluster, server: serverOf(each, cluster, COMMAND_MS, limitMs) };
   };
   const source = sideOf(cloud);
+  // Where all are of one trust domain, they know the root that its CA is signed under, which stays.
   const peers = mesh.clouds
-    .filter((each) => each !== cloud && !without.includes(each.name))
+    .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
     .map((each) => sideOf(each));
   await mustAnswer([source, ...peers], limitMs);
 
@@ -206,7 +207,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     const names = peers.map((peer) => peer.cloud.name).join(", ");
     const endpoint = {
       trustDomain: cloud.trustDomain,
-      bundleEndpointUrl: cloud.bundleEndpoint,
+      bundleEndpointUrl: cloud.bundleEndpoint ?? "",
       endpointSpiffeId: serverSpiffeId(cloud.trustDomain),
     };
     await step("fetch", `waits until ${names || "nobody"} has fetched its bundle`, async () => {

@@ -7,6 +7,8 @@ const MODULES = {
   FederationRelationship: "agentweave/trust",
   PartnerRelationship: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
+  RootAuthority: "agentweave/trust",
+  IntermediateAuthority: "agentweave/trust",
   ScrapeToken: "agentweave/observability",
   GeneratedConfigMap: "agentweave/kubernetes",
   VolumeCleanup: "agentweave/kubernetes",

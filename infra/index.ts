@@ -31,7 +31,7 @@ async function program() {
         trustDomain: config.trustDomain,
         /** Ranges of the public addresses from which its pods come on the internet, for the allow lists of others. */
         egress: cluster.egressCidrs,
-        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
+        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe); undefined within one trust domain. */
         bundleEndpoint: spire.server.bundleEndpointUrl,
         /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
         bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
@@ -55,7 +55,7 @@ async function program() {
    */
   const network = networkOutput(mesh, config.network);
 
-  /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
+  /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. None within one trust domain. */
   const relationships = Object.fromEntries(
     mesh.federation.relationships.map(({ target, source, relationship }) => [
       `${target} trusts ${source}`,

@@ -12,12 +12,15 @@ import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { Spire } from "../components/spire";
+import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
+import { ProgramRoot } from "../components/trust/program-root";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
 import { callersOf } from "./config/settle";
+import { programRootSeconds, upstreamOf } from "./config/trust-root";
 import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
@@ -53,6 +56,9 @@ export class AgentMesh extends pulumi.ComponentResource {
     const self = { parent: this };
 
     const images = resolveImages(config.images);
+    /** Whether all clouds are of one trust domain. */
+    const shared = config.trust.mode === "single";
+    const upstream = upstreamOf(config.trust.root);
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -80,10 +86,24 @@ export class AgentMesh extends pulumi.ComponentResource {
         observability: config.observability,
         workloads: config.workloads,
         partners: config.partners,
+        trust: { shared: shared && config.partners.length === 0, upstreamPorts: upstreamPorts(upstream) },
         images,
       },
       self,
     );
+
+    const root =
+      config.trust.root?.kind === "program"
+        ? new ProgramRoot(
+            "root",
+            {
+              members: config.clouds.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
+              ...programRootSeconds(config.trust.root.program),
+              protect: config.spire.protect,
+            },
+            self,
+          )
+        : undefined;
 
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
       const spire = new Spire(
@@ -96,6 +116,9 @@ export class AgentMesh extends pulumi.ComponentResource {
           protect: config.spire.protect,
           images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
+          signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
+          // Within one trust domain nobody but partners fetches it.
+          bundleEndpoint: !shared || config.partners.length > 0,
           flows: this.network.flowsOf(cloud.name),
         },
         self,
@@ -130,7 +153,11 @@ export class AgentMesh extends pulumi.ComponentResource {
           target,
           federatesWith: this.federation.relationshipsOf(cluster.name),
           nodeAlias: registerNodes(
-            { target, clusterName: cluster.clusterName, bundle: this.federation.bundles[cluster.name]! },
+            {
+              target,
+              clusterName: cluster.clusterName,
+              bundles: this.federation.bundlesOf(cluster.name),
+            },
             self,
           ),
           csiDriver: spire.csiDriver.ready,
@@ -190,6 +217,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           })),
           settings: config.observability,
           trust: lifetimesOf(config.trust),
+          signed: root?.lives,
           network: config.network,
           connected: this.network.connected,
           traceIntake: this.network.traceIntakeExposure(),

@@ -74,7 +74,7 @@ export function rehearsalOf(
   return {
     project,
     stack: "rehearsal",
-    config: path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")),
+    config: onItsTrust(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
     root: folder,
     mode: chooseMode(folder),
   };
@@ -89,6 +89,30 @@ export const imageFolder = (rehearsal: Pick<Rehearsal, "project">) =>
 /** The rehearsal with the stack's configuration that its network asks for. */
 function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
   return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
+}
+
+/** The stack's file, with the trust that environment variable TRUST asks for. Default: its own. */
+function onItsTrust(config: string, root: string, mode = process.env["TRUST"]): string {
+  if (!mode) return config;
+  if (mode !== "federated" && mode !== "single") throw new Error(`TRUST=${mode}: want federated or single`);
+  const key = `${NAMESPACE}:trust`;
+  return changedStack(config, path.join(root, "trust"), (stack) => {
+    stack[key] = { ...(stack[key] as object), mode };
+  });
+}
+
+/** A copy of a stack's file in `folder`, with its configuration changed. */
+function changedStack(
+  file: string,
+  folder: string,
+  change: (config: Record<string, unknown>) => void,
+): string {
+  const stack = parseYaml(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+  change(stack.config);
+  const copy = path.join(folder, path.basename(file));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(copy, dump(stack), { mode: 0o600 });
+  return copy;
 }
 
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
@@ -153,11 +177,9 @@ export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
   // A mesh that stands keeps its observability. And a tailnet has one policy, which knows of that.
   if (existsSync(outputsFile(rehearsal)) || rehearsal.mode === "tailscale") return undefined;
   if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
-  const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
-  stack.config[`${NAMESPACE}:observability`] = { enabled: false };
-  const config = path.join(rehearsal.root, "first", path.basename(rehearsal.config));
-  mkdirSync(path.dirname(config), { recursive: true });
-  writeFileSync(config, dump(stack), { mode: 0o600 });
+  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "first"), (stack) => {
+    stack[`${NAMESPACE}:observability`] = { enabled: false };
+  });
   return { ...rehearsal, config };
 }
 

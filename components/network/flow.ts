@@ -4,10 +4,11 @@ import type { Where } from "./part";
 import type { Party } from "./parties";
 
 /**
- * A port that the configuration decides: `partners` are those of the partners' bundle endpoints, `tracing` is that of the agents' own collector, `loginServer` that of the tailnet's control server,
- * `outside` those of the systems that Prometheus sends samples or alerts to.
+ * A port that the configuration decides: `partners` are those of the partners' bundle endpoints, `tracing` is that of the agents' own collector,
+ * `loginServer` that of the tailnet's control server, `outside` those of the systems that Prometheus sends samples or alerts to, `upstream` those
+ * of `trust.root`.
  */
-export type ConfiguredPort = "partners" | "tracing" | "loginServer" | "outside";
+export type ConfiguredPort = "partners" | "tracing" | "loginServer" | "outside" | "upstream";
 
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {

@@ -20,6 +20,12 @@ export const FLOWS: readonly Flow[] = [
   tcp("spireAgents", "spireServer", [SPIRE_PORTS.api], "Nodes are attested, and identities issued."),
   tcp("spireAgents", "kubelet", [KUBELET], "A workload is known by the pod that its process belongs to."),
   tcp("spireServer", "apiServer", API_SERVER, "Nodes' tokens are reviewed, and the bundle is published."),
+  tcp(
+    "spireServer",
+    "upstreamAuthority",
+    ["upstream"],
+    "Who signs the server's CA is asked to, where `trust.root` is outside of the cluster.",
+  ),
   tcp("spireServer", "peerServers", [SPIRE_PORTS.bundleEndpoint], "The other clouds' bundles are fetched."),
   tcp(
     "peerServers",
@@ -67,6 +73,8 @@ export interface FlowSituation {
   readonly mode: NetworkMode;
   /** Default: the stack has no observability. */
   readonly observability?: ObservabilityPart;
+  /** Whether all clouds are of one trust domain: their SPIRE servers have nothing to tell each other then. Default: false. */
+  readonly sharedTrust?: boolean;
 }
 
 /**
@@ -75,9 +83,10 @@ export interface FlowSituation {
  * @param flows Default: the table.
  */
 export function flowsIn(situation: FlowSituation, flows: readonly Flow[] = FLOWS): readonly Flow[] {
-  const { mode, observability } = situation;
+  const { mode, observability, sharedTrust = false } = situation;
   return flows
-    .filter(({ modes = NETWORK_MODES, where }) => {
+    .filter(({ from, to, modes = NETWORK_MODES, where }) => {
+      if (sharedTrust && (from === "peerServers" || to === "peerServers")) return false;
       return modes.includes(mode) && (where === undefined || isWhere(where, observability));
     })
     .flatMap((flow) =>

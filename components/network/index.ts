@@ -31,6 +31,11 @@ export interface MeshNetworkArgs {
   readonly workloads?: readonly { readonly cloud: string; readonly namespace: string }[];
   /** Trust domains outside of the mesh. Default: none. */
   readonly partners?: readonly { readonly bundleEndpointUrl: string }[];
+  /** Who signs for SPIRE servers. Default: each for itself, and they fetch each other's bundles. */
+  readonly trust?: Pick<FlowContext, "upstreamPorts"> & {
+    /** Whether all clouds are of one trust domain. */
+    readonly shared: boolean;
+  };
   readonly images: Images;
 }
 
@@ -100,6 +105,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               clusters: clouds.map(({ cluster }) => cluster),
               settings: settings.vpn,
               parts: this.#parts(),
+              sharedTrust: args.trust?.shared,
             },
             child("vpn"),
           )
@@ -158,6 +164,8 @@ export class MeshNetwork extends pulumi.ComponentResource {
       mode: settings.mode,
       workloadNamespaces: [...new Set(namespaces)].sort(),
       partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
+      sharedTrust: this.args.trust?.shared,
+      upstreamPorts: this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,

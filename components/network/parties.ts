@@ -95,6 +95,8 @@ const parties = {
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */
   apiServer: { title: "Kubernetes API server", kind: "anywhere" },
+  /** A CA of the provider, of one's own, or in the cluster. */
+  upstreamAuthority: { title: "who signs for SPIRE servers", kind: "anywhere" },
   /** At a node's address, which some networks (Cilium) match by no range. */
   kubelet: { title: "kubelet of the own node", kind: "anywhere" },
   /** A control server of one's own may be in the cluster. */

@@ -21,6 +21,8 @@ export interface FlowContext extends FlowSituation {
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
+  /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
+  readonly upstreamPorts?: readonly number[];
 }
 
 /** Ranges of the cluster's own pods and Services in CIDR notation. */
@@ -156,16 +158,18 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability, partnerPorts = [] }: FlowContext,
+  { tracingEndpoint, loginServer, observability, partnerPorts, upstreamPorts }: FlowContext,
 ): readonly number[] {
   switch (port) {
     case "partners":
-      return partnerPorts;
+      return partnerPorts ?? [];
     case "tracing":
       return tracingEndpoint === undefined ? [] : [urlPort(tracingEndpoint)];
     case "loginServer":
       return [urlPort(loginServer ?? TAILSCALE_CONTROL)];
     case "outside":
       return observability?.outsidePorts ?? [];
+    case "upstream":
+      return upstreamPorts ?? [];
   }
 }

@@ -1,7 +1,11 @@
 // Configuration files of the SPIRE server and agent, rendered by pure functions. Every key is documented in SPIRE's
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { hclList, hclString } from "./hcl";
 import { AGENT_PATHS, SERVER_PATHS } from "./paths";
+import { renderUpstreamAuthority, type UpstreamAuthority } from "./upstream-authority";
+
+export { hclString } from "./hcl";
 
 /** Subject of the CA certificates a server makes. */
 export interface CaSubject {
@@ -43,6 +47,10 @@ export interface ServerConfArgs {
   /** The cluster's name in k8s_psat attestation; the agent's must be the same. */
   readonly clusterName: string;
   readonly settings: SpireSettings;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly upstream?: UpstreamAuthority;
+  /** Whether other servers fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
 }
 
 /** What `renderAgentConf` needs. */
@@ -52,22 +60,6 @@ export interface AgentConfArgs {
   /** The cluster's name in k8s_psat attestation; the server's must be the same. */
   readonly clusterName: string;
   readonly logLevel: LogLevel;
-}
-
-/**
- * `text` as a string literal of HCL 1. JSON's escapes are HCL's too, except that `${` would open an interpolation, which
- * has no escape of its own, so the dollar sign is written by its code point.
- *
- * @throws an Error if `text` is not valid Unicode, which no HCL string can hold.
- */
-export function hclString(text: string): string {
-  if (/\p{Surrogate}/u.test(text))
-    throw new Error("not valid Unicode: a string with half of a surrogate pair");
-  return JSON.stringify(text).replaceAll("${", "\\u0024{");
-}
-
-function hclList(texts: readonly string[]): string {
-  return `[${texts.map(hclString).join(", ")}]`;
 }
 
 const OBSERVABILITY = `\
@@ -87,8 +79,22 @@ health_checks {
 }
 `;
 
+function renderBundleEndpoint({ refreshHint }: SpireSettings): string {
+  return `
+  federation {
+    bundle_endpoint {
+      address      = "0.0.0.0"
+      port         = ${SPIRE_PORTS.bundleEndpoint}
+      refresh_hint = ${hclString(refreshHint)}
+      profile "https_spiffe" {}
+    }
+  }
+`;
+}
+
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
-export function renderServerConf({ trustDomain, clusterName, settings }: ServerConfArgs): string {
+export function renderServerConf(args: ServerConfArgs): string {
+  const { trustDomain, clusterName, settings, upstream, bundleEndpoint = true } = args;
   const subject = settings.caSubject ?? {
     country: [],
     organization: ["AgentWeave"],
@@ -115,16 +121,7 @@ server {
     organization = ${hclList(subject.organization)}
     common_name  = ${hclString(subject.commonName)}
   }
-
-  federation {
-    bundle_endpoint {
-      address      = "0.0.0.0"
-      port         = ${SPIRE_PORTS.bundleEndpoint}
-      refresh_hint = ${hclString(settings.refreshHint)}
-      profile "https_spiffe" {}
-    }
-  }
-}
+${bundleEndpoint ? renderBundleEndpoint(settings) : ""}}
 
 plugins {
   DataStore "sql" {
@@ -139,7 +136,7 @@ plugins {
       keys_path = ${hclString(`${SERVER_PATHS.dataDir}/keys.json`)}
     }
   }
-
+${renderUpstreamAuthority(upstream)}
   NodeAttestor "k8s_psat" {
     plugin_data {
       clusters = {

@@ -24,6 +24,10 @@ export interface SpireArgs {
   readonly protect?: boolean;
   /** Who reaches the bundle endpoint. Default: everybody. */
   readonly exposure?: SpireServerArgs["exposure"];
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly signer?: SpireServerArgs["signer"];
+  /** Whether servers of other trust domains fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
   readonly flows: FlowContext;
 }
 
@@ -39,7 +43,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, protect, exposure, flows } = args;
+    const { cluster, trustDomain, settings, sizes, images, flows, ...ofServer } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
@@ -49,7 +53,7 @@ export class Spire extends pulumi.ComponentResource {
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, protect, exposure },
+      { cluster, trustDomain, settings, sizes, images, ...ofServer },
       after(...namespaces.ready),
     );
     this.agent = new SpireAgent(

@@ -10,6 +10,8 @@ export const SERVER_PATHS = {
   kubernetesDir: "/run/spire/kubernetes",
   kubeconfig: "/run/spire/kubernetes/kubeconfig",
   socketDir: "/tmp/spire-server/private",
+  /** What the plugin reads that has the server's CA signed. */
+  upstreamDir: "/run/spire/upstream",
 } as const;
 
 /** Directories and files inside the agent's container. Each directory is a mounted volume. */

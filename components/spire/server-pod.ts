@@ -6,6 +6,7 @@ import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
+import { type UpstreamAuthority, upstreamVolume } from "./upstream-authority";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
 export const SERVER_CONFIG_MAP = {
@@ -26,6 +27,10 @@ export interface ServerPodArgs {
   readonly size?: ContainerSize;
   /** Digest of the rendered configuration; a new one rolls the pod, as SPIRE reads its configuration only at start. */
   readonly configChecksum: string;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly upstream?: UpstreamAuthority;
+  /** Whether other servers fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
 }
 
 /** Template of the server's pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
@@ -33,7 +38,10 @@ export function serverPod({
   image,
   size,
   configChecksum,
+  upstream,
+  bundleEndpoint = true,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const signed = upstreamVolume(upstream);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   return {
     metadata: {
@@ -63,7 +71,9 @@ export function serverPod({
           env: [{ name: "SQLITE_TMPDIR", value: SERVER_PATHS.dataDir }],
           ports: [
             { name: "api", containerPort: SPIRE_PORTS.api },
-            { name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint },
+            ...(bundleEndpoint
+              ? [{ name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint }]
+              : []),
             { name: "health", containerPort: SPIRE_PORTS.health },
             { name: METRICS_PORT_NAMES.main, containerPort: SPIRE_PORTS.metrics },
           ],
@@ -78,6 +88,7 @@ export function serverPod({
             { name: "kubernetes", mountPath: SERVER_PATHS.kubernetesDir, readOnly: true },
             { name: DATA_VOLUME, mountPath: SERVER_PATHS.dataDir },
             { name: "socket", mountPath: SERVER_PATHS.socketDir },
+            ...(signed ? [signed.mount] : []),
           ],
         },
       ],
@@ -106,6 +117,7 @@ export function serverPod({
           },
         },
         { name: "socket", emptyDir: { sizeLimit: "1Mi" } },
+        ...(signed ? [signed.volume] : []),
       ],
     },
   };

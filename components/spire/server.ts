@@ -8,14 +8,16 @@ import { labels, selector } from "../kubernetes/metadata";
 import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { childOptions, type ChildOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
+import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
 
 /** What `SpireServer` needs. */
 export interface SpireServerArgs {
@@ -29,6 +31,16 @@ export interface SpireServerArgs {
   readonly protect?: boolean;
   /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly signer?: ServerSigner;
+  /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
+  readonly bundleEndpoint?: boolean;
+}
+
+/** Who signs a server's CA, and what the server gets for it, of kind `disk`. */
+export interface ServerSigner {
+  readonly upstream: UpstreamAuthority;
+  readonly files?: UpstreamFiles;
 }
 
 /**
@@ -37,10 +49,8 @@ export interface SpireServerArgs {
  * harmless, because agents go on serving the SVIDs they hold and peers the bundles they stored.
  */
 export class SpireServer extends pulumi.ComponentResource {
-  /** Host name or IP address of the load balancer before the bundle endpoint. Unknown at the first preview. */
-  readonly endpointHost: pulumi.Output<string>;
-  /** URL of the bundle endpoint, `https://<endpointHost>:8443`. */
-  readonly bundleEndpointUrl: pulumi.Output<string>;
+  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where there is none. */
+  readonly bundleEndpointUrl?: pulumi.Output<string>;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
   readonly target: ServerTarget;
   /** What others depend on: all else of it was made before. */
@@ -48,7 +58,8 @@ export class SpireServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images } = args;
+    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true } = args;
+    const { upstream, files: upstreamFiles } = signer ?? {};
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_SERVER.name,
@@ -59,7 +70,13 @@ export class SpireServer extends pulumi.ComponentResource {
     const storageSize = sizes?.storageSize ?? DEFAULT_SIZES.storageSize;
     const access = grantServerAccess(name, metadata.labels, self);
     const files = {
-      [SERVER_CONFIG_MAP.conf]: renderServerConf({ trustDomain, clusterName: cluster.clusterName, settings }),
+      [SERVER_CONFIG_MAP.conf]: renderServerConf({
+        trustDomain,
+        clusterName: cluster.clusterName,
+        settings,
+        upstream,
+        bundleEndpoint,
+      }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
     };
     const config = new k8s.core.v1.ConfigMap(
@@ -67,6 +84,8 @@ export class SpireServer extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: SERVER_CONFIG_MAP.name }, data: files },
       self,
     );
+
+    const signed = upstreamObjects(name, { upstream, files: upstreamFiles, labels: metadata.labels }, self);
 
     const api = new k8s.core.v1.Service(
       `${name}-api`,
@@ -94,6 +113,8 @@ export class SpireServer extends pulumi.ComponentResource {
             image: images.spireServer,
             size: sizes?.server,
             configChecksum: checksum(files),
+            upstream,
+            bundleEndpoint,
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),
@@ -101,7 +122,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config, cleanup],
+        dependsOn: [...self.dependsOn, ...access, config, ...signed, cleanup],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,
@@ -112,9 +133,33 @@ export class SpireServer extends pulumi.ComponentResource {
       dependsOn: [...self.dependsOn, server],
     });
 
-    const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });
-    const federation = new k8s.core.v1.Service(
-      `${name}-federation`,
+    const federation = bundleEndpoint
+      ? [this.#bundleEndpoint(`${name}-federation`, metadata, args, self)]
+      : [];
+    this.ready = [server, volume, api, ...federation];
+    this.bundleEndpointUrl =
+      federation[0] && loadBalancerHost(federation[0], cluster.name).apply(bundleEndpointUrl);
+    this.target = {
+      cloud: cluster.name,
+      kubeconfig: cluster.credentials ?? cluster.kubeconfig,
+      namespace: NAMESPACES.spireServer,
+      pod: SPIRE_SERVER.pod,
+      container: SPIRE_SERVER.container,
+      trustDomain,
+    };
+    this.registerOutputs({ bundleEndpointUrl: this.bundleEndpointUrl });
+  }
+
+  /** The Service at which other servers fetch the bundle. */
+  #bundleEndpoint(
+    name: string,
+    metadata: { readonly name: string; readonly namespace: string },
+    { cluster, exposure = { kind: "public" } }: SpireServerArgs,
+    self: ChildOptions,
+  ): k8s.core.v1.Service {
+    const { annotations, spec } = exposedService(cluster, exposure);
+    return new k8s.core.v1.Service(
+      name,
       {
         metadata: {
           ...metadata,
@@ -129,19 +174,6 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
-
-    this.ready = [server, volume, api, federation];
-    this.endpointHost = loadBalancerHost(federation, cluster.name);
-    this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
-    this.target = {
-      cloud: cluster.name,
-      kubeconfig: cluster.credentials ?? cluster.kubeconfig,
-      namespace: NAMESPACES.spireServer,
-      pod: SPIRE_SERVER.pod,
-      container: SPIRE_SERVER.container,
-      trustDomain,
-    };
-    this.registerOutputs({ endpointHost: this.endpointHost, bundleEndpointUrl: this.bundleEndpointUrl });
   }
 }
 

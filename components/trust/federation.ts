@@ -1,4 +1,4 @@
-// TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
+// TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them whose trust domains differ.
 import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
 import type { Partner } from "./partner";
@@ -10,8 +10,8 @@ export interface FederationMember {
   /** The cloud's key in the stack's config. */
   name: string;
   target: ServerTarget;
-  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. */
-  bundleEndpointUrl: pulumi.Input<string>;
+  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. None is needed within one trust domain. */
+  bundleEndpointUrl?: pulumi.Input<string>;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
   dependsOn?: pulumi.Resource[];
 }
@@ -24,7 +24,7 @@ export interface TrustFederationArgs {
   timeoutSeconds?: number;
 }
 
-/** Federates every member with every other. */
+/** Federates every member with every other. Those of one trust domain are proven to have a root in common instead. */
 export class TrustFederation extends pulumi.ComponentResource {
   /** By the member's name. */
   readonly bundles: Readonly<Record<string, TrustBundle>>;
@@ -33,20 +33,29 @@ export class TrustFederation extends pulumi.ComponentResource {
 
   /** By the member's name: its relationships with partners. */
   readonly #partners: ReadonlyMap<string, readonly PartnerRelationship[]>;
+  readonly #members: readonly FederationMember[];
 
   constructor(name: string, args: TrustFederationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:trust:TrustFederation", name, {}, opts);
     const { timeoutSeconds } = args;
+    this.#members = args.members;
     const bundles: Record<string, TrustBundle> = {};
+    const firsts = new Map<string, { cloud: string; bundle: TrustBundle }>();
     for (const { name: member, target, dependsOn } of args.members) {
-      bundles[member] = new TrustBundle(
+      const sharedWith = firsts.get(target.trustDomain);
+      const bundle = new TrustBundle(
         `${member}-bundle`,
-        { target, timeoutSeconds },
+        { target, timeoutSeconds, sharedWith },
         { parent: this, dependsOn },
       );
+      bundles[member] = bundle;
+      if (sharedWith === undefined) firsts.set(target.trustDomain, { cloud: member, bundle });
     }
     this.bundles = bundles;
-    this.relationships = orderedPairs(args.members).map(({ target, source }) => ({
+    const strangers = orderedPairs(args.members).filter(
+      ({ target, source }) => target.target.trustDomain !== source.target.trustDomain,
+    );
+    this.relationships = strangers.map(({ target, source }) => ({
       target: target.name,
       source: source.name,
       relationship: new FederationRelationship(
@@ -54,7 +63,7 @@ export class TrustFederation extends pulumi.ComponentResource {
         {
           target: target.target,
           source: source.target,
-          bundleEndpointUrl: source.bundleEndpointUrl,
+          bundleEndpointUrl: source.bundleEndpointUrl!,
           timeoutSeconds,
         },
         {
@@ -78,6 +87,14 @@ export class TrustFederation extends pulumi.ComponentResource {
       ]),
     );
     this.registerOutputs({});
+  }
+
+  /** The bundles of a member's trust domain, all of which are proven before its server registers anybody. */
+  bundlesOf(member: string): TrustBundle[] {
+    const domainOf = (name: string) => this.#members.find((each) => each.name === name)?.target.trustDomain;
+    return this.#members.flatMap(({ name }) =>
+      domainOf(name) === domainOf(member) ? [this.bundles[name]!] : [],
+    );
   }
 
   /** The relationships in which the member `target` trusts others: what its entries may name in `federatesWith`. */

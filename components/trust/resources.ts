@@ -20,6 +20,8 @@ export interface TrustBundleArgs {
   target: ServerTarget;
   /** Longest wait for the server to be healthy, in seconds. Default 600. */
   timeoutSeconds?: number;
+  /** The bundle of another server of the same trust domain, with which this one must have an authority in common. Default: nothing is compared. */
+  sharedWith?: { readonly cloud: string; readonly bundle: TrustBundle };
 }
 
 /** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
@@ -43,6 +45,12 @@ export class TrustBundle extends DynamicResource {
       target: server,
       kubeconfig,
       timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      ...(args.sharedWith && {
+        shared: {
+          cloud: args.sharedWith.cloud,
+          sha256: args.sharedWith.bundle.authorities.apply((all) => all.map(({ sha256 }) => sha256)),
+        },
+      }),
       trustDomain: undefined,
       bundle: undefined,
       digest: undefined,

@@ -18,6 +18,7 @@ import { settleObservability } from "./observability";
 import { settingsOf } from "./settings";
 import { absolutePath } from "./paths";
 import { settleCloud, settlePartners, settlePolicy, settleWorkloads } from "./settle";
+import { settleTrust } from "./trust-root";
 
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
@@ -92,10 +93,11 @@ export function parseConfig(
   }
   const { clouds: entries, network, policy, workloads, partners, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
-    settleCloud(name, entry, rest.trust.domain, context.projectDir),
+    settleCloud(name, entry, rest.trust, context.projectDir),
   );
   return {
     ...rest,
+    trust: settleTrust(rest.trust),
     clouds,
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),

@@ -6,9 +6,9 @@ import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components
 import type { RegisteredWorkload } from "../../components/workloads/registered";
 import type { Partner } from "../../components/trust/partner";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
-import type { ConfigEntry } from "./schema";
 import { absolutePath } from "./paths";
 import { parseAgentRole, type PolicyConfig, type PolicyEntry } from "./policy";
+import type { ConfigEntry } from "./schema";
 import type { z } from "zod";
 
 /** The specification of an entry's provider, typed for entries of any provider. */
@@ -16,9 +16,21 @@ export function specOf(entry: Pick<CloudEntry, "provider">): CloudSpec<z.ZodObje
   return PROVIDERS[entry.provider] as unknown as CloudSpec<z.ZodObject>;
 }
 
-/** The trust domain of a cloud: its own where it names one, else `<cloud>.<domain>`. */
-export function trustDomainOf(name: string, entry: Pick<CloudEntry, "trustDomain">, domain: string): string {
-  return entry.trustDomain ?? `${name}.${domain}`;
+/** What decides the trust domains of clouds. */
+export type DomainSettings = Readonly<Pick<ConfigEntry["trust"], "mode" | "domain">>;
+
+/** The trust domain of a cloud: in mode single that of all, else its own where it names one, else `<cloud>.<domain>`. */
+export function trustDomainOf(
+  name: string,
+  entry: Pick<CloudEntry, "trustDomain">,
+  { mode, domain }: DomainSettings,
+): string {
+  return mode === "single" ? domain : (entry.trustDomain ?? `${name}.${domain}`);
+}
+
+/** The name of a cloud's Kubernetes cluster: its own where it names one, else `agentweave-<cloud>`. */
+export function clusterNameOf(name: string, entry: Pick<CloudEntry, "clusterName">): string {
+  return entry.clusterName ?? `agentweave-${name}`;
 }
 
 /** The kubeconfig context of a cloud: its own where it names one, else `<cloud>-cluster`. */
@@ -30,15 +42,15 @@ export function contextOf(name: string, entry: Pick<CloudEntry, "context">): str
 export function settleCloud(
   name: string,
   entry: CloudEntry,
-  domain: string,
+  trust: DomainSettings,
   projectDir: string,
 ): CloudConfig {
   const identity = {
     name,
     region: specOf(entry).region(entry),
-    clusterName: entry.clusterName ?? `agentweave-${name}`,
+    clusterName: clusterNameOf(name, entry),
     context: contextOf(name, entry),
-    trustDomain: trustDomainOf(name, entry, domain),
+    trustDomain: trustDomainOf(name, entry, trust),
   };
   return entry.provider === "existing"
     ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }

@@ -16,6 +16,7 @@ const CONFIGURED = {
   tracing: "that of `agents.tracing.endpoint`",
   loginServer: "that of `network.tailscale.loginServer`",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
+  upstream: "those of `trust.root`",
 } as const;
 
 function portsText({ ports, protocol }: Flow): string {

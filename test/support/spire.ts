@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SERVER_PATHS } from "../../components/spire/paths";
+import { renderUpstreamAuthority, upstreamFiles } from "../../components/spire/upstream-authority";
 import type { Run } from "../../components/trust/spire-cli";
 import { programPath } from "./programs";
 import { freePort } from "./port";
@@ -12,6 +14,9 @@ import { freePort } from "./port";
 export function spireServerBinary(): Promise<string> {
   return programPath("spire-server");
 }
+
+/** What a server's CA is signed with, as PEM. */
+type Files = Parameters<typeof upstreamFiles<string>>[0];
 
 /** A SPIRE server of a test. */
 export class TestSpireServer {
@@ -25,7 +30,12 @@ export class TestSpireServer {
   ) {}
 
   /** Makes the server's directory and configuration; `start` runs it. */
-  static async make(binary: string, trustDomain: string, caTtl = "168h"): Promise<TestSpireServer> {
+  static async make(
+    binary: string,
+    trustDomain: string,
+    caTtl = "168h",
+    upstream?: Files,
+  ): Promise<TestSpireServer> {
     const server = new TestSpireServer(binary, trustDomain, mkdtempSync(join(tmpdir(), "spire-")), {
       api: await freePort(),
       endpoint: await freePort(),
@@ -57,10 +67,18 @@ plugins {
   DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${data}/datastore.sqlite3" } }
   KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
   NodeAttestor "join_token" { plugin_data {} }
+  ${upstream === undefined ? "" : renderUpstreamAuthority({ kind: "disk" }).replaceAll(SERVER_PATHS.upstreamDir, server.dir)}
 }
 `,
     );
+    if (upstream !== undefined) server.sign(upstream);
     return server;
+  }
+
+  /** Puts these files in the place of those with which its CA is signed. */
+  sign(upstream: Files): void {
+    for (const [name, text] of Object.entries(upstreamFiles(upstream)))
+      writeFileSync(join(this.dir, name), text);
   }
 
   private get socket(): string {

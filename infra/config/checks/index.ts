@@ -18,8 +18,9 @@ import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
 import { absolutePath } from "../paths";
-import { contextOf, specOf, trustDomainOf } from "../settle";
+import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
 import { workloadProblems } from "../workloads";
+import { trustRootProblems } from "../trust-root";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
 
@@ -36,7 +37,10 @@ export function check(
   );
   return [
     ...lifetimeProblems(trust ?? {}),
-    ...trustDomainProblems(clouds, trust?.domain),
+    ...trustRootProblems(trust?.root, trust ?? {}, clouds.length > 1),
+    ...(trust?.mode === "single"
+      ? singleDomainProblems(clouds, trust.domain)
+      : trustDomainProblems(clouds, trust?.domain)),
     ...sharedNameProblems(clouds),
     ...clouds.flatMap(([name, entry]) =>
       specOf(entry)
@@ -52,7 +56,10 @@ export function check(
     ...workloadProblems(workloads ?? {}, roles),
     ...partnerProblems(
       partners ?? {},
-      clouds.map(([name, entry]) => ({ name, trustDomain: trustDomainOf(name, entry, trust?.domain ?? "") })),
+      clouds.map(([name, entry]) => {
+        const { mode = "federated", domain = "" } = trust ?? {};
+        return { name, trustDomain: trustDomainOf(name, entry, { mode, domain }) };
+      }),
       network?.mode,
       projectDir,
     ),
@@ -124,7 +131,7 @@ function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): P
     if (isUnusable(entry, "trustDomain") || (entry.trustDomain === undefined && domain === undefined)) {
       return [];
     }
-    return [{ cloud, path, value: trustDomainOf(cloud, entry, domain ?? "") }];
+    return [{ cloud, path, value: trustDomainOf(cloud, entry, { mode: "federated", domain: domain ?? "" }) }];
   });
   const tooLong = domains.filter(({ value }) => value.length > TRUST_DOMAIN_LENGTH);
   return [
@@ -133,6 +140,35 @@ function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): P
       const message = `is ${value.length} characters long with trust.domain; write at most ${TRUST_DOMAIN_LENGTH}`;
       return { path, message };
     }),
+  ];
+}
+
+/** What one trust domain for all does not go together with: a domain of a cloud's own, and identities that two clouds would have alike. */
+function singleDomainProblems(clouds: CloudDrafts, domain: string | undefined): Problem[] {
+  const own = clouds.flatMap(([cloud, { trustDomain }]) =>
+    trustDomain === undefined
+      ? []
+      : [
+          {
+            path: ["clouds", cloud, "trustDomain"],
+            message: `is ${JSON.stringify(trustDomain)}, but with trust.mode single all clouds are of trust.domain${domain === undefined ? "" : ` (${domain})`}; remove it, or write trust.mode: federated`,
+          },
+        ],
+  );
+  // Nodes are spiffe://<domain>/node/<cluster>, agents spiffe://<domain>/region/<cloud>-<region>/<role>.
+  const clusters = clouds.flatMap(([cloud, entry]) =>
+    isUnusable(entry, "clusterName")
+      ? []
+      : [{ cloud, path: ["clouds", cloud, "clusterName"], value: clusterNameOf(cloud, entry) }],
+  );
+  const places = clouds.flatMap(([cloud, entry]) => {
+    const region: string | undefined = specOf(entry).region(entry as never);
+    return region === undefined ? [] : [{ cloud, path: ["clouds", cloud], value: `${cloud}-${region}` }];
+  });
+  return [
+    ...own,
+    ...repeated(clusters, "cluster name, by which nodes have their identities in one trust domain"),
+    ...repeated(places, "name with its region, by which agents have their identities in one trust domain"),
   ];
 }
 

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Cluster, Connect, PodSummary } from "../../../cli/cluster";
 import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
-import { pemOf } from "../../../cli/pem";
+import { pemOf } from "../../../spiffe/pem";
 import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";

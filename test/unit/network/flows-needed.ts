@@ -35,6 +35,7 @@ const ALWAYS: readonly Passing[] = [
 /** Through a public load balancer, which passes on the caller's address or that of a node. */
 const publicBundleEndpoints: readonly Passing[] = [
   ["spireServer", "internet", "TCP", 8443],
+  ["spireServer", "internet", "TCP", 8200],
   ["internet", "spireServer", "TCP", 8443],
   ["node", "spireServer", "TCP", 8443],
 ];
@@ -164,6 +165,7 @@ export const DENIED: Readonly<Record<NetworkMode, readonly Passing[]>> = {
     ["stranger", "spireServer", "TCP", 8443],
     ["internet", "spireServer", "TCP", 8443],
     ["spireServer", "internet", "TCP", 8443],
+  ["spireServer", "internet", "TCP", 8200],
     ["agent", "peer", "TCP", 443],
     ...WITHOUT_TAILNET,
   ],

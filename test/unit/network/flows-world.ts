@@ -48,6 +48,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     loginServer: TAILSCALE.loginServer,
     workloadNamespaces: ["billing", "shop"],
     partnerPorts: [8448],
+    upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
   };
 }

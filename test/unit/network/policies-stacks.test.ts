@@ -122,6 +122,7 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
     tracing: [],
     loginServer: [443],
     outside: context.observability?.outsidePorts ?? [],
+    upstream: context.upstreamPorts ?? [],
   };
   return ports
     .flatMap((port): readonly number[] => (typeof port === "number" ? [port] : configured[port]))
