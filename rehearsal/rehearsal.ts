@@ -17,7 +17,7 @@ import {
   removeCloud,
   startCloud,
 } from "./machine/cloud";
-import { type Changes, Engine } from "./machine/engine";
+import { type Changes, Engine, type Result } from "./machine/engine";
 import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
 import { serveImages } from "./machine/registry";
 import { chooseMode, type Mode, rememberMode } from "./machine/mode";
@@ -268,6 +268,21 @@ export function isProven({ verified, calls, machine, observability, tailnet }: R
 function writeOutputs(rehearsal: Rehearsal, outputs: Readonly<Record<string, unknown>>): void {
   writeFileSync(outputsFile(rehearsal), JSON.stringify(outputs, null, 2), { mode: 0o600 });
 }
+
+/** The mesh as the last update left it. */
+export const standingMesh = (rehearsal: Pick<Rehearsal, "root">): Mesh =>
+  meshOf(JSON.parse(readFileSync(outputsFile(rehearsal), "utf8")));
+
+/** Brings the mesh in line with what the stack says, and what was lost back, without a proof. Called in the world, where the clouds run. */
+export async function update(asked: Rehearsal): Promise<Result> {
+  const rehearsal = onItsNetwork(asked);
+  const result = await (await engineOf(rehearsal, prepared(rehearsal))).up({ refresh: true });
+  writeOutputs(rehearsal, result.outputs);
+  return result;
+}
+
+/** True if a mesh stands. */
+export const stands = (rehearsal: Pick<Rehearsal, "root">): boolean => existsSync(outputsFile(rehearsal));
 
 /** What `mesh verify` says once the agents live by the update; what is wrong a while later stays wrong. */
 async function verifySettled(mesh: Mesh): Promise<VerifyReport> {
