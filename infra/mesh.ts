@@ -57,7 +57,7 @@ export class AgentMesh extends pulumi.ComponentResource {
     const images = resolveImages(config.images);
     /** Whether all clouds are of one trust domain. */
     const shared = config.trust.mode === "single";
-    const upstream = upstreamOf(config.trust.root);
+    const upstreams = new Map(config.clouds.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -83,7 +83,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
         settings: config.network,
         observability: config.observability,
-        trust: { shared, upstreamPorts: upstreamPorts(upstream) },
+        trust: { shared, upstreamPorts: upstreamPorts([...upstreams.values()][0]) },
         images,
       },
       self,
@@ -103,6 +103,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         : undefined;
 
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
+      const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
