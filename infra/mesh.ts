@@ -58,7 +58,7 @@ export class AgentMesh extends pulumi.ComponentResource {
     const images = resolveImages(config.images);
     /** Whether all clouds are of one trust domain. */
     const shared = config.trust.mode === "single";
-    const upstream = upstreamOf(config.trust.root);
+    const upstreams = new Map(config.clouds.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -86,7 +86,10 @@ export class AgentMesh extends pulumi.ComponentResource {
         observability: config.observability,
         workloads: config.workloads,
         partners: config.partners,
-        trust: { shared: shared && config.partners.length === 0, upstreamPorts: upstreamPorts(upstream) },
+        trust: {
+          shared: shared && config.partners.length === 0,
+          upstreamPorts: upstreamPorts([...upstreams.values()][0]),
+        },
         images,
       },
       self,
@@ -106,6 +109,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         : undefined;
 
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
+      const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {

@@ -37,6 +37,6 @@ export async function verifySharedRoot(
   return failed(
     "unrelated",
     `the SPIRE servers of ${target.cloud.name} and ${source.cloud.name} are of one trust domain and have no root in common`,
-    "See that `trust.root` leads both to the same root; docs/runbooks/trust.md",
+    "See that `trust.root` leads both to the same root; docs/trust.md",
   );
 }

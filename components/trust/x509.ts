@@ -53,8 +53,8 @@ async function sign(
     : privateKey;
   const subject: JsonName = [{ O: ["AgentWeave"] }, { CN: [commonName] }];
   const certificate = await x509.X509CertificateGenerator.create({
-    // 127 bits, so that it is positive (RFC 5280, section 4.1.2.2).
-    serialNumber: Buffer.from([randomBytes(1)[0]! & 0x7f, ...randomBytes(15)]).toString("hex"),
+    // Positive, and without zeros in front, which DER does not let stand (RFC 5280, section 4.1.2.2).
+    serialNumber: Buffer.from([(randomBytes(1)[0]! & 0x3f) | 0x40, ...randomBytes(15)]).toString("hex"),
     subject,
     issuer: issuer ? new x509.X509Certificate(issuer.certificate).subjectName.toJSON() : subject,
     notBefore: new Date(now.getTime() - BACKDATE_SECONDS * 1000),

@@ -86,9 +86,9 @@ const vault = z
     )
       .optional()
       .meta({ description: "CA of Vault's own certificate, PEM. Default: those of SPIRE's image." }),
-    authMountPoint: name("a mount point such as kubernetes").default("kubernetes").meta({
+    authMountPoint: name("a mount point such as kubernetes-<cloud>").default("kubernetes-<cloud>").meta({
       description:
-        "Mount point of the Kubernetes auth method, which must know every cluster of the mesh. Default: kubernetes.",
+        "Mount point of the Kubernetes auth method, which knows one cluster: <cloud> in it stands for the cloud's name. Default: kubernetes-<cloud>.",
     }),
     authRole: name("the name of a role").default("spire-server").meta({
       description:
@@ -245,13 +245,17 @@ export function programRootSeconds({ rootTtl, intermediateTtl }: TrustRootEntry[
   return { rootSeconds: durationSeconds(rootTtl), intermediateSeconds: durationSeconds(intermediateTtl) };
 }
 
-/** The plugin of SPIRE servers; undefined where they sign for themselves. Throws where what it needs was not checked. */
-export function upstreamOf(root: TrustRootEntry | undefined): UpstreamAuthority | undefined {
+/** The plugin of a cloud's SPIRE server; undefined where it signs for itself. Throws where what it needs was not checked. */
+export function upstreamOf(root: TrustRootEntry | undefined, cloud: string): UpstreamAuthority | undefined {
   if (root === undefined) return undefined;
   if (root.kind === "program") return { kind: "disk" };
   for (const key of REQUIRED[root.kind]) {
     if ((root[root.kind] as Readonly<Record<string, unknown>>)[key] === undefined)
       throw new Error(`trust.root.${root.kind}.${key} was not checked`);
+  }
+  if (root.kind === "vault") {
+    const authMountPoint = root.vault.authMountPoint.replaceAll("<cloud>", cloud);
+    return { kind: root.kind, ...root.vault, authMountPoint } as UpstreamAuthority;
   }
   return { kind: root.kind, ...root[root.kind] } as UpstreamAuthority;
 }

@@ -135,7 +135,7 @@ export const PLANNED_CLOUDS: Fakes = {
     ...AZURE.outputs,
     "kubernetes:core/v1:Service": { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
     "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": { authorities: [] },
-    "pulumi-nodejs:dynamic/agentweave/trust:RootAuthority": { certificate: PEM, key: "a key" },
+    "pulumi-nodejs:dynamic/agentweave/trust:RootAuthority": { certificate: PEM, key: "the root's key" },
     "pulumi-nodejs:dynamic/agentweave/trust:IntermediateAuthority": {
       ...{ certificate: PEM, key: "a key" },
       ...{ notBefore: "2026-01-01T00:00:00.000Z", notAfter: "2027-01-01T00:00:00.000Z" },

@@ -16,7 +16,7 @@ export function spireServerBinary(): Promise<string> {
 }
 
 /** What a server's CA is signed with, as PEM. */
-type Files = Parameters<typeof upstreamFiles<string>>[0];
+export type SignerFiles = Parameters<typeof upstreamFiles<string>>[0];
 
 /** A SPIRE server of a test. */
 export class TestSpireServer {
@@ -34,7 +34,7 @@ export class TestSpireServer {
     binary: string,
     trustDomain: string,
     caTtl = "168h",
-    upstream?: Files,
+    upstream?: SignerFiles,
   ): Promise<TestSpireServer> {
     const server = new TestSpireServer(binary, trustDomain, mkdtempSync(join(tmpdir(), "spire-")), {
       api: await freePort(),
@@ -76,7 +76,7 @@ plugins {
   }
 
   /** Puts these files in the place of those with which its CA is signed. */
-  sign(upstream: Files): void {
+  sign(upstream: SignerFiles): void {
     for (const [name, text] of Object.entries(upstreamFiles(upstream)))
       writeFileSync(join(this.dir, name), text);
   }

@@ -21,7 +21,7 @@ export interface IntermediateAuthorityState extends IntermediateAuthorityInputs,
 }
 
 /** What is left of its life when the next `up` signs it anew. */
-export const RENEW_BELOW = 1 / 3;
+const RENEW_BELOW = 1 / 3;
 
 async function issue(inputs: IntermediateAuthorityInputs): Promise<IntermediateAuthorityState> {
   const { cloud, trustDomain, ttlSeconds, rootCertificate, rootKey } = inputs;

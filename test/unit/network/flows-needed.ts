@@ -29,13 +29,13 @@ const ALWAYS: readonly Passing[] = [
   ["agent", "otherAgent", "TCP", 8443],
   ["workload", "agent", "TCP", 8443],
   ["spireServer", "internet", "TCP", 8448],
+  ["spireServer", "internet", "TCP", 8200],
   ["agent", "collector", "TCP", 4318],
 ];
 
 /** Through a public load balancer, which passes on the caller's address or that of a node. */
 const publicBundleEndpoints: readonly Passing[] = [
   ["spireServer", "internet", "TCP", 8443],
-  ["spireServer", "internet", "TCP", 8200],
   ["internet", "spireServer", "TCP", 8443],
   ["node", "spireServer", "TCP", 8443],
 ];
@@ -165,7 +165,6 @@ export const DENIED: Readonly<Record<NetworkMode, readonly Passing[]>> = {
     ["stranger", "spireServer", "TCP", 8443],
     ["internet", "spireServer", "TCP", 8443],
     ["spireServer", "internet", "TCP", 8443],
-  ["spireServer", "internet", "TCP", 8200],
     ["agent", "peer", "TCP", 443],
     ...WITHOUT_TAILNET,
   ],
