@@ -9,7 +9,7 @@ const nowhere = () => Promise.reject(new Error("nothing is run"));
 const mesh = program(terminal, nowhere as never, () => undefined);
 
 const read = (file: string) => readFileSync(path.join(PROJECT, file), "utf8");
-const targets = [...read("Makefile").matchAll(/^([a-z][a-z-]*):/gm)].map(([, target]) => target!);
+const targets = [...read("Makefile").matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target]) => target!);
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 
 /** The words of a command, quotes taken off, up to where the shell does something else. */
