@@ -157,7 +157,6 @@ export const DENIED: Readonly<Record<NetworkMode, readonly Passing[]>> = {
     ["stranger", "spireServer", "TCP", 8443],
     ["internet", "spireServer", "TCP", 8443],
     ["spireServer", "internet", "TCP", 8443],
-    ["spireServer", "internet", "TCP", 8200],
     ["agent", "peer", "TCP", 443],
     ...WITHOUT_TAILNET,
   ],
