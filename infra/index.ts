@@ -8,11 +8,14 @@ import { loadConfig } from "./config";
 import { judgePlaceholders } from "./config/placeholders";
 import { refuseConflicts } from "./conflicts";
 import { AgentMesh } from "./mesh";
+import { askStacks } from "./stack-outputs";
 import { capacityOf } from "./notes";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
 async function program() {
-  const config = loadConfig();
+  const written = loadConfig();
+  const asked = await askStacks(written);
+  const config = asked === undefined ? written : loadConfig(asked);
   judgePlaceholders(pulumi.getStack(), config.clouds);
   await refuseConflicts(config);
   for (const { cloud, judged, text } of capacityOf(config)) {

@@ -126,7 +126,9 @@ export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
 function localClouds(rehearsal: Rehearsal): LocalCloud[] {
   return configOf(rehearsal).clouds.filter(
     (cloud): cloud is LocalCloud =>
-      cloud.provider === "existing" && cloud.kubeconfig.startsWith(rehearsal.root + path.sep),
+      cloud.provider === "existing" &&
+      typeof cloud.kubeconfig === "string" &&
+      cloud.kubeconfig.startsWith(rehearsal.root + path.sep),
   );
 }
 

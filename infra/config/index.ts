@@ -5,6 +5,7 @@ import type { Partner } from "../../components/trust/partner";
 import type { RegisteredWorkload } from "../../components/workloads/registered";
 import { PROJECT } from "../../components/project";
 import type { ObservabilitySettings } from "../../components/observability/settings";
+import type { ConfigContext, StackOutputs } from "./context";
 import { check } from "./checks";
 import type { CloudConfig } from "./clouds";
 import { draftOf } from "./draft";
@@ -23,16 +24,6 @@ import { settleTrust } from "./trust-root";
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
 export { ConfigError } from "./problem";
-
-/** Where a configuration comes from. */
-export interface ConfigContext {
-  /** Name of the stack, for messages. */
-  readonly stack: string;
-  /** Absolute path of the directory of Pulumi.yaml, from which relative paths start. */
-  readonly projectDir: string;
-  /** `made later` leaves the kubeconfigs of existing clusters unread, for who makes those clusters. Default: they must be there. */
-  readonly kubeconfigs?: "made later";
-}
 
 /** How the clouds trust each other, and for how long. Lifetimes are Go durations. */
 export type TrustConfig = Readonly<ConfigEntry["trust"]>;
@@ -93,7 +84,7 @@ export function parseConfig(
   }
   const { clouds: entries, network, policy, workloads, partners, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
-    settleCloud(name, entry, rest.trust, context.projectDir),
+    settleCloud(name, entry, rest.trust, context),
   );
   return {
     ...rest,
@@ -116,13 +107,13 @@ function cloudsByName(raw: unknown): unknown {
   return { ...(raw as object), clouds: Object.fromEntries(sorted) };
 }
 
-/** The configuration of the stack that the program runs for. Throws as parseConfig does. */
-export function loadConfig(): MeshConfig {
+/** The configuration of the stack that the program runs for, with what it was told of other stacks. Throws as parseConfig does. */
+export function loadConfig(stackOutputs?: StackOutputs): MeshConfig {
   // The SDK's, though it is not among its types.
   const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
   // Of a map that holds secrets Pulumi tells that it does, and not which.
   const { raw, problems } = settingsOf(pulumi.runtime.allConfig(), ([key]) =>
     isConfigSecret(`${NAMESPACE}:${key}`),
   );
-  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: PROJECT }, problems);
+  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: PROJECT, stackOutputs }, problems);
 }

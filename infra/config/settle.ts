@@ -1,5 +1,7 @@
 // Settles what a cloud's entry leaves to its name and to the rest of the configuration.
 import { readFileSync } from "node:fs";
+import type { KubeconfigSource, StackOutput } from "../../components/clouds/kubeconfig-source";
+import type { ConfigContext, StackOutputs } from "./context";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
 import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components/workloads/policy-data";
@@ -38,12 +40,23 @@ export function contextOf(name: string, entry: Pick<CloudEntry, "context">): str
   return entry.context ?? `${name}-cluster`;
 }
 
+/** Where a kubeconfig is: the path made absolute, an output with its text as far as that was asked. */
+export function settleKubeconfig(
+  written: string | StackOutput,
+  projectDir: string,
+  stackOutputs?: StackOutputs,
+): KubeconfigSource {
+  return typeof written === "string"
+    ? absolutePath(written, projectDir)
+    : { ...written, text: stackOutputs?.(written) };
+}
+
 /** One cloud with nothing left open. */
 export function settleCloud(
   name: string,
   entry: CloudEntry,
   trust: DomainSettings,
-  projectDir: string,
+  { projectDir, stackOutputs }: Pick<ConfigContext, "projectDir" | "stackOutputs">,
 ): CloudConfig {
   const identity = {
     name,
@@ -53,7 +66,7 @@ export function settleCloud(
     trustDomain: trustDomainOf(name, entry, trust),
   };
   return entry.provider === "existing"
-    ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }
+    ? { ...entry, ...identity, kubeconfig: settleKubeconfig(entry.kubeconfig, projectDir, stackOutputs) }
     : { ...entry, ...identity };
 }
 

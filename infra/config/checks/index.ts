@@ -6,6 +6,7 @@ import { apiServerRangeProblems } from "./api-server-ranges";
 import { agentsProblems } from "../agents";
 import { capacityProblems } from "../capacity";
 import { isUnusable } from "../clouds/spec";
+import type { ConfigContext } from "../context";
 import type { CloudDraft, CloudDrafts, ConfigDraft } from "../draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "../lifetimes";
@@ -25,11 +26,8 @@ import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
 
 /** All mistakes in how values go together, of those values that can be used. `raw` tells what was written. Reads the kubeconfigs of existing clusters. */
-export function check(
-  raw: unknown,
-  draft: ConfigDraft,
-  { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
-): Problem[] {
+export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext): Problem[] {
+  const { projectDir, kubeconfigs } = context;
   const { trust, clouds: entries, agents, network, policy, observability, tags, workloads, partners } = draft;
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
@@ -74,8 +72,8 @@ export function check(
     ...(kubeconfigs === "made later"
       ? []
       : [
-          ...kubeconfigProblems(clouds, projectDir),
-          ...observabilityAccessProblems(clouds, projectDir, observability ?? {}),
+          ...kubeconfigProblems(clouds, context),
+          ...observabilityAccessProblems(clouds, context, observability ?? {}),
         ]),
   ];
 }
