@@ -1,12 +1,12 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
 export npm_config_audit := false
 
-## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet.
+## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet, TRUST=single gives them one trust domain.
 ## Needs root on Linux
 rehearse: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts up
@@ -18,6 +18,11 @@ rehearse-preview: node_modules/.package-lock.json
 ## make rehearse-node CLOUD=aws: a second node for one of the clouds, which keeps it
 rehearse-node: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts node $(CLOUD)
+
+## make rehearse-day2: what comes after the first day (rotation, eviction, loss), each while agents call each other; a table of calls made and lost.
+## EVENTS="'API server' database" tries those alone whose name has one of these words
+rehearse-day2: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts day2 $(EVENTS)
 
 ## make rehearse-down: stops the clouds and removes all but programs and images
 rehearse-down: node_modules/.package-lock.json

@@ -51,7 +51,7 @@ export function serverAdvice(cloud: MeshCloud, error: unknown): string {
   return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
-const endpointOf = ({ trustDomain, bundleEndpoint: bundleEndpointUrl }: MeshCloud) => {
+const endpointOf = ({ trustDomain, bundleEndpoint: bundleEndpointUrl = "its endpoint" }: MeshCloud) => {
   return { trustDomain, bundleEndpointUrl, endpointSpiffeId: serverSpiffeId(trustDomain) };
 };
 

@@ -56,6 +56,8 @@ export async function fetchServedBundle(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<Served> {
+  if (bundleEndpoint === undefined)
+    throw new CliError(`${name}: the stack's outputs tell no bundle endpoint`);
   const url = new URL(bundleEndpoint);
   const { connection, unreachable } = await connect(cluster, url, limitMs, signal);
   const where = unreachable === undefined ? url.origin : `pod ${SERVER_PLACE.pod}`;

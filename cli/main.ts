@@ -7,11 +7,13 @@ import { callText, meshCall, payloadOf } from "./call";
 import { type Connect, connectKubernetes } from "./cluster";
 import { wantsColour } from "./colour";
 import { CliError, EXIT, type ExitCode, lineOf } from "./errors";
+import { evict, evictNode, evictNodeText, evictText } from "./evict";
 import { init, type InitFlags } from "./init";
 import { common, type CommonOptions, gather, names, pause } from "./options";
 import { type PlanFlags, planned } from "./plan";
 import { queryPrometheus } from "./prometheus";
 import { verifyText } from "./report";
+import { rotate, rotateText } from "./rotate";
 import { processScreen, type Screen } from "./screen";
 import { findMesh } from "./source";
 import { meshStatus, statusText } from "./status";
@@ -29,6 +31,23 @@ interface CallFlags extends CommonOptions {
   readonly role?: string;
   readonly message?: string;
 }
+
+interface RotateFlags extends CommonOptions {
+  readonly taint?: boolean;
+  readonly authority?: string;
+  readonly without?: string[];
+  readonly yes?: boolean;
+}
+
+interface EvictFlags extends CommonOptions {
+  readonly node?: string;
+  readonly ban?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Longest time of each wait of `rotate`, and of the changes of `evict` in one cloud, in milliseconds. */
+const ROTATE_LIMIT_MS = 600_000;
+const EVICT_LIMIT_MS = 20_000;
 
 interface TraceFlags extends CommonOptions {
   readonly service?: string;
@@ -122,6 +141,55 @@ export function program(terminal: Terminal, connect: Connect, finish: (code: Exi
       const { colour } = terminal;
       terminal.out(options.json ? jsonText(traceJson(trace)) : traceText(trace, { verbose, colour }));
       finish(EXIT.ok);
+    });
+
+  /** @throws CliError unless whoever is asked says yes. */
+  const confirm = async (what: string, { yes }: { readonly yes?: boolean }) => {
+    if (yes) return;
+    if (!terminal.ask) throw new CliError(`${what} Say so with --yes: nobody can be asked here.`, EXIT.usage);
+    if (!/^y(es)?$/i.test((await terminal.ask(`${what} Go on? [y/N] `)).trim()))
+      throw new CliError("Nothing is changed.", EXIT.usage);
+  };
+
+  common(mesh.command("rotate"), "longest time of each wait (default: 600)")
+    .description(
+      "give a cloud's SPIRE server a new CA while agents call each other; goes on where a run was ended",
+    )
+    .argument("<cloud>")
+    .option("--taint", "take the old CA out of the bundle as soon as nothing is left that it signed")
+    .option("--authority <id>", "the CA that shall sign no more (default: the one that signs)")
+    .option("--without <clouds>", "clouds that are not waited for, with commas between them", names)
+    .option("--yes", "do not ask")
+    .action(async (cloud: string, { yes, timeout, ...flags }: RotateFlags) => {
+      const found = await findMesh(flags, say);
+      const end = flags.taint ? ", and takes the old one out of its bundle" : "";
+      await confirm(`${cloud} gets a new CA${end}.`, { yes });
+      const limitMs = timeout ?? ROTATE_LIMIT_MS;
+      const report = await rotate(found, cloud, { ...flags, limitMs, connect, say });
+      terminal.out(flags.json ? jsonText(report) : rotateText(report));
+      finish(EXIT.ok);
+    });
+
+  common(mesh.command("evict"), "longest time of the changes in one cloud (default: 20)")
+    .description("have all other clouds forget one, or a cloud one of its nodes; exits 1 if one was skipped")
+    .argument("<cloud>")
+    .option("--node <node>", "forget the SPIRE agent of this node of the cloud, by its name or SPIFFE id")
+    .option("--ban", "with --node: it may not come back")
+    .option("--yes", "do not ask")
+    .action(async (cloud: string, { node, ban, yes, timeout, ...flags }: EvictFlags) => {
+      if (ban && node === undefined) throw new CliError("--ban goes with --node.", EXIT.usage);
+      const found = await findMesh(flags, say);
+      const options = { limitMs: timeout ?? EVICT_LIMIT_MS, connect, ban };
+      if (node !== undefined) {
+        await confirm(`${cloud} forgets the SPIRE agent of ${node}${ban ? " for good" : ""}.`, { yes });
+        const report = await evictNode(found, cloud, node, options);
+        terminal.out(flags.json ? jsonText(report) : evictNodeText(report));
+        return finish(EXIT.ok);
+      }
+      await confirm(`No other cloud trusts ${cloud} any more.`, { yes });
+      const report = await evict(found, cloud, options);
+      terminal.out(flags.json ? jsonText(report) : evictText(report));
+      finish(report.ok ? EXIT.ok : EXIT.failed);
     });
 
   mesh

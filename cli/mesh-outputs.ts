@@ -49,7 +49,7 @@ const outputsSchema = z.object({
       region: z.string(),
       context: z.string(),
       trustDomain: z.string(),
-      bundleEndpoint: z.string(),
+      bundleEndpoint: z.string().optional(),
     }),
   ),
   agents: z.record(z.string(), agentSchema).default({}),
@@ -75,8 +75,8 @@ export interface MeshCloud {
   readonly context: string;
   /** Name of its trust domain, without `spiffe://`. */
   readonly trustDomain: string;
-  /** `https://host:port` of its SPIRE server's bundle endpoint. */
-  readonly bundleEndpoint: string;
+  /** `https://host:port` of its SPIRE server's bundle endpoint; undefined where all clouds are of one trust domain. */
+  readonly bundleEndpoint?: string;
   /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
   readonly kubeconfig: string;
   readonly agents: readonly MeshAgent[];
@@ -140,6 +140,18 @@ export function meshOf(outputs: unknown): Mesh {
 }
 
 /**
+ * The cloud of this name.
+ *
+ * @throws CliError with the names there are.
+ */
+export function cloudNamed(mesh: Mesh, name: string): MeshCloud {
+  const cloud = mesh.clouds.find((candidate) => candidate.name === name);
+  if (cloud) return cloud;
+  const known = mesh.clouds.map((candidate) => candidate.name).join(", ");
+  throw new CliError(`There is no cloud "${name}" in the mesh; write one of: ${known}.`, EXIT.usage);
+}
+
+/**
  * The agent that `<cloud>` or `<cloud>/<role>` names. Without a role: `agent` where there is one, else the cloud's first.
  *
  * @throws CliError with the names there are.
@@ -148,11 +160,7 @@ export function agentNamed(mesh: Mesh, name: string, role?: string): { cloud: Me
   const slash = name.indexOf("/");
   const cloudName = slash < 0 ? name : name.slice(0, slash);
   const named = slash < 0 ? role : name.slice(slash + 1);
-  const cloud = mesh.clouds.find((candidate) => candidate.name === cloudName);
-  if (!cloud) {
-    const known = mesh.clouds.map((candidate) => candidate.name).join(", ");
-    throw new CliError(`There is no cloud "${cloudName}" in the mesh; write one of: ${known}.`, EXIT.usage);
-  }
+  const cloud = cloudNamed(mesh, cloudName);
   const agent = named === undefined ? usualAgent(cloud) : cloud.agents.find((each) => each.role === named);
   if (!agent) {
     const known = cloud.agents.map((each) => `${cloudName}/${each.role}`).join(", ");

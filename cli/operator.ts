@@ -6,7 +6,7 @@ import { operatorSpiffeId } from "../spiffe/spiffe-id";
 import type { Cluster } from "./cluster";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
-import { pemOf } from "./pem";
+import { pemOf } from "../spiffe/pem";
 import { runInServer } from "./spire";
 
 /** Long enough for one run of the command line. */

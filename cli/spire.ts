@@ -14,7 +14,7 @@ export const SERVER_PLACE = {
   statefulSet: SPIRE_SERVER.name,
 } as const;
 
-/** Longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */
+/** By default the longest time for which a command is repeated while its server cannot be reached: a connection that was cut, not a server that is down. */
 const PATIENCE_MS = 2_000;
 
 let servers = 0;
@@ -45,7 +45,12 @@ export function runInServer(cluster: Cluster, limitMs: number): Run {
     );
 }
 
-/** The client for a cloud's SPIRE server. */
-export function serverOf(cloud: MeshCloud, cluster: Cluster, limitMs: number): SpireServer {
-  return spireServer(cloud.name, runInServer(cluster, limitMs), { limitMs: PATIENCE_MS });
+/** The client for a cloud's SPIRE server. `patienceMs`: longest time for which a command is repeated. */
+export function serverOf(
+  cloud: MeshCloud,
+  cluster: Cluster,
+  limitMs: number,
+  patienceMs = PATIENCE_MS,
+): SpireServer {
+  return spireServer(cloud.name, runInServer(cluster, limitMs), { limitMs: patienceMs });
 }

@@ -5,7 +5,10 @@ import * as pulumi from "@pulumi/pulumi";
 const MODULES = {
   TrustBundle: "agentweave/trust",
   FederationRelationship: "agentweave/trust",
+  PartnerRelationship: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
+  RootAuthority: "agentweave/trust",
+  IntermediateAuthority: "agentweave/trust",
   ScrapeToken: "agentweave/observability",
   GeneratedConfigMap: "agentweave/kubernetes",
   VolumeCleanup: "agentweave/kubernetes",

@@ -1,6 +1,6 @@
 // Why existing clusters cannot take the mesh: what they have already under names that it needs, and what they are. Mistakes before the first resource, at the preview too.
 import * as pulumi from "@pulumi/pulumi";
-import { readKubeconfig } from "../components/clouds/kubeconfig-file";
+import { readKubeconfigOf } from "../components/clouds/kubeconfig-source";
 import {
   type Foreign,
   foreignObjects,
@@ -65,7 +65,7 @@ export async function refuseConflicts(config: MeshConfig): Promise<void> {
           `${(error as Error).message} Whether it can take the mesh, or has objects of others under the mesh's names, is not known.`,
         );
       try {
-        const access = { cloud, kubeconfig: readKubeconfig(kubeconfig, context) };
+        const access = { cloud, kubeconfig: readKubeconfigOf(kubeconfig, context) };
         if (await isOpenShift(access)) return [openShift(cloud)];
         const { foreign, unknown } = await foreignObjects(access, own, names);
         if (unknown.length > 0) await warn(unknown[0]);

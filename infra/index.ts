@@ -8,11 +8,14 @@ import { loadConfig } from "./config";
 import { judgePlaceholders } from "./config/placeholders";
 import { refuseConflicts } from "./conflicts";
 import { AgentMesh } from "./mesh";
+import { askStacks } from "./stack-outputs";
 import { capacityOf } from "./notes";
 
 /** Stands the mesh up, and returns the stack's outputs. Pulumi calls what a program exports. */
 async function program() {
-  const config = loadConfig();
+  const written = loadConfig();
+  const asked = await askStacks(written);
+  const config = asked === undefined ? written : loadConfig(asked);
   judgePlaceholders(pulumi.getStack(), config.clouds);
   await refuseConflicts(config);
   for (const { cloud, judged, text } of capacityOf(config)) {
@@ -31,7 +34,7 @@ async function program() {
         trustDomain: config.trustDomain,
         /** Ranges of the public addresses from which its pods come on the internet, for the allow lists of others. */
         egress: cluster.egressCidrs,
-        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe). */
+        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe); undefined within one trust domain. */
         bundleEndpoint: spire.server.bundleEndpointUrl,
         /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
         bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
@@ -55,7 +58,7 @@ async function program() {
    */
   const network = networkOutput(mesh, config.network);
 
-  /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. */
+  /** Who trusts whom: `<target> trusts <source>`, with the time of the proof by a live, authenticated fetch. None within one trust domain. */
   const relationships = Object.fromEntries(
     mesh.federation.relationships.map(({ target, source, relationship }) => [
       `${target} trusts ${source}`,

@@ -12,12 +12,15 @@ import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { serverPorts, Spire } from "../components/spire";
+import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
+import { ProgramRoot } from "../components/trust/program-root";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
-import { settleServer } from "./config/settle";
+import { callersOf, settleServer } from "./config/settle";
+import { programRootSeconds, upstreamOf } from "./config/trust-root";
 import { transformation, transformsIn } from "./transforms";
 
 /** A cloud of the mesh as far as it stands. */
@@ -53,6 +56,9 @@ export class AgentMesh extends pulumi.ComponentResource {
     const self = { parent: this };
 
     const images = resolveImages(config.images);
+    /** Whether all clouds are of one trust domain. */
+    const shared = config.trust.mode === "single";
+    const upstreams = new Map(config.clouds.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -78,13 +84,33 @@ export class AgentMesh extends pulumi.ComponentResource {
         clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
         settings: config.network,
         observability: config.observability,
+        workloads: config.workloads,
+        partners: config.partners,
+        trust: {
+          shared: shared && config.partners.length === 0,
+          upstreamPorts: upstreamPorts([...upstreams.values()][0]),
+        },
         images,
       },
       self,
     );
 
+    const root =
+      config.trust.root?.kind === "program"
+        ? new ProgramRoot(
+            "root",
+            {
+              members: config.clouds.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
+              ...programRootSeconds(config.trust.root.program),
+              protect: config.spire.protect,
+            },
+            self,
+          )
+        : undefined;
+
     this.clouds = clusters.map(({ config: cloud, cluster }) => {
       const plan = settleServer(cloud, config.spire);
+      const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
@@ -96,6 +122,9 @@ export class AgentMesh extends pulumi.ComponentResource {
           protect: config.spire.protect,
           images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
+          signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
+          // Within one trust domain nobody but partners fetches it.
+          bundleEndpoint: !shared || config.partners.length > 0,
           flows: { ...this.network.flowsOf(cloud.name), spireServer: serverPorts(plan) },
         },
         self,
@@ -113,6 +142,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
         })),
+        partners: config.partners,
       },
       self,
     );
@@ -129,7 +159,11 @@ export class AgentMesh extends pulumi.ComponentResource {
           target,
           federatesWith: this.federation.relationshipsOf(cluster.name),
           nodeAlias: registerNodes(
-            { target, clusterName: cluster.clusterName, bundle: this.federation.bundles[cluster.name]! },
+            {
+              target,
+              clusterName: cluster.clusterName,
+              bundles: this.federation.bundlesOf(cluster.name),
+            },
             self,
           ),
           csiDriver: spire.csiDriver.ready,
@@ -143,6 +177,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       {
         clouds: registered.map(({ config: { roles }, cluster, identity }) => ({
           ...identity,
+          federatesWith: [...identity.federatesWith, ...this.federation.partnersOf(cluster.name)],
           roles,
           exposure: this.network.agentExposure(cluster.name),
           tailnet: this.network.tailnetOf(cluster.name),
@@ -152,7 +187,8 @@ export class AgentMesh extends pulumi.ComponentResource {
           ...(config.observability && { collector: COLLECTOR_ENDPOINT, probe: PROBE }),
         },
         network: config.network,
-        policy: config.policy,
+        policy: { ...config.policy, callers: callersOf(config) },
+        registered: config.workloads,
         images,
       },
       self,
@@ -187,6 +223,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           })),
           settings: config.observability,
           trust: lifetimesOf(config.trust),
+          signed: root?.lives,
           network: config.network,
           connected: this.network.connected,
           traceIntake: this.network.traceIntakeExposure(),

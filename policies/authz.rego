@@ -20,7 +20,7 @@ else := denied("unknown-resource", stranger("resource")) if not resource
 
 else := denied("unknown-resource", claims_another("resource")) if input.resource_trust_domain != resource.trust_domain
 
-else := denied("unknown-resource", "resource_spiffe_id is an operator, not an agent") if resource.operator
+else := denied("unknown-resource", "resource_spiffe_id is no agent") if not resource.region
 
 else := relay if input.action == "relay"
 
@@ -31,7 +31,10 @@ else := allowed("same-region", sprintf("%s and %s are in the same region", parti
 	not input.action in named_actions
 }
 
-else := allowed("public-action", sprintf("any agent may call %s", [said])) if input.action in {"GetAgentCard", "health_check", "ping", "status"}
+else := allowed("public-action", sprintf("any agent may call %s", [said])) if {
+	input.action in {"GetAgentCard", "health_check", "ping", "status"}
+	caller.region
+}
 
 else := task if input.action in {"task.cancel", "task.status"}
 

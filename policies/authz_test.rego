@@ -15,11 +15,17 @@ mesh := {
 		"spiffe://d.example.org/region/d-b-c/worker": {"name": "d/worker", "trust_domain": "d.example.org", "region": "d/b-c"},
 		"spiffe://d.example.org/region/d-f/agent": {"name": "d/far", "trust_domain": "d.example.org", "region": "d/f"},
 		"spiffe://d.example.org/operator/mesh": {"name": "operator of d.example.org", "trust_domain": "d.example.org", "operator": true},
+		"spiffe://a.example.org/workload/a/billing": {"name": "a/billing", "trust_domain": "a.example.org"},
+		"spiffe://acme.example/buyer": {"name": "acme/buyer", "trust_domain": "acme.example"},
 	},
-	"calls": {"a/orchestrator": {
-		"a-b/worker": ["*"],
-		"d/worker": ["summarize", "translate", "call_remote"],
-	}},
+	"calls": {
+		"a/orchestrator": {
+			"a-b/worker": ["*"],
+			"d/worker": ["summarize", "translate", "call_remote"],
+		},
+		"a/billing": {"a/agent": ["echo", "status"]},
+		"acme/buyer": {"d/worker": ["*"]},
+	},
 	"relays": {
 		"a/agent": ["a-b/agent"],
 		"a-b/agent": ["d/agent"],
@@ -171,6 +177,35 @@ test_regions_are_not_told_apart_by_dashes if {
 test_any_agent_may_ask_how_another_is if {
 	every action in {"ping", "health_check", "status"} {
 		allows(question("d/worker", "a/orchestrator", action), "public-action")
+	}
+}
+
+# Workloads that are no agents, and identities of partners
+
+test_a_caller_that_is_no_agent_may_do_what_is_listed_and_nothing_else if {
+	every action in {"echo", "status"} {
+		allows(question("a/billing", "a/agent", action), "listed-call")
+	}
+	every action in {"echo", "ping"} {
+		allows(question("acme/buyer", "d/worker", action), "listed-call")
+	}
+	every caller in {"a/billing", "acme/buyer"} {
+		every action in {"ping", "GetAgentCard", "summarize", "call_remote"} {
+			denies(question(caller, "a/orchestrator", action), "default")
+		}
+		every action in {"task.status", "task.cancel"} {
+			denies(question(caller, "a/orchestrator", action), "task-owner")
+		}
+		denies(question(caller, "a/agent", "relay"), "relay")
+		denies(question(caller, "d/worker", "call_remote"), "default")
+	}
+}
+
+test_nobody_calls_what_is_no_agent if {
+	every resource in {"a/billing", "acme/buyer", "operator of a.example.org"} {
+		every caller in {"a/agent", "a/billing", "operator of a.example.org"} {
+			denies(question(caller, resource, "ping"), "unknown-resource")
+		}
 	}
 }
 

@@ -254,6 +254,7 @@ next_of(stop) := stop.spiffe_id if is_object(stop)
 next_of(stop) := ids[0] if {
 	ids := [id |
 		some id, member in mesh.identities
+		member.region
 		replace(member.name, "/", "-") == replace(stop, "_", "-")
 	]
 	count(ids) == 1
@@ -262,6 +263,7 @@ next_of(stop) := ids[0] if {
 # All but the agent itself.
 ids_of_role(stop) := [id |
 	some id, member in mesh.identities
+	member.region
 	split(member.name, "/")[1] == replace(stop, "_", "-")
 	id != input.resource
 ]

@@ -1,4 +1,4 @@
-// `make rehearse`, `make rehearse-preview`, `make rehearse-node`, `make rehearse-down`, `make rehearse-run`, and what the tests call beside them.
+// `make rehearse`, `make rehearse-preview`, `make rehearse-day2`, `make rehearse-node`, `make rehearse-down`, `make rehearse-run`, and what the tests call beside them.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -16,8 +16,12 @@ import {
   preview,
   rehearsalOf,
   rehearse,
+  standingMesh,
+  stands,
+  update,
 } from "./rehearsal";
 import type { Changes } from "./machine/engine";
+import { day2Text, tryDay2 } from "./day2";
 import { reportText } from "./proof/table";
 
 /** For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON. */
@@ -56,6 +60,14 @@ const INSIDE: Record<string, () => Promise<boolean>> = {
     report(changes);
     say(changesText(changes));
     return true;
+  },
+  async day2() {
+    if (!stands(rehearsal)) await rehearse(rehearsal);
+    const up = async () => (await update(rehearsal)).changed;
+    const outcomes = await tryDay2({ root, mesh: () => standingMesh(rehearsal), up }, rest);
+    report(outcomes);
+    say(`\n${day2Text(outcomes)}`);
+    return outcomes.every(({ failure }) => failure === undefined);
   },
   async node() {
     await addNode(rehearsal, rest[0]);

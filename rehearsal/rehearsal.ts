@@ -17,7 +17,7 @@ import {
   removeCloud,
   startCloud,
 } from "./machine/cloud";
-import { type Changes, Engine } from "./machine/engine";
+import { type Changes, Engine, type Result } from "./machine/engine";
 import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
 import { serveImages } from "./machine/registry";
 import { chooseMode, type Mode, rememberMode } from "./machine/mode";
@@ -74,7 +74,7 @@ export function rehearsalOf(
   return {
     project,
     stack: "rehearsal",
-    config: path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")),
+    config: onItsTrust(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
     root: folder,
     mode: chooseMode(folder),
   };
@@ -91,6 +91,30 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
   return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
 }
 
+/** The stack's file, with the trust that environment variable TRUST asks for. Default: its own. */
+function onItsTrust(config: string, root: string, mode = process.env["TRUST"]): string {
+  if (!mode) return config;
+  if (mode !== "federated" && mode !== "single") throw new Error(`TRUST=${mode}: want federated or single`);
+  const key = `${NAMESPACE}:trust`;
+  return changedStack(config, path.join(root, "trust"), (stack) => {
+    stack[key] = { ...(stack[key] as object), mode };
+  });
+}
+
+/** A copy of a stack's file in `folder`, with its configuration changed. */
+function changedStack(
+  file: string,
+  folder: string,
+  change: (config: Record<string, unknown>) => void,
+): string {
+  const stack = parseYaml(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+  change(stack.config);
+  const copy = path.join(folder, path.basename(file));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(copy, dump(stack), { mode: 0o600 });
+  return copy;
+}
+
 /** The stack's configuration. Its kubeconfigs need not be there yet: the rehearsal is what makes them. */
 export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
   // The keys of its tailnet stand in its own file in the clear: the engine encrypts them.
@@ -102,7 +126,9 @@ export function configOf({ config, stack, project }: Rehearsal): MeshConfig {
 function localClouds(rehearsal: Rehearsal): LocalCloud[] {
   return configOf(rehearsal).clouds.filter(
     (cloud): cloud is LocalCloud =>
-      cloud.provider === "existing" && cloud.kubeconfig.startsWith(rehearsal.root + path.sep),
+      cloud.provider === "existing" &&
+      typeof cloud.kubeconfig === "string" &&
+      cloud.kubeconfig.startsWith(rehearsal.root + path.sep),
   );
 }
 
@@ -153,11 +179,9 @@ export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
   // A mesh that stands keeps its observability. And a tailnet has one policy, which knows of that.
   if (existsSync(outputsFile(rehearsal)) || rehearsal.mode === "tailscale") return undefined;
   if (haveImages(imagesOf(rehearsal).shows, imageFolder(rehearsal))) return undefined;
-  const stack = parseYaml(readFileSync(rehearsal.config, "utf8")) as { config: Record<string, unknown> };
-  stack.config[`${NAMESPACE}:observability`] = { enabled: false };
-  const config = path.join(rehearsal.root, "first", path.basename(rehearsal.config));
-  mkdirSync(path.dirname(config), { recursive: true });
-  writeFileSync(config, dump(stack), { mode: 0o600 });
+  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "first"), (stack) => {
+    stack[`${NAMESPACE}:observability`] = { enabled: false };
+  });
   return { ...rehearsal, config };
 }
 
@@ -246,6 +270,21 @@ export function isProven({ verified, calls, machine, observability, tailnet }: R
 function writeOutputs(rehearsal: Rehearsal, outputs: Readonly<Record<string, unknown>>): void {
   writeFileSync(outputsFile(rehearsal), JSON.stringify(outputs, null, 2), { mode: 0o600 });
 }
+
+/** The mesh as the last update left it. */
+export const standingMesh = (rehearsal: Pick<Rehearsal, "root">): Mesh =>
+  meshOf(JSON.parse(readFileSync(outputsFile(rehearsal), "utf8")));
+
+/** Brings the mesh in line with what the stack says, and what was lost back, without a proof. Called in the world, where the clouds run. */
+export async function update(asked: Rehearsal): Promise<Result> {
+  const rehearsal = onItsNetwork(asked);
+  const result = await (await engineOf(rehearsal, prepared(rehearsal))).up({ refresh: true });
+  writeOutputs(rehearsal, result.outputs);
+  return result;
+}
+
+/** True if a mesh stands. */
+export const stands = (rehearsal: Pick<Rehearsal, "root">): boolean => existsSync(outputsFile(rehearsal));
 
 /** What `mesh verify` says once the agents live by the update; what is wrong a while later stays wrong. */
 async function verifySettled(mesh: Mesh): Promise<VerifyReport> {

@@ -143,7 +143,7 @@ export function parseSpiffeBundle(document: string, trustDomain: string, now: Da
 /** A bundle as SPIRE's API prints it with `-output json` (message `spire.api.types.Bundle`; 64-bit numbers are strings). */
 export interface ApiBundle {
   trust_domain: string;
-  x509_authorities?: { asn1: string }[];
+  x509_authorities?: { asn1: string; tainted?: boolean }[];
   refresh_hint?: string;
   sequence_number?: string;
 }

@@ -25,6 +25,11 @@ export function isWorkloadId(text: string): boolean {
   return (parseSpiffeId(text)?.path ?? "") !== "";
 }
 
+/** Whether `name` is that of a trust domain, without `spiffe://`. */
+export function isTrustDomain(name: unknown): boolean {
+  return typeof name === "string" && parseSpiffeId(`spiffe://${name}`)?.path === "";
+}
+
 /** SPIFFE id of a trust domain's SPIRE server, which its bundle endpoint presents (SPIFFE Federation, section 5.2.1). */
 export function serverSpiffeId(trustDomain: string): string {
   return `spiffe://${trustDomain}/spire/server`;

@@ -6,10 +6,11 @@ import { fetchServedBundle, type Served } from "../bundle-endpoint";
 import { lineOf } from "../errors";
 import { within } from "../limits";
 import type { Member } from "../member";
-import { pemOf } from "../pem";
+import { pemOf } from "../../spiffe/pem";
 import { type Check, type PairCheck, type PairReport, passed, skipped } from "../report";
 import { spanOf } from "../table";
 import { verifyPing } from "./ping";
+import { verifySharedRoot } from "./shared-root";
 
 type Facts = Omit<PairReport, "target" | "source" | "checks" | "milliseconds">;
 interface Trust extends Facts {
@@ -105,6 +106,8 @@ function judgeTime(pair: [Member, Member], left: ReturnType<typeof timeLeft>): C
 }
 
 async function verifyTrust(target: Member, source: Member, limitMs: number): Promise<Trust> {
+  if (target.cloud.trustDomain === source.cloud.trustDomain)
+    return { checks: [await verifySharedRoot(target, source, limitMs)] };
   const later = (why: string, ...checks: PairCheck[]) => checks.map((check) => skipped(check, why));
   let first: ApiBundle | undefined;
   try {

@@ -3,15 +3,16 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Cluster, ClusterArgs, Toleration } from "./cluster";
-import { kubeconfigReference, readKubeconfig } from "./kubeconfig-file";
+import { kubeconfigReference } from "./kubeconfig-file";
+import { type KubeconfigSource, readKubeconfigOf } from "./kubeconfig-source";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
 
 /** Arguments of {@link ExistingCluster}. */
 export interface ExistingClusterArgs extends ClusterArgs {
-  /** Path of the kubeconfig file, absolute. */
-  readonly kubeconfig: string;
-  /** Name of the context to use, which must be in the file. */
+  /** Path of the kubeconfig file, absolute, or an output of another stack with its text. */
+  readonly kubeconfig: KubeconfigSource;
+  /** Name of the context to use, which must be in it. */
   readonly context: string;
   /** Where the cluster is; a label only, for example `us-east-1`. */
   readonly region: string;
@@ -47,7 +48,7 @@ export interface ExistingClusterArgs extends ClusterArgs {
   readonly tolerations?: readonly Toleration[];
 }
 
-/** Takes a cluster from a kubeconfig file; makes nothing in any cloud. */
+/** Takes a cluster from a kubeconfig; makes nothing in any cloud. */
 export class ExistingCluster extends pulumi.ComponentResource implements Cluster {
   readonly name: string;
   readonly region: string;
@@ -71,7 +72,7 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
   readonly kubeletDirectory?: string;
   readonly tolerations?: readonly Toleration[];
 
-  /** Throws a RunError, before it registers anything, if the file cannot be read or lacks the context. */
+  /** Throws a RunError, before it registers anything, if the kubeconfig cannot be read or lacks the context. */
   constructor(name: string, args: ExistingClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     const kubeconfig = read(args.kubeconfig, args.context);
     super("agentweave:clouds:ExistingCluster", name, {}, opts);
@@ -99,15 +100,18 @@ export class ExistingCluster extends pulumi.ComponentResource implements Cluster
     this.tolerations = args.tolerations;
     this.kubeconfig = pulumi.secret(kubeconfig);
     const identifier = `existing/${args.region}/${args.clusterName}`;
-    this.credentials = pulumi.secret(kubeconfigReference(args.kubeconfig, args.context, identifier));
+    this.credentials =
+      typeof args.kubeconfig === "string"
+        ? pulumi.secret(kubeconfigReference(args.kubeconfig, args.context, identifier))
+        : this.kubeconfig;
     this.kubernetes = kubernetesProvider(name, identifier, this.kubeconfig, { parent: this });
     this.registerOutputs();
   }
 }
 
-function read(path: string, context: string): string {
+function read(source: KubeconfigSource, context: string): string {
   try {
-    return readKubeconfig(path, context);
+    return readKubeconfigOf(source, context);
   } catch (error) {
     // A user's mistake, which is printed without a stack.
     throw new pulumi.RunError((error as Error).message);

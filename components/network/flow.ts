@@ -4,11 +4,12 @@ import type { Where } from "./part";
 import type { Party } from "./parties";
 
 /**
- * A port that the configuration decides: `tracing` is that of the agents' own collector, `loginServer` that of the tailnet's control server,
- * `outside` those of the systems that Prometheus sends samples or alerts to, `datastore` that of the SPIRE server's database, `keyService` those of
- * the service that keeps its keys.
+ * A port that the configuration decides: `partners` are those of the partners' bundle endpoints, `tracing` is that of the agents' own collector,
+ * `loginServer` that of the tailnet's control server, `outside` those of the systems that Prometheus sends samples or alerts to, `upstream` those
+ * of `trust.root`, `datastore` that of the SPIRE server's database, `keyService` those of the service that keeps its keys.
  */
-export type ConfiguredPort = "tracing" | "loginServer" | "outside" | "datastore" | "keyService";
+export type ConfiguredPort =
+  "partners" | "tracing" | "loginServer" | "outside" | "upstream" | "datastore" | "keyService";
 
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {

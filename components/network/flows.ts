@@ -27,6 +27,12 @@ export const FLOWS: readonly Flow[] = [
     ["keyService"],
     "Its CA's keys are kept in a key service, where there is one, by the identity that the cloud gives its pod.",
   ),
+  tcp(
+    "spireServer",
+    "upstreamAuthority",
+    ["upstream"],
+    "Who signs the server's CA is asked to, where `trust.root` is outside of the cluster.",
+  ),
   tcp("spireServer", "peerServers", [SPIRE_PORTS.bundleEndpoint], "The other clouds' bundles are fetched."),
   tcp(
     "peerServers",
@@ -34,9 +40,21 @@ export const FLOWS: readonly Flow[] = [
     [SPIRE_PORTS.bundleEndpoint],
     "The other clouds fetch this one's bundle.",
   ),
+  tcp(
+    "spireServer",
+    "partnerEndpoints",
+    ["partners"],
+    "Partners' bundles are fetched, where there are `partners`.",
+  ),
 
   tcp("agents", "opa", [OPA.port], "Agents ask what a caller may do."),
   tcp("agents", "agents", [AGENT_PORTS.mtls], "Agents of one cloud call each other in their cluster."),
+  tcp(
+    "workloads",
+    "agents",
+    [AGENT_PORTS.mtls],
+    "Workloads that the mesh knows call agents, where there are `workloads`.",
+  ),
   tcp("agents", "peerAgents", [AGENT_PORTS.mtls], "Agents call those of other clouds."),
   tcp("peerAgents", "agents", [AGENT_PORTS.mtls], "Agents are called from other clouds."),
 
@@ -62,6 +80,8 @@ export interface FlowSituation {
   readonly mode: NetworkMode;
   /** Default: the stack has no observability. */
   readonly observability?: ObservabilityPart;
+  /** Whether all clouds are of one trust domain: their SPIRE servers have nothing to tell each other then. Default: false. */
+  readonly sharedTrust?: boolean;
 }
 
 /**
@@ -70,9 +90,10 @@ export interface FlowSituation {
  * @param flows Default: the table.
  */
 export function flowsIn(situation: FlowSituation, flows: readonly Flow[] = FLOWS): readonly Flow[] {
-  const { mode, observability } = situation;
+  const { mode, observability, sharedTrust = false } = situation;
   return flows
-    .filter(({ modes = NETWORK_MODES, where }) => {
+    .filter(({ from, to, modes = NETWORK_MODES, where }) => {
+      if (sharedTrust && (from === "peerServers" || to === "peerServers")) return false;
       return modes.includes(mode) && (where === undefined || isWhere(where, observability));
     })
     .flatMap((flow) =>

@@ -5,7 +5,7 @@ import type { Images } from "../images";
 import type { ObservabilitySettings } from "../observability/settings";
 import type { Exposure } from "./exposure";
 import type { NetworkSettings } from "./mode";
-import { type ObservabilityPart, partOf } from "./part";
+import { type ObservabilityPart, partOf, urlPort } from "./part";
 import type { FlowContext } from "./policies";
 import { SubnetRouters } from "./tailscale/router";
 import { Tailnet } from "./tailscale/tailnet";
@@ -27,6 +27,15 @@ export interface MeshNetworkArgs {
   readonly settings: NetworkSettings;
   /** Default: there is no observability. */
   readonly observability?: ObservabilitySettings;
+  /** Workloads that have an identity and are no agents. Default: none. */
+  readonly workloads?: readonly { readonly cloud: string; readonly namespace: string }[];
+  /** Trust domains outside of the mesh. Default: none. */
+  readonly partners?: readonly { readonly bundleEndpointUrl: string }[];
+  /** Who signs for SPIRE servers. Default: each for itself, and they fetch each other's bundles. */
+  readonly trust?: Pick<FlowContext, "upstreamPorts"> & {
+    /** Whether all clouds are of one trust domain. */
+    readonly shared: boolean;
+  };
   readonly images: Images;
 }
 
@@ -96,6 +105,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               clusters: clouds.map(({ cluster }) => cluster),
               settings: settings.vpn,
               parts: this.#parts(),
+              sharedTrust: args.trust?.shared,
             },
             child("vpn"),
           )
@@ -148,9 +158,14 @@ export class MeshNetwork extends pulumi.ComponentResource {
 
   /** What the flows of a cloud's cluster depend on, for the policies of its namespaces. */
   flowsOf(cloud: string): FlowContext {
-    const { settings } = this.args;
+    const { settings, workloads = [], partners = [] } = this.args;
+    const namespaces = workloads.filter((each) => each.cloud === cloud).map(({ namespace }) => namespace);
     return {
       mode: settings.mode,
+      workloadNamespaces: [...new Set(namespaces)].sort(),
+      partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
+      sharedTrust: this.args.trust?.shared,
+      upstreamPorts: this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,

@@ -29,6 +29,8 @@ export type PartyDetails = { readonly title: string } & (
     }
   /** All pods of every namespace that the program makes. They only start flows. */
   | { readonly kind: "everyPod" }
+  /** Pods of the namespaces that the configuration gives identities to. They only start flows. */
+  | { readonly kind: "workloads" }
   /** Who reads metrics, which depends on how Prometheus reaches the cluster. They only start flows. */
   | { readonly kind: "scraper" }
   /** What may have any address, one of a node, a pod or the provider included. */
@@ -96,6 +98,8 @@ const parties = {
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */
   apiServer: { title: "Kubernetes API server", kind: "anywhere" },
+  /** A CA of the provider, of one's own, or in the cluster. */
+  upstreamAuthority: { title: "who signs for SPIRE servers", kind: "anywhere" },
   /** At a node's address, which some networks (Cilium) match by no range. */
   kubelet: { title: "kubelet of the own node", kind: "anywhere" },
   /** A control server of one's own may be in the cluster. */
@@ -106,6 +110,9 @@ const parties = {
     kind: "peers",
     over: BETWEEN_CLOUDS,
   },
+  /** Outside of the mesh, or behind a proxy of one's own in the cluster. */
+  partnerEndpoints: { title: "bundle endpoints of partners", kind: "anywhere" },
+  workloads: { title: "workloads of one's own", kind: "workloads" },
   peerServers: {
     title: "SPIRE servers of other clouds",
     kind: "peers",

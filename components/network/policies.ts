@@ -13,12 +13,18 @@ type Port = k8s.types.input.networking.v1.NetworkPolicyPort;
 export interface FlowContext extends FlowSituation {
   /** Ranges, in CIDR notation, of the other clouds' packets and load balancers in the tunnels; none in other modes. */
   readonly peerRanges: readonly string[];
+  /** Namespaces of workloads that have an identity, in this cluster. Default: none. */
+  readonly workloadNamespaces?: readonly string[];
+  /** Ports of the partners' bundle endpoints. Default: there are none. */
+  readonly partnerPorts?: readonly number[];
   /** URL of a control server of one's own. Default: Tailscale's. */
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
   /** TCP ports of what the SPIRE server keeps its records and keys in. Default: its own volume. */
   readonly spireServer?: { readonly datastore: readonly number[]; readonly keyService: readonly number[] };
+  /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
+  readonly upstreamPorts?: readonly number[];
 }
 
 /** Ranges of the cluster's own pods and Services in CIDR notation. */
@@ -119,6 +125,8 @@ function peersOf(party: Party, context: FlowContext, ranges: ClusterRanges): Pee
           return undefined;
       }
       break;
+    case "workloads":
+      return (context.workloadNamespaces ?? []).map(inNamespace);
     case "everyPod":
     case "scraper":
       throw new Error(`${details.title} is no party that a flow goes to`);
@@ -152,9 +160,11 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability, spireServer }: FlowContext,
+  { tracingEndpoint, loginServer, observability, partnerPorts, upstreamPorts, spireServer }: FlowContext,
 ): readonly number[] {
   switch (port) {
+    case "partners":
+      return partnerPorts ?? [];
     case "tracing":
       return tracingEndpoint === undefined ? [] : [urlPort(tracingEndpoint)];
     case "loginServer":
@@ -164,5 +174,7 @@ function configured(
     case "datastore":
     case "keyService":
       return spireServer?.[port] ?? [];
+    case "upstream":
+      return upstreamPorts ?? [];
   }
 }

@@ -11,6 +11,7 @@ import type { FlowContext } from "../network/policies";
 import { ObservabilityTailnetAccess, withTelemetrySidecar } from "../network/tailscale/telemetry";
 import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/telemetry-devices";
 import { traceIntakeAddress } from "../network/traces";
+import type { SignedLife } from "../trust/program-root";
 import { type FederationRelationship, RegistrationEntry } from "../trust/resources";
 import type { ServerTarget } from "../trust/server-location";
 import { COLLECTOR, NAMESPACES, TAILNET, TRACE_STORE, TRUST_EXPORTER } from "../well-known";
@@ -19,6 +20,7 @@ import { Collector, type TraceIntake, type WithNetwork } from "./collector";
 import { Grafana } from "./grafana";
 import { ObservabilityNamespace } from "./namespace";
 import { Metrics, type ScrapedCloud, scrapedNamespaces } from "./prometheus";
+import type { RulesArgs } from "./rules";
 import { rulesArgs, type TrustLifetimes } from "./rules-args";
 import type { ObservabilitySettings } from "./settings";
 import { TraceStore } from "./trace-store";
@@ -37,8 +39,8 @@ export interface ObservedCloud {
   readonly nodeAlias: pulumi.Resource;
   /** What brings identities to pods. It leaves after them. */
   readonly csiDriver: pulumi.Resource;
-  /** `https://host:port` as the other clouds reach it. */
-  readonly bundleEndpointUrl: pulumi.Input<string>;
+  /** `https://host:port` as clouds of other trust domains reach it. Default: there are none. */
+  readonly bundleEndpointUrl?: pulumi.Input<string>;
   /** Those of the mesh in the cluster, without its own: in them Prometheus is given rights. */
   readonly namespaces: readonly pulumi.Resource[];
   /** What its flows depend on. */
@@ -53,6 +55,8 @@ export interface ObservabilityArgs {
   readonly clouds: readonly ObservedCloud[];
   readonly settings: ObservabilitySettings;
   readonly trust: TrustLifetimes;
+  /** How long that lives with which the program signs for SPIRE servers. Default: it signs nothing. */
+  readonly signed?: pulumi.Output<SignedLife[]>;
   readonly network: NetworkSettings;
   /** What must be there before a cloud reaches another one's private addresses. */
   readonly connected: readonly pulumi.Resource[];
@@ -71,7 +75,7 @@ export class Observability extends pulumi.ComponentResource {
   constructor(name: string, args: ObservabilityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:observability:Observability", name, {}, opts);
     this.#args = args;
-    const { clouds, settings, trust, network, connected, traceIntake, images } = args;
+    const { clouds, settings, trust, signed, network, connected, traceIntake, images } = args;
 
     const places = clouds.map((cloud) => this.#prepare(cloud));
     const home = places.find(({ cluster }) => cluster.name === settings.home)!;
@@ -79,7 +83,9 @@ export class Observability extends pulumi.ComponentResource {
       `${settings.home}-trace-store`,
       {
         cluster: home.cluster,
-        senders: clouds.map(({ trustDomain }) => observabilitySpiffeId(trustDomain, COLLECTOR.name)),
+        senders: [
+          ...new Set(clouds.map(({ trustDomain }) => observabilitySpiffeId(trustDomain, COLLECTOR.name))),
+        ],
         settings: settings.traces,
         images,
         exposure: traceIntake,
@@ -111,11 +117,11 @@ export class Observability extends pulumi.ComponentResource {
           cluster: place.cluster,
           trustDomain: place.trustDomain,
           sources: clouds
-            .filter(({ cluster }) => cluster !== place.cluster)
+            .filter(({ trustDomain }) => trustDomain !== place.trustDomain)
             .map(({ cluster, trustDomain, bundleEndpointUrl }) => ({
               cloud: cluster.name,
               trustDomain,
-              bundleEndpoint: bundleEndpointUrl,
+              bundleEndpoint: bundleEndpointUrl!,
             })),
           refreshSeconds: trust.refreshSeconds,
           images,
@@ -130,6 +136,7 @@ export class Observability extends pulumi.ComponentResource {
       settings,
       network,
       trust,
+      sharedTrust: new Set(clouds.map(({ trustDomain }) => trustDomain)).size === 1,
     });
     new Metrics(
       `${settings.home}-metrics`,
@@ -144,7 +151,7 @@ export class Observability extends pulumi.ComponentResource {
         namespaces: scrapedNamespaces(network.mode === "tailscale"),
         images,
         settings: settings.metrics,
-        shown,
+        rules: signed?.apply((lives): RulesArgs => ({ ...shown, signed: lives })) ?? shown,
         bundleDigest: this.#bundle.digest,
         withNetwork: home.device("prometheus"),
       },

@@ -15,10 +15,12 @@ export interface ShownMesh {
   readonly settings: ObservabilitySettings;
   readonly network: NetworkSettings;
   readonly trust: TrustLifetimes;
+  /** Whether all clouds are of one trust domain. Default: false. */
+  readonly sharedTrust?: boolean;
 }
 
 /** The arguments of `renderRules` and `dashboards` for a mesh. */
-export function rulesArgs({ clouds, settings, network, trust }: ShownMesh): RulesArgs {
+export function rulesArgs({ clouds, settings, network, trust, sharedTrust }: ShownMesh): RulesArgs {
   const authKeys = network.mode === "tailscale" ? authKeyLife(network.tailscale) : undefined;
   return {
     clouds: clouds.map(({ name, region }) => ({ name, region })),
@@ -28,5 +30,6 @@ export function rulesArgs({ clouds, settings, network, trust }: ShownMesh): Rule
     scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
     ...trust,
     ...(authKeys && { authKeys }),
+    ...(sharedTrust && clouds.length > 1 && { sharedTrust }),
   };
 }

@@ -4,7 +4,10 @@ import { makeVolumeCleanupProvider } from "../kubernetes/volume-cleanup-provider
 import { scrapeTokenProvider } from "../observability/scrape/token-provider";
 import { randomTextProvider } from "../random-text-provider";
 import { federationRelationshipProvider } from "../trust/providers/federation-relationship";
+import { partnerRelationshipProvider } from "../trust/providers/partner-relationship";
+import { intermediateAuthorityProvider } from "../trust/providers/intermediate-authority";
 import { registrationEntryProvider } from "../trust/providers/registration-entry";
+import { rootAuthorityProvider } from "../trust/providers/root-authority";
 import { trustBundleProvider } from "../trust/providers/trust-bundle";
 
 import type { DynamicKind } from "../dynamic-resource";
@@ -13,7 +16,10 @@ import { recipes } from "./recipes";
 export const providers = {
   TrustBundle: trustBundleProvider,
   FederationRelationship: federationRelationshipProvider,
+  PartnerRelationship: partnerRelationshipProvider,
   RegistrationEntry: registrationEntryProvider,
+  RootAuthority: rootAuthorityProvider,
+  IntermediateAuthority: intermediateAuthorityProvider,
   ScrapeToken: scrapeTokenProvider,
   GeneratedConfigMap: makeGeneratedConfigMapProvider(recipes),
   VolumeCleanup: makeVolumeCleanupProvider(),

@@ -2,9 +2,12 @@
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { type Datastore, renderDatastore } from "./datastore";
-import { hclString } from "./hcl";
+import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
 import { AGENT_PATHS, SERVER_PATHS } from "./paths";
+import { renderUpstreamAuthority, type UpstreamAuthority } from "./upstream-authority";
+
+export { hclString } from "./hcl";
 
 /** Subject of the CA certificates a server makes. */
 export interface CaSubject {
@@ -50,6 +53,10 @@ export interface ServerConfArgs {
   readonly datastore?: Datastore;
   /** Default: the server's volume. */
   readonly keyManager?: KeyManager;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly upstream?: UpstreamAuthority;
+  /** Whether other servers fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
 }
 
 /** What `renderAgentConf` needs. */
@@ -59,10 +66,6 @@ export interface AgentConfArgs {
   /** The cluster's name in k8s_psat attestation; the server's must be the same. */
   readonly clusterName: string;
   readonly logLevel: LogLevel;
-}
-
-function hclList(texts: readonly string[]): string {
-  return `[${texts.map(hclString).join(", ")}]`;
 }
 
 const OBSERVABILITY = `\
@@ -82,9 +85,23 @@ health_checks {
 }
 `;
 
+function renderBundleEndpoint({ refreshHint }: SpireSettings): string {
+  return `
+  federation {
+    bundle_endpoint {
+      address      = "0.0.0.0"
+      port         = ${SPIRE_PORTS.bundleEndpoint}
+      refresh_hint = ${hclString(refreshHint)}
+      profile "https_spiffe" {}
+    }
+  }
+`;
+}
+
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
 export function renderServerConf(args: ServerConfArgs): string {
   const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
+  const { upstream, bundleEndpoint = true } = args;
   const subject = settings.caSubject ?? {
     country: [],
     organization: ["AgentWeave"],
@@ -111,22 +128,13 @@ server {
     organization = ${hclList(subject.organization)}
     common_name  = ${hclString(subject.commonName)}
   }
-
-  federation {
-    bundle_endpoint {
-      address      = "0.0.0.0"
-      port         = ${SPIRE_PORTS.bundleEndpoint}
-      refresh_hint = ${hclString(settings.refreshHint)}
-      profile "https_spiffe" {}
-    }
-  }
-}
+${bundleEndpoint ? renderBundleEndpoint(settings) : ""}}
 
 plugins {
 ${renderDatastore(datastore)}
 
 ${renderKeyManager(keyManager)}
-
+${renderUpstreamAuthority(upstream)}
   NodeAttestor "k8s_psat" {
     plugin_data {
       clusters = {

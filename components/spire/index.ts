@@ -26,6 +26,10 @@ export interface SpireArgs {
   readonly plan?: SpireServerArgs["plan"];
   /** Who reaches the bundle endpoint. Default: everybody. */
   readonly exposure?: SpireServerArgs["exposure"];
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly signer?: SpireServerArgs["signer"];
+  /** Whether servers of other trust domains fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
   readonly flows: FlowContext;
 }
 
@@ -41,7 +45,7 @@ export class Spire extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, protect, plan, exposure, flows } = args;
+    const { cluster, trustDomain, settings, sizes, images, flows, ...ofServer } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
@@ -51,7 +55,7 @@ export class Spire extends pulumi.ComponentResource {
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, protect, plan, exposure },
+      { cluster, trustDomain, settings, sizes, images, ...ofServer },
       after(...namespaces.ready),
     );
     this.agent = new SpireAgent(

@@ -14,6 +14,8 @@ export const SERVER_PATHS = {
   datastoreDir: "/run/spire/datastore",
   /** Token for Vault, and its CA certificates. */
   vaultDir: "/run/spire/vault",
+  /** What the plugin reads that has the server's CA signed. */
+  upstreamDir: "/run/spire/upstream",
 } as const;
 
 /** Directories and files inside the agent's container. Each directory is a mounted volume. */

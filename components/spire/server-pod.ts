@@ -8,6 +8,7 @@ import { SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
+import { type UpstreamAuthority, upstreamVolume } from "./upstream-authority";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
 export const SERVER_CONFIG_MAP = {
@@ -32,6 +33,10 @@ export interface ServerPodArgs {
   readonly datastore?: Datastore;
   /** Default: the volume. */
   readonly keyManager?: KeyManager;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly upstream?: UpstreamAuthority;
+  /** Whether other servers fetch its bundle. Default: true. */
+  readonly bundleEndpoint?: boolean;
 }
 
 /** Pods of one version are kept apart, where there are nodes and zones for it. */
@@ -50,7 +55,10 @@ export function serverPod({
   configChecksum,
   datastore,
   keyManager = { type: "disk" },
+  upstream,
+  bundleEndpoint = true,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
+  const signed = upstreamVolume(upstream);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   const database = datastorePod(datastore);
   const keys = keyManagerPod(keyManager, SERVER_CONFIG_MAP.name);
@@ -85,7 +93,9 @@ export function serverPod({
           env: [{ name: "SQLITE_TMPDIR", value: SERVER_PATHS.dataDir }, ...database.env],
           ports: [
             { name: "api", containerPort: SPIRE_PORTS.api },
-            { name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint },
+            ...(bundleEndpoint
+              ? [{ name: "bundle-endpoint", containerPort: SPIRE_PORTS.bundleEndpoint }]
+              : []),
             { name: "health", containerPort: SPIRE_PORTS.health },
             { name: METRICS_PORT_NAMES.main, containerPort: SPIRE_PORTS.metrics },
           ],
@@ -102,6 +112,7 @@ export function serverPod({
             { name: "socket", mountPath: SERVER_PATHS.socketDir },
             ...database.mounts,
             ...keys.mounts,
+            ...(signed ? [signed.mount] : []),
           ],
         },
       ],
@@ -132,6 +143,7 @@ export function serverPod({
         { name: "socket", emptyDir: { sizeLimit: "1Mi" } },
         ...database.volumes,
         ...keys.volumes,
+        ...(signed ? [signed.volume] : []),
       ],
     },
   };

@@ -9,16 +9,18 @@ import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
-import { childOptions, type DependentOptions } from "../kubernetes/options";
+import { childOptions, type ChildOptions, type DependentOptions } from "../kubernetes/options";
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
 import { type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
+import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
 
 /** What one cloud's server keeps its records and keys in, and how many pods it has. */
 export interface ServerPlan {
@@ -54,6 +56,16 @@ export interface SpireServerArgs {
   readonly plan?: ServerPlan;
   /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
+  /** Who signs the server's CA. Default: the server itself. */
+  readonly signer?: ServerSigner;
+  /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
+  readonly bundleEndpoint?: boolean;
+}
+
+/** Who signs a server's CA, and what the server gets for it, of kind `disk`. */
+export interface ServerSigner {
+  readonly upstream: UpstreamAuthority;
+  readonly files?: UpstreamFiles;
 }
 
 /**
@@ -63,10 +75,8 @@ export interface SpireServerArgs {
  * each has a CA of its own, whose keys are its own, too.
  */
 export class SpireServer extends pulumi.ComponentResource {
-  /** Host name or IP address of the load balancer before the bundle endpoint. Unknown at the first preview. */
-  readonly endpointHost: pulumi.Output<string>;
-  /** URL of the bundle endpoint, `https://<endpointHost>:8443`. */
-  readonly bundleEndpointUrl: pulumi.Output<string>;
+  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where there is none. */
+  readonly bundleEndpointUrl?: pulumi.Output<string>;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
   readonly target: ServerTarget;
   /** What others depend on: all else of it was made before. */
@@ -74,7 +84,8 @@ export class SpireServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images } = args;
+    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true } = args;
+    const { upstream, files: upstreamFiles } = signer ?? {};
     const {
       replicas = 1,
       datastore,
@@ -98,6 +109,8 @@ export class SpireServer extends pulumi.ComponentResource {
         settings,
         datastore,
         keyManager,
+        upstream,
+        bundleEndpoint,
       }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
       ...keyManagerFiles(keyManager),
@@ -107,6 +120,8 @@ export class SpireServer extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: SERVER_CONFIG_MAP.name }, data: files },
       self,
     );
+
+    const signed = upstreamObjects(name, { upstream, files: upstreamFiles, labels: metadata.labels }, self);
 
     const api = new k8s.core.v1.Service(
       `${name}-api`,
@@ -143,6 +158,8 @@ export class SpireServer extends pulumi.ComponentResource {
             configChecksum: checksum(datastore ? [files, datastoreChecksum(datastore)] : files),
             datastore,
             keyManager,
+            upstream,
+            bundleEndpoint,
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),
@@ -154,7 +171,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...cleanups],
+        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...signed, ...cleanups],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,
@@ -167,9 +184,34 @@ export class SpireServer extends pulumi.ComponentResource {
     if (replicas > 1)
       disruptionBudget(`${name}-budget`, metadata, selector(SPIRE_SERVER.name), { maxUnavailable: 1 }, self);
 
-    const { annotations, spec } = exposedService(cluster, args.exposure ?? { kind: "public" });
-    const federation = new k8s.core.v1.Service(
-      `${name}-federation`,
+    const federation = bundleEndpoint
+      ? [this.#bundleEndpoint(`${name}-federation`, metadata, args, self)]
+      : [];
+    this.ready = [server, ...volumes, api, ...federation];
+    this.bundleEndpointUrl =
+      federation[0] && loadBalancerHost(federation[0], cluster.name).apply(bundleEndpointUrl);
+    this.target = {
+      cloud: cluster.name,
+      kubeconfig: cluster.credentials ?? cluster.kubeconfig,
+      namespace: NAMESPACES.spireServer,
+      pod: SPIRE_SERVER.pod,
+      container: SPIRE_SERVER.container,
+      trustDomain,
+      ...(replicas > 1 && { replicas }),
+    };
+    this.registerOutputs({ bundleEndpointUrl: this.bundleEndpointUrl });
+  }
+
+  /** The Service at which other servers fetch the bundle. */
+  #bundleEndpoint(
+    name: string,
+    metadata: { readonly name: string; readonly namespace: string },
+    { cluster, exposure = { kind: "public" } }: SpireServerArgs,
+    self: ChildOptions,
+  ): k8s.core.v1.Service {
+    const { annotations, spec } = exposedService(cluster, exposure);
+    return new k8s.core.v1.Service(
+      name,
       {
         metadata: {
           ...metadata,
@@ -184,20 +226,6 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       { ...self, ...EXPOSED_SERVICE_OPTIONS },
     );
-
-    this.ready = [server, ...volumes, api, federation];
-    this.endpointHost = loadBalancerHost(federation, cluster.name);
-    this.bundleEndpointUrl = this.endpointHost.apply(bundleEndpointUrl);
-    this.target = {
-      cloud: cluster.name,
-      kubeconfig: cluster.credentials ?? cluster.kubeconfig,
-      namespace: NAMESPACES.spireServer,
-      pod: SPIRE_SERVER.pod,
-      container: SPIRE_SERVER.container,
-      trustDomain,
-      ...(replicas > 1 && { replicas }),
-    };
-    this.registerOutputs({ endpointHost: this.endpointHost, bundleEndpointUrl: this.bundleEndpointUrl });
   }
 }
 

@@ -18,7 +18,7 @@ export interface Side {
 }
 
 /** Has the target fetch from the live endpoint, until it has stored what the source serves. Returns what it has stored. */
-async function prove(
+export async function fetchLive(
   target: Side,
   source: Side,
   endpoint: Endpoint,
@@ -94,5 +94,5 @@ export async function federate(
   } else if (give || !sameEndpoint) {
     await target.server.federationUpdate(relationship);
   }
-  return prove(target, source, endpoint, comparison, patience);
+  return fetchLive(target, source, endpoint, comparison, patience);
 }

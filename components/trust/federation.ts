@@ -1,7 +1,8 @@
-// TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them.
+// TrustFederation: every SPIRE server's bundle, and a relationship for each ordered pair of them whose trust domains differ.
 import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
-import { FederationRelationship, TrustBundle } from "./resources";
+import type { Partner } from "./partner";
+import { FederationRelationship, PartnerRelationship, TrustBundle } from "./resources";
 import type { ServerTarget } from "./server-location";
 
 /** One cloud's SPIRE server as a member of the federation. */
@@ -9,38 +10,52 @@ export interface FederationMember {
   /** The cloud's key in the stack's config. */
   name: string;
   target: ServerTarget;
-  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. */
-  bundleEndpointUrl: pulumi.Input<string>;
+  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. None is needed within one trust domain. */
+  bundleEndpointUrl?: pulumi.Input<string>;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
   dependsOn?: pulumi.Resource[];
 }
 
 export interface TrustFederationArgs {
   members: FederationMember[];
+  /** Foreign trust domains that every member shall trust. Default: none. */
+  partners?: readonly Partner[];
   /** Longest wait of each resource, in seconds. Default 600. */
   timeoutSeconds?: number;
 }
 
-/** Federates every member with every other. */
+/** Federates every member with every other. Those of one trust domain are proven to have a root in common instead. */
 export class TrustFederation extends pulumi.ComponentResource {
   /** By the member's name. */
   readonly bundles: Readonly<Record<string, TrustBundle>>;
   /** In the order of `orderedPairs`. */
   readonly relationships: readonly (Pair<string> & { relationship: FederationRelationship })[];
 
+  /** By the member's name: its relationships with partners. */
+  readonly #partners: ReadonlyMap<string, readonly PartnerRelationship[]>;
+  readonly #members: readonly FederationMember[];
+
   constructor(name: string, args: TrustFederationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:trust:TrustFederation", name, {}, opts);
     const { timeoutSeconds } = args;
+    this.#members = args.members;
     const bundles: Record<string, TrustBundle> = {};
+    const firsts = new Map<string, { cloud: string; bundle: TrustBundle }>();
     for (const { name: member, target, dependsOn } of args.members) {
-      bundles[member] = new TrustBundle(
+      const sharedWith = firsts.get(target.trustDomain);
+      const bundle = new TrustBundle(
         `${member}-bundle`,
-        { target, timeoutSeconds },
+        { target, timeoutSeconds, sharedWith },
         { parent: this, dependsOn },
       );
+      bundles[member] = bundle;
+      if (sharedWith === undefined) firsts.set(target.trustDomain, { cloud: member, bundle });
     }
     this.bundles = bundles;
-    this.relationships = orderedPairs(args.members).map(({ target, source }) => ({
+    const strangers = orderedPairs(args.members).filter(
+      ({ target, source }) => target.target.trustDomain !== source.target.trustDomain,
+    );
+    this.relationships = strangers.map(({ target, source }) => ({
       target: target.name,
       source: source.name,
       relationship: new FederationRelationship(
@@ -48,7 +63,7 @@ export class TrustFederation extends pulumi.ComponentResource {
         {
           target: target.target,
           source: source.target,
-          bundleEndpointUrl: source.bundleEndpointUrl,
+          bundleEndpointUrl: source.bundleEndpointUrl!,
           timeoutSeconds,
         },
         {
@@ -57,7 +72,29 @@ export class TrustFederation extends pulumi.ComponentResource {
         },
       ),
     }));
+    const { partners = [] } = args;
+    this.#partners = new Map(
+      args.members.map(({ name: member, target }) => [
+        member,
+        partners.map(
+          (partner) =>
+            new PartnerRelationship(
+              `${member}-trusts-${partner.name}`,
+              { target, partner, timeoutSeconds },
+              { parent: this, dependsOn: [bundles[member]!] },
+            ),
+        ),
+      ]),
+    );
     this.registerOutputs({});
+  }
+
+  /** The bundles of a member's trust domain, all of which are proven before its server registers anybody. */
+  bundlesOf(member: string): TrustBundle[] {
+    const domainOf = (name: string) => this.#members.find((each) => each.name === name)?.target.trustDomain;
+    return this.#members.flatMap(({ name }) =>
+      domainOf(name) === domainOf(member) ? [this.bundles[name]!] : [],
+    );
   }
 
   /** The relationships in which the member `target` trusts others: what its entries may name in `federatesWith`. */
@@ -65,5 +102,10 @@ export class TrustFederation extends pulumi.ComponentResource {
     return this.relationships
       .filter((pair) => pair.target === target)
       .map(({ relationship }) => relationship);
+  }
+
+  /** The relationships in which the member `target` trusts partners. */
+  partnersOf(target: string): readonly PartnerRelationship[] {
+    return this.#partners.get(target) ?? [];
   }
 }

@@ -5,7 +5,8 @@ export interface Endpoint {
   trustDomain: string;
   /** `https://host:port` */
   bundleEndpointUrl: string;
-  endpointSpiffeId: string;
+  /** SPIFFE id that it must present. Default: it has a public certificate. */
+  endpointSpiffeId?: string;
 }
 
 /** What a failed fetch means. */

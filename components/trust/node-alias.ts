@@ -10,13 +10,13 @@ export interface NodeAliasArgs {
   readonly target: ServerTarget;
   /** The cluster's name in k8s_psat attestation. */
   readonly clusterName: string;
-  /** The server's bundle, read before anything is registered. */
-  readonly bundle: TrustBundle;
+  /** The bundles of the server's trust domain, read before anything is registered. */
+  readonly bundles: readonly TrustBundle[];
 }
 
 /** Registers the nodes of a cluster, those to come included, as `spiffe://<trust domain>/node/<cluster>`. */
 export function registerNodes(
-  { target, clusterName, bundle }: NodeAliasArgs,
+  { target, clusterName, bundles }: NodeAliasArgs,
   opts: pulumi.CustomResourceOptions,
 ): RegistrationEntry {
   return new RegistrationEntry(
@@ -27,6 +27,6 @@ export function registerNodes(
       parentId: serverSpiffeId(target.trustDomain),
       selectors: [`k8s_psat:cluster:${clusterName}`],
     },
-    { ...opts, dependsOn: [bundle] },
+    { ...opts, dependsOn: [...bundles] },
   );
 }

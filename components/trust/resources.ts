@@ -4,6 +4,7 @@ import { DynamicResource } from "../dynamic-resource";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import type { X509Authority } from "../../spiffe/bundle";
 import type { ServerLocation, ServerTarget } from "./server-location";
+import type { Partner } from "./partner";
 import type { BundleState } from "./providers/federation-relationship";
 
 /** Seconds that a server may take to become healthy, or its endpoint to answer: a new load balancer and its DNS name need minutes. */
@@ -19,6 +20,8 @@ export interface TrustBundleArgs {
   target: ServerTarget;
   /** Longest wait for the server to be healthy, in seconds. Default 600. */
   timeoutSeconds?: number;
+  /** The bundle of another server of the same trust domain, with which this one must have an authority in common. Default: nothing is compared. */
+  sharedWith?: { readonly cloud: string; readonly bundle: TrustBundle };
 }
 
 /** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
@@ -42,6 +45,12 @@ export class TrustBundle extends DynamicResource {
       target: server,
       kubeconfig,
       timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      ...(args.sharedWith && {
+        shared: {
+          cloud: args.sharedWith.cloud,
+          sha256: args.sharedWith.bundle.authorities.apply((all) => all.map(({ sha256 }) => sha256)),
+        },
+      }),
       trustDomain: undefined,
       bundle: undefined,
       digest: undefined,
@@ -96,6 +105,44 @@ export class FederationRelationship extends DynamicResource {
   }
 }
 
+export interface PartnerRelationshipArgs {
+  /** The server that shall trust. */
+  target: ServerTarget;
+  /** Whom it shall trust. */
+  partner: Omit<Partner, "name" | "identities">;
+  /** Longest wait for the server, and for the partner's endpoint, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** That `target` trusts the identities of a trust domain outside of the mesh, and was seen to fetch its bundle from the live endpoint. Adopts what is in place. */
+export class PartnerRelationship extends DynamicResource {
+  declare readonly trustDomain: pulumi.Output<string>;
+  /** Digest of the bundle stored at the target, as in TrustBundle. */
+  declare readonly storedDigest: pulumi.Output<string>;
+  /** When a live, authenticated fetch was last proved by an up, ISO 8601. */
+  declare readonly verifiedAt: pulumi.Output<string>;
+
+  constructor(name: string, args: PartnerRelationshipArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const { trustDomain, bundleEndpointUrl, endpointSpiffeId = "", bundle = "" } = args.partner;
+    const props = {
+      target: server,
+      kubeconfig,
+      trustDomain,
+      bundleEndpointUrl,
+      endpointSpiffeId,
+      bundle,
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      storedDigest: undefined,
+      verifiedAt: undefined,
+    };
+    super("PartnerRelationship", name, props, ["kubeconfig"], opts);
+  }
+}
+
+/** What makes a server know the bundle of another trust domain: entries name that only after it. */
+export type BundleSource = FederationRelationship | PartnerRelationship;
+
 export interface RegistrationEntryArgs {
   /** The server that issues the identity. */
   target: ServerTarget;
@@ -106,7 +153,7 @@ export interface RegistrationEntryArgs {
   /** `type:value`, for example `k8s:ns:default`; a workload must have all of them. */
   selectors: pulumi.Input<string>[];
   /** Relationships of the same server: the workload receives the bundles of their sources. Default none. */
-  federatesWith?: FederationRelationship[];
+  federatesWith?: BundleSource[];
   /** Lifetime of X.509-SVIDs in seconds. Default 0, the server's own default. */
   x509SvidTtlSeconds?: pulumi.Input<number>;
   /** Longest wait for the server, in seconds. Default 600. */

@@ -28,14 +28,44 @@ export interface ApiEntry {
   x509_svid_ttl?: number;
 }
 
+/** One of a server's own X.509 authorities as `localauthority x509` prints it. */
+export interface ApiAuthority {
+  /** Subject key identifier of its certificate, lower-case hex. */
+  authority_id: string;
+  /** Seconds since 1970. */
+  expires_at?: string;
+  /** Subject key identifier of the authority that signed it; empty where it signed itself. */
+  upstream_authority_subject_key_id?: string;
+}
+
+/** The authorities of a server by what it does with them, as `localauthority x509 show -output json` prints them. */
+export interface ApiAuthorities {
+  /** Signs. */
+  active?: ApiAuthority;
+  /** Signs next. */
+  prepared?: ApiAuthority;
+  /** Signed before; named here also when it is in the bundle no more. */
+  old?: ApiAuthority;
+}
+
+/** A node's SPIRE agent as `agent list -output json` prints it. */
+export interface ApiAgent {
+  id: { trust_domain: string; path: string };
+  x509svid_serial_number?: string;
+  /** Seconds since 1970. */
+  x509svid_expires_at?: string;
+  selectors?: { type: string; value: string }[];
+  banned?: boolean;
+}
+
 /** A relationship as `federation create` and `federation update` read it. */
 export interface RelationshipInput {
   /** Name of the foreign trust domain. */
   trustDomain: string;
   /** `https://host:port` of its bundle endpoint. */
   bundleEndpointUrl: string;
-  /** SPIFFE id that the endpoint must present. */
-  endpointSpiffeId: string;
+  /** SPIFFE id that the endpoint must present. Default: it has a public certificate (profile https_web). */
+  endpointSpiffeId?: string;
   /** Bundle in SPIFFE format (JSON text) to store; undefined leaves the stored one as it is. */
   bundle?: string;
 }
@@ -130,8 +160,9 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
         {
           trustDomain: input.trustDomain,
           bundleEndpointURL: input.bundleEndpointUrl,
-          bundleEndpointProfile: "https_spiffe",
-          endpointSPIFFEID: input.endpointSpiffeId,
+          ...(input.endpointSpiffeId === undefined
+            ? { bundleEndpointProfile: "https_web" }
+            : { bundleEndpointProfile: "https_spiffe", endpointSPIFFEID: input.endpointSpiffeId }),
           ...(input.bundle === undefined
             ? {}
             : { trustDomainBundle: JSON.parse(input.bundle) as unknown, trustDomainBundleFormat: "spiffe" }),
@@ -188,6 +219,28 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     /** Succeeds when it is gone already. Keeps the bundle. */
     federationDelete: (trustDomain: string): Promise<void> =>
       remove("federation delete", ["-id", trustDomain]),
+    /** The server's own bundle as its API has it: with the mark of each authority that is tainted. */
+    bundleOwn: (): Promise<ApiBundle> => json<ApiBundle>("bundle show"),
+    authorities: (): Promise<ApiAuthorities> => json<ApiAuthorities>("localauthority x509 show"),
+    /** Makes a new authority and puts it in the bundle. One that was prepared before signs never. */
+    authorityPrepare: async (): Promise<void> => void (await json("localauthority x509 prepare")),
+    /** Signs with the prepared authority from now on. */
+    authorityActivate: async (id: string): Promise<void> =>
+      void (await json("localauthority x509 activate", ["-authorityID", id])),
+    /** Has agents and workloads renew what the old authority signed. */
+    authorityTaint: async (id: string): Promise<void> =>
+      void (await json("localauthority x509 taint", ["-authorityID", id])),
+    /** Takes the old authority out of the bundle. */
+    authorityRevoke: async (id: string): Promise<void> =>
+      void (await json("localauthority x509 revoke", ["-authorityID", id])),
+    agentList: async (): Promise<ApiAgent[]> =>
+      (await json<{ agents?: ApiAgent[] }>("agent list")).agents ?? [],
+    /** Forgets a node's agent: it must be attested anew, which it may. Takes a ban away, too. */
+    agentEvict: async (spiffeId: string): Promise<void> =>
+      void (await output("agent evict", ["-spiffeID", spiffeId])),
+    /** Forgets a node's agent, and attests it no more. */
+    agentBan: async (spiffeId: string): Promise<void> =>
+      void (await output("agent ban", ["-spiffeID", spiffeId])),
     /** Every entry of the server but those of downstream servers. */
     entryList: async (): Promise<ApiEntry[]> =>
       (await json<{ entries?: ApiEntry[] }>("entry show")).entries ?? [],

@@ -5,6 +5,7 @@ import { skills } from "../../agent/skills";
 import { advertisedAddress } from "../network/addresses";
 import type { NetworkSettings } from "../network/mode";
 import { WORKLOAD_API } from "../spire/workload-api";
+import type { PolicyCaller } from "./policy-data";
 import { AGENT_PORTS, agentName, OPA, registryName, TAILNET, usualRole } from "../well-known";
 import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
@@ -32,6 +33,8 @@ export interface AgentConfigArgs {
   readonly agents: readonly MeshAgent[];
   readonly network: NetworkSettings;
   readonly settings: AgentSettings;
+  /** Who may call agents beside agents and operators. Default: nobody. */
+  readonly callers?: readonly PolicyCaller[];
   /** URL of the cluster's OPA. */
   readonly opaEndpoint: string;
 }
@@ -59,7 +62,7 @@ function probeTargets({ self, agents, settings }: AgentConfigArgs): string[] {
 
 /** Text of config.yaml. The same arguments give the same text. */
 export function renderAgentConfig(args: AgentConfigArgs): string {
-  const { self, agents, network, settings, opaEndpoint } = args;
+  const { self, agents, network, settings, callers = [], opaEndpoint } = args;
   const { cloud, region, role, trustDomain } = self;
   const name = agentName(cloud, role);
   const targets = probeTargets(args);
@@ -76,7 +79,7 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       provider: "spiffe",
       spiffe_endpoint: WORKLOAD_API.endpoint,
       spiffe_id: spiffeIdOf(self),
-      allowed_trust_domains: [...new Set(agents.map((agent) => agent.trustDomain))],
+      allowed_trust_domains: [...new Set([...agents, ...callers].map(({ trustDomain }) => trustDomain))],
     },
     authorization: {
       provider: "opa",

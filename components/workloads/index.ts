@@ -11,7 +11,7 @@ import type { NetworkSettings } from "../network/mode";
 import type { FlowContext } from "../network/policies";
 import { TailnetAccess } from "../network/tailscale/access";
 import { withSidecar } from "../network/tailscale/sidecar";
-import { RegistrationEntry, type FederationRelationship } from "../trust/resources";
+import { RegistrationEntry, type BundleSource } from "../trust/resources";
 import type { ServerTarget } from "../trust/server-location";
 import { agentObjectName, NAMESPACES, usualRole } from "../well-known";
 import { nodeAliasSpiffeId } from "../../spiffe/spiffe-id";
@@ -20,6 +20,7 @@ import { AgentNamespace } from "./agent-namespace";
 import { AgentService } from "./agent-service";
 import { Opa } from "./opa";
 import type { PolicyTopology, ProgramProtocol } from "./policy-data";
+import { registerWorkload, type RegisteredWorkload } from "./registered";
 import { type MeshAgent, spiffeIdOf } from "./registry";
 import { isReference, ownIdentity, podOf, protocolOf, roleOf, type RolesSettings } from "./role";
 
@@ -31,7 +32,7 @@ export interface WorkloadCloud {
   /** SPIRE server that issues the identities. */
   readonly target: ServerTarget;
   /** Relationships of that server: its agents know the identities of their sources. */
-  readonly federatesWith: readonly FederationRelationship[];
+  readonly federatesWith: readonly BundleSource[];
   /** Registration of the cluster's nodes, parent of the agents' entries. */
   readonly nodeAlias: pulumi.Resource;
   /** What brings identities to pods. It leaves after them. */
@@ -53,7 +54,9 @@ export interface WorkloadsArgs {
     readonly autoscaling?: Autoscaling;
   };
   readonly network: NetworkSettings;
-  readonly policy: Pick<PolicyTopology, "calls" | "relays">;
+  readonly policy: Pick<PolicyTopology, "calls" | "relays" | "callers">;
+  /** Workloads that get an identity, and whose pods are somebody else's. Default: none. */
+  readonly registered?: readonly RegisteredWorkload[];
   readonly images: Images;
 }
 
@@ -89,7 +92,7 @@ export class Workloads extends pulumi.ComponentResource {
 
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
-    const { clouds, agents: settings, network, policy, images } = args;
+    const { clouds, agents: settings, network, policy, registered = [], images } = args;
     const roles = new Map(
       clouds.flatMap((cloud) => cloud.roles).map((role) => [role, roleOf(role, settings)]),
     );
@@ -202,6 +205,7 @@ export class Workloads extends pulumi.ComponentResource {
           self: agents[index]!,
           agents,
           network,
+          callers: policy.callers ?? [],
           opaEndpoint: opa.endpoint,
           images,
           bundleDigest: bundle?.digest ?? "",
@@ -233,6 +237,11 @@ export class Workloads extends pulumi.ComponentResource {
         protocol: protocols[role]!,
       };
     });
+    for (const { cluster, target, federatesWith, nodeAlias } of clouds) {
+      const place = { target, clusterName: cluster.clusterName, federatesWith };
+      for (const workload of registered.filter(({ cloud }) => cloud === cluster.name))
+        registerWorkload(workload, place, self(nodeAlias));
+    }
     this.registerOutputs({});
   }
 

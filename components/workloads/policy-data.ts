@@ -35,11 +35,22 @@ export interface AllowedCall extends AllowedRelay {
   readonly actions?: readonly string[];
 }
 
+/** Somebody beside the agents who may call them: a workload of the user's, or an identity of a partner. */
+export interface PolicyCaller {
+  /** `<cloud>/<workload>` or `<partner>/<identity>`, as in the stack's configuration. */
+  readonly name: string;
+  readonly spiffeId: string;
+  /** Without scheme. */
+  readonly trustDomain: string;
+}
+
 /** All that the policy decides by. */
 export interface PolicyTopology {
   readonly members: readonly PolicyMember[];
   readonly calls: readonly AllowedCall[];
   readonly relays: readonly AllowedRelay[];
+  /** Default: nobody. */
+  readonly callers?: readonly PolicyCaller[];
 }
 
 /** Actions with rules of their own in policies/authz.rego, to which an allowed call gives no right. */
@@ -47,7 +58,7 @@ export const RULED_ACTIONS = ["relay", "task.status", "task.cancel"] as const;
 
 /** An identity of the mesh, as policies/authz.rego reads it; `region` is `<cloud>/<region>`. */
 type Identity = { readonly name: string; readonly trust_domain: string } & (
-  { readonly region: string; readonly protocol: ProgramProtocol } | { readonly operator: true }
+  { readonly region: string; readonly protocol: ProgramProtocol } | { readonly operator: true } | object
 );
 
 /** The document `data.agentweave.mesh`. Agents are named `<cloud>/<role>`, as in the stack's configuration. */
@@ -84,9 +95,13 @@ function identities(members: readonly PolicyMember[]): [string, Identity][] {
  * @throws an Error if two agents would have one SPIFFE ID, as cloud `a-b` in region `c` and cloud `a` in region `b-c` have
  * within one trust domain.
  */
-export function renderPolicyData({ members, calls, relays }: PolicyTopology): PolicyData {
+export function renderPolicyData({ members, calls, relays, callers = [] }: PolicyTopology): PolicyData {
   const known: Record<string, Identity> = {};
-  for (const [id, identity] of identities(members)) {
+  const others = callers.map(({ name, spiffeId, trustDomain }): [string, Identity] => [
+    spiffeId,
+    { name, trust_domain: trustDomain },
+  ]);
+  for (const [id, identity] of [...identities(members), ...others]) {
     const other = known[id];
     if (other && other.name !== identity.name) {
       throw new Error(`${other.name} and ${identity.name} would have the same identity ${id}`);

@@ -7,7 +7,7 @@ import type { AgentPod } from "./agent";
 import { type AgentSettings, renderAgentConfig } from "./agent-config";
 import { agentPod } from "./agent-pod";
 import { envoyArgs, envoyContent, hostsFrom } from "./envoy/text";
-import type { ProgramProtocol } from "./policy-data";
+import type { PolicyCaller, ProgramProtocol } from "./policy-data";
 import { AGENT_PROGRAM, type AgentProgram, programPod } from "./program-pod";
 import type { MeshAgent } from "./registry";
 
@@ -66,6 +66,8 @@ export interface RolePodArgs {
   readonly self: MeshAgent;
   readonly agents: readonly MeshAgent[];
   readonly network: NetworkSettings;
+  /** Who may call agents beside agents and operators. Default: nobody. */
+  readonly callers?: readonly PolicyCaller[];
   readonly opaEndpoint: string;
   readonly images: Images;
   /** Digest of the reference agent's program. */

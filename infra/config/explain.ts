@@ -158,12 +158,9 @@ function explainIssue(schema: unknown, raw: unknown, issue: z.core.$ZodIssue): P
     case "invalid_value":
       return say(`is ${show(value)}; ${choices(issue.values, value)}`);
     case "invalid_union": {
-      if (issue.discriminator === undefined) {
-        return say(`is ${show(value)}; ${issue.message}`);
-      }
-      return say(
-        `is ${value === undefined ? "missing" : show(value)}; ${choices("options" in issue ? (issue.options ?? []) : [], value)}`,
-      );
+      const found = value === undefined ? "missing" : show(value);
+      if (issue.discriminator === undefined) return say(`is ${found}; ${issue.message}`);
+      return say(`is ${found}; ${choices("options" in issue ? (issue.options ?? []) : [], value)}`);
     }
     case "too_small":
       return say(`is ${size(value)}; write at least ${issue.minimum}${Array.isArray(value) ? " items" : ""}`);

@@ -1,8 +1,11 @@
 // The stack's configuration: read from Pulumi, checked as a whole, and settled into plain values for the layers.
 import * as pulumi from "@pulumi/pulumi";
 import type { NetworkSettings } from "../../components/network/mode";
+import type { Partner } from "../../components/trust/partner";
+import type { RegisteredWorkload } from "../../components/workloads/registered";
 import { PROJECT } from "../../components/project";
 import type { ObservabilitySettings } from "../../components/observability/settings";
+import type { ConfigContext, StackOutputs } from "./context";
 import { check } from "./checks";
 import type { CloudConfig } from "./clouds";
 import { draftOf } from "./draft";
@@ -14,21 +17,13 @@ import { configSchema, type ConfigEntry } from "./schema";
 import { settleNetwork } from "./network";
 import { settleObservability } from "./observability";
 import { settingsOf } from "./settings";
-import { absolutePath, settleCloud, settlePolicy } from "./settle";
+import { absolutePath } from "./paths";
+import { settleCloud, settlePartners, settlePolicy, settleWorkloads } from "./settle";
+import { settleTrust } from "./trust-root";
 
 export type { CloudConfig, CloudConfigOf } from "./clouds";
 export type { PolicyConfig } from "./policy";
 export { ConfigError } from "./problem";
-
-/** Where a configuration comes from. */
-export interface ConfigContext {
-  /** Name of the stack, for messages. */
-  readonly stack: string;
-  /** Absolute path of the directory of Pulumi.yaml, from which relative paths start. */
-  readonly projectDir: string;
-  /** `made later` leaves the kubeconfigs of existing clusters unread, for who makes those clusters. Default: they must be there. */
-  readonly kubeconfigs?: "made later";
-}
 
 /** How the clouds trust each other, and for how long. Lifetimes are Go durations. */
 export type TrustConfig = Readonly<ConfigEntry["trust"]>;
@@ -49,6 +44,10 @@ export interface MeshConfig {
   readonly agents: AgentsConfig;
   readonly network: NetworkSettings;
   readonly policy: PolicyConfig;
+  /** Workloads of one's own that get an identity. */
+  readonly workloads: readonly RegisteredWorkload[];
+  /** Foreign trust domains that every cloud federates with. */
+  readonly partners: readonly Partner[];
   /** Undefined when nothing is to be stood up for seeing the mesh. */
   readonly observability?: ObservabilitySettings;
   readonly spire: SpireConfig;
@@ -83,15 +82,18 @@ export function parseConfig(
   if (!result.success || problems.length > 0) {
     throw new ConfigError(context.stack, problems);
   }
-  const { clouds: entries, network, policy, observability, ...rest } = result.data;
+  const { clouds: entries, network, policy, workloads, partners, observability, ...rest } = result.data;
   const clouds = Object.entries(entries).map(([name, entry]) =>
-    settleCloud(name, entry, rest.trust.domain, context.projectDir),
+    settleCloud(name, entry, rest.trust, context),
   );
   return {
     ...rest,
+    trust: settleTrust(rest.trust),
     clouds,
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),
+    workloads: settleWorkloads(workloads, clouds),
+    partners: settlePartners(partners, context.projectDir),
     observability: settleObservability(observability, clouds[0]!.name),
     transforms: rest.transforms.module && absolutePath(rest.transforms.module, context.projectDir),
   };
@@ -105,13 +107,13 @@ function cloudsByName(raw: unknown): unknown {
   return { ...(raw as object), clouds: Object.fromEntries(sorted) };
 }
 
-/** The configuration of the stack that the program runs for. Throws as parseConfig does. */
-export function loadConfig(): MeshConfig {
+/** The configuration of the stack that the program runs for, with what it was told of other stacks. Throws as parseConfig does. */
+export function loadConfig(stackOutputs?: StackOutputs): MeshConfig {
   // The SDK's, though it is not among its types.
   const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret(key: string): boolean };
   // Of a map that holds secrets Pulumi tells that it does, and not which.
   const { raw, problems } = settingsOf(pulumi.runtime.allConfig(), ([key]) =>
     isConfigSecret(`${NAMESPACE}:${key}`),
   );
-  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: PROJECT }, problems);
+  return parseConfig(raw, { stack: pulumi.getStack(), projectDir: PROJECT, stackOutputs }, problems);
 }

@@ -26,7 +26,7 @@ const action = text(
 const call = relay.extend({ actions: z.array(action).min(1).optional() });
 
 const calls = z.array(call).meta({
-  description: `Calls into another cloud that are allowed, each a map: from and to (${ANY_ROLE}), and actions, a list of what may be asked: capabilities of agents, methods of A2A (SendMessage, streamed or not), or HTTP methods and paths (GET /models), by what the callee speaks (default: all, but that CreateTaskPushNotificationConfig, by which an agent sends news of a task to any address, is only allowed where it is named). Default: aws/orchestrator may call gcp/worker, where they are.`,
+  description: `Calls into another cloud that are allowed, each a map: from (${ANY_ROLE}, <cloud>/<workload> or <partner>/<identity>) and to (${ANY_ROLE}), and actions, a list of what may be asked: capabilities of agents, methods of A2A (SendMessage, streamed or not), or HTTP methods and paths (GET /models), by what the callee speaks (default: all, but that CreateTaskPushNotificationConfig, by which an agent sends news of a task to any address, is only allowed where it is named). Default: aws/orchestrator may call gcp/worker, where they are.`,
   examples: [[{ from: "aws/orchestrator", to: "gcp/worker" }]],
 });
 
@@ -61,9 +61,17 @@ export type PolicyDraft = z.output<typeof lenientPolicy>;
 /** Roles of the clouds by name; undefined where they cannot be used, which is told elsewhere. */
 export type RolesByCloud = ReadonlyMap<string, readonly string[] | undefined>;
 
-/** Items of calls and relays that name an agent which is not there. */
-export function policyProblems(draft: PolicyDraft, roles: RolesByCloud): Problem[] {
-  const known = [...roles].flatMap(([cloud, ofCloud]) => (ofCloud ?? []).map((role) => `${cloud}/${role}`));
+/**
+ * Items of calls and relays that name an agent which is not there.
+ *
+ * @param callers names of who may call beside agents. Default: nobody.
+ */
+export function policyProblems(
+  draft: PolicyDraft,
+  roles: RolesByCloud,
+  callers: readonly string[] = [],
+): Problem[] {
+  const agents = [...roles].flatMap(([cloud, ofCloud]) => (ofCloud ?? []).map((role) => `${cloud}/${role}`));
   const unknown = (name: string) => {
     const { cloud, role } = parseAgentRole(name);
     // Of a cloud whose roles cannot be used, nothing can be said.
@@ -73,9 +81,9 @@ export function policyProblems(draft: PolicyDraft, roles: RolesByCloud): Problem
     (draft[list] ?? []).flatMap((item, index) =>
       (["from", "to"] as const).flatMap((end): Problem[] => {
         const name = item[end];
-        if (name === undefined || !unknown(name)) {
-          return [];
-        }
+        if (name === undefined) return [];
+        const known = list === "calls" && end === "from" ? [...agents, ...callers] : agents;
+        if (known.includes(name) || !unknown(name)) return [];
         const near = nearest(name, known);
         const instead = near === undefined ? `write one of ${known.join(", ")}` : `write ${near}`;
         const path = ["policy", list, index, end];

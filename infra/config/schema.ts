@@ -6,20 +6,24 @@ import { cloudName, duration, text, trustDomain } from "./fields";
 import { images } from "./images";
 import { network } from "./network";
 import { observability } from "./observability";
+import { partners } from "./partners";
 import { policy } from "./policy";
 import { policyPack } from "./policy-pack";
 import { spire } from "./spire";
+import { workloads } from "./workloads";
+import { trustRoot } from "./trust-root";
 
 const trust = z
   .strictObject({
-    mode: z.enum(["federated"]).default("federated").meta({
+    mode: z.enum(["federated", "single"]).default("federated").meta({
       description:
-        "How the clouds trust each other. federated: a trust domain per cloud, all federated. Default: federated.",
+        "How the clouds trust each other. federated: a trust domain per cloud, all federated; single: one trust domain for all, whose SPIRE servers have one root. A mesh that stands keeps its mode. Default: federated.",
     }),
     domain: trustDomain().default("example.org").meta({
       description:
-        "Domain under which each cloud has its trust domain <cloud>.<domain>. Default: example.org.",
+        "Domain under which each cloud has its trust domain <cloud>.<domain>; in mode single the trust domain of all. Default: example.org.",
     }),
+    root: trustRoot,
     caTtl: duration()
       .default("168h")
       .meta({ description: "Lifetime of a SPIRE server's CA, a Go duration. Default: 168h." }),
@@ -79,6 +83,8 @@ export const configSchema = z.strictObject({
   agents,
   network,
   policy,
+  workloads,
+  partners,
   observability,
   spire,
   images,

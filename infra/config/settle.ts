@@ -1,11 +1,17 @@
 // Settles what a cloud's entry leaves to its name and to the rest of the configuration.
-import * as os from "node:os";
-import * as path from "node:path";
+import { readFileSync } from "node:fs";
+import type { KubeconfigSource, StackOutput } from "../../components/clouds/kubeconfig-source";
+import type { ConfigContext, StackOutputs } from "./context";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
 import type { ServerPlan } from "../../components/spire/server";
-import { defaultCalls, defaultRelays } from "../../components/workloads/policy-data";
+import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components/workloads/policy-data";
+import type { RegisteredWorkload } from "../../components/workloads/registered";
+import type { Partner } from "../../components/trust/partner";
+import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import { absolutePath } from "./paths";
 import { parseAgentRole, type PolicyConfig, type PolicyEntry } from "./policy";
+import type { ConfigEntry } from "./schema";
 import type { z } from "zod";
 
 /** The specification of an entry's provider, typed for entries of any provider. */
@@ -13,9 +19,21 @@ export function specOf(entry: Pick<CloudEntry, "provider">): CloudSpec<z.ZodObje
   return PROVIDERS[entry.provider] as unknown as CloudSpec<z.ZodObject>;
 }
 
-/** The trust domain of a cloud: its own where it names one, else `<cloud>.<domain>`. */
-export function trustDomainOf(name: string, entry: Pick<CloudEntry, "trustDomain">, domain: string): string {
-  return entry.trustDomain ?? `${name}.${domain}`;
+/** What decides the trust domains of clouds. */
+export type DomainSettings = Readonly<Pick<ConfigEntry["trust"], "mode" | "domain">>;
+
+/** The trust domain of a cloud: in mode single that of all, else its own where it names one, else `<cloud>.<domain>`. */
+export function trustDomainOf(
+  name: string,
+  entry: Pick<CloudEntry, "trustDomain">,
+  { mode, domain }: DomainSettings,
+): string {
+  return mode === "single" ? domain : (entry.trustDomain ?? `${name}.${domain}`);
+}
+
+/** The name of a cloud's Kubernetes cluster: its own where it names one, else `agentweave-<cloud>`. */
+export function clusterNameOf(name: string, entry: Pick<CloudEntry, "clusterName">): string {
+  return entry.clusterName ?? `agentweave-${name}`;
 }
 
 /** The kubeconfig context of a cloud: its own where it names one, else `<cloud>-cluster`. */
@@ -23,29 +41,33 @@ export function contextOf(name: string, entry: Pick<CloudEntry, "context">): str
   return entry.context ?? `${name}-cluster`;
 }
 
-/** A path as written in the configuration, made absolute: `~` is the home directory, relative paths start at the project. */
-export function absolutePath(written: string, projectDir: string): string {
-  return written === "~" || written.startsWith("~/")
-    ? path.join(os.homedir(), written.slice(1))
-    : path.resolve(projectDir, written);
+/** Where a kubeconfig is: the path made absolute, an output with its text as far as that was asked. */
+export function settleKubeconfig(
+  written: string | StackOutput,
+  projectDir: string,
+  stackOutputs?: StackOutputs,
+): KubeconfigSource {
+  return typeof written === "string"
+    ? absolutePath(written, projectDir)
+    : { ...written, text: stackOutputs?.(written) };
 }
 
 /** One cloud with nothing left open. */
 export function settleCloud(
   name: string,
   entry: CloudEntry,
-  domain: string,
-  projectDir: string,
+  trust: DomainSettings,
+  { projectDir, stackOutputs }: Pick<ConfigContext, "projectDir" | "stackOutputs">,
 ): CloudConfig {
   const identity = {
     name,
     region: specOf(entry).region(entry),
-    clusterName: entry.clusterName ?? `agentweave-${name}`,
+    clusterName: clusterNameOf(name, entry),
     context: contextOf(name, entry),
-    trustDomain: trustDomainOf(name, entry, domain),
+    trustDomain: trustDomainOf(name, entry, trust),
   };
   return entry.provider === "existing"
-    ? { ...entry, ...identity, kubeconfig: absolutePath(entry.kubeconfig, projectDir) }
+    ? { ...entry, ...identity, kubeconfig: settleKubeconfig(entry.kubeconfig, projectDir, stackOutputs) }
     : { ...entry, ...identity };
 }
 
@@ -61,6 +83,64 @@ export function settleServer(
     keyManager:
       keyManager?.type === "aws_kms" ? { ...keyManager, region: keyManager.region ?? region } : keyManager,
   };
+}
+
+/** The workloads of one's own, each with its identity. */
+export function settleWorkloads(
+  entries: ConfigEntry["workloads"],
+  clouds: readonly Pick<CloudConfig, "name" | "trustDomain">[],
+): RegisteredWorkload[] {
+  return Object.entries(entries).map(([name, { cloud, namespace, serviceAccount, selectors, path }]) => {
+    const { trustDomain } = clouds.find((each) => each.name === cloud)!;
+    return {
+      name,
+      cloud,
+      namespace,
+      trustDomain,
+      spiffeId: `spiffe://${trustDomain}${path ?? `/workload/${cloud}/${name}`}`,
+      selectors: [`k8s:ns:${namespace}`, `k8s:sa:${serviceAccount}`, ...selectors],
+    };
+  });
+}
+
+/** The partners, each with its first bundle. Reads that. */
+export function settlePartners(entries: ConfigEntry["partners"], projectDir: string): Partner[] {
+  return Object.entries(entries).map(([name, entry]) => {
+    const { trustDomain, profile, bundle } = entry;
+    const { endpointSpiffeId = serverSpiffeId(trustDomain) } = entry;
+    return {
+      name,
+      trustDomain,
+      bundleEndpointUrl: entry.bundleEndpoint,
+      ...(profile === "https_spiffe" && { endpointSpiffeId }),
+      ...(bundle !== undefined && { bundle: readFileSync(absolutePath(bundle, projectDir), "utf8") }),
+      identities: entry.identities,
+    };
+  });
+}
+
+/** Who may call agents beside agents: workloads, and identities of partners. */
+export function callersOf({
+  workloads,
+  partners,
+}: {
+  readonly workloads: readonly RegisteredWorkload[];
+  readonly partners: readonly Partner[];
+}): PolicyCaller[] {
+  return [
+    ...workloads.map(({ cloud, name, trustDomain, spiffeId }) => ({
+      name: `${cloud}/${name}`,
+      trustDomain,
+      spiffeId,
+    })),
+    ...partners.flatMap(({ name: partner, trustDomain, identities }) =>
+      Object.entries(identities).map(([name, spiffeId]) => ({
+        name: `${partner}/${name}`,
+        trustDomain,
+        spiffeId,
+      })),
+    ),
+  ];
 }
 
 /** The policy with what it allows by default where nothing is written, and agents by cloud and role. */

@@ -13,6 +13,8 @@ export const CA_DATA =
   "Z3MzbWh3RXppbjhmWHpvKzBwQWlFQQpwSzZtRTVCR3pOMjBaU2dBNVNWYUl2SkVWSEF4WXRhTzUzQTVlWG9jbkhVPQotLS0tLUVO" +
   "RCBDRVJUSUZJQ0FURS0tLS0tCg==";
 
+const PEM = Buffer.from(CA_DATA, "base64").toString();
+
 /** Amazon EKS. */
 export const AWS = {
   outputs: {
@@ -132,6 +134,12 @@ export const PLANNED_CLOUDS: Fakes = {
     ...GCP.outputs,
     ...AZURE.outputs,
     "kubernetes:core/v1:Service": { status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } },
+    "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": { authorities: [] },
+    "pulumi-nodejs:dynamic/agentweave/trust:RootAuthority": { certificate: PEM, key: "the root's key" },
+    "pulumi-nodejs:dynamic/agentweave/trust:IntermediateAuthority": {
+      ...{ certificate: PEM, key: "a key" },
+      ...{ notBefore: "2026-01-01T00:00:00.000Z", notAfter: "2027-01-01T00:00:00.000Z" },
+    },
     "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship": ({ source: { trustDomain } }) => ({
       trustDomain,
     }),

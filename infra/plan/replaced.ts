@@ -58,6 +58,7 @@ const AZURE_NAMES: Readonly<Record<string, string>> = {
 const FIRST = new Set([
   "gcp:projects/iAMMember:IAMMember",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship",
+  "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry",
 ]);
 

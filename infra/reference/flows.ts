@@ -12,11 +12,13 @@ const FLOWS_END = "<!-- flows:end -->";
 const UNFORMATTED = ["<!-- prettier-ignore-start -->", "<!-- prettier-ignore-end -->"] as const;
 
 const CONFIGURED = {
+  partners: "those of `partners.<name>.bundleEndpoint`",
   tracing: "that of `agents.tracing.endpoint`",
   loginServer: "that of `network.tailscale.loginServer`",
   datastore: "that of `clouds.*.spire.datastore`",
   keyService: "those of `clouds.*.spire.keyManager`",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
+  upstream: "those of `trust.root`",
 } as const;
 
 function portsText({ ports, protocol }: Flow): string {
@@ -37,6 +39,8 @@ function knownBy(details: PartyDetails): string {
     }
     case "scraper":
       return "by `observability.metrics.scrape`: `pods`: Prometheus; `apiServer`: any address; `network`: subnet routers, or the ranges of the other clouds";
+    case "workloads":
+      return "the namespaces of `workloads`";
     case "anywhere":
       return "any address";
     case "outside":

@@ -33,7 +33,7 @@ import {
 import { linkOf, runningIn, sweep, whenReady, WORLD_ADDRESS, worldOf } from "./world";
 
 /** A cloud that this machine plays. */
-export type LocalCloud = CloudConfigOf<"existing">;
+export type LocalCloud = CloudConfigOf<"existing"> & { readonly kubeconfig: string };
 
 /** Machines that are busy building take their time. */
 const START_LIMIT_MS = 600_000;

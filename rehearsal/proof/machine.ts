@@ -126,7 +126,9 @@ async function placesBeyond(mesh: Mesh, cloud: MeshCloud): Promise<Place[]> {
   const node = nodes[0]!.status!.addresses!.find(({ type }) => type === "InternalIP")!.address;
   const peers = mesh.clouds.filter((other) => other !== cloud);
   const urls = [
-    ...peers.map(({ bundleEndpoint }) => ["peerServers", bundleEndpoint] as const),
+    ...peers.flatMap(({ bundleEndpoint }) =>
+      bundleEndpoint === undefined ? [] : [["peerServers", bundleEndpoint] as const],
+    ),
     // On a tailnet they have no address that a pod reaches without its device.
     ...(mesh.network?.mode === "tailscale" ? [] : peers.flatMap(({ agents }) => agents)).map(
       ({ address }) => ["peerAgents", address] as const,
@@ -154,11 +156,13 @@ Promise.all(places.map(dial)).then((open) => console.log(JSON.stringify(places.f
 `;
 
 /** Who may send what to whom in one cloud, as the table of flows has it. */
-function judge({ network, observability }: MeshConfig, cloud: string, clouds: readonly string[]) {
+function judge({ network, observability, trust }: MeshConfig, cloud: string, clouds: readonly string[]) {
   const part = observability && partOf(cloud, observability, clouds);
-  const flows = flowsIn({ mode: network.mode, observability: part }).filter(
-    ({ protocol }) => protocol === "TCP",
-  );
+  const flows = flowsIn({
+    mode: network.mode,
+    observability: part,
+    sharedTrust: trust.mode === "single",
+  }).filter(({ protocol }) => protocol === "TCP");
   /** Other clouds come from, and are at, any address of the internet, as the pods of this one may seem to. */
   const covers = (party: Party, other: Party) => {
     const details = PARTIES[party];

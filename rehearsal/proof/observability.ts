@@ -34,6 +34,7 @@ const shownBy = ({ clouds, observability, network, trust }: MeshConfig) =>
     settings: observability!,
     network,
     trust: lifetimesOf(trust),
+    sharedTrust: trust.mode === "single",
   });
 
 /** `<cloud>: <job>` of all that there must be a target of. */

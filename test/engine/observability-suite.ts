@@ -12,6 +12,7 @@ import { CONNECTION_TAGS } from "../../components/envoy/metrics";
 import type { Report } from "../../rehearsal/rehearsal";
 import { scale } from "../../rehearsal/proof/scale";
 import { until } from "../../rehearsal/proof/steps";
+import { documentedMeshCommands } from "../support/commands";
 
 const MINUTES = 60_000;
 /** A bundle counts as unconfirmed after two minutes; one more for everything else. */
@@ -160,6 +161,22 @@ export function observabilityTests(stage: Stage): void {
       expect(pair.trustSeconds).toBeGreaterThan(0);
     }
   });
+
+  const ofStanding = ["verify", "status", "top", "call"];
+  test.each(
+    documentedMeshCommands(({ name, options }) => {
+      const isTrace = name === "trace" && options[0] === "last";
+      return (ofStanding.includes(name) || isTrace) && !options.includes("--stack");
+    }),
+  )(
+    "does what documents say: npx mesh $command",
+    async ({ words }) => {
+      const once = words[0] === "top" && !words.includes("--once") ? ["--once"] : [];
+      const { code, out } = await mesh(stage, ...words, ...once);
+      expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/\S/) });
+    },
+    2 * MINUTES,
+  );
 
   /** Prometheus' token for gcp that was deleted. */
   let deleted: string | undefined;

@@ -1,5 +1,5 @@
 // The providers against real SPIRE server processes on loopback, with a local process in place of exec through the Kubernetes API.
-import { parseSpiffeBundle } from "../../spiffe/bundle";
+import { parseSpiffeBundle, storedBundle } from "../../spiffe/bundle";
 import type { Connect } from "../../components/trust/connect";
 import type { ServerLocation } from "../../components/trust/server-location";
 import { fault, type FaultFacts } from "../../components/trust/fault";
@@ -7,6 +7,10 @@ import {
   makeFederationRelationshipProvider,
   type RelationshipInputs,
 } from "../../components/trust/providers/federation-relationship";
+import {
+  makePartnerRelationshipProvider,
+  type PartnerInputs,
+} from "../../components/trust/providers/partner-relationship";
 import {
   type EntryInputs,
   makeRegistrationEntryProvider,
@@ -46,6 +50,7 @@ const connect: Connect = ({ cloud }, _kubeconfig, patience) => {
 
 const bundles = makeTrustBundleProvider(connect);
 const relationships = makeFederationRelationshipProvider(connect);
+const partners = makePartnerRelationshipProvider(connect);
 const entries = makeRegistrationEntryProvider(connect);
 
 const relationship = (): RelationshipInputs => ({
@@ -56,6 +61,16 @@ const relationship = (): RelationshipInputs => ({
   bundleEndpointUrl: aws.bundleEndpointUrl,
   endpointSpiffeId: serverSpiffeId(AWS),
   timeoutSeconds: 20,
+});
+const partner = (more: Partial<PartnerInputs> = {}): PartnerInputs => ({
+  target: server("gcp", GCP),
+  kubeconfig: "gcp's",
+  trustDomain: AWS,
+  bundleEndpointUrl: aws.bundleEndpointUrl,
+  endpointSpiffeId: serverSpiffeId(AWS),
+  bundle: "",
+  timeoutSeconds: 5,
+  ...more,
 });
 const entry = (more: Partial<EntryInputs> = {}): EntryInputs => ({
   target: server("gcp", GCP),
@@ -461,6 +476,76 @@ describe("A RegistrationEntry", () => {
     await entries.delete(id, outs);
     expect((await entries.read(id, outs)).id).toBe("");
     await entries.delete(id, outs);
+  });
+});
+
+describe("A PartnerRelationship", () => {
+  it("begins with the bundle that it is given, and proves that the live endpoint answers", async () => {
+    const { id, outs } = await partners.create(partner({ bundle: await bundleOf(aws) }));
+    expect(outs.storedDigest).toBe(await digestOf(aws));
+    // An entry can name it from now on.
+    await entries.create(entry());
+    expect((await partners.read(id, outs)).props).toMatchObject({
+      storedDigest: outs.storedDigest,
+      bundleEndpointUrl: aws.bundleEndpointUrl,
+      endpointSpiffeId: serverSpiffeId(AWS),
+    });
+  });
+
+  it("keeps what was fetched, since the first bundle of long ago counts no more", async () => {
+    const bundle = await bundleOf(aws);
+    const { id, outs } = await partners.create(partner({ bundle }));
+    await rotate(aws);
+    await gcp.run(["federation", "refresh", "-id", `spiffe://${AWS}`]);
+    const read = await partners.read(id, outs);
+    expect(read.props.storedDigest).toBe(await digestOf(aws));
+    expect(read.props.storedDigest).not.toBe(outs.storedDigest);
+    // A rotation is no change of the program's.
+    expect(await partners.diff(id, read.props, partner({ bundle }))).toMatchObject({ changes: false });
+    await partners.create(partner({ bundle }));
+    expect(await stored().then((found) => found && storedBundle(found).digest)).toBe(await digestOf(aws));
+  });
+
+  it("is refused when the endpoint is not who it should be, and says so", async () => {
+    const [other, bundle] = [selfSigned({ uri: `spiffe://${AWS}` }), await bundleOf(aws)];
+    await expect(partners.create(partner({ bundle: spiffeBundle([other]) }))).rejects.toThrow(
+      /is not vouched for by the bundle stored for aws\.example\.org/,
+    );
+    const id = `spiffe://${AWS}/somebody/else`;
+    await expect(partners.create(partner({ bundle, endpointSpiffeId: id }))).rejects.toThrow(
+      /The endpoint must present|is not vouched for/,
+    );
+    // With the right words a second attempt mends what the first left.
+    const { outs } = await partners.create(partner({ bundle }));
+    const mended = await partners.update("", { ...outs, bundle: "" }, partner({ bundle }));
+    expect(mended.outs.storedDigest).toBe(await digestOf(aws));
+  });
+
+  it("shows at a refresh that its bundle was taken away, and is given it anew", async () => {
+    const given = partner({ bundle: await bundleOf(aws) });
+    const { id, outs } = await partners.create(given);
+    await gcp.run(["bundle", "delete", "-id", `spiffe://${AWS}`, "-mode", "dissociate"]);
+    const { props } = await partners.read(id, outs);
+    expect(props.storedDigest).toBe("");
+    expect(await partners.diff(id, props, given)).toMatchObject({ changes: true, replaces: [] });
+    expect((await partners.update(id, props, given)).outs.storedDigest).toBe(await digestOf(aws));
+  });
+
+  it("leaves with its bundle and its name in entries, and may be gone already", async () => {
+    const { id, outs } = await partners.create(partner({ bundle: await bundleOf(aws) }));
+    const made = await entries.create(entry());
+    await partners.delete(id, outs);
+    expect(await stored()).toBeUndefined();
+    expect((await entries.read(made.id, made.outs)).props.federatesWith).toEqual([]);
+    expect((await partners.read(id, outs)).id).toBe("");
+    await partners.delete(id, outs);
+  });
+
+  it("by https_web trusts what has a public certificate alone", async () => {
+    await expect(partners.create(partner({ endpointSpiffeId: "" }))).rejects.toThrow(
+      /certificate|not vouched/,
+    );
+    expect(await storedRelationships()).toMatchObject([{ trust_domain: AWS, https_web: {} }]);
   });
 });
 

@@ -81,8 +81,7 @@ beforeAll(async () => {
   const [binary, database] = await Promise.all([spireServerBinary(), TestPostgres.start()]);
   postgres = database;
   const datastore = { type: "postgres", connectionString: database.connectionString } as const;
-  for (const pod of [first, second])
-    servers[pod] = await TestSpireServer.make(binary, DOMAIN, "168h", datastore);
+  for (const pod of [first, second]) servers[pod] = await TestSpireServer.make(binary, DOMAIN, { datastore });
   // On an empty database, both at once, as Kubernetes starts them.
   await Promise.all(both().map((server) => server.start()));
 });

@@ -138,6 +138,16 @@ export const TRUST_CASES: Cases = {
     },
     { when: "the next CA is just due", series: { [caExpiry("gcp")]: ahead(300_000) }, minute: 10 },
   ],
+  SpireSignerExpiring: [
+    { when: "a quarter of its life is left", series: {}, minute: 339 },
+    { when: "less is left", series: {}, minute: 346, fires: [warning('cloud="gcp"')] },
+    {
+      when: "less than a twelfth is left",
+      series: {},
+      minute: 586,
+      fires: [critical('cloud="gcp"'), warning('cloud="gcp"')],
+    },
+  ],
   SpireServerDown: [
     {
       when: "the server does not answer",

@@ -23,6 +23,8 @@ export const ARGS: RulesArgs = {
   scrapeTokenSeconds: 3600,
   // Of a day: they are late when 6 h are left, at minute 240.
   authKeys: { endSeconds: 600 * 60, lifeSeconds: 86_400 },
+  // Of a day, too: a quarter is left at minute 340, a twelfth at minute 580.
+  signed: [{ cloud: "gcp", endSeconds: 700 * 60, lifeSeconds: 86_400 }],
 };
 
 /** Values by series, in promtool's notation; the first is at the epoch, and one follows each minute. */

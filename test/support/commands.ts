@@ -1,5 +1,5 @@
 // Commands as documents and CI files have them, looked up where they are defined.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { program } from "../../cli/main";
 import { PROJECT } from "../../components/project";
@@ -9,7 +9,7 @@ const nowhere = () => Promise.reject(new Error("nothing is run"));
 const mesh = program(terminal, nowhere as never, () => undefined);
 
 const read = (file: string) => readFileSync(path.join(PROJECT, file), "utf8");
-const targets = [...read("Makefile").matchAll(/^([a-z][a-z-]*):/gm)].map(([, target]) => target!);
+const targets = [...read("Makefile").matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target]) => target!);
 const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 
 /** The words of a command, quotes taken off, up to where the shell does something else. */
@@ -79,4 +79,29 @@ export function commandsOf(markdown: string): string[] {
     ...blocks.filter((line) => /^(\$ )?(npx mesh|make|npm run) \S/.test(line)),
     ...spans.filter((span) => /^(npx mesh|mesh|make|npm run) \S/.test(span)),
   ].map((command) => command.replaceAll(/\s+/g, " "));
+}
+
+const below = (folder: string) =>
+  (readdirSync(path.join(PROJECT, folder), { recursive: true }) as string[]).map((name) =>
+    path.join(folder, name),
+  );
+
+/** All Markdown documents, by their paths from the project's folder. */
+export const DOCUMENTS = [...readdirSync(PROJECT), ...below("docs"), ...below("examples")].filter((name) =>
+  name.endsWith(".md"),
+);
+
+/** The different `npx mesh` commands of the documents' blocks that `wanted` wants: the words after it. What a reader has to put something into is left out. */
+export function documentedMeshCommands(
+  wanted: (command: { readonly name: string; readonly options: readonly string[] }) => boolean,
+): { readonly command: string; readonly words: readonly string[] }[] {
+  const commands = DOCUMENTS.flatMap((document) => commandsOf(read(document)))
+    .map((command) => wordsOf(command.replace(/^\$ /, "")))
+    .filter(([npx, mesh, name]) => npx === "npx" && mesh === "mesh" && name !== undefined)
+    .map(([, , ...words]) => words)
+    .filter((words) => words.every((word) => !/[…$<>]|^[A-Z]+$/.test(word)))
+    .filter(([name, ...options]) => wanted({ name: name!, options }));
+  return [...new Map(commands.map((words) => [words.join(" "), words]))]
+    .sort()
+    .map(([command, words]) => ({ command, words }));
 }

@@ -12,6 +12,7 @@ import {
 } from "../../components/spire/datastore";
 import { SERVER_PATHS } from "../../components/spire/paths";
 import { hclString } from "../../components/spire/hcl";
+import { renderUpstreamAuthority, upstreamFiles } from "../../components/spire/upstream-authority";
 import type { Run } from "../../components/trust/spire-cli";
 import { programPath } from "./programs";
 import { freePort } from "./port";
@@ -19,6 +20,16 @@ import { freePort } from "./port";
 /** Path of the program, of the version that the rehearsal pins. */
 export function spireServerBinary(): Promise<string> {
   return programPath("spire-server");
+}
+
+/** What a server's CA is signed with, as PEM. */
+export type SignerFiles = Parameters<typeof upstreamFiles<string>>[0];
+
+/** What a server of a test may have of its own. */
+interface ServerParts {
+  readonly caTtl?: string;
+  readonly datastore?: Datastore;
+  readonly upstream?: SignerFiles;
 }
 
 /** A SPIRE server of a test. */
@@ -33,12 +44,15 @@ export class TestSpireServer {
     private readonly datastore: Datastore | undefined,
   ) {}
 
-  /** Makes the server's directory and configuration; `start` runs it. `datastore`: default, SQLite in that directory. */
+  /**
+   * Makes the server's directory and configuration; `start` runs it.
+   *
+   * @param parts `caTtl`: default 168h. `datastore`: default, SQLite in that directory. `upstream`: default, it signs its CA itself.
+   */
   static async make(
     binary: string,
     trustDomain: string,
-    caTtl = "168h",
-    datastore?: Datastore,
+    { caTtl = "168h", datastore, upstream }: ServerParts = {},
   ): Promise<TestSpireServer> {
     const ports = { api: await freePort(), endpoint: await freePort() };
     const dir = mkdtempSync(join(tmpdir(), "spire-"));
@@ -70,10 +84,18 @@ plugins {
 ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
   KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
   NodeAttestor "join_token" { plugin_data {} }
+  ${upstream === undefined ? "" : renderUpstreamAuthority({ kind: "disk" }).replaceAll(SERVER_PATHS.upstreamDir, server.dir)}
 }
 `,
     );
+    if (upstream !== undefined) server.sign(upstream);
     return server;
+  }
+
+  /** Puts these files in the place of those with which its CA is signed. */
+  sign(upstream: SignerFiles): void {
+    for (const [name, text] of Object.entries(upstreamFiles(upstream)))
+      writeFileSync(join(this.dir, name), text);
   }
 
   private get socket(): string {

@@ -107,7 +107,7 @@ test("a kubeconfig's path starts at the project or at the home directory", () =>
 
 test("a configuration with five mistakes lists exactly these five", () => {
   const raw = {
-    trust: { mode: "single" },
+    trust: { mode: "alone" },
     clouds: {
       aws: { provider: "aws", regoin: "us-east-1", nodes: { count: "3" } },
       gcp: { provider: "gcp", project: "your-project-id", network: { podCidr: "10.10.0.0/16" } },
@@ -115,7 +115,7 @@ test("a configuration with five mistakes lists exactly these five", () => {
     },
   };
   expect(problemsOf(() => parse(raw))).toEqual([
-    'trust.mode: is "single"; write "federated"',
+    'trust.mode: is "alone"; write one of "federated", "single"',
     'clouds.aws.nodes.count: is "3"; write a number; pulumi config set: with --path --type int',
     "clouds.aws.regoin: is not a known key; write region",
     `clouds.azure.trustDomain: is "aws.example.org", which is cloud aws's trust domain already; write another`,

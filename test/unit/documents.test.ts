@@ -1,16 +1,10 @@
 // The documents: what they link to is there, and so is every command of the project's that they name.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { PROJECT } from "../../components/project";
-import { commandsOf, wrongCommand } from "../support/commands";
+import { commandsOf, documentedMeshCommands, DOCUMENTS, wrongCommand } from "../support/commands";
 
-const below = (folder: string) =>
-  (readdirSync(path.join(PROJECT, folder), { recursive: true }) as string[]).map((name) =>
-    path.join(folder, name),
-  );
-const DOCUMENTS = [...readdirSync(PROJECT), ...below("docs"), ...below("examples")].filter((name) =>
-  name.endsWith(".md"),
-);
 const textOf = (file: string) => readFileSync(path.join(PROJECT, file), "utf8");
 
 /** Names of a document's headings as links have them (GitHub's, which leaves out punctuation). */
@@ -68,8 +62,27 @@ npx mesh status   # what stands
 
 test("the index of the documents has all of them", () => {
   const index = textOf("docs/README.md");
-  const missing = below("docs")
-    .filter((name) => name.endsWith(".md") && name !== "docs/README.md")
-    .filter((name) => !index.includes(`](${path.relative("docs", name)})`));
+  const missing = DOCUMENTS.filter((name) => name.startsWith("docs/") && name !== "docs/README.md").filter(
+    (name) => !index.includes(`](${path.relative("docs", name)})`),
+  );
   expect(missing).toEqual([]);
 });
+
+// Those that need a mesh that stands are run where there is one, in the tests of observability.
+test.each(
+  documentedMeshCommands(({ name, options }) => {
+    // The last commit is not everywhere, and other stacks are of whoever reads.
+    const stack = options[options.indexOf("--stack") + 1];
+    return name === "plan" && !options.includes("--against") && ["dev", "prod"].includes(stack ?? "dev");
+  }),
+)(
+  "`npx mesh $command` does as it is told",
+  ({ words }) => {
+    const { status, stderr } = spawnSync(process.execPath, [path.join(PROJECT, "cli/mesh.js"), ...words], {
+      cwd: PROJECT,
+      encoding: "utf8",
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  },
+  120_000,
+);

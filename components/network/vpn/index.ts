@@ -18,6 +18,8 @@ export interface VpnArgs {
   readonly settings: VpnSettings;
   /** By cloud, its part in observability. Default: there is none. */
   readonly parts?: ReadonlyMap<string, ObservabilityPart>;
+  /** Whether all clouds are of one trust domain. Default: false. */
+  readonly sharedTrust?: boolean;
 }
 
 /** A cluster with what its gateway is attached to. */
@@ -34,7 +36,11 @@ export class Vpn extends pulumi.ComponentResource {
   readonly handedOver: Readonly<Record<string, readonly TunnelSettings[]>>;
   readonly #gateways: ReadonlyMap<string, VpnGateway>;
 
-  constructor(name: string, { clusters, settings, parts }: VpnArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { clusters, settings, parts, sharedTrust }: VpnArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("agentweave:network:Vpn", name, {}, opts);
     const members = clusters.map((cluster): Member => {
       const network = cluster.privateNetwork;
@@ -53,7 +59,9 @@ export class Vpn extends pulumi.ComponentResource {
             asn: asns.get(cloud)!,
             advertised: sourceCidrs,
             peerRanges: clusters.flatMap((other) => (other.name === cloud ? [] : other.sourceCidrs)),
-            openings: openings(crossCloudFlows({ mode: "vpn", observability: parts?.get(cloud) })),
+            openings: openings(
+              crossCloudFlows({ mode: "vpn", observability: parts?.get(cloud), sharedTrust }),
+            ),
             ends: pairs.flatMap(({ links }) =>
               links.flatMap(({ ends }) => ends.filter((end) => end.cloud === cloud)),
             ),

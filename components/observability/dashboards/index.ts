@@ -1,4 +1,6 @@
 // The dashboards of the mesh, and every query that they make.
+import { TRUST_METRICS } from "../../../telemetry/metrics";
+import { RECORDED, SPIRE_METRICS } from "../rules/names";
 import { rateWindow, type RulesArgs } from "../rules/rule";
 import { agentDashboard } from "./agent";
 import { CLOUD_DASHBOARD } from "./cloud";
@@ -9,7 +11,32 @@ import type { Dashboard, Needs } from "./spec";
 import { spireDashboard } from "./spire";
 
 function specs(args: RulesArgs): Dashboard[] {
-  return [meshDashboard(args), CLOUD_DASHBOARD, agentDashboard(args), spireDashboard(args)];
+  const all = [meshDashboard(args), CLOUD_DASHBOARD, agentDashboard(args), spireDashboard(args)];
+  return args.sharedTrust ? all.map(withoutBundles) : all;
+}
+
+/** What is told of the bundles that clouds have of each other, which there are none of within one trust domain. */
+const OF_BUNDLES: readonly string[] = [
+  RECORDED.trustLeftSeconds,
+  RECORDED.trustLeft,
+  RECORDED.trustUnconfirmed,
+  RECORDED.trustInSync,
+  RECORDED.trustEndpoint,
+  TRUST_METRICS.stored,
+  TRUST_METRICS.checkDuration,
+  SPIRE_METRICS.bundleFetches,
+];
+
+function withoutBundles(dashboard: Dashboard): Dashboard {
+  const rows = dashboard.rows.map(({ panels, ...row }) => ({
+    ...row,
+    panels: panels.filter(
+      (panel) =>
+        panel.kind === "traces" ||
+        !panel.queries.some(({ expr }) => OF_BUNDLES.some((metric) => expr.includes(metric))),
+    ),
+  }));
+  return { ...dashboard, rows: rows.filter(({ panels }) => panels.length > 0) };
 }
 
 /** Grafana's JSON of every dashboard, by the name of its file. */

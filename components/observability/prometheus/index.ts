@@ -26,7 +26,7 @@ export interface MetricsArgs {
   readonly images: Images;
   readonly settings: MetricsSettings;
   /** What the rules are made from. */
-  readonly shown: RulesArgs;
+  readonly rules: pulumi.Input<RulesArgs>;
   /** Digest of the programs' bundle. */
   readonly bundleDigest: string;
   /** What the network adds to Prometheus' pod. Default: nothing. */
@@ -39,7 +39,7 @@ export class Metrics extends pulumi.ComponentResource {
 
   constructor(name: string, args: MetricsArgs, opts?: DependentOptions) {
     super("agentweave:observability:Metrics", name, {}, opts);
-    const { clouds, namespace, namespaces, images, settings, shown, bundleDigest, withNetwork } = args;
+    const { clouds, namespace, namespaces, images, settings, rules, bundleDigest, withNetwork } = args;
     const given = opts?.dependsOn ?? [];
     const accounts = clouds.map(
       ({ cluster, home, reach, dependsOn }) =>
@@ -64,7 +64,7 @@ export class Metrics extends pulumi.ComponentResource {
     );
     this.prometheus = new Prometheus(
       `${name}-prometheus`,
-      { clouds, namespace, namespaces, images, settings, shown, withNetwork },
+      { clouds, namespace, namespaces, images, settings, rules, withNetwork },
       { parent: this, dependsOn: [...inHome, ...accounts.map(({ ready }) => ready), ...tokens] },
     );
     if (home !== undefined && tokens.length > 0) {

@@ -44,7 +44,7 @@ export interface PrometheusArgs {
   readonly images: Pick<Images, "prometheus">;
   readonly settings: MetricsSettings;
   /** What the rules are made from. */
-  readonly shown: RulesArgs;
+  readonly rules: pulumi.Input<RulesArgs>;
   /** What the network adds to the pod. Default: nothing. */
   readonly withNetwork?: (template: Template) => Template;
 }
@@ -67,7 +67,7 @@ export class Prometheus extends pulumi.ComponentResource {
       namespaces,
       images,
       settings,
-      shown,
+      rules: rulesArgs,
       withNetwork = (template) => template,
     } = args;
     const self = childOptions(this, home, opts);
@@ -100,7 +100,7 @@ export class Prometheus extends pulumi.ComponentResource {
         within: namespace,
         configMap: RULES_CONFIG_MAP,
         labels: metadata.labels,
-        recipe: { name: "rules", args: shown },
+        recipe: pulumi.output(rulesArgs).apply((args) => ({ name: "rules" as const, args })),
       },
       { parent: this, dependsOn: self.dependsOn },
     );

@@ -1,6 +1,7 @@
 // Alerts on trust between clouds and on identities.
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import { ENVOY_METRICS } from "../../envoy/metrics";
+import type { SignedLife } from "../../trust/program-root";
 import { JOBS, LABELS, PROMETHEUS_METRICS, RECORDED, select, SEVERITIES, SPIRE_METRICS } from "./names";
 import {
   type Alert,
@@ -95,7 +96,7 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
     runbook,
   };
 
-  return [
+  const ofPairs: Alert[] = [
     {
       alert: "FederatedBundleUnconfirmed",
       expr: `(${RECORDED.trustUnconfirmed} > ${unconfirmedSeconds} or ${trustPair(TRUST_METRICS.confirmed)} == 0) unless on (${LABELS.peerCloud}) ${asPeer(cutOff)}`,
@@ -117,9 +118,35 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
       runbook,
     },
     ...(args.clouds.length > 1 ? [unknown] : []),
+  ];
+  return [
+    // Within one trust domain nobody has a bundle of another.
+    ...(args.sharedTrust ? [] : ofPairs),
     caEnds(SEVERITIES.ticket),
     caEnds(SEVERITIES.page),
+    ...(args.signed ?? []).flatMap((life) => signerEnds(life, args)),
   ];
+}
+
+/** Shares of the life of what signs for SPIRE servers, below which somebody has to know: the first `pulumi up` in the last third makes another. */
+const SIGNER_LIMITS = { warning: 1 / 4, critical: 1 / 12 } as const;
+
+function signerEnds(
+  { cloud: name, endSeconds, lifeSeconds }: SignedLife,
+  { caTtlSeconds }: RulesArgs,
+): Alert[] {
+  const at = (severity: "warning" | "critical"): Alert => ({
+    alert: "SpireSignerExpiring",
+    expr: `vector(${endSeconds}) - time() < ${Math.round(lifeSeconds * SIGNER_LIMITS[severity])}`,
+    // It goes by the clock alone.
+    forSeconds: 5 * MINUTE,
+    severity,
+    labels: { [cloud]: name },
+    summary: `What signs the CA of ${name}'s SPIRE server is not renewed`,
+    description: `{{ if gt $value 0.0 }}It ends in {{ $value | humanizeDuration }}{{ else }}It has ended{{ end }}: no pulumi up has signed another in the last third of its life. CAs of SPIRE, of ${promDuration(caTtlSeconds)}, end with it at the latest, and then no identity of ${name} is worth anything.`,
+    runbook: "trust",
+  });
+  return [at("warning"), at("critical")];
 }
 
 /** On what gives identities, and on those who have one. */

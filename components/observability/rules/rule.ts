@@ -1,6 +1,7 @@
 // What a rule is, what all rules are made from, and the pieces of PromQL that several of them share.
 import type { NetworkMode } from "../../network/mode";
 import type { AuthKeyLife } from "../../network/tailscale/keys";
+import type { SignedLife } from "../../trust/program-root";
 import { RELAY } from "../../well-known";
 import { ENVOY } from "../../envoy/pod";
 import { JOBS, LABELS, PROMETHEUS_METRICS, select, SEVERITIES } from "./names";
@@ -24,6 +25,10 @@ export interface RulesArgs {
   readonly scrapeTokenSeconds: number;
   /** That of the tailnet's auth keys, where the program makes such. */
   readonly authKeys?: AuthKeyLife;
+  /** Whether all clouds are of one trust domain, so that none has bundles of others. Default: false. */
+  readonly sharedTrust?: boolean;
+  /** What the program signed for SPIRE servers. Default: it signs nothing. */
+  readonly signed?: readonly SignedLife[];
 }
 
 /** A series that is computed at each evaluation. */

@@ -1,9 +1,9 @@
 // Provider of TrustBundle: waits for a SPIRE server and reads and checks its bundle. It changes nothing on the server.
-import { parseSpiffeBundle, type X509Authority } from "../../../spiffe/bundle";
+import { type Bundle, parseSpiffeBundle, type X509Authority } from "../../../spiffe/bundle";
 import { type Connect, connectByExec, readPatience } from "../connect";
 import { factsOf } from "../fault";
 import type { ServerLocation } from "../server-location";
-import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
+import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "../../providers/properties";
 import type { Patience } from "../retry";
 
 /** Inputs of TrustBundle as the engine hands them to the provider. */
@@ -11,6 +11,15 @@ export interface TrustBundleInputs {
   target: ServerLocation;
   kubeconfig: string;
   timeoutSeconds: number;
+  /** The authorities of another server of the same trust domain, of which this one must have one. Default: nothing is compared. */
+  shared?: SharedAuthorities;
+}
+
+/** The X.509 authorities of a server, for those to compare that share its trust domain. */
+export interface SharedAuthorities {
+  cloud: string;
+  /** SHA-256 of each, as in `X509Authority`. */
+  sha256: string[];
 }
 
 /** Inputs and what was read from the server. */
@@ -30,17 +39,50 @@ async function readBundle(
   connect: Connect,
   patience: Patience,
 ): Promise<TrustBundleState> {
-  const { target, kubeconfig, timeoutSeconds } = inputs;
+  const { target, kubeconfig, timeoutSeconds, shared } = inputs;
   const server = connect(target, kubeconfig, patience);
   await server.healthcheck();
   const document = await server.bundleShow();
+  const bundle = parseSpiffeBundle(document, target.trustDomain, new Date());
+  if (shared) demandShared(target, bundle, shared);
   return {
     target,
     kubeconfig,
     timeoutSeconds,
-    ...parseSpiffeBundle(document, target.trustDomain, new Date()),
+    ...(shared && { shared }),
+    ...bundle,
     bundle: document,
   };
+}
+
+/** @throws an error unless the bundle has an authority of those that are shared. */
+function demandShared(
+  { cloud, trustDomain }: ServerLocation,
+  bundle: Bundle,
+  shared: SharedAuthorities,
+): void {
+  if (bundle.authorities.some(({ sha256 }) => shared.sha256.includes(sha256))) return;
+  const has = bundle.authorities.map(({ subject, sha256 }) => `${subject} (${sha256.slice(0, 12)})`);
+  throw new Error(
+    `${cloud}: its SPIRE server has no authority in common with that of ${shared.cloud}, though both are of trust domain ${trustDomain}: identities of one would not hold in the other. ` +
+      `It has ${has.join(", ")}. See that trust.root leads both to the same root, and that the server's log says who signed its CA ("X509 CA prepared").`,
+  );
+}
+
+const patienceOf = ({ timeoutSeconds }: TrustBundleInputs): Patience => ({ limitMs: timeoutSeconds * 1000 });
+
+/**
+ * SPIRE does not start with a database that holds identities of another trust domain (pkg/server/server.go, `validateTrustDomain`), and the agents
+ * of a cloud would be strangers to each other in between.
+ *
+ * @throws an error where a server that stands would get another trust domain.
+ */
+function refuseAnotherDomain(olds: ServerLocation, news: ServerLocation): void {
+  if (olds.cloud !== news.cloud || isUnknown(news) || olds.trustDomain === news.trustDomain) return;
+  throw new Error(
+    `${olds.cloud} stands in trust domain ${olds.trustDomain}, and the configuration has it in ${news.trustDomain}: all of its identities would change, and its SPIRE server does not start with those that it has. ` +
+      `Write trust.mode, trust.domain and the cloud's trustDomain as they were; or have it made anew: take the cloud out of the configuration, run \`pulumi up\`, put it back and run it again, or \`pulumi destroy\` all of them before.`,
+  );
 }
 
 /** Makes the provider; `connect` reaches the servers. */
@@ -55,26 +97,33 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
     },
 
     diff: async (_id, olds, news) => {
+      refuseAnotherDomain(olds.target, news.target);
       const replaces = serverMoved(olds.target, news.target) ? ["target"] : [];
       return {
-        changes: replaces.length > 0 || ACCESS.some((property) => changed(olds, news, property)),
+        changes:
+          replaces.length > 0 || [...ACCESS, "shared"].some((property) => changed(olds, news, property)),
         replaces,
       };
     },
 
     create: async (inputs) => {
-      const outs = await readBundle(inputs, connect, { limitMs: inputs.timeoutSeconds * 1000 });
+      const outs = await readBundle(inputs, connect, patienceOf(inputs));
       return { id: `spiffe://${outs.trustDomain}`, outs };
     },
 
-    // Only the way to the server can have changed: what is known of its bundle stays until the next refresh.
-    update: async (_id, olds, news) => ({ outs: { ...olds, ...news } }),
+    // Where only the way to the server has changed, what is known of its bundle stays until the next refresh.
+    update: async (_id, olds, news) => ({
+      outs:
+        news.shared !== undefined && changed(olds, news, "shared")
+          ? await readBundle(news, connect, patienceOf(news))
+          : { ...olds, ...news },
+    }),
 
     // Gone only if the Kubernetes API itself says that the server's StatefulSet does not exist; a server that cannot be reached is an error.
     read: async (id, state) => {
       if (!state) throw new Error("a TrustBundle cannot be imported; let the program make it");
-      const { target, kubeconfig, timeoutSeconds } = state;
-      const inputs = { target, kubeconfig, timeoutSeconds };
+      const { target, kubeconfig, timeoutSeconds, shared } = state;
+      const inputs = { target, kubeconfig, timeoutSeconds, ...(shared && { shared }) };
       try {
         return { id, props: await readBundle(inputs, connect, readPatience), inputs };
       } catch (error) {

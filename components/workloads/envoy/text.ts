@@ -4,7 +4,7 @@ import { quantityValue } from "../../kubernetes/quantity";
 import type { NetworkSettings } from "../../network/mode";
 import { AGENT_PORTS, agentName, TAILNET } from "../../well-known";
 import { operatorSpiffeId } from "../../../spiffe/spiffe-id";
-import type { ProgramProtocol } from "../policy-data";
+import type { PolicyCaller, ProgramProtocol } from "../policy-data";
 import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
 import { type EnvoyArgs, envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
@@ -19,6 +19,8 @@ export interface EnvoyOfArgs {
   readonly agents: readonly MeshAgent[];
   readonly network: NetworkSettings;
   readonly program: { readonly port: number; readonly protocol: ProgramProtocol };
+  /** Who may call agents beside agents and operators. Default: nobody. */
+  readonly callers?: readonly PolicyCaller[];
   /** URL of the cluster's OPA. */
   readonly opaEndpoint: string;
   /** Longest that one attempt of a call may take, in seconds. */
@@ -54,7 +56,7 @@ export const hostsFrom = (...args: Parameters<typeof callableFrom>): string[] =>
 
 /** What the configuration is made of, as plain values. */
 export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
-  const { self, agents, network, program, opaEndpoint, timeoutSeconds, collector } = args;
+  const { self, agents, network, program, callers = [], opaEndpoint, timeoutSeconds, collector } = args;
   return {
     agent: agentName(self.cloud, self.role),
     cloud: self.cloud,
@@ -67,6 +69,7 @@ export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
       members: [
         ...agents.map(spiffeIdOf),
         ...new Set(agents.map(({ trustDomain }) => operatorSpiffeId(trustDomain))),
+        ...callers.map(({ spiffeId }) => spiffeId),
       ],
       opa: socketAddress(opaEndpoint),
     },

@@ -6,6 +6,7 @@ import { apiServerRangeProblems } from "./api-server-ranges";
 import { agentsProblems } from "../agents";
 import { capacityProblems } from "../capacity";
 import { isUnusable } from "../clouds/spec";
+import type { ConfigContext } from "../context";
 import type { CloudDraft, CloudDrafts, ConfigDraft } from "../draft";
 import { kubeconfigProblems } from "./kubeconfigs";
 import { lifetimeProblems } from "../lifetimes";
@@ -14,27 +15,31 @@ import { observabilityProblems } from "../observability";
 import { observabilityAccessProblems } from "./observability-access";
 import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
+import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
 import { spireProblems } from "./spire";
-import { absolutePath, contextOf, specOf, trustDomainOf } from "../settle";
+import { absolutePath } from "../paths";
+import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
+import { workloadProblems } from "../workloads";
+import { trustRootProblems } from "../trust-root";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
 
 /** All mistakes in how values go together, of those values that can be used. `raw` tells what was written. Reads the kubeconfigs of existing clusters. */
-export function check(
-  raw: unknown,
-  draft: ConfigDraft,
-  { projectDir, kubeconfigs }: { projectDir: string; kubeconfigs?: "made later" },
-): Problem[] {
-  const { trust, clouds: entries, agents, network, policy, observability, tags } = draft;
+export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext): Problem[] {
+  const { projectDir, kubeconfigs } = context;
+  const { trust, clouds: entries, agents, network, policy, observability, tags, workloads, partners } = draft;
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
   );
   return [
     ...lifetimeProblems(trust ?? {}),
-    ...trustDomainProblems(clouds, trust?.domain),
+    ...trustRootProblems(trust?.root, trust ?? {}, clouds.length > 1),
+    ...(trust?.mode === "single"
+      ? singleDomainProblems(clouds, trust.domain)
+      : trustDomainProblems(clouds, trust?.domain)),
     ...sharedNameProblems(clouds),
     ...clouds.flatMap(([name, entry]) =>
       specOf(entry)
@@ -47,7 +52,17 @@ export function check(
     ...networkSettingsProblems(network ?? {}),
     ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}, roles),
-    ...policyProblems(policy ?? {}, roles),
+    ...policyProblems(policy ?? {}, roles, callersOf(workloads ?? {}, partners ?? {})),
+    ...workloadProblems(workloads ?? {}, roles),
+    ...partnerProblems(
+      partners ?? {},
+      clouds.map(([name, entry]) => {
+        const { mode = "federated", domain = "" } = trust ?? {};
+        return { name, trustDomain: trustDomainOf(name, entry, { mode, domain }) };
+      }),
+      network?.mode,
+      projectDir,
+    ),
     ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
     ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
     ...observabilityApiProblems(clouds, observability ?? {}),
@@ -59,9 +74,24 @@ export function check(
     ...(kubeconfigs === "made later"
       ? []
       : [
-          ...kubeconfigProblems(clouds, projectDir),
-          ...observabilityAccessProblems(clouds, projectDir, observability ?? {}),
+          ...kubeconfigProblems(clouds, context),
+          ...observabilityAccessProblems(clouds, context, observability ?? {}),
         ]),
+  ];
+}
+
+/** Who may call agents beside agents, by the names that policies have for them. */
+function callersOf(
+  workloads: NonNullable<ConfigDraft["workloads"]>,
+  partners: NonNullable<ConfigDraft["partners"]>,
+): string[] {
+  return [
+    ...Object.entries(workloads).flatMap(([name, workload]) =>
+      workload?.cloud === undefined ? [] : [`${workload.cloud}/${name}`],
+    ),
+    ...Object.entries(partners).flatMap(([partner, entry]) =>
+      Object.keys(entry?.identities ?? {}).map((name) => `${partner}/${name}`),
+    ),
   ];
 }
 
@@ -101,7 +131,7 @@ function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): P
     if (isUnusable(entry, "trustDomain") || (entry.trustDomain === undefined && domain === undefined)) {
       return [];
     }
-    return [{ cloud, path, value: trustDomainOf(cloud, entry, domain ?? "") }];
+    return [{ cloud, path, value: trustDomainOf(cloud, entry, { mode: "federated", domain: domain ?? "" }) }];
   });
   const tooLong = domains.filter(({ value }) => value.length > TRUST_DOMAIN_LENGTH);
   return [
@@ -110,6 +140,35 @@ function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): P
       const message = `is ${value.length} characters long with trust.domain; write at most ${TRUST_DOMAIN_LENGTH}`;
       return { path, message };
     }),
+  ];
+}
+
+/** What one trust domain for all does not go together with: a domain of a cloud's own, and identities that two clouds would have alike. */
+function singleDomainProblems(clouds: CloudDrafts, domain: string | undefined): Problem[] {
+  const own = clouds.flatMap(([cloud, { trustDomain }]) =>
+    trustDomain === undefined
+      ? []
+      : [
+          {
+            path: ["clouds", cloud, "trustDomain"],
+            message: `is ${JSON.stringify(trustDomain)}, but with trust.mode single all clouds are of trust.domain${domain === undefined ? "" : ` (${domain})`}; remove it, or write trust.mode: federated`,
+          },
+        ],
+  );
+  // Nodes are spiffe://<domain>/node/<cluster>, agents spiffe://<domain>/region/<cloud>-<region>/<role>.
+  const clusters = clouds.flatMap(([cloud, entry]) =>
+    isUnusable(entry, "clusterName")
+      ? []
+      : [{ cloud, path: ["clouds", cloud, "clusterName"], value: clusterNameOf(cloud, entry) }],
+  );
+  const places = clouds.flatMap(([cloud, entry]) => {
+    const region: string | undefined = specOf(entry).region(entry as never);
+    return region === undefined ? [] : [{ cloud, path: ["clouds", cloud], value: `${cloud}-${region}` }];
+  });
+  return [
+    ...own,
+    ...repeated(clusters, "cluster name, by which nodes have their identities in one trust domain"),
+    ...repeated(places, "name with its region, by which agents have their identities in one trust domain"),
   ];
 }
 

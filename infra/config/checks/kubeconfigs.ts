@@ -1,15 +1,21 @@
 // Whether the kubeconfigs of existing clusters are there and have what the configuration names.
 import { readFileSync } from "node:fs";
-import { readKubeconfig } from "../../../components/clouds/kubeconfig-file";
+import {
+  type KubeconfigSource,
+  nameOf,
+  readKubeconfigOf,
+  type StackOutput,
+} from "../../../components/clouds/kubeconfig-source";
 import { parseKubeconfig, partsOf } from "../../../components/clouds/kubeconfig";
+import type { ConfigContext } from "../context";
 import type { CloudDrafts } from "../draft";
-import { isUnusable } from "../clouds/spec";
+import { type Draft, isUnusable } from "../clouds/spec";
 import { nearest } from "../explain";
 import type { Problem } from "../problem";
-import { absolutePath, contextOf } from "../settle";
+import { contextOf, settleKubeconfig } from "../settle";
 
 /** Mistakes in the kubeconfigs and contexts of existing clusters. No message quotes a file's contents but its contexts' names. */
-export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Problem[] {
+export function kubeconfigProblems(clouds: CloudDrafts, given: ConfigContext): Problem[] {
   /** The clouds by what leads to their API servers. */
   const clusters = new Map<string, string>();
   return clouds.flatMap(([name, entry]) => {
@@ -17,8 +23,9 @@ export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Pro
       return [];
     }
     const at = (field: string, message: string): Problem[] => [{ path: ["clouds", name, field], message }];
-    const file = absolutePath(entry.kubeconfig, projectDir);
-    const contexts = contextsOf(file);
+    const source = sourceOf(entry.kubeconfig, given);
+    if (source === undefined) return [];
+    const contexts = contextsOf(source);
     if (typeof contexts === "string") {
       return at("kubeconfig", contexts);
     }
@@ -30,19 +37,19 @@ export function kubeconfigProblems(clouds: CloudDrafts, projectDir: string): Pro
       const near = nearest(context, contexts);
       const instead =
         near === undefined ? `write one of those there are: ${contexts.join(", ")}` : `write ${near}`;
-      const none = `the file has no context, so write the path of another as kubeconfig`;
+      const none = `it has no context, so write another as kubeconfig`;
       return at(
         "context",
-        `is ${JSON.stringify(context)}, which is not in ${file}; ${contexts.length === 0 ? none : instead}`,
+        `is ${JSON.stringify(context)}, which is not in ${nameOf(source)}; ${contexts.length === 0 ? none : instead}`,
       );
     }
     let way: string;
     try {
-      way = wayTo(readKubeconfig(file, context), context);
+      way = wayTo(readKubeconfigOf(source, context), context);
     } catch (error) {
       return at(
         "kubeconfig",
-        `cannot be used: ${(error as Error).message}; mend the file or write the path of another`,
+        `cannot be used: ${(error as Error).message}; mend ${typeof source === "string" ? "the file or write the path of another" : "what that stack puts out, or write another output"}`,
       );
     }
     const other = clusters.get(way);
@@ -62,21 +69,40 @@ function wayTo(kubeconfig: string, context: string): string {
   return JSON.stringify([new URL(cluster.server!).href, cluster["tls-server-name"], cluster["proxy-url"]]);
 }
 
-/** Names of the contexts in a kubeconfig file, or why it cannot be read and what to do. */
-function contextsOf(file: string): string[] | string {
-  let bytes: Uint8Array;
+/** Where a kubeconfig is; undefined for what cannot be looked at: an entry that cannot be used, an output that was not asked yet. */
+export function sourceOf(
+  written: Draft<StackOutput> | string,
+  { projectDir, stackOutputs }: ConfigContext,
+): KubeconfigSource | undefined {
+  if (typeof written === "string") return settleKubeconfig(written, projectDir);
+  const { stack, output } = written;
+  return stack === undefined || output === undefined || stackOutputs === undefined
+    ? undefined
+    : settleKubeconfig({ stack, output }, projectDir, stackOutputs);
+}
+
+/** Names of the contexts in a kubeconfig, or why it cannot be read and what to do. */
+function contextsOf(source: KubeconfigSource): string[] | string {
+  const instead =
+    typeof source === "string"
+      ? "mend the file or write the path of another"
+      : "mend what that stack puts out, or write another output";
+  let text: string | Uint8Array;
   try {
-    bytes = readFileSync(file);
+    text = typeof source === "string" ? readFileSync(source) : (source.text ?? "");
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const what = missing
-      ? `there is no file ${file}`
-      : `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`;
+      ? `there is no file ${nameOf(source)}`
+      : `${nameOf(source)} cannot be read (${(error as NodeJS.ErrnoException).code})`;
     return `${what}; write the path of a kubeconfig file`;
   }
+  if (typeof source !== "string" && text.length === 0) {
+    return `there is no ${nameOf(source)}; write one that pulumi stack output --stack ${source.stack} lists, or run pulumi up there first`;
+  }
   try {
-    return parseKubeconfig(bytes).contexts.map(({ name }) => name);
+    return parseKubeconfig(text).contexts.map(({ name }) => name);
   } catch (error) {
-    return `${file} is ${(error as Error).message}; mend the file or write the path of another`;
+    return `${nameOf(source)} is ${(error as Error).message}; ${instead}`;
   }
 }

@@ -70,6 +70,15 @@ const toleration = z.strictObject({
   }),
 });
 
+/** Names of Pulumi's organizations, projects and stacks, which have no slash. */
+const stackOutput = z.strictObject({
+  stack: text(
+    /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/,
+    "organization/project/stack such as example/clusters/prod",
+  ),
+  output: text(/^[^.\s]+(\.[^.\s]+)*$/, "the name of an output such as kubeconfig, or kubeconfigs.onprem"),
+});
+
 const schema = z
   .strictObject({
     provider: z.literal("existing"),
@@ -79,12 +88,14 @@ const schema = z
       "at most 100 letters, digits, dots, dashes and underscores, a letter or digit first",
     ),
     kubeconfig: z
-      .string()
-      .min(1, { error: "write the path of a kubeconfig file" })
+      .union([z.string().min(1), stackOutput], {
+        error:
+          "write the path of a kubeconfig file, or the output of another stack such as {stack: organization/clusters/prod, output: kubeconfig}",
+      })
       .meta({
         description:
-          "Path of a kubeconfig file: absolute, from the home directory (~/…) or from the project's directory. Required.",
-        examples: ["~/.kube/config"],
+          "Path of a kubeconfig file: absolute, from the home directory (~/…) or from the project's directory. Or the output of another stack that is a kubeconfig: {stack: organization/project/stack, output: name}, name.key for one of a map. Required.",
+        examples: ["~/.kube/config", { stack: "example/clusters/prod", output: "kubeconfigs.onprem" }],
       }),
     region: text(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a DNS label such as us-east-1").meta({
       description: "Region the cluster is in, a DNS label. Required.",

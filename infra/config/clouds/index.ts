@@ -1,4 +1,5 @@
 // The one list of providers that a cloud of the configuration can have.
+import type { KubeconfigSource } from "../../../components/clouds/kubeconfig-source";
 import { z } from "zod";
 import { aws } from "./aws";
 import { azure } from "./azure";
@@ -34,10 +35,12 @@ export interface CloudIdentity {
 }
 
 type Settled<Entry> = Entry extends CloudEntry
-  ? Readonly<Omit<Entry, keyof CloudIdentity>> & CloudIdentity
+  ? Readonly<Omit<Entry, keyof CloudIdentity | "kubeconfig">> &
+      CloudIdentity &
+      (Entry extends { provider: "existing" } ? { readonly kubeconfig: KubeconfigSource } : unknown)
   : never;
 
-/** One cloud, ready for use: a union on `provider`. The kubeconfig of an existing cluster is an absolute path. */
+/** One cloud, ready for use: a union on `provider`. The kubeconfig of an existing cluster is an absolute path, or another stack's output. */
 export type CloudConfig = Settled<CloudEntry>;
 
 /** The cloud of one provider, for example `CloudConfigOf<"aws">`. */

@@ -32,8 +32,9 @@ export const reachableTable = ({ mesh, config, clouds }: Plan): Table => ({
           const { from, to, protocol } = flow;
           const ports = portNumbers(flow, context);
           const carrier = carrierOf(from) ?? carrierOf(to);
-          // There is no system at the far end, or no other cloud.
-          if (ports.length === 0 || (carrier !== undefined && clouds.length === 1)) return [];
+          const known = PARTIES[from].kind !== "workloads" || (context.workloadNamespaces ?? []).length > 0;
+          // There is no system at the far end, or no other cloud, or nobody at the near end.
+          if (!known || ports.length === 0 || (carrier !== undefined && clouds.length === 1)) return [];
           const text = ports === "any" ? `any ${protocol}` : `${ports.join(", ")} ${protocol}`;
           const over = carrier === undefined ? within(to) : BETWEEN[carrier];
           return [[cloud, PARTIES[from].title, PARTIES[to].title, text, over] as const];

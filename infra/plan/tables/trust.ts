@@ -22,18 +22,46 @@ export const identitiesTable = ({ resources }: Plan): Table => ({
   none: "no identity",
 });
 
-/** Each trust domain with those that it trusts, and where it fetches their bundles. */
-export const federationTable = ({ resources }: Plan): Table => ({
+/** Who signs for SPIRE servers, in words. */
+const SIGNERS = {
+  program: "the program, whose root's key is in the stack's state",
+  aws_pca: "AWS Private CA",
+  gcp_cas: "Certificate Authority Service",
+  vault: "Vault",
+  "cert-manager": "cert-manager in each cluster",
+  spire: "a SPIRE server above",
+} as const;
+
+/** Each trust domain with those that it trusts, and where it fetches their bundles; of a single one, whose identities hold in it. */
+export const federationTable = (plan: Plan): Table =>
+  plan.config.trust.mode === "single" ? singleDomainTable(plan) : relationshipsTable(plan);
+
+const singleDomainTable = ({ config: { trust }, clouds }: Plan): Table => ({
+  key: "federation",
+  title: "Which clouds trust which",
+  head: ["trust domain", "in it", "who trusts whom", "signed by"],
+  rows: [
+    [
+      trust.domain,
+      clouds.join(", "),
+      "each cloud trusts every identity of the domain, whichever cloud's server issued it",
+      SIGNERS[trust.root?.kind ?? "program"],
+    ],
+  ],
+  none: "none trusts another",
+});
+
+const relationshipsTable = ({ resources }: Plan): Table => ({
   key: "federation",
   title: "Which trust domains trust which",
   head: ["trust domain", "trusts", "whose bundle it fetches with the authority of"],
   rows: sorted(
     resources
-      .filter(({ type }) => type === `${TRUST}FederationRelationship`)
-      .map(({ inputs: { target, source, endpointSpiffeId } }) => [
+      .filter(({ type }) => [`${TRUST}FederationRelationship`, `${TRUST}PartnerRelationship`].includes(type))
+      .map(({ inputs: { target, source, trustDomain, endpointSpiffeId } }) => [
         target.trustDomain,
-        source.trustDomain,
-        endpointSpiffeId,
+        source?.trustDomain ?? `${trustDomain} (partner)`,
+        endpointSpiffeId || "a public certificate (https_web)",
       ]),
   ),
   none: "none trusts another",

@@ -12,7 +12,7 @@ import { agentSpiffeId, operatorSpiffeId } from "../../../spiffe/spiffe-id";
 import { TestOpa } from "../../support/opa";
 import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";
-import { spireServerBinary, TestSpireServer } from "../../support/spire";
+import { type SignerFiles, spireServerBinary, TestSpireServer } from "../../support/spire";
 import { Daemon, until } from "./daemon";
 
 /** A program that tells what it was asked. */
@@ -61,6 +61,8 @@ export interface EnvoyMeshArgs {
   readonly svidTtl?: number;
   /** Port of a collector of traces. Default: there is none. */
   readonly collector?: number;
+  /** What signs the CA of a cloud's SPIRE server. Default: each signs its own. */
+  readonly signers?: Readonly<Record<string, SignerFiles>>;
   /** Of these, processes run; the others are only known. */
   readonly run: readonly Placed[];
   /** What an agent is: the reference agent, or what Node runs with these arguments. Default: programs that tell what they were asked. */
@@ -87,7 +89,10 @@ export class EnvoyMesh {
     for (const { cloud, trustDomain } of args.members.filter(
       ({ trustDomain }) => !args.foreign?.[trustDomain],
     ))
-      servers.set(cloud, await TestSpireServer.make(binary, trustDomain));
+      servers.set(
+        cloud,
+        await TestSpireServer.make(binary, trustDomain, { upstream: args.signers?.[cloud] }),
+      );
     const mesh = new EnvoyMesh(dir, args, servers);
     try {
       await Promise.all([...servers.values()].map((server) => server.start()));
@@ -128,13 +133,19 @@ export class EnvoyMesh {
     return agentSpiffeId(trustDomain, cloud, region, role);
   }
 
+  /** Those of other trust domains than `cloud`'s. */
+  private strangersTo(cloud: string): readonly PolicyMember[] {
+    const { trustDomain } = this.memberOf(cloud);
+    return this.args.members.filter((other) => other.trustDomain !== trustDomain);
+  }
+
   /** Every server has the bundles of all others. */
   private async introduce(): Promise<void> {
     for (const from of this.args.members) {
       const bundle =
         this.args.foreign?.[from.trustDomain] ??
         (await this.spire(from.cloud, "bundle", "show", "-format", "spiffe"));
-      for (const to of this.args.members.filter((other) => other !== from && this.servers.has(other.cloud))) {
+      for (const to of this.strangersTo(from.cloud).filter(({ cloud }) => this.servers.has(cloud))) {
         const id = `spiffe://${from.trustDomain}`;
         await this.spireWith(to.cloud, bundle, "bundle", "set", "-format", "spiffe", "-id", id);
       }
@@ -146,7 +157,7 @@ export class EnvoyMesh {
     const server = this.servers.get(place.cloud)!;
     const { trustDomain } = this.memberOf(place.cloud);
     const token = /Token: (\S+)/.exec(await this.spire(place.cloud, "token", "generate"))![1]!;
-    const others = this.args.members.filter(({ cloud }) => cloud !== place.cloud);
+    const others = this.strangersTo(place.cloud);
     await this.spire(
       place.cloud,
       ...["entry", "create", "-spiffeID", this.idOf(place)],

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Cluster, Connect, PodSummary } from "../../../cli/cluster";
 import { meshOf, type Mesh } from "../../../cli/mesh-outputs";
-import { pemOf } from "../../../cli/pem";
+import { pemOf } from "../../../spiffe/pem";
 import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
@@ -76,11 +76,22 @@ export class FakeCloud {
   readonly asked: { task: FakeTask; caller: string }[] = [];
   private readonly servers: https.Server[] = [];
   private ports = { endpoint: 0, agent: 0 };
+  /** Its own authorities beside `ca`, which signs, and those that are tainted. */
+  prepared?: Certificate;
+  old?: Certificate;
+  readonly tainted = new Set<Certificate>();
+  /** Commands that changed something, in all clouds, as `<cloud> <command>`. */
+  readonly changes: string[];
+  /** Whether the agent renews at once what a tainted authority signed. */
+  renews = true;
+  private renew: () => void = () => {};
 
   constructor(
     readonly name: string,
     private readonly world: () => FakeCloud[],
+    changes: string[] = [],
   ) {
+    this.changes = changes;
     this.trustDomain = `${name}.example.org`;
     this.ca = issue({ uri: `spiffe://${this.trustDomain}`, notBefore: new Date(Date.now() - 60_000) });
     this.authorities = [this.ca];
@@ -113,8 +124,12 @@ export class FakeCloud {
     return {
       listen: async () => {
         // The certificate is made now, so that a test can change id and CA before.
-        const leaf = issue({ uri: id(), ca: false, issuer: this.ca });
-        server.setSecureContext({ cert: pem(leaf), key: keyOf(leaf), minVersion: "TLSv1.3" });
+        const present = () => {
+          const leaf = issue({ uri: id(), ca: false, issuer: this.ca });
+          server.setSecureContext({ cert: pem(leaf), key: keyOf(leaf), minVersion: "TLSv1.3" });
+        };
+        present();
+        this.renew = present;
         server.listen(0, "127.0.0.1");
         await once(server, "listening");
         return (server.address() as AddressInfo).port;
@@ -188,6 +203,44 @@ export class FakeCloud {
     const flag = (name: string) => args[args.indexOf(name) + 1]!;
     const peer = flag("-id").slice("spiffe://".length);
     const asn1 = (ders: Buffer[]) => ders.map((der) => ({ asn1: der.toString("base64") }));
+    const changing = /prepare|activate|taint|revoke|refresh|delete|evict|ban/.test(command + args[2]);
+    if (changing)
+      this.changes.push(`${this.name} ${args.slice(0, args[0] === "localauthority" ? 3 : 2).join(" ")}`);
+    if (args[0] === "localauthority") return this.authority(args[2]!, flag("-authorityID"));
+    if (command === "bundle show" && args.includes("json"))
+      return success(
+        JSON.stringify({
+          trust_domain: this.trustDomain,
+          x509_authorities: this.authorities.map((each) => ({
+            asn1: each.der.toString("base64"),
+            tainted: this.tainted.has(each),
+          })),
+        }),
+      );
+    if (command === "federation list")
+      return success(
+        JSON.stringify({
+          federation_relationships: [...this.stored.keys()].map((trust_domain) => ({ trust_domain })),
+        }),
+      );
+    if (command === "federation delete" || command === "bundle delete") {
+      const known = this.stored.has(flag("-id").replace("spiffe://", ""));
+      if (command === "bundle delete") this.stored.delete(peer);
+      return success(JSON.stringify({ results: [{ status: { code: known ? 0 : 5 } }] }));
+    }
+    if (command === "agent list")
+      return success(
+        JSON.stringify({
+          agents: [
+            {
+              id: { trust_domain: this.trustDomain, path: "/spire/agent/1" },
+              selectors: [{ type: "k8s_psat", value: `agent_node_name:${this.name}-node-1` }],
+              x509svid_serial_number: String(this.serial),
+            },
+          ],
+        }),
+      );
+    if (command === "agent evict" || command === "agent ban") return success("");
     if (args[0] === "healthcheck")
       return this.unhealthy ? failure(this.unhealthy) : success("Server is healthy.");
     if (command === "bundle show" && this.bundleFails) return failure(this.bundleFails);
@@ -218,6 +271,37 @@ export class FakeCloud {
       );
     }
     throw new Error(`the fake knows no spire-server ${args.join(" ")}`);
+  }
+
+  private serial = 1;
+
+  /** `spire-server localauthority x509`, as strict as SPIRE about whose turn it is. */
+  private authority(command: string, id: string): CommandResult {
+    const named = (certificate?: Certificate) =>
+      certificate && {
+        authority_id: certificate.keyId.toString("hex"),
+        upstream_authority_subject_key_id: "",
+      };
+    const mustBe = (certificate?: Certificate) => {
+      if (named(certificate)?.authority_id !== id) throw new Error(`${command}: not the turn of ${id}`);
+    };
+    if (command === "prepare") {
+      this.prepared = issue({ uri: `spiffe://${this.trustDomain}` });
+      this.authorities = [...this.authorities, this.prepared];
+    } else if (command === "activate") {
+      mustBe(this.prepared);
+      [this.old, this.ca, this.prepared] = [this.ca, this.prepared!, undefined];
+    } else if (command === "taint") {
+      mustBe(this.old);
+      this.tainted.add(this.old!);
+      this.serial++;
+      if (this.renews) this.renew();
+    } else if (command === "revoke") {
+      mustBe(this.old);
+      this.authorities = this.authorities.filter((each) => each !== this.old);
+    }
+    const { ca, prepared, old } = this;
+    return success(JSON.stringify({ active: named(ca), prepared: named(prepared), old: named(old) }));
   }
 
   /** The Kubernetes API of StatefulSets. */
@@ -278,11 +362,13 @@ interface Request {
 /** Clouds that store each other's bundles. `prepare` changes them before they start. */
 export class FakeMesh {
   readonly clouds: FakeCloud[];
+  /** Commands that changed something on a SPIRE server, in their order. */
+  readonly changes: string[] = [];
   /** Undefined: the outputs are of a version that did not tell. */
   network?: { mode: string; tailnet?: string; global?: string };
 
   constructor(...names: string[]) {
-    this.clouds = names.map((name) => new FakeCloud(name, () => this.clouds));
+    this.clouds = names.map((name) => new FakeCloud(name, () => this.clouds, this.changes));
   }
 
   cloud(name: string): FakeCloud {

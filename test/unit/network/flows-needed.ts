@@ -29,6 +29,9 @@ const ALWAYS: readonly Passing[] = [
   ["spireServer", "internet", "TCP", 8200],
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
+  ["workload", "agent", "TCP", 8443],
+  ["spireServer", "internet", "TCP", 8448],
+  ["spireServer", "internet", "TCP", 8200],
   ["agent", "collector", "TCP", 4318],
 ];
 
@@ -76,9 +79,18 @@ export const NEEDED: Readonly<Record<NetworkMode, readonly Passing[]>> = {
 
 const NEVER: readonly Passing[] = [
   // Agents get identities by a socket. Whoever reaches this port may try to be a node.
-  ...["agent", "router", "opa", "csiDriver", "prometheus", "stranger", "internet", "peer", "node"].map(
-    (from): Passing => [from, "spireServer", "TCP", 8081],
-  ),
+  ...[
+    "agent",
+    "router",
+    "opa",
+    "csiDriver",
+    "prometheus",
+    "stranger",
+    "internet",
+    "peer",
+    "node",
+    "workload",
+  ].map((from): Passing => [from, "spireServer", "TCP", 8081]),
   // A cloud's metadata server gives out its node's credentials.
   ...OURS.flatMap((from): Passing[] => [
     [from, "metadata", "TCP", 80],
@@ -89,16 +101,13 @@ const NEVER: readonly Passing[] = [
   ["opa", "apiServerOnNode", "TCP", 6443],
   ["opa", "agent", "TCP", 8443],
   ["opa", "internet", "UDP", 41641],
-  ...["stranger", "internet", "peer", "router", "spireAgent", "prometheus"].flatMap((from): Passing[] => [
-    [from, "opa", "TCP", 8181],
-  ]),
+  ...["stranger", "internet", "peer", "router", "spireAgent", "prometheus", "workload"].flatMap(
+    (from): Passing[] => [[from, "opa", "TCP", 8181]],
+  ),
   // Plain HTTP of agents. Their metrics are in the list for observability.
-  ...["internet", "peer", "stranger", "router", "opa", "otherAgent", "prometheus"].map((from): Passing => [
-    from,
-    "agent",
-    "TCP",
-    8080,
-  ]),
+  ...["internet", "peer", "stranger", "router", "opa", "otherAgent", "prometheus", "workload"].map(
+    (from): Passing => [from, "agent", "TCP", 8080],
+  ),
   // What an agent may be made to do from the inside.
   ["agent", "internet", "TCP", 80],
   ["agent", "internet", "TCP", 22],

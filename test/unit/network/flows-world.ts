@@ -46,6 +46,9 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     peerRanges: mode === "vpn" ? PEER_RANGES : [],
     // Of use in mode `tailscale` alone.
     loginServer: TAILSCALE.loginServer,
+    workloadNamespaces: ["billing", "shop"],
+    partnerPorts: [8448],
+    upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
     spireServer: { datastore: [5432], keyService: [8200] },
   };
@@ -181,6 +184,7 @@ export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonl
         ? own(7, "tailscale", "subnet-router")
         : pod(7, "tailscale", labels("subnet-router", "network")),
     collector: pod(9, "tracing", { "app.kubernetes.io/name": "collector" }),
+    workload: pod(18, "shop", { app: "shop" }),
     // Home or not: what the table says of a cluster without them is looked at all the same.
     otelCollector: observing(12, "otel-collector"),
     traceStore: observing(13, "jaeger"),

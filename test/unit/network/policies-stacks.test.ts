@@ -109,6 +109,7 @@ function isOf(party: Party, end: Connection["from"], { context, ranges, pods }: 
     }
     case "collector":
     case "scraper":
+    case "workloads":
       return false;
   }
 }
@@ -117,11 +118,13 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
   if (protocol !== connection.protocol) return false;
   if (ports === "any") return true;
   const configured = {
+    partners: context.partnerPorts ?? [],
     tracing: [],
     loginServer: [443],
     outside: context.observability?.outsidePorts ?? [],
     datastore: context.spireServer?.datastore ?? [],
     keyService: context.spireServer?.keyService ?? [],
+    upstream: context.upstreamPorts ?? [],
   };
   return ports
     .flatMap((port): readonly number[] => (typeof port === "number" ? [port] : configured[port]))

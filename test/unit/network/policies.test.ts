@@ -100,7 +100,7 @@ describe("the policies", () => {
   });
 
   test("of a cloud that is alone in mode vpn let nobody in from the tunnels that there are not", () => {
-    const alone = { ...contextOf("vpn"), peerRanges: [] };
+    const alone = { ...contextOf("vpn"), peerRanges: [], workloadNamespaces: [] };
     const [, , agents] = namespacePolicies("agentweave", alone, PLANS.overlay);
     expect(agents!.spec).toMatchObject({
       ingress: [

@@ -85,7 +85,7 @@ function stand(more: Stand = {}, fakes?: Fakes): Promise<[Metrics, Recording]> {
       namespaces: scrapedNamespaces(false),
       images: resolveImages(),
       settings: { ...SETTINGS, ...settings },
-      shown,
+      rules: shown,
       bundleDigest,
       withNetwork: more.withNetwork,
     });

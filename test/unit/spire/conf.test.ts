@@ -11,6 +11,7 @@ import {
   SPIRE_DEFAULTS,
 } from "../../../components/spire/conf";
 import { hclString } from "../../../components/spire/hcl";
+import { type UpstreamAuthority, upstreamVolume } from "../../../components/spire/upstream-authority";
 import { AGENT_PATHS, SERVER_PATHS } from "../../../components/spire/paths";
 import { hclUnquote, parseHcl } from "./hcl";
 
@@ -18,6 +19,81 @@ const TRUST_DOMAIN = "aws.agentweave.io";
 const CLUSTER = "agentweave-aws";
 const serverArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, settings: SPIRE_DEFAULTS };
 const agentArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, logLevel: "INFO" as const };
+
+/** One signer of each kind. */
+const SIGNERS: Readonly<Record<UpstreamAuthority["kind"], UpstreamAuthority>> = {
+  disk: { kind: "disk" },
+  aws_pca: {
+    kind: "aws_pca",
+    region: "us-east-1",
+    certificateAuthorityArn: "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/a",
+    caSigningTemplateArn: "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0/V1",
+    signingAlgorithm: "SHA256WITHECDSA",
+    assumeRoleArn: "arn:aws:iam::123456789012:role/spire",
+  },
+  gcp_cas: {
+    ...{ kind: "gcp_cas", projectName: "p", regionName: "us-central1", caPool: "pool" },
+    ...{ labelKey: "mesh", labelValue: "true" },
+  },
+  vault: {
+    ...{ kind: "vault", address: "https://vault.example.org:8200", namespace: "team", pkiMountPoint: "pki" },
+    ...{
+      caCertificate: "a PEM",
+      authMountPoint: "kubernetes-aws",
+      authRole: "spire-server",
+      audience: "vault",
+    },
+  },
+  "cert-manager": {
+    ...{ kind: "cert-manager", namespace: "pki", issuerName: "root" },
+    ...{ issuerKind: "ClusterIssuer", issuerGroup: "cert-manager.io" },
+  },
+  spire: {
+    ...{ kind: "spire", serverAddress: "spire.example.org", serverPort: 8081 },
+    ...{ csiDriver: "upstream.csi.spiffe.io", socketName: "spire-agent.sock" },
+  },
+};
+
+/** The settings of each as SPIRE's documents name them. */
+const EXPECTED: Readonly<Record<UpstreamAuthority["kind"], object>> = {
+  disk: {
+    cert_file_path: "/run/spire/upstream/tls.crt",
+    key_file_path: "/run/spire/upstream/tls.key",
+    bundle_file_path: "/run/spire/upstream/ca.crt",
+  },
+  aws_pca: {
+    region: "us-east-1",
+    certificate_authority_arn: "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/a",
+    ca_signing_template_arn: "arn:aws:acm-pca:::template/SubordinateCACertificate_PathLen0/V1",
+    signing_algorithm: "SHA256WITHECDSA",
+    assume_role_arn: "arn:aws:iam::123456789012:role/spire",
+  },
+  gcp_cas: {
+    root_cert_spec: {
+      ...{ project_name: "p", region_name: "us-central1", ca_pool: "pool" },
+      ...{ label_key: "mesh", label_value: "true" },
+    },
+  },
+  vault: {
+    vault_addr: "https://vault.example.org:8200",
+    namespace: "team",
+    pki_mount_point: "pki",
+    ca_cert_path: "/run/spire/upstream/ca.crt",
+    k8s_auth: {
+      k8s_auth_mount_point: "kubernetes-aws",
+      k8s_auth_role_name: "spire-server",
+      token_path: "/run/spire/upstream/token",
+    },
+  },
+  "cert-manager": {
+    ...{ namespace: "pki", issuer_name: "root", issuer_kind: "ClusterIssuer" },
+    ...{ issuer_group: "cert-manager.io", kube_config_file: SERVER_PATHS.kubeconfig },
+  },
+  spire: {
+    ...{ server_address: "spire.example.org", server_port: "8081" },
+    workload_api_socket: "/run/spire/upstream/spire-agent.sock",
+  },
+};
 
 /** Any text a person could put into a name, and what an attacker would: quotes, interpolations, line ends. */
 const anyText = fc.oneof(
@@ -165,6 +241,31 @@ describe("server.conf", () => {
   });
 });
 
+describe("server.conf with a CA that others sign", () => {
+  const signed = (upstream: UpstreamAuthority) => renderServerConf({ ...serverArgs, upstream });
+
+  test.each(Object.values(SIGNERS))(
+    "has the settings of $kind by SPIRE's names, and no credential",
+    (upstream) => {
+      expect(parseHcl(signed(upstream)).plugins).toMatchObject({
+        UpstreamAuthority: { [upstream.kind]: { plugin_data: EXPECTED[upstream.kind] } },
+      });
+      expect(signed(upstream)).not.toMatch(/token_auth|approle|secret|insecure/);
+    },
+  );
+
+  test.each(Object.values(SIGNERS))("reads nothing for $kind outside of what is mounted", (upstream) => {
+    const paths = [...signed(upstream).matchAll(new RegExp(`"(${SERVER_PATHS.upstreamDir}[^"]*)"`, "g"))];
+    expect(paths.length > 0).toBe(upstreamVolume(upstream) !== undefined);
+  });
+
+  test("serves no bundle within one trust domain", () => {
+    expect(parseHcl(renderServerConf({ ...serverArgs, bundleEndpoint: false })).server).not.toHaveProperty(
+      "federation",
+    );
+  });
+});
+
 describe("agent.conf", () => {
   const conf = parseHcl(renderAgentConf(agentArgs));
 
@@ -273,6 +374,19 @@ describe.each([
     () => expect(validate(text)).toContain("is valid"),
     timeout,
   );
+
+  if (command === "spire-server") {
+    // SPIRE's plugins say which of their own keys they lack or do not know.
+    const signed = (kind: keyof typeof SIGNERS) =>
+      renderServerConf({ ...serverArgs, upstream: SIGNERS[kind], bundleEndpoint: false });
+    for (const kind of Object.keys(SIGNERS) as (keyof typeof SIGNERS)[]) {
+      withBinary(
+        `finds it valid with a CA that ${kind} signs, and no bundle endpoint${why}`,
+        () => expect(validate(signed(kind))).toContain("is valid"),
+        timeout,
+      );
+    }
+  }
 
   withBinary(
     `finds it invalid with a key misspelt, so that it does look${why}`,

@@ -458,11 +458,11 @@ describe("the address of the bundle endpoint", () => {
   const address = async (ingress: object[] | undefined) => {
     const outputs = { [TYPES.service]: { status: { loadBalancer: { ingress } } } };
     const [[spire]] = await stand(["aws"], { fakes: { outputs } });
-    return valueOf(spire!.server.bundleEndpointUrl);
+    return valueOf(spire!.server.bundleEndpointUrl!);
   };
 
   test("is the load balancer's host name, or its IP address of either version", async () => {
-    expect(await valueOf(aws.server.endpointHost)).toBe("nlb.example.com");
+    expect(await valueOf(aws.server.bundleEndpointUrl!)).toBe("https://nlb.example.com:8443");
     expect(await address([{ hostname: "a.example.com", ip: "192.0.2.1" }])).toBe(
       "https://a.example.com:8443",
     );
@@ -474,8 +474,7 @@ describe("the address of the bundle endpoint", () => {
     const isKnown = (output: pulumi.Output<string>) =>
       (output as unknown as { isKnown: Promise<boolean> }).isKnown;
     const [[spire]] = await stand(["aws"], { fakes: { preview: true } });
-    expect(await isKnown(spire!.server.endpointHost)).toBe(false);
-    expect(await isKnown(spire!.server.bundleEndpointUrl)).toBe(false);
+    expect(await isKnown(spire!.server.bundleEndpointUrl!)).toBe(false);
 
     const [host] = await record(() => loadBalancerHost(service({ loadBalancer: {} }), "aws"), {
       preview: true,

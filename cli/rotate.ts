@@ -1,0 +1,299 @@
+// `mesh rotate`: gives a cloud's SPIRE server a new CA, in the order in which no other cloud loses it, and goes on where a run before it was ended.
+import { setTimeout as sleep } from "node:timers/promises";
+import { selector } from "../components/kubernetes/metadata";
+import { fetchLive } from "../components/trust/federate";
+import type { ApiAuthorities, SpireServer } from "../components/trust/spire-cli";
+import { authorityKeyId, subjectKeyId } from "../spiffe/key-id";
+import { serverSpiffeId } from "../spiffe/spiffe-id";
+import type { Cluster, Connect } from "./cluster";
+import { CliError, EXIT, lineOf } from "./errors";
+import { eachOf, within } from "./limits";
+import { cloudNamed, type Mesh, type MeshCloud } from "./mesh-outputs";
+import { presentedBy } from "./presented";
+import { serverOf } from "./spire";
+
+export interface RotateOptions {
+  /** Takes the CA that signed before out of the bundle, once nothing is left that it signed. Default: it stays until it expires. */
+  readonly taint?: boolean;
+  /** Authority (its id in `localauthority x509 show`) that shall sign no more. Default: the one that signs, or the tainted one that a run before has left. */
+  readonly authority?: string;
+  /** Clouds that are not waited for. Default: none. */
+  readonly without?: readonly string[];
+  /** Longest time of each wait, in milliseconds. */
+  readonly limitMs: number;
+  readonly connect: Connect;
+  /** Takes what is done and what is waited for. */
+  readonly say: (line: string) => void;
+  /** Time in which SPIRE agents hand on what their server has, in milliseconds. Default 15,000: they ask it every 5 s. */
+  readonly handOnMs?: number;
+}
+
+/** One step, and how long it took. */
+export interface RotateStep {
+  readonly step: "prepare" | "fetch" | "activate" | "taint" | "renew" | "revoke";
+  readonly detail: string;
+  readonly seconds: number;
+}
+
+export interface RotateReport {
+  readonly cloud: string;
+  /** Id of the authority that signs no more. */
+  readonly retired: string;
+  /** Id of the one that signs now. */
+  readonly active: string;
+  /** Whether the retired one is still in the bundle, so that what it signed is accepted until it expires. */
+  readonly trusted: boolean;
+  readonly steps: readonly RotateStep[];
+  /** Clouds that were not waited for. */
+  readonly without: readonly string[];
+}
+
+/** Longest time of one command on a server that answers, in milliseconds, and of the first look at each. */
+const COMMAND_MS = 30_000;
+const HAND_ON_MS = 15_000;
+const POLL_MS = 1_000;
+
+interface Side {
+  readonly cloud: MeshCloud;
+  readonly cluster: Cluster;
+  readonly server: SpireServer;
+}
+
+/** What a server has, by the ids of its authorities. */
+interface State {
+  readonly authorities: ApiAuthorities;
+  readonly active: string;
+  readonly prepared: string | undefined;
+  readonly old: string | undefined;
+  readonly inBundle: ReadonlySet<string>;
+  readonly tainted: ReadonlySet<string>;
+}
+
+async function stateOf({ cloud, server }: Side): Promise<State> {
+  const [authorities, { x509_authorities = [] }] = await Promise.all([
+    server.authorities(),
+    server.bundleOwn(),
+  ]);
+  const active = authorities.active?.authority_id;
+  if (!active) throw new CliError(`${cloud.name}: its SPIRE server has no authority that signs.`);
+  const named = x509_authorities.map(({ asn1, tainted }) => ({
+    id: subjectKeyId(Buffer.from(asn1, "base64")) ?? "",
+    tainted,
+  }));
+  return {
+    authorities,
+    active,
+    prepared: authorities.prepared?.authority_id,
+    old: authorities.old?.authority_id,
+    inBundle: new Set(named.map(({ id }) => id)),
+    tainted: new Set(named.flatMap(({ id, tainted }) => (tainted ? [id] : []))),
+  };
+}
+
+/** The authority that this run is to retire. */
+function retiredOf({ cloud }: Side, state: State, { taint, authority }: RotateOptions): string {
+  const { active, old, inBundle, tainted } = state;
+  const left = old !== undefined && inBundle.has(old) ? old : undefined;
+  if (authority !== undefined) {
+    if (authority === active || authority === old) return authority;
+    throw new CliError(
+      `${cloud.name} has no authority ${authority} that signs or signed last: ${active} signs${left ? `, ${left} signed before` : ""}.`,
+      EXIT.usage,
+    );
+  }
+  if (left === undefined || !taint) return active;
+  if (tainted.has(left)) return left;
+  const again = (id: string) => `\`npx mesh rotate ${cloud.name} --taint --authority ${id}\``;
+  throw new CliError(
+    `${cloud.name} has two authorities in its bundle: ${active}, which signs, and ${left}, which signed before. ${again(left)} takes the old one away (and goes on with a run that was ended just after it had activated the new one); ${again(active)} the one that signs.`,
+    EXIT.usage,
+  );
+}
+
+/** Every cloud's server must answer before anything is changed. */
+async function mustAnswer(sides: readonly Side[], limitMs: number): Promise<void> {
+  const limit = Math.min(limitMs, COMMAND_MS);
+  const troubles = await eachOf(sides, ({ cloud, server }) =>
+    within(limit, `${cloud.name}: spire-server healthcheck`, () => server.healthcheck()).then(
+      () => undefined,
+      (error: unknown) => ({ name: cloud.name, words: lineOf(error) }),
+    ),
+  );
+  const found = troubles.filter((trouble) => trouble !== undefined);
+  if (found.length === 0) return;
+  const peers = found.map(({ name }) => name);
+  const way = peers.includes(sides[0]!.cloud.name)
+    ? ""
+    : ` Or go on knowingly with --without ${peers.join(",")}: such a cloud loses ${sides[0]!.cloud.name} unless it fetches in time, until \`pulumi up --refresh\`.`;
+  throw new CliError(
+    `Nothing is changed, since not every cloud can be reached: ${found.map(({ words }) => words).join("; ")}. Mend that first.${way}`,
+  );
+}
+
+/** What is there that `retired` signed, by pods of the cloud's agents. */
+async function signedBy(retired: string, { cloud, cluster }: Side): Promise<string[]> {
+  const found = await eachOf(cloud.agents, async ({ namespace, service }) => {
+    const pods = await within(COMMAND_MS, `${cloud.name}: reading the pods of ${service}`, () =>
+      cluster.pods(namespace, selector(service)),
+    );
+    const each = pods.map(async ({ name, ready }) => {
+      if (!ready) return `pod ${name} is not ready`;
+      const what = `${cloud.name}: the handshake with pod ${name}`;
+      const leaf = await within(COMMAND_MS, what, (signal) => presentedBy(cluster, namespace, name, signal));
+      return authorityKeyId(leaf) === retired ? `pod ${name} presents what it signed` : undefined;
+    });
+    return Promise.all(each);
+  });
+  return found.flat().filter((words) => words !== undefined);
+}
+
+/** Serial numbers of what the SPIRE agents of the cloud's nodes have. */
+async function serials({ server }: Side): Promise<Map<string, string | undefined>> {
+  const agents = (await server.agentList()).filter(({ banned }) => !banned);
+  return new Map(agents.map(({ id, x509svid_serial_number }) => [id.path, x509svid_serial_number]));
+}
+
+/**
+ * Rotates the CA of one cloud's SPIRE server. Nothing is kept of a run but what the servers have: one that was ended is gone on with by the same command.
+ *
+ * @throws CliError when a cloud cannot be reached that is not in `without` (before anything is changed), when a wait is over, or with the server's own words.
+ */
+export async function rotate(mesh: Mesh, name: string, options: RotateOptions): Promise<RotateReport> {
+  const { taint = false, without = [], limitMs, connect, say, handOnMs = HAND_ON_MS } = options;
+  const cloud = cloudNamed(mesh, name);
+  for (const other of without) cloudNamed(mesh, other);
+  const sideOf = (each: MeshCloud): Side => {
+    const cluster = connect(each);
+    return { cloud: each, cluster, server: serverOf(each, cluster, COMMAND_MS, limitMs) };
+  };
+  const source = sideOf(cloud);
+  // Where all are of one trust domain, they know the root that its CA is signed under, which stays.
+  const peers = mesh.clouds
+    .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
+    .map((each) => sideOf(each));
+  await mustAnswer([source, ...peers], limitMs);
+
+  let state = await stateOf(source);
+  const retired = retiredOf(source, state, options);
+  if (taint && state.authorities.active?.upstream_authority_subject_key_id)
+    throw new CliError(
+      `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
+    );
+
+  const steps: RotateStep[] = [];
+  const step = async (kind: RotateStep["step"], words: string, work: () => Promise<string>) => {
+    say(`${name}: ${words}`);
+    const began = Date.now();
+    const detail = await work();
+    const seconds = (Date.now() - began) / 1000;
+    steps.push({ step: kind, detail, seconds });
+    say(`  ${detail} (${seconds.toFixed(1)} s)`);
+  };
+  /** A change whose answer was lost has been made all the same: then the state has moved on. */
+  const change = async (work: () => Promise<void>) => {
+    const before = JSON.stringify([state.authorities, [...state.inBundle], [...state.tainted]]);
+    try {
+      await work();
+      state = await stateOf(source);
+    } catch (error) {
+      state = await stateOf(source);
+      if (JSON.stringify([state.authorities, [...state.inBundle], [...state.tainted]]) === before)
+        throw error;
+    }
+  };
+  const handOn = () => sleep(handOnMs);
+
+  const fetched = async (used: boolean) => {
+    const names = peers.map((peer) => peer.cloud.name).join(", ");
+    const endpoint = {
+      trustDomain: cloud.trustDomain,
+      bundleEndpointUrl: cloud.bundleEndpoint ?? "",
+      endpointSpiffeId: serverSpiffeId(cloud.trustDomain),
+    };
+    await step("fetch", `waits until ${names || "nobody"} has fetched its bundle`, async () => {
+      const found = await eachOf(peers, (peer) =>
+        fetchLive(
+          { cloud: peer.cloud.name, server: peer.server },
+          { cloud: name, server: source.server },
+          endpoint,
+          undefined,
+          { limitMs },
+        ),
+      );
+      if (used) await handOn();
+      const digest = found[0]?.digest.slice(0, 12);
+      return digest === undefined ? "no peer" : `${names} store ${digest}, which ${name} serves`;
+    });
+  };
+  const renewed = async (before: Map<string, string | undefined> | undefined) => {
+    const look = async () => {
+      const [pods, now] = await Promise.all([
+        signedBy(retired, source),
+        before ? serials(source) : new Map<string, string | undefined>(),
+      ]);
+      const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
+      return [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
+    };
+    for (const end = Date.now() + limitMs; ; await sleep(POLL_MS)) {
+      const left = await look().catch((error: unknown) => [lineOf(error)]);
+      if (left.length === 0) break;
+      if (Date.now() > end)
+        throw new CliError(
+          `${name}: not all was renewed within ${limitMs / 1000} s: ${left.join("; ")}. The tainted authority is still in the bundle. Run the same command again: it goes on here.`,
+        );
+    }
+    // What has no port to look at: SPIRE agents renew all that is tainted in one go.
+    await handOn();
+  };
+
+  let tainted: Map<string, string | undefined> | undefined;
+  while (state.active === retired) {
+    const { prepared } = state;
+    if (prepared === undefined) {
+      await step("prepare", "prepares the next authority", async () => {
+        await change(source.server.authorityPrepare);
+        return `prepared ${state.prepared}`;
+      });
+      continue;
+    }
+    await fetched(true);
+    await step("activate", "signs with the next authority from now on", async () => {
+      await change(() => source.server.authorityActivate(prepared));
+      return `${state.active} signs, ${retired} no more`;
+    });
+  }
+  if (taint && state.inBundle.has(retired)) {
+    if (!state.tainted.has(retired)) {
+      tainted = await serials(source);
+      await step("taint", "has all renewed that the old authority signed", async () => {
+        await change(() => source.server.authorityTaint(retired));
+        return `tainted ${retired}`;
+      });
+    }
+    await step("renew", "waits until nothing is left that the old authority signed", async () => {
+      await renewed(tainted);
+      return `${cloud.agents.length} agents present what another authority signed`;
+    });
+    await step("revoke", "takes the old authority out of the bundle", async () => {
+      await change(() => source.server.authorityRevoke(retired));
+      return `revoked ${retired}`;
+    });
+  }
+  if (taint) await fetched(false);
+  const { active, inBundle } = state;
+  return { cloud: name, retired, active, trusted: inBundle.has(retired), steps, without };
+}
+
+/** The report for people; what was done has been said meanwhile. */
+export function rotateText({ cloud, retired, active, trusted, without, steps }: RotateReport): string {
+  const left = trusted
+    ? `What ${retired} signed is accepted until it expires; \`npx mesh rotate ${cloud} --taint --authority ${retired}\` takes it out of the bundle.`
+    : `Nobody accepts any more what ${retired} signed.`;
+  return [
+    `${cloud}: ${active} signs. ${left}`,
+    ...(without.length > 0
+      ? [`Not waited for: ${without.join(", ")}. \`pulumi up --refresh\` when they are back.`]
+      : []),
+    `${steps.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(0)} s; \`npx mesh verify\` looks at all of it.`,
+  ].join("\n");
+}

@@ -1,0 +1,87 @@
+// Provider of IntermediateAuthority: the CA of one cloud, signed by the root of its trust domain, and signed anew in time.
+import { isTrustDomain } from "../../../spiffe/spiffe-id";
+import { changed, checker, type Provider } from "../../providers/properties";
+import { type Authority, issueIntermediate, validityOf } from "../x509";
+
+/** Inputs of IntermediateAuthority as the engine hands them to the provider. */
+export interface IntermediateAuthorityInputs {
+  cloud: string;
+  trustDomain: string;
+  ttlSeconds: number;
+  /** PEM. */
+  rootCertificate: string;
+  rootKey: string;
+}
+
+/** Inputs and what was made. */
+export interface IntermediateAuthorityState extends IntermediateAuthorityInputs, Authority {
+  /** ISO 8601. */
+  notBefore: string;
+  notAfter: string;
+}
+
+/** What is left of its life when the next `up` signs it anew. */
+const RENEW_BELOW = 1 / 3;
+
+async function issue(inputs: IntermediateAuthorityInputs): Promise<IntermediateAuthorityState> {
+  const { cloud, trustDomain, ttlSeconds, rootCertificate, rootKey } = inputs;
+  const made = await issueIntermediate(
+    { trustDomain, commonName: `${trustDomain} ${cloud}`, ttlSeconds },
+    { certificate: rootCertificate, key: rootKey },
+  );
+  return { ...inputs, ...made, ...validityOf(made.certificate) };
+}
+
+/** Whether less than `RENEW_BELOW` of its life is left. */
+function isDue({ notBefore, notAfter }: IntermediateAuthorityState, now: number): boolean {
+  const [begin, end] = [Date.parse(notBefore), Date.parse(notAfter)];
+  return end - now < (end - begin) * RENEW_BELOW;
+}
+
+/** Makes the provider; `now` tells the time, in milliseconds since 1970. */
+export function makeIntermediateAuthorityProvider(
+  now: () => number = Date.now,
+): Provider<IntermediateAuthorityInputs, IntermediateAuthorityState> {
+  return {
+    check: async (_olds, news) => {
+      const { failures, ...must } = checker(news);
+      must.must("trustDomain", isTrustDomain, "must be the name of a trust domain, without spiffe://");
+      must.timeout("ttlSeconds");
+      for (const [property, label] of [
+        ["rootCertificate", "CERTIFICATE"],
+        ["rootKey", "PRIVATE KEY"],
+      ] as const) {
+        const isPem = (value: unknown) => String(value).startsWith(`-----BEGIN ${label}-----`);
+        must.must(property, isPem, `must be PEM of a ${label.toLowerCase()}`);
+      }
+      return { inputs: news, failures };
+    },
+
+    diff: async (_id, olds, news) => {
+      const replaces = ["cloud", "trustDomain"].filter((property) => changed(olds, news, property));
+      const signedAnew = ["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property));
+      return {
+        changes: replaces.length > 0 || signedAnew || isDue(olds, now()) || changed(olds, news, "__provider"),
+        replaces,
+      };
+    },
+
+    create: async (inputs) => ({ id: `${inputs.trustDomain}/${inputs.cloud}`, outs: await issue(inputs) }),
+
+    update: async (_id, olds, news) => {
+      const same = !["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property));
+      return { outs: same && !isDue(olds, now()) ? { ...olds, ...news } : await issue(news) };
+    },
+
+    // There is nothing to compare with: what is stored is what there is.
+    read: async (id, state) => {
+      if (!state) throw new Error("an IntermediateAuthority cannot be imported; let the program make it");
+      return { id, props: state };
+    },
+
+    delete: async () => {},
+  };
+}
+
+/** The provider by this machine's clock. */
+export const intermediateAuthorityProvider = makeIntermediateAuthorityProvider();

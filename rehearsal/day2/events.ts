@@ -1,0 +1,209 @@
+// The events of the second day, in the order in which they are tried.
+import { readlinkSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connectKubernetes } from "../../cli/cluster";
+import { CliError } from "../../cli/errors";
+import { evict, evictNode } from "../../cli/evict";
+import type { Mesh } from "../../cli/mesh-outputs";
+import { rotate, type RotateOptions } from "../../cli/rotate";
+import { serverOf } from "../../cli/spire";
+import { NAMESPACES, SPIRE_SERVER } from "../../components/well-known";
+import { runningIn } from "../machine/world";
+import { say } from "../progress";
+import { coreOf } from "../proof/core";
+import { ping } from "../proof/calls";
+import { until } from "../proof/steps";
+
+const LIMIT_MS = 120_000;
+const COMMAND_MS = 30_000;
+/** Longest time until who was evicted is refused: connections that were there live that long. */
+const REFUSED_LIMIT_MS = 60_000;
+/** For so long an API server is away. */
+const AWAY_MS = 30_000;
+
+/** A mesh that stands, and what changes it. */
+export interface Day2 {
+  /** Folder of the rehearsal. */
+  readonly root: string;
+  readonly mesh: () => Mesh;
+  /** `pulumi up --refresh`; what was changed. */
+  readonly up: () => Promise<readonly string[]>;
+}
+
+export interface Event {
+  /** In a few words. */
+  readonly event: string;
+  /** Clouds whose agents call each other meanwhile. Default: all. */
+  readonly between?: readonly string[];
+  /** Why calls are lost, where they must be. */
+  readonly mayLose?: string;
+  /** Does it, and tells what was proven. */
+  readonly work: (day2: Day2) => Promise<string>;
+}
+
+const cloudOf = (mesh: Mesh, name: string) => mesh.clouds.find((cloud) => cloud.name === name)!;
+const serverIn = (mesh: Mesh, name: string) =>
+  serverOf(cloudOf(mesh, name), connectKubernetes(cloudOf(mesh, name)), COMMAND_MS, LIMIT_MS);
+
+const processesNamed = ({ root }: Day2, cloud: string, program: string) =>
+  runningIn(
+    root,
+    cloud,
+    (proc) => path.basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")) === program,
+  );
+
+function signal(day2: Day2, cloud: string, program: string, name: NodeJS.Signals): void {
+  const found = processesNamed(day2, cloud, program);
+  if (found.length === 0) throw new Error(`${cloud}: no ${program} runs`);
+  for (const pid of found) process.kill(pid, name);
+}
+
+const options = (more: Partial<RotateOptions> = {}): RotateOptions => ({
+  limitMs: LIMIT_MS,
+  connect: connectKubernetes,
+  say: (line) => say(`  ${line}`),
+  ...more,
+});
+
+async function rotated(day2: Day2, cloud: string, more?: Partial<RotateOptions>): Promise<string> {
+  const { retired, active, trusted, steps } = await rotate(day2.mesh(), cloud, options(more));
+  const names = steps.map(({ step }) => step).join(", ");
+  return `${active.slice(0, 8)} signs, ${retired.slice(0, 8)} is ${trusted ? "still" : "no more"} in the bundle: ${names}`;
+}
+
+/** What ends a run of the command where it stands. */
+class Ended extends Error {}
+
+/** Both the command and the server are ended while all is renewed; the command is given again. */
+async function rotatedAgain(day2: Day2, cloud: string): Promise<string> {
+  let retired = "";
+  const endedAt = (line: string) => {
+    say(`  ${line}`);
+    retired = /tainted ([0-9a-f]+)/.exec(line)?.[1] ?? retired;
+    if (retired) throw new Ended();
+  };
+  const first = rotate(day2.mesh(), cloud, options({ taint: true, say: endedAt }));
+  await first.then(
+    () => Promise.reject(new Error("it was not ended")),
+    (error: unknown) => (error instanceof Ended ? undefined : Promise.reject(error as Error)),
+  );
+  signal(day2, cloud, "spire-server", "SIGKILL");
+  say("  the command and the SPIRE server are killed; again");
+  const report = await rotate(day2.mesh(), cloud, options({ taint: true }));
+  if (report.retired !== retired) throw new Error(`it retired ${report.retired} instead of ${retired}`);
+  return `killed after taint, went on with ${report.steps.map(({ step }) => step).join(", ")}`;
+}
+
+/** The volume and with it the CA; `up` brings the others' trust. */
+async function lostDatabase(day2: Day2, cloud: string): Promise<string> {
+  const mesh = day2.mesh();
+  const core = await coreOf(cloudOf(mesh, cloud));
+  const namespace = NAMESPACES.spireServer;
+  const before = await serverIn(mesh, cloud).bundleShow();
+  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: `spire-data-${SPIRE_SERVER.pod}` });
+  await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
+  await until(`${cloud}'s server with another CA`, async () => {
+    const now = await serverIn(mesh, cloud).bundleShow();
+    return now === before ? undefined : true;
+  });
+  const changed = await day2.up();
+  return `a new CA; up --refresh: ${changed.join(", ")}`;
+}
+
+async function evicted(day2: Day2, cloud: string, other: string): Promise<string> {
+  const mesh = day2.mesh();
+  const report = await evict(mesh, cloud, { limitMs: COMMAND_MS, connect: connectKubernetes });
+  if (!report.ok) throw new Error(JSON.stringify(report.others));
+  const agentOf = (name: string) => cloudOf(mesh, name).agents[0]!;
+  const began = Date.now();
+  await until(
+    `${cloud} is refused by ${other}`,
+    async () => {
+      const { failure } = await ping(mesh, agentOf(cloud), agentOf(other));
+      return failure === undefined ? undefined : true;
+    },
+    { limitMs: REFUSED_LIMIT_MS, pollMs: 1_000 },
+  );
+  const refused = ((Date.now() - began) / 1000).toFixed(0);
+  const changed = await day2.up();
+  await until(`${cloud} reaches ${other} again`, async () => {
+    const { failure } = await ping(mesh, agentOf(cloud), agentOf(other));
+    return failure === undefined ? true : undefined;
+  });
+  return `refused by ${other} after ${refused} s; taken back by up --refresh: ${changed.length} changed`;
+}
+
+async function bannedNode(day2: Day2, cloud: string): Promise<string> {
+  const mesh = day2.mesh();
+  const server = serverIn(mesh, cloud);
+  const [first] = await server.agentList();
+  const id = `spiffe://${first!.id.trust_domain}${first!.id.path}`;
+  const evictOptions = { limitMs: COMMAND_MS, connect: connectKubernetes };
+  await evictNode(mesh, cloud, id, { ...evictOptions, ban: true });
+  await sleep(AWAY_MS);
+  const found = (await server.agentList()).find((agent) => agent.id.path === first!.id.path);
+  if (!found?.banned) throw new Error("it is not banned");
+  await evictNode(mesh, cloud, id, evictOptions);
+  await until("it is attested again", async () => {
+    const again = (await server.agentList()).find((agent) => agent.id.path === first!.id.path);
+    return again && !again.banned ? true : undefined;
+  });
+  return "banned for 30 s, then evicted and attested anew";
+}
+
+/** An API server that takes connections and does not answer: the worst of those that are away. */
+async function apiServerAway(day2: Day2, away: string, other: string, third: string): Promise<string> {
+  const mesh = day2.mesh();
+  signal(day2, away, "kube-apiserver", "SIGSTOP");
+  try {
+    const began = Date.now();
+    const { others } = await evict(mesh, other, { limitMs: COMMAND_MS, connect: connectKubernetes });
+    const seconds = (Date.now() - began) / 1000;
+    const words = others
+      .map(({ cloud, outcome }) => `${cloud} ${outcome}`)
+      .sort()
+      .join(", ");
+    if (words !== [`${away} skipped`, `${third} forgot`].sort().join(", ") || seconds > 15)
+      throw new Error(`evict ${other} took ${seconds} s: ${words}`);
+    const refusal = await rotate(mesh, third, options()).then(
+      () => new Error("rotate went on"),
+      (error: unknown) => error as Error,
+    );
+    if (!(refusal instanceof CliError) || !refusal.message.includes(`--without ${away}`)) throw refusal;
+    await sleep(Math.max(0, AWAY_MS - (Date.now() - began)));
+    return `evict ${other} skipped ${away} by name and was over in ${seconds.toFixed(0)} s, rotate refused without a change`;
+  } finally {
+    signal(day2, away, "kube-apiserver", "SIGCONT");
+    await until(`${away}'s API server`, () => connectKubernetes(cloudOf(mesh, away)).version());
+    await day2.up();
+  }
+}
+
+export const EVENTS: readonly Event[] = [
+  { event: "aws's CA rotated", work: (day2) => rotated(day2, "aws") },
+  {
+    event: "gcp's CA rotated, the old one tainted and revoked",
+    work: (day2) => rotated(day2, "gcp", { taint: true }),
+  },
+  {
+    event: "azure's CA rotated likewise, command and SPIRE server killed meanwhile",
+    work: (day2) => rotatedAgain(day2, "azure"),
+  },
+  { event: "a SPIRE agent of gcp banned, and back", work: (day2) => bannedNode(day2, "gcp") },
+  {
+    event: "azure evicted, and taken back",
+    between: ["aws", "gcp"],
+    work: (day2) => evicted(day2, "azure", "aws"),
+  },
+  {
+    event: "gcp's API server away, azure evicted meanwhile",
+    between: ["aws", "gcp"],
+    work: (day2) => apiServerAway(day2, "gcp", "azure", "aws"),
+  },
+  {
+    event: "the database of aws's SPIRE server lost",
+    mayLose: "identities of the new CA are refused by the others until `up --refresh`",
+    work: (day2) => lostDatabase(day2, "aws"),
+  },
+];

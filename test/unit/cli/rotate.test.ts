@@ -1,0 +1,116 @@
+import { evict, evictNode, evictText } from "../../../cli/evict";
+import { rotate, type RotateOptions } from "../../../cli/rotate";
+import { FakeMesh } from "./world";
+
+describe("mesh rotate and mesh evict", () => {
+  let world: FakeMesh;
+  beforeEach(async () => {
+    world = new FakeMesh("aws", "gcp", "azure");
+    await world.start();
+  });
+  afterEach(() => world.stop());
+
+  const run = (more: Partial<RotateOptions> = {}) =>
+    rotate(world.mesh(), "aws", {
+      limitMs: 3_000,
+      connect: world.connect,
+      say: () => {},
+      handOnMs: 0,
+      ...more,
+    });
+  const idOf = (name: string) => world.cloud(name).ca.keyId.toString("hex");
+  const x509 = (command: string) => `aws localauthority x509 ${command}`;
+  const fetches = ["azure federation refresh", "gcp federation refresh"];
+  /** Peers fetch side by side. */
+  const changes = () => {
+    const { length } = world.changes;
+    const all = [...world.changes];
+    for (let i = 0; i + 1 < length; i++)
+      if (fetches.includes(all[i]!) && fetches.includes(all[i + 1]!))
+        all.splice(i, 2, ...[all[i]!, all[i + 1]!].sort());
+    return all;
+  };
+  const stored = (name: string) => world.cloud(name).stored.get("aws.example.org")!;
+
+  it("has every peer fetch the new CA before it signs, and keeps the old one", async () => {
+    const old = idOf("aws");
+    const report = await run();
+    expect(changes()).toEqual([x509("prepare"), ...fetches, x509("activate")]);
+    expect(report).toMatchObject({ retired: old, active: idOf("aws"), trusted: true });
+    expect(stored("gcp")).toHaveLength(2);
+  });
+
+  it("takes a tainted CA out when all is renewed, and has every peer fetch again", async () => {
+    const report = await run({ taint: true });
+    expect(changes()).toEqual([
+      x509("prepare"),
+      ...fetches,
+      ...["activate", "taint", "revoke"].map(x509),
+      ...fetches,
+    ]);
+    expect(report.trusted).toBe(false);
+    expect(stored("gcp")).toEqual([world.cloud("aws").ca.der]);
+  });
+
+  it("does not revoke while an agent presents what the old CA signed, and goes on there", async () => {
+    const retired = idOf("aws");
+    world.cloud("aws").renews = false;
+    await expect(run({ taint: true, limitMs: 1_200 })).rejects.toThrow(
+      /not all was renewed within 1.2 s: pod agentweave-agent-1 presents what it signed/,
+    );
+    expect(changes()).not.toContain(x509("revoke"));
+    world.changes.length = 0;
+    await world.cloud("aws").stop();
+    await world.cloud("aws").start();
+    const report = await run({ taint: true });
+    expect(report.retired).toBe(retired);
+    expect(changes()).toEqual([x509("revoke"), ...fetches]);
+  });
+
+  it("asks which CA is meant when one signed before that is not tainted, and takes the one that is named", async () => {
+    const old = idOf("aws");
+    await run();
+    await expect(run({ taint: true })).rejects.toThrow(`--taint --authority ${old}`);
+    world.changes.length = 0;
+    await run({ taint: true, authority: old });
+    expect(changes()).toEqual([...["taint", "revoke"].map(x509), ...fetches]);
+    await expect(run({ authority: "00" })).rejects.toThrow("has no authority 00");
+  });
+
+  it("changes nothing when a peer cannot be reached, unless that is accepted", async () => {
+    world.cloud("gcp").away = true;
+    await expect(run()).rejects.toThrow(/Nothing is changed.*--without gcp/);
+    expect(world.changes).toEqual([]);
+    const { without } = await run({ without: ["gcp"] });
+    expect(without).toEqual(["gcp"]);
+    expect(changes()).toEqual([x509("prepare"), "azure federation refresh", x509("activate")]);
+  });
+
+  it("has all others forget a cloud that is gone, skips by name whom it does not reach, and may be repeated", async () => {
+    world.cloud("gcp").away = true;
+    world.cloud("azure").away = true;
+    const options = { limitMs: 3_000, connect: world.connect };
+    const first = await evict(world.mesh(), "gcp", options);
+    expect(first.others.map(({ cloud, outcome }) => `${cloud} ${outcome}`)).toEqual([
+      "aws forgot",
+      "azure skipped",
+    ]);
+    expect(evictText(first)).toMatch(/azure +SKIPPED +azure: the Kubernetes API cannot be reached/);
+    expect(world.changes).toEqual(["aws federation delete", "aws bundle delete"]);
+    world.cloud("azure").away = false;
+    const again = await evict(world.mesh(), "gcp", options);
+    expect(again).toMatchObject({ ok: true, others: [{ outcome: "knew-nothing" }, { outcome: "forgot" }] });
+    expect([...world.cloud("azure").stored.keys()]).toEqual(["aws.example.org"]);
+  });
+
+  it.each([
+    [false, "gcp agent evict"],
+    [true, "gcp agent ban"],
+  ])("has a cloud forget the SPIRE agent of a node (for good: %s)", async (ban, change) => {
+    const options = { limitMs: 3_000, connect: world.connect, ban };
+    const report = await evictNode(world.mesh(), "gcp", "gcp-node-1", options);
+    expect(report).toEqual({ cloud: "gcp", agent: "spiffe://gcp.example.org/spire/agent/1", banned: ban });
+    expect(world.changes).toEqual([change]);
+    await expect(evictNode(world.mesh(), "gcp", "node-2", options)).rejects.toThrow("it has: gcp-node-1");
+  });
+});
