@@ -7,8 +7,6 @@ import { type KeyManager, renderKeyManager } from "./key-manager";
 import { AGENT_PATHS, SERVER_PATHS } from "./paths";
 import { renderUpstreamAuthority, type UpstreamAuthority } from "./upstream-authority";
 
-export { hclString } from "./hcl";
-
 /** Subject of the CA certificates a server makes. */
 export interface CaSubject {
   /** ISO 3166 codes, for example `US`. */
@@ -200,8 +198,10 @@ agent {
   trust_bundle_path   = ${hclString(`${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`)}
   trust_bundle_format = "spiffe"
   # A server that lost its database has a new CA. Its bundle reaches the agent through the Kubernetes API, so the agent
-  # may start over from it.
+  # may start over from it, once it is sure that the two will not agree: for the default of 10m, workloads would outlive
+  # their certificates.
   rebootstrap_mode    = "auto"
+  rebootstrap_delay   = "1m"
 }
 
 plugins {

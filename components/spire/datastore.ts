@@ -19,7 +19,7 @@ export interface Datastore {
 }
 
 /** The Secret with all of it, and the keys in it. */
-export const DATASTORE_SECRET = {
+const DATASTORE_SECRET = {
   name: "spire-server-datastore",
   connection: "connection-string",
   ca: "ca.pem",

@@ -135,6 +135,3 @@ export const cloudSpire = z
   })
   .optional()
   .meta({ description: "The SPIRE server of this cloud. Default: as all, with all of it on its volume." });
-
-/** A cloud's SPIRE server as configured. */
-export type CloudSpire = NonNullable<z.output<typeof cloudSpire>>;
