@@ -10,7 +10,7 @@ import { CliError, EXIT, lineOf } from "./errors";
 import { eachOf, within } from "./limits";
 import { cloudNamed, type Mesh, type MeshCloud } from "./mesh-outputs";
 import { presentedBy } from "./presented";
-import { serverOf } from "./spire";
+import { SERVER_PLACE, serverOf } from "./spire";
 
 export interface RotateOptions {
   /** Takes the CA that signed before out of the bundle, once nothing is left that it signed. Default: it stays until it expires. */
@@ -130,6 +130,19 @@ async function mustAnswer(sides: readonly Side[], limitMs: number): Promise<void
   );
 }
 
+/** Replicas of a server have a CA each, of which a command reaches that of the one that answers. */
+async function mustBeOne({ cloud, cluster }: Side): Promise<void> {
+  const { namespace, statefulSet } = SERVER_PLACE;
+  const replicas = await within(COMMAND_MS, `${cloud.name}: reading StatefulSet ${statefulSet}`, () =>
+    cluster.workload("StatefulSet", namespace, statefulSet),
+  );
+  if (replicas !== undefined && replicas.desired > 1)
+    throw new CliError(
+      `${cloud.name} has ${replicas.desired} replicas of its SPIRE server, each with a CA of its own, which this command cannot tell apart: docs/spire.md.`,
+      EXIT.usage,
+    );
+}
+
 /** What is there that `retired` signed, by pods of the cloud's agents. */
 async function signedBy(retired: string, { cloud, cluster }: Side): Promise<string[]> {
   const found = await eachOf(cloud.agents, async ({ namespace, service }) => {
@@ -172,6 +185,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
     .map((each) => sideOf(each));
   await mustAnswer([source, ...peers], limitMs);
+  await mustBeOne(source);
 
   let state = await stateOf(source);
   const retired = retiredOf(source, state, options);

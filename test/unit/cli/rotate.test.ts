@@ -40,6 +40,17 @@ describe("mesh rotate and mesh evict", () => {
     expect(stored("gcp")).toHaveLength(2);
   });
 
+  it("changes nothing where replicas of the server have a CA each, or where all are of one trust domain", async () => {
+    world.cloud("aws").workloads["spire-server"] = { ready: 2, desired: 2 };
+    await expect(run()).rejects.toThrow(/^aws has 2 replicas of its SPIRE server/);
+    const mesh = world.mesh();
+    const clouds = mesh.clouds.map((cloud) => ({ ...cloud, trustDomain: "example.org" }));
+    await expect(
+      evict({ ...mesh, clouds }, "aws", { limitMs: 1_000, connect: world.connect }),
+    ).rejects.toThrow(/^aws is of the same trust domain example\.org as gcp, azure/);
+    expect(world.changes).toEqual([]);
+  });
+
   it("takes a tainted CA out when all is renewed, and has every peer fetch again", async () => {
     const report = await run({ taint: true });
     expect(changes()).toEqual([
