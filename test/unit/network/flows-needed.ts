@@ -26,7 +26,7 @@ const ALWAYS: readonly Passing[] = [
   ["spireAgent", "node", "TCP", 10250],
   ...toApiServer("spireServer"),
   ["spireServer", "internet", "TCP", 5432],
-  ["spireServer", "internet", "TCP", 8200],
+  ["spireServer", "internet", "TCP", 8201],
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
   ["workload", "agent", "TCP", 8443],

@@ -50,7 +50,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     partnerPorts: [8448],
     upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
-    spireServer: { datastore: [5432], keyService: [8200] },
+    spireServer: { datastore: [5432], keyService: [8201] },
   };
 }
 
