@@ -11,13 +11,6 @@ export type Exposure =
 /** Annotation of Services whose load balancer is of the private network. */
 const INTERNAL = "agentweave.io/internal-load-balancer";
 
-/** Whether a Service with this metadata has its load balancer in the private network. */
-export const isInternal = ({
-  annotations,
-}: {
-  readonly annotations?: Readonly<Record<string, string>>;
-}): boolean => annotations?.[INTERNAL] === "true";
-
 /**
  * Options of a Service with an exposure. No cloud moves a load balancer between its private network and the internet: the Service leaves,
  * and its load balancer with it, before the new one comes under the same name.

@@ -1,6 +1,6 @@
 // Judges a stack by the rules of the pack: for Pulumi's engine (`pack.ts`) and for `mesh plan`.
 import type { MeshConfig } from "../../infra/config";
-import { plain, type Resource, Unknown } from "./resource";
+import { inTheClear, type Resource, Unknown } from "./resource";
 import type { Relaxation, Rule, Settings } from "./rule";
 import { RULE_NAMES, type RuleName } from "./rule-names";
 import { encryptionAtRest, kubernetesVersions, tags } from "./rules/clouds";
@@ -71,7 +71,7 @@ export interface Verdict {
  * @param resources all that the stack registers, its providers and components included.
  */
 export function judge(resources: readonly Resource[], settings: Settings): Verdict {
-  const stack = { resources: resources.map(plain), settings };
+  const stack = { resources: resources.map(inTheClear), settings };
   const violations: Finding[] = [];
   const unknown: Finding[] = [];
   for (const rule of RULE_NAMES) {

@@ -32,7 +32,7 @@ const notYetKnown = (path: string) => new Unknown(`${path} is not known yet`);
  * The same resource with plain values: secrets in the clear, and what is not known throws `Unknown` when it is
  * read.
  */
-export function plain(resource: Resource): Resource {
+export function inTheClear(resource: Resource): Resource {
   return { ...resource, inputs: plainValue(resource.inputs, "") };
 }
 

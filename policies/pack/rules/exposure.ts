@@ -26,6 +26,16 @@ function published(mode: NetworkMode) {
   });
 }
 
+/** Whether a Service's load balancer is of a cloud's private network, or lets in nobody but private ranges. */
+export function isPrivate({ metadata, spec }: Inputs): boolean {
+  const sources: string[] = spec.loadBalancerSourceRanges ?? [];
+  return (
+    Object.entries(INTERNAL).some(([key, value]) => metadata.annotations?.[key] === value) ||
+    (sources.length > 0 &&
+      sources.every((source) => isCidr(source) && PRIVATE.some((range) => contains(range, source))))
+  );
+}
+
 /** Services that the internet reaches, and Ingresses, which the mesh has none of. */
 export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode } }) {
   if (/^kubernetes:.*:Ingress$/.test(type))
@@ -34,12 +44,7 @@ export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode
   const { metadata, spec } = inputs;
   const isNode = spec.type === "NodePort" || (spec.externalIPs ?? []).length > 0;
   if (!isNode && spec.type !== "LoadBalancer") return;
-  const sources: string[] = spec.loadBalancerSourceRanges ?? [];
-  const isPrivate =
-    Object.entries(INTERNAL).some(([key, value]) => metadata.annotations?.[key] === value) ||
-    (sources.length > 0 &&
-      sources.every((source) => isCidr(source) && PRIVATE.some((range) => contains(range, source))));
-  if (!isNode && isPrivate) return;
+  if (!isNode && isPrivate(inputs)) return;
   for (const { port, protocol = "TCP" } of spec.ports) {
     const isAsked = published(mode).some(
       (flow) =>
@@ -62,7 +67,7 @@ interface Opening {
 }
 
 /** Whether a source stands for all the internet or a good part of it. */
-function isOpen(source: string | undefined): boolean {
+export function isOpen(source: string | undefined): boolean {
   if (source === undefined) return false;
   return ["*", "any", "internet"].includes(source.toLowerCase()) || Number(source.split("/")[1] ?? 32) < 8;
 }
@@ -104,7 +109,7 @@ function ofGcp(rule: Inputs): readonly Opening[] {
 }
 
 /** What lets packets in, by type of resource. */
-const OPENINGS: Readonly<Record<string, (inputs: Inputs) => readonly Opening[]>> = {
+export const OPENINGS: Readonly<Record<string, (inputs: Inputs) => readonly Opening[]>> = {
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (inputs) => [ofAws(inputs)],
   "aws:ec2/securityGroupRule:SecurityGroupRule": (inputs) =>
     inputs.type === "ingress" ? [ofAws(inputs)] : [],
@@ -140,7 +145,7 @@ export const openFirewall: Rule = function* ({ type, name, inputs }, { settings:
  * Ranges from which an API server answers at an address of the internet, by type of cluster: none with a private
  * endpoint alone.
  */
-const API_SERVERS: Readonly<Record<string, (inputs: Inputs) => readonly string[]>> = {
+export const API_SERVERS: Readonly<Record<string, (inputs: Inputs) => readonly string[]>> = {
   [EKS.cluster]: ({ vpcConfig = {} }) => ofEks(vpcConfig),
   [EKS.component]: ofEks,
   "gcp:container/cluster:Cluster": ({ privateClusterConfig, masterAuthorizedNetworksConfig: networks }) => {
