@@ -9,7 +9,7 @@ import {
 import { factsOf, fault, wordsOf } from "./fault";
 import { type Endpoint, explainFetchFailure } from "./fetch-failure";
 import { type Patience, retry } from "./retry";
-import { GRPC, type SpireServer } from "./spire-cli";
+import type { SpireServer } from "./spire-cli";
 
 /** A cloud's name, for words, and its server. */
 export interface Side {
@@ -83,16 +83,7 @@ export async function federate(
   const sameEndpoint =
     existing?.bundle_endpoint_url === endpoint.bundleEndpointUrl &&
     existing.https_spiffe?.endpoint_spiffe_id === endpoint.endpointSpiffeId;
-  if (!existing) {
-    try {
-      await target.server.federationCreate(relationship);
-    } catch (error) {
-      // Made already by this very command, whose answer was lost with the connection.
-      if (factsOf(error).code !== GRPC.alreadyExists) throw error;
-      await target.server.federationUpdate(relationship);
-    }
-  } else if (give || !sameEndpoint) {
-    await target.server.federationUpdate(relationship);
-  }
+  if (!existing) await target.server.federationCreate(relationship);
+  else if (give || !sameEndpoint) await target.server.federationUpdate(relationship);
   return fetchLive(target, source, endpoint, comparison, patience);
 }

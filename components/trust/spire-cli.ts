@@ -170,6 +170,9 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
       ],
     });
 
+  const federationUpdate = async (input: RelationshipInput): Promise<void> =>
+    void (await change("federation update", ["-data", "-"], relationship(input)));
+
   const entry = (input: EntryInput): string => {
     const selectors = input.selectors.map((text) => {
       const colon = text.indexOf(":");
@@ -209,10 +212,16 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     federationList: async (): Promise<ApiRelationship[]> =>
       (await json<{ federation_relationships?: ApiRelationship[] }>("federation list"))
         .federation_relationships ?? [],
-    federationCreate: async (input: RelationshipInput): Promise<void> =>
-      void (await change("federation create", ["-data", "-"], relationship(input))),
-    federationUpdate: async (input: RelationshipInput): Promise<void> =>
-      void (await change("federation update", ["-data", "-"], relationship(input))),
+    /** Updates what is there already: made by this very command, whose answer was lost with the connection. */
+    federationCreate: async (input: RelationshipInput): Promise<void> => {
+      try {
+        await change("federation create", ["-data", "-"], relationship(input));
+      } catch (error) {
+        if (factsOf(error).code !== GRPC.alreadyExists) throw error;
+        await federationUpdate(input);
+      }
+    },
+    federationUpdate,
     /** Makes the server fetch the bundle from the live endpoint now, authenticated, and store it. */
     federationRefresh: async (trustDomain: string): Promise<void> =>
       void (await output("federation refresh", ["-id", `spiffe://${trustDomain}`])),

@@ -42,6 +42,8 @@ function isDue({ notBefore, notAfter }: IntermediateAuthorityState, now: number)
 export function makeIntermediateAuthorityProvider(
   now: () => number = Date.now,
 ): Provider<IntermediateAuthorityInputs, IntermediateAuthorityState> {
+  const mustSign = (olds: IntermediateAuthorityState, news: IntermediateAuthorityInputs): boolean =>
+    ["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property)) || isDue(olds, now());
   return {
     check: async (_olds, news) => {
       const { failures, ...must } = checker(news);
@@ -59,19 +61,17 @@ export function makeIntermediateAuthorityProvider(
 
     diff: async (_id, olds, news) => {
       const replaces = ["cloud", "trustDomain"].filter((property) => changed(olds, news, property));
-      const signedAnew = ["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property));
       return {
-        changes: replaces.length > 0 || signedAnew || isDue(olds, now()) || changed(olds, news, "__provider"),
+        changes: replaces.length > 0 || mustSign(olds, news) || changed(olds, news, "__provider"),
         replaces,
       };
     },
 
     create: async (inputs) => ({ id: `${inputs.trustDomain}/${inputs.cloud}`, outs: await issue(inputs) }),
 
-    update: async (_id, olds, news) => {
-      const same = !["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property));
-      return { outs: same && !isDue(olds, now()) ? { ...olds, ...news } : await issue(news) };
-    },
+    update: async (_id, olds, news) => ({
+      outs: mustSign(olds, news) ? await issue(news) : { ...olds, ...news },
+    }),
 
     // There is nothing to compare with: what is stored is what there is.
     read: async (id, state) => {

@@ -6,7 +6,7 @@ import { factsOf, fault, wordsOf } from "../fault";
 import { explainFetchFailure } from "../fetch-failure";
 import { retry, together } from "../retry";
 import type { ServerLocation } from "../server-location";
-import { GRPC, type SpireServer } from "../spire-cli";
+import type { SpireServer } from "../spire-cli";
 
 /** Inputs of PartnerRelationship as the engine hands them to the provider. */
 export interface PartnerInputs {
@@ -56,16 +56,7 @@ export function makePartnerRelationshipProvider(connect: Connect): Provider<Part
     const known = (await server.federationList()).some(({ trust_domain }) => trust_domain === trustDomain);
     let first = bundle !== "" && (give || (await storedAt(server, trustDomain)) === undefined);
     const relationship = { ...endpointOf(inputs), ...(first && { bundle }) };
-    if (known) await server.federationUpdate(relationship);
-    else {
-      try {
-        await server.federationCreate(relationship);
-      } catch (error) {
-        // Made already by this very command, whose answer was lost with the connection.
-        if (factsOf(error).code !== GRPC.alreadyExists) throw error;
-        await server.federationUpdate(relationship);
-      }
-    }
+    await (known ? server.federationUpdate(relationship) : server.federationCreate(relationship));
     const storedDigest = await retry(
       `a live fetch by ${target.cloud} from ${inputs.bundleEndpointUrl}`,
       patience,
