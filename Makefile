@@ -73,7 +73,7 @@ envoy-test: node_modules/.package-lock.json
 
 ## make engine-test: the provider and the rehearsal on real nodes, with the real engine and the real SPIRE; needs root on Linux
 engine-test: node_modules/.package-lock.json
-	@$(TS) rehearsal/main.ts --root .rehearsal-test/world within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
+	@$(TS) rehearsal/main.ts --root .rehearsal-test/world --program postgres within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
 
 ## make tailnet-test: the rehearsal of a tailnet as a test; needs root on Linux. Not part of `make test`, which would take a third longer
 tailnet-test: node_modules/.package-lock.json

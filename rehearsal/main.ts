@@ -24,9 +24,17 @@ import type { Changes } from "./machine/engine";
 import { day2Text, tryDay2 } from "./day2";
 import { reportText } from "./proof/table";
 
-/** For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON. */
+/**
+ * For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON; `--program` names what the command of
+ * `within` needs besides the rehearsal's programs.
+ */
 const { values: options, positionals } = parseArgs({
-  options: { root: { type: "string" }, config: { type: "string" }, report: { type: "string" } },
+  options: {
+    root: { type: "string" },
+    config: { type: "string" },
+    report: { type: "string" },
+    program: { type: "string", multiple: true },
+  },
   allowPositionals: true,
 });
 const [name = "up", ...rest] = positionals;
@@ -86,7 +94,8 @@ const OUTSIDE: Record<string, () => Promise<boolean>> = {
   },
   /** Runs a command in a new world that goes when this process ends, however it ends. */
   async within() {
-    await prepare(rehearsal);
+    const { programs } = await prepare(rehearsal, options.program);
+    process.env["PROGRAMS_OF_WORLD"] = Object.keys(programs).join(",");
     await down(rehearsal);
     await makeWorld(root);
     leash(root);

@@ -185,13 +185,14 @@ export function firstPart(rehearsal: Rehearsal): Rehearsal | undefined {
   return { ...rehearsal, config };
 }
 
-/** Gets all programs and images. Called outside of the world, which reaches nothing. */
-export async function prepare(rehearsal: Rehearsal): Promise<Made> {
+/** Gets all programs and images, and what is named besides. Called outside of the world, which reaches nothing. */
+export async function prepare(rehearsal: Rehearsal, besides: readonly string[] = []): Promise<Made> {
   say("programs");
   await installPackages();
   const { mesh, shows } = imagesOf(rehearsal);
   const references = [...mesh, ...shows];
   const names = [
+    ...besides,
     ...MACHINE_PROGRAMS,
     ...(await imagePrograms(references)),
     ...(rehearsal.mode === "tailscale" ? TAILNET_PROGRAMS : []),
