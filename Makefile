@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test upgrade-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -78,6 +78,10 @@ engine-test: node_modules/.package-lock.json
 ## make tailnet-test: the rehearsal of a tailnet as a test; needs root on Linux. Not part of `make test`, which would take a third longer
 tailnet-test: node_modules/.package-lock.json
 	@NETWORK=tailscale $(TS) rehearsal/main.ts --root .rehearsal-test/world within -- env -u NETWORK npx jest --selectProjects engine --runInBand --testPathPattern engine/tailnet.test
+
+## make upgrade-test: the real SPIRE upgraded over two minor versions, which it builds: minutes on the first run. Not part of `make test`
+upgrade-test: node_modules/.package-lock.json
+	npx jest --selectProjects upgrade
 
 clean: rehearse-down
 	rm -rf .rehearsal .rehearsal-test node_modules

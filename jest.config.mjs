@@ -47,6 +47,8 @@ export default {
     },
     // Stacks by the real engine, on clouds that echo what they are given.
     { ...withPrograms, displayName: "clouds", testMatch: ["<rootDir>/test/clouds/**/*.test.ts"] },
+    // SPIRE's own programs of three minor versions.
+    { ...withPrograms, displayName: "upgrade", testMatch: ["<rootDir>/test/upgrade/**/*.test.ts"] },
     // Real API servers and SPIRE servers (real ones where there are, else the stand-in) on loopback addresses.
     { ...shared, displayName: "engine", testMatch: ["<rootDir>/test/engine/**/*.test.ts"] },
   ],

@@ -5,7 +5,7 @@ import * as path from "node:path";
 import type { Xds } from "../components/envoy/xds";
 import { run } from "../rehearsal/processes";
 import { callThrough } from "../test/envoy/support/caller";
-import { Daemon } from "../test/envoy/support/daemon";
+import { Daemon } from "../test/support/daemon";
 import { EnvoyMesh, type Placed } from "../test/envoy/support/mesh";
 import { freePort } from "../test/support/port";
 import { programPath } from "../test/support/programs";

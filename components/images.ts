@@ -1,5 +1,7 @@
 // Every container image of the program, pinned in one place.
 
+import { agentProblem } from "./spire/upgrade";
+
 /** An image as its publisher has it. */
 export interface PinnedImage {
   /** `registry/repository:tag`. */
@@ -119,5 +121,10 @@ export function resolveImages(settings: ImageSettings = {}): Images {
       registry === undefined ? reference : `${registry}${reference.slice(reference.indexOf("/"))}`;
     return digests && digest !== undefined ? `${place}@${digest}` : place;
   };
-  return Object.fromEntries(IMAGE_KEYS.map((key) => [key, overrides[key] ?? published(key)])) as Images;
+  const images = Object.fromEntries(
+    IMAGE_KEYS.map((key) => [key, overrides[key] ?? published(key)]),
+  ) as Images;
+  const problem = agentProblem(images.spireServer, images.spireAgent);
+  if (problem) throw new Error(problem);
+  return images;
 }

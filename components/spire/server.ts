@@ -20,6 +20,7 @@ import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
+import { oneMinorAtATime } from "./upgrade";
 import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
 
 /** What one cloud's server keeps its records and keys in, and how many pods it has. */
@@ -175,6 +176,7 @@ export class SpireServer extends pulumi.ComponentResource {
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,
+        hooks: { beforeUpdate: [oneMinorAtATime(name)] },
       },
     );
     const after = { ...self, dependsOn: [...self.dependsOn, server] };

@@ -70,15 +70,18 @@ const released = (binary: string, amd64: string, arm64: string) =>
   release({ amd64, arm64 }, `https://dl.k8s.io/v${KUBERNETES}/bin/linux/${ARCH}/${binary}`);
 
 const SPIRE = "1.15.3";
-const spire = (binary: string): Program => ({
-  binary,
-  version: SPIRE,
-  dir: "spire",
+const builtSpire = (version: string, binary: string, suffix = ""): Program => ({
+  binary: `${binary}${suffix}`,
+  version,
+  dir: `spire${suffix}`,
   package: `github.com/spiffe/spire/cmd/${binary}`,
-  stamps: { "github.com/spiffe/spire/pkg/common/version.gittag": SPIRE },
+  stamps: { "github.com/spiffe/spire/pkg/common/version.gittag": version },
   // SQLite is C; statically linked as in SPIRE's own image.
   cgo: true,
   tags: "netgo,osusergo,sqlite_omit_load_extension",
+});
+const spire = (binary: string): Program => ({
+  ...builtSpire(SPIRE, binary),
   ask: ["--version"],
   // Checksum: several repositories that pin this release have the same, for example as `SPIRE_1_15_3_ARTIFACT`.
   ...release(
@@ -225,6 +228,12 @@ export const PROGRAMS: readonly Program[] = [
     package: ".",
     wheel: true,
   },
+  // From which an upgrade is tried; nothing else needs them.
+  ...["1.14.5", "1.13.3"].flatMap((version) =>
+    ["spire-server", "spire-agent"].map((binary) =>
+      builtSpire(version, binary, `-${version.slice(0, version.lastIndexOf("."))}`),
+    ),
+  ),
   // A directory: the example with all that it needs.
   { binary: "python-agent", version: "1.0.0", dir: "../../examples/python-agent", package: ".", wheel: true },
   { binary: "spiffe-server", version: "0", dir: "../../bench/spiffe-server", package: "." },

@@ -1,4 +1,5 @@
 // Stack dev by the real engine, on clouds that echo.
+import { PINNED } from "../../components/images";
 import type { Properties } from "./properties";
 import { refusal } from "./refusals";
 import { EchoStack, MINUTES, stepsOf } from "./suite";
@@ -124,6 +125,23 @@ test("tunnels in place of the tailnet leave clusters, nodes and servers as they 
       /^\w+-(trusts-\w+|\S+-network-\S+|agentweave-\w+-envoy|(trust-exporter|collector)(-config)?|trace-store|grafana-dashboards|metrics-prometheus-(config|rules))$/,
     ),
   ).toEqual([]);
+});
+
+test("SPIRE goes on by one minor version, cloud by cloud the server before its agents, and by no two", async () => {
+  const [major, minor] = /:(\d+)\.(\d+)\./.exec(PINNED.spireServer.reference)!.slice(1).map(Number) as [
+    number,
+    number,
+  ];
+  const to = (version: string) => (settings: Properties) => {
+    const at = (name: string) => `ghcr.io/spiffe/${name}:${version}`;
+    settings["images"] = { overrides: { spireServer: at("spire-server"), spireAgent: at("spire-agent") } };
+  };
+  expect(await foreseen(to(`${major}.${minor + 1}.0`))).toEqual(
+    inAll("spire-agent", "spire-server").map((name) => `update ${name}`),
+  );
+  await expect(dev.foreseen(to(`${major}.${minor + 2}.0`))).rejects.toThrow(
+    `takes one minor version at a time: set images.overrides.spireServer and images.overrides.spireAgent to ${major}.${minor + 1}`,
+  );
 });
 
 test.each([

@@ -37,22 +37,17 @@ const create = (name: string) =>
     x509SvidTtlSeconds: 0,
   });
 
-const output = async (server: TestSpireServer, ...args: string[]): Promise<string> => {
-  const { exitCode, stdout, stderr } = await server.run(args);
-  if (exitCode !== 0) throw new Error(`spire-server ${args.join(" ")}: ${stderr || stdout}`);
-  return stdout;
-};
 const bundleOf = async (server: TestSpireServer) =>
-  parseSpiffeBundle(await output(server, "bundle", "show", "-format", "spiffe"), DOMAIN, new Date());
+  parseSpiffeBundle(await server.print(["bundle", "show", "-format", "spiffe"]), DOMAIN, new Date());
 const idsIn = async (server: TestSpireServer): Promise<string[]> => {
-  const shown = JSON.parse(await output(server, "entry", "show", "-output", "json")) as {
+  const shown = JSON.parse(await server.print(["entry", "show", "-output", "json"])) as {
     entries?: { id: string }[];
   };
   return (shown.entries ?? []).map(({ id }) => id).sort();
 };
 /** Id of the key with which a server signs. */
 const signs = async (server: TestSpireServer): Promise<string> => {
-  const shown = JSON.parse(await output(server, "localauthority", "x509", "show", "-output", "json")) as {
+  const shown = JSON.parse(await server.print(["localauthority", "x509", "show", "-output", "json"])) as {
     active: { authority_id: string };
   };
   return shown.active.authority_id;
@@ -60,7 +55,7 @@ const signs = async (server: TestSpireServer): Promise<string> => {
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 /** An SVID by a server, and the CA certificates that the same server hands out with it. */
 const mint = async (server: TestSpireServer): Promise<X509Certificate[]> => {
-  const text = await output(server, "x509", "mint", "-spiffeID", `spiffe://${DOMAIN}/agent/minted`);
+  const text = await server.print(["x509", "mint", "-spiffeID", `spiffe://${DOMAIN}/agent/minted`]);
   return (text.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
 };
 /** What every server hands out once it has this many CAs: each keeps what it read of the database for a second (SPIRE, pkg/server/cache/dscache). */
@@ -130,7 +125,7 @@ test("identities are issued while one is down, and hold under what it hands out 
 test("a rotation goes on where it was when its server is killed between its steps", async () => {
   const one = servers[first]!;
   const old = await signs(one);
-  const shown = JSON.parse(await output(one, "localauthority", "x509", "prepare", "-output", "json")) as {
+  const shown = JSON.parse(await one.print(["localauthority", "x509", "prepare", "-output", "json"])) as {
     prepared_authority: { authority_id: string };
   };
   const prepared = shown.prepared_authority.authority_id;
@@ -139,7 +134,7 @@ test("a rotation goes on where it was when its server is killed between its step
   // Before it signs with it, the other hands it out, too.
   await handedOut(3);
   expect(await signs(one)).toBe(old);
-  await output(one, "localauthority", "x509", "activate", "-authorityID", prepared);
+  await one.print(["localauthority", "x509", "activate", "-authorityID", prepared]);
   expect(await signs(one)).toBe(prepared);
   const [svid] = await mint(one);
   const [, ...roots] = await mint(servers[second]!);

@@ -9,7 +9,7 @@ import { serverCommand } from "../../cli/spire";
 import type { Mesh } from "../../cli/mesh-outputs";
 import { operatorSpiffeId } from "../../spiffe/spiffe-id";
 import { callThrough, clientThrough } from "./support/caller";
-import { until } from "./support/daemon";
+import { until } from "../support/daemon";
 import { EnvoyMesh } from "./support/mesh";
 
 const MEMBERS = Object.entries({ aws: ["agent", "worker"], azure: ["agent"], gcp: ["worker"] }).map(

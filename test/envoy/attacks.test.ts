@@ -1,7 +1,7 @@
 // What was tried against an agent by callers that mean harm. Each ends with a member's call that is answered.
 import { type CertificateOptions, type Certificate, issue, spiffeBundle } from "../support/certificate";
 import { askAs, callThrough, connectAs, everything, message, requestText } from "./support/caller";
-import { until } from "./support/daemon";
+import { until } from "../support/daemon";
 import { EnvoyMesh } from "./support/mesh";
 import { connect as connectHttp2 } from "node:http2";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 // Programs that know nothing of identity, called through Envoy: SPIRE's identities, OPA's decisions.
 import { type Answer, type Asked, callThrough, message } from "./support/caller";
-import { until } from "./support/daemon";
+import { until } from "../support/daemon";
 import { EnvoyMesh } from "./support/mesh";
 
 let mesh: EnvoyMesh;

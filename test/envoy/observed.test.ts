@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Asked, callThrough, message } from "./support/caller";
-import { until } from "./support/daemon";
+import { until } from "../support/daemon";
 import {
   type CallOutcome,
   callSpan,

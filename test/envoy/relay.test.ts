@@ -13,7 +13,7 @@ import { type Certificate, type CertificateOptions, issue, spiffeBundle } from "
 import { freePort } from "../support/port";
 import { programPath } from "../support/programs";
 import { connectAs } from "./support/caller";
-import { Daemon } from "./support/daemon";
+import { Daemon } from "../support/daemon";
 import { EnvoyMesh } from "./support/mesh";
 
 const LOOPBACK = "127.0.0.1";

@@ -7,6 +7,7 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   envoy: ["envoy", "opa", "spire-server", "spire-agent"],
   observability: ["prometheus", "promtool"],
   policies: ["opa"],
+  upgrade: ["1.13", "1.14"].flatMap((version) => [`spire-server-${version}`, `spire-agent-${version}`]),
 };
 
 export default async function getPrograms(

@@ -37,7 +37,7 @@ export class TestSpireServer {
   private process: ChildProcess | undefined;
 
   private constructor(
-    private readonly binary: string,
+    private binary: string,
     readonly trustDomain: string,
     private readonly dir: string,
     private readonly ports: { api: number; endpoint: number },
@@ -124,6 +124,13 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
       child.stdin?.on("error", () => undefined).end(stdin ?? "");
     });
 
+  /** What a command prints. An error if it fails. */
+  async print(args: readonly string[], stdin?: string): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.run([...args], stdin);
+    if (exitCode !== 0) throw new Error(`spire-server ${args.join(" ")}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
   /** Starts the process and waits until it is healthy, for 20 s at most. */
   async start(): Promise<void> {
     mkdirSync(join(this.dir, "data"), { recursive: true });
@@ -152,6 +159,13 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
     const ended = once(this.process, "exit");
     this.process.kill("SIGKILL");
     await ended;
+  }
+
+  /** Ends the process and starts another program of the server in its place. */
+  async restart(binary: string): Promise<void> {
+    await this.kill();
+    this.binary = binary;
+    await this.start();
   }
 
   /** Kills the server, takes its database and keys away, and starts it again. */

@@ -1,5 +1,5 @@
 // A small mesh of processes on loopback: SPIRE servers that know each other, a SPIRE agent and an Envoy for each agent, and one OPA.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
@@ -9,11 +9,12 @@ import type { PolicyMember, PolicyTopology } from "../../../components/workloads
 import { nodeBundle } from "../../../components/kubernetes/node-bundle";
 import { LOADER } from "../../../components/kubernetes/node-loader";
 import { agentSpiffeId, operatorSpiffeId } from "../../../spiffe/spiffe-id";
+import { Daemon, until } from "../../support/daemon";
 import { TestOpa } from "../../support/opa";
 import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";
 import { type SignerFiles, spireServerBinary, TestSpireServer } from "../../support/spire";
-import { Daemon, until } from "./daemon";
+import { TestSpireAgent } from "../../support/spire-agent";
 
 /** A program that tells what it was asked. */
 const PROGRAM = path.join(__dirname, "program.mjs");
@@ -118,10 +119,8 @@ export class EnvoyMesh {
     return this.spireWith(cloud, undefined, ...command);
   }
 
-  async spireWith(cloud: string, stdin: string | undefined, ...command: string[]): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.servers.get(cloud)!.run(command, stdin);
-    if (exitCode !== 0) throw new Error(`spire-server ${command.join(" ")}: ${stderr}${stdout}`);
-    return stdout;
+  spireWith(cloud: string, stdin: string | undefined, ...command: string[]): Promise<string> {
+    return this.servers.get(cloud)!.print(command, stdin);
   }
 
   memberOf(cloud: string): PolicyMember {
@@ -153,46 +152,21 @@ export class EnvoyMesh {
   }
 
   /** A socket of the Workload API, whose workloads are this agent. */
-  async workloadApi(place: Placed): Promise<{ daemon: Daemon; socket: string }> {
-    const server = this.servers.get(place.cloud)!;
-    const { trustDomain } = this.memberOf(place.cloud);
-    const token = /Token: (\S+)/.exec(await this.spire(place.cloud, "token", "generate"))![1]!;
+  async workloadApi(place: Placed): Promise<TestSpireAgent> {
     const others = this.strangersTo(place.cloud);
-    await this.spire(
-      place.cloud,
-      ...["entry", "create", "-spiffeID", this.idOf(place)],
-      ...["-parentID", `spiffe://${trustDomain}/spire/agent/join_token/${token}`],
-      ...["-selector", `unix:uid:${process.getuid!()}`],
-      ...(this.args.svidTtl === undefined ? [] : ["-x509SVIDTTL", String(this.args.svidTtl)]),
-      ...others.flatMap((other) => ["-federatesWith", `spiffe://${other.trustDomain}`]),
+    return TestSpireAgent.start(
+      await programPath("spire-agent"),
+      this.servers.get(place.cloud)!,
+      path.join(this.dir, `${nameOf(place)}-spire`),
+      (parentId) =>
+        this.spire(
+          place.cloud,
+          ...["entry", "create", "-spiffeID", this.idOf(place), "-parentID", parentId],
+          ...["-selector", `unix:uid:${process.getuid!()}`],
+          ...(this.args.svidTtl === undefined ? [] : ["-x509SVIDTTL", String(this.args.svidTtl)]),
+          ...others.flatMap((other) => ["-federatesWith", `spiffe://${other.trustDomain}`]),
+        ),
     );
-    const dir = path.join(this.dir, `${nameOf(place)}-spire`);
-    const socket = path.join(dir, "api.sock");
-    mkdirSync(path.join(dir, "data"), { recursive: true });
-    writeFileSync(
-      path.join(dir, "agent.conf"),
-      `agent {
-  server_address = "${LOOPBACK}"
-  server_port = ${server.apiPort}
-  socket_path = "${socket}"
-  trust_domain = "${trustDomain}"
-  data_dir = "${path.join(dir, "data")}"
-  insecure_bootstrap = true
-  log_level = "INFO"
-  experimental { sync_interval = "1s" }
-}
-plugins {
-  NodeAttestor "join_token" { plugin_data {} }
-  KeyManager "memory" { plugin_data {} }
-  WorkloadAttestor "unix" { plugin_data {} }
-}
-`,
-    );
-    const daemon = new Daemon(await programPath("spire-agent"), [
-      ...["run", "-config", path.join(dir, "agent.conf"), "-joinToken", token],
-    ]);
-    await daemon.becomes("the SPIRE agent serves the Workload API", () => existsSync(socket));
-    return { daemon, socket };
   }
 
   private destinations(self: Placed, places: readonly (Placed & { ports: Ports })[]): Destination[] {
