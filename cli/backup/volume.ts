@@ -105,10 +105,13 @@ export function volumePod(
 export const kubernetesVolume: VolumeOf = (cloud, image = resolveImages().agent) => {
   const { namespace, statefulSet: name } = SERVER_PLACE;
   const access = { cloud: cloud.name, kubeconfig: cloud.kubeconfig };
-  const apis = async () => {
+  const connect = async () => {
     const { k8s, api, clientOf } = await coreApi(access);
     return { k8s, core: api, apps: clientOf(k8s.AppsV1Api) };
   };
+  // Once: it may run a program of the cloud's for its login.
+  let connected: ReturnType<typeof connect> | undefined;
+  const apis = () => (connected ??= connect());
   const ask = <T>(what: string, work: () => Promise<T>) => asked(cloud.name, what, work);
 
   const statefulSet = async () => {
@@ -185,7 +188,7 @@ export const kubernetesVolume: VolumeOf = (cloud, image = resolveImages().agent)
           core.readNamespacedConfigMap({ namespace, name: SERVER_CONFIG_MAP.name }),
         ),
       ]);
-      const written = /database_type\s*=\s*"([^"]+)"/.exec(config.data?.[SERVER_CONFIG_MAP.conf] ?? "");
+      const written = /database_type\s*=?\s*"([^"]+)"/.exec(config.data?.[SERVER_CONFIG_MAP.conf] ?? "");
       return { database: written?.[1] ?? "unknown", replicas: spec?.replicas ?? 1 };
     },
 
@@ -225,18 +228,15 @@ export const kubernetesVolume: VolumeOf = (cloud, image = resolveImages().agent)
           { cloud: cloud.name, namespace, pod: NAME, container: CONTAINER },
           cloud.kubeconfig,
           [
-            "node",
-            "--no-warnings",
-            "--input-type=module",
-            "-e",
-            script,
-            command,
-            SERVER_PATHS.dataDir,
-            SCRATCH,
+            ...["node", "--no-warnings", "--input-type=module", "-e", script],
+            ...[command, SERVER_PATHS.dataDir, SCRATCH],
           ],
           input,
           limitMs,
-        );
+        ).catch((error: unknown) => {
+          // Its words name the command, of which the whole script is a part.
+          throw new CliError((error as Error).message.replace(script, "in-pod.mjs"));
+        });
         if (exitCode === 0) return stdout;
         const words = stderr.split("\n").find((line) => line.includes("Error")) ?? stderr;
         throw new CliError(
