@@ -9,6 +9,7 @@ import { UNPRIVILEGED } from "../../components/kubernetes/container";
 import { labels } from "../../components/kubernetes/metadata";
 import { SERVER_PATHS } from "../../components/spire/paths";
 import { DATA_VOLUME, SERVER_CONFIG_MAP } from "../../components/spire/server-pod";
+import { PROJECT } from "../../components/project";
 import { execInPod } from "../../components/trust/exec";
 import { SPIRE_SERVER } from "../../components/well-known";
 import { CliError, lineOf } from "../errors";
@@ -223,7 +224,7 @@ export const kubernetesVolume: VolumeOf = (cloud, image = resolveImages().agent)
           const unscheduled = status?.conditions?.find(({ status: is }) => is === "False")?.message;
           return `pod ${NAME} is ${status?.phase ?? "missing"}: ${waiting?.message ?? waiting?.reason ?? unscheduled ?? "no reason given"}`;
         });
-        const script = readFileSync(path.join(__dirname, "in-pod.mjs"), "utf8");
+        const script = readFileSync(path.join(PROJECT, "cli/backup/in-pod.mjs"), "utf8");
         const { exitCode, stdout, stderr } = await execInPod(
           { cloud: cloud.name, namespace, pod: NAME, container: CONTAINER },
           cloud.kubeconfig,
