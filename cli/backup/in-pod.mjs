@@ -1,5 +1,7 @@
 // What runs in a pod with the volume of a SPIRE server, by Node.js 24: `read` prints all that is to be kept, `write` puts that back. Arguments: which of the two,
 // the folder of the volume, a folder for what is under way.
+import { Buffer } from "node:buffer";
+import console from "node:console";
 import {
   closeSync,
   fsyncSync,
@@ -12,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { backup, DatabaseSync } from "node:sqlite";
 import { gunzipSync, gzipSync } from "node:zlib";
 
