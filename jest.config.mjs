@@ -21,7 +21,9 @@ const shared = {
     ],
   },
   // These packages are published as ES modules only, which jest cannot require as they are.
-  transformIgnorePatterns: ["/node_modules/(?!(@kubernetes/client-node|openid-client|oauth4webapi|jose)/)"],
+  transformIgnorePatterns: [
+    "/node_modules/(?!(@kubernetes/client-node|openid-client|oauth4webapi|jose|age-encryption|@noble|@scure)/)",
+  ],
 };
 
 const withPrograms = { ...shared, globalSetup: "<rootDir>/test/support/get-programs.ts" };

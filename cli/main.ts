@@ -1,7 +1,11 @@
 // The command line `mesh`: its commands, options and exit codes.
+import { readFileSync } from "node:fs";
 import { NETWORK_MODES } from "../components/network/mode";
 import { Command, CommanderError, Option } from "commander";
 import { processAsk } from "./ask";
+import { backup, backupText } from "./backup/backup";
+import { restore, restoreText } from "./backup/restore";
+import { kubernetesVolume } from "./backup/volume";
 import { jsonText } from "./json";
 import { callText, meshCall, payloadOf } from "./call";
 import { type Connect, connectKubernetes } from "./cluster";
@@ -45,6 +49,20 @@ interface EvictFlags extends CommonOptions {
   readonly yes?: boolean;
 }
 
+interface BackupFlags extends CommonOptions {
+  readonly recipient?: string[];
+  readonly file?: string;
+}
+
+interface RestoreFlags extends CommonOptions {
+  readonly file: string;
+  readonly identity: string;
+  readonly yes?: boolean;
+}
+
+/** Longest time of each step of `backup` and `restore`: a volume may have to be attached to a node. */
+const VOLUME_LIMIT_MS = 300_000;
+
 /** Longest time of each wait of `rotate`, and of the changes of `evict` in one cloud, in milliseconds. */
 const ROTATE_LIMIT_MS = 600_000;
 const EVICT_LIMIT_MS = 20_000;
@@ -70,6 +88,14 @@ export interface Terminal {
   readonly screen?: Screen;
   /** Answers questions; missing where nobody can be asked. */
   readonly ask?: (question: string) => Promise<string>;
+}
+
+function bytesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new CliError(`${file} cannot be read: ${(error as Error).message}.`, EXIT.usage);
+  }
 }
 
 /** The commands. Each sets the exit code by `finish`.  */
@@ -189,6 +215,43 @@ export function program(terminal: Terminal, connect: Connect, finish: (code: Exi
       await confirm(`No other cloud trusts ${cloud} any more.`, { yes });
       const report = await evict(found, cloud, options);
       terminal.out(flags.json ? jsonText(report) : evictText(report));
+      finish(report.ok ? EXIT.ok : EXIT.failed);
+    });
+
+  common(mesh.command("backup"), "longest time of each step (default: 300)")
+    .description("copy a cloud's SPIRE server, database and keys, to an encrypted file while it runs")
+    .argument("<cloud>")
+    .option("--recipient <key>", "public key of age that may open it; may be given more than once", gather)
+    .option("--file <file>", "where to; must not be there (default: <cloud>-<time>.backup.age)")
+    .action(async (cloud: string, { recipient: recipients = [], file, timeout, ...flags }: BackupFlags) => {
+      const found = await findMesh(flags, say);
+      const limitMs = timeout ?? VOLUME_LIMIT_MS;
+      const volumeOf = kubernetesVolume;
+      const report = await backup(found, cloud, { recipients, file, limitMs, connect, volumeOf });
+      terminal.out(flags.json ? jsonText(report) : backupText(report));
+      finish(EXIT.ok);
+    });
+
+  common(mesh.command("restore"), "longest time of each step (default: 300)")
+    .description(
+      "put a backup in the place of what a cloud's SPIRE server has; exits 1 if a peer does not trust it then",
+    )
+    .argument("<cloud>")
+    .requiredOption("--file <file>", "what `mesh backup` wrote")
+    .requiredOption("--identity <file>", "file with the private key, as age-keygen writes it")
+    .option("--yes", "do not ask")
+    .action(async (cloud: string, { file, identity, yes, timeout, ...flags }: RestoreFlags) => {
+      const found = await findMesh(flags, say);
+      const report = await restore(found, cloud, {
+        file: bytesOf(file),
+        identities: bytesOf(identity).toString("utf8"),
+        limitMs: timeout ?? VOLUME_LIMIT_MS,
+        connect,
+        volumeOf: kubernetesVolume,
+        confirm: (what) => confirm(what, { yes }),
+        say,
+      });
+      terminal.out(flags.json ? jsonText(report) : restoreText(report));
       finish(report.ok ? EXIT.ok : EXIT.failed);
     });
 

@@ -55,6 +55,7 @@ const outputsSchema = z.object({
   agents: z.record(z.string(), agentSchema).default({}),
   network: networkSchema.optional(),
   observability: observabilitySchema.optional(),
+  nodeImage: z.string().optional(),
   kubeconfig: z.union([z.string().min(1), z.record(z.string(), z.unknown())]),
 });
 
@@ -89,6 +90,8 @@ export interface Mesh {
   readonly network?: MeshNetwork;
   /** Undefined when there is no observability, or the outputs are of a version that did not tell. */
   readonly observability?: MeshObservability;
+  /** Image with Node.js, as the mesh's own programs have it. Undefined when the outputs are of a version that did not tell. */
+  readonly nodeImage?: string;
 }
 
 function problemsOf(error: z.ZodError): string {
@@ -122,7 +125,7 @@ export function meshOf(outputs: unknown): Mesh {
       `These are not the outputs of this program: ${problemsOf(parsed.error)}. Take them with \`pulumi stack output --json --show-secrets\`, after a \`pulumi up\` with this version.`,
       EXIT.usage,
     );
-  const { clouds, agents, network, observability, kubeconfig } = parsed.data;
+  const { clouds, agents, network, observability, nodeImage, kubeconfig } = parsed.data;
   const merged = kubeconfigOf(kubeconfig);
   return {
     clouds: Object.entries(clouds).map(([name, cloud]) => ({
@@ -136,6 +139,7 @@ export function meshOf(outputs: unknown): Mesh {
     })),
     network,
     observability,
+    nodeImage,
   };
 }
 

@@ -1,6 +1,7 @@
 // The program that `pulumi up` runs: the stack's configuration in, the mesh and its outputs out.
 import * as pulumi from "@pulumi/pulumi";
 import { mergeKubeconfigs } from "../components/clouds";
+import { resolveImages } from "../components/images";
 import { httpsUrl } from "../components/kubernetes/load-balancer";
 import type { NetworkSettings } from "../components/network/mode";
 import { AGENT_PORTS, GRAFANA, NAMESPACES, PROMETHEUS, TAILNET, TRACE_STORE } from "../components/well-known";
@@ -77,13 +78,16 @@ async function program() {
   /** Password of Grafana's user `admin`. Secret: `pulumi stack output grafanaPassword --show-secrets`. */
   const grafanaPassword = mesh.observability?.grafanaPassword;
 
+  /** Image with Node.js, with which `mesh backup` and `mesh restore` read and write the volume of a SPIRE server. */
+  const nodeImage = resolveImages(config.images).agent;
+
   /** All clusters in one kubeconfig. Secret: `pulumi stack output kubeconfig --show-secrets > kubeconfig`. */
   const kubeconfig = pulumi.secret(
     pulumi
       .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
       .apply(mergeKubeconfigs),
   );
-  return { clouds, agents, network, relationships, observability, grafanaPassword, kubeconfig };
+  return { clouds, agents, network, relationships, observability, grafanaPassword, nodeImage, kubeconfig };
 }
 
 function networkOutput(mesh: AgentMesh, settings: NetworkSettings) {

@@ -7,8 +7,14 @@ import { SERVER_PATHS } from "./paths";
 
 /** A database of PostgreSQL or MySQL, as SPIRE's doc/plugin_server_datastore_sql.md has it. */
 export interface Datastore {
-  readonly type: "postgres" | "mysql";
-  /** A secret: `host=… user=… password=… dbname=…` or `postgres://…` of lib/pq; `user:password@tcp(host:port)/name?parseTime=true` of go-sql-driver. */
+  /** `aws_…`: Amazon RDS or Aurora, where the pod logs in by its own identity in AWS, for tokens of a quarter of an hour. */
+  readonly type: "postgres" | "mysql" | "aws_postgres" | "aws_mysql";
+  /** AWS region of the database, which the types `aws_…` need. */
+  readonly region?: string;
+  /**
+   * A secret: `host=… user=… password=… dbname=…` or `postgres://…` of lib/pq; `user:password@tcp(host:port)/name?parseTime=true` of go-sql-driver. Without a password
+   * for the types `aws_…`.
+   */
   readonly connectionString: string;
   /** PEM of the CA certificates under which the database's certificate must hold. Default: those of the image, and for PostgreSQL what `sslmode` says. */
   readonly ca?: string;
@@ -33,6 +39,11 @@ const VARIABLE = "SPIRE_DATASTORE";
 /** PostgreSQL takes 100 connections by default, and SPIRE opens as many for each server: two servers would starve each other. */
 const MOST_CONNECTIONS = 30;
 
+const isMysql = ({ type }: Pick<Datastore, "type">) => type.endsWith("mysql");
+
+/** Whether AWS is asked for tokens, with which the server logs in. */
+export const asksAws = ({ type }: Pick<Datastore, "type">) => type.startsWith("aws_");
+
 type File = "ca" | "clientCertificate" | "clientKey";
 
 const filesOf = (datastore: Datastore): readonly File[] =>
@@ -51,12 +62,15 @@ export function renderDatastore(datastore: Datastore | undefined): string {
     }
   }`;
   // PostgreSQL's are in the connection string.
-  const files = datastore.type === "mysql" ? filesOf(datastore) : [];
+  const files = isMysql(datastore) ? filesOf(datastore) : [];
+  const type = asksAws(datastore)
+    ? `database_type ${hclString(datastore.type)} { region = ${hclString(datastore.region ?? "")} }`
+    : `database_type     = ${hclString(datastore.type)}`;
   const keys = { ca: "root_ca_path", clientCertificate: "client_cert_path", clientKey: "client_key_path" };
   return `\
   DataStore "sql" {
     plugin_data {
-      database_type     = ${hclString(datastore.type)}
+      ${type}
       connection_string = \${${VARIABLE}}
       max_open_conns    = ${MOST_CONNECTIONS}
 ${files.map((file) => `      ${keys[file].padEnd(17)} = ${hclString(pathOf(file))}\n`).join("")}    }
@@ -65,9 +79,9 @@ ${files.map((file) => `      ${keys[file].padEnd(17)} = ${hclString(pathOf(file)
 
 /** The connection string with the paths of its files, which lib/pq knows as libpq's parameters do. */
 export function connectionString(datastore: Datastore): string {
-  const { type, connectionString: given } = datastore;
+  const { connectionString: given } = datastore;
   const keys = { ca: "sslrootcert", clientCertificate: "sslcert", clientKey: "sslkey" };
-  const files = type === "postgres" ? filesOf(datastore).map((file) => `${keys[file]}=${pathOf(file)}`) : [];
+  const files = isMysql(datastore) ? [] : filesOf(datastore).map((file) => `${keys[file]}=${pathOf(file)}`);
   const isUrl = /^postgres(ql)?:\/\//.test(given);
   return files.reduce(
     (text, file) => `${text}${isUrl ? (text.includes("?") ? "&" : "?") : " "}${file}`,
@@ -76,13 +90,13 @@ export function connectionString(datastore: Datastore): string {
 }
 
 /** TCP port of the database: what the connection string says, else the default of its kind. */
-export function datastorePort({ type, connectionString: given }: Datastore): number {
-  const written =
-    type === "mysql"
-      ? /@tcp\([^)]*:(\d+)\)/.exec(given)
-      : (/^postgres(?:ql)?:\/\/(?:.*@)?[^/@]*:(\d+)(?:[/?]|$)/.exec(given) ??
-        /(?:^|\s)port\s*=\s*'?(\d+)/.exec(given));
-  return Number(written?.[1] ?? (type === "mysql" ? 3306 : 5432));
+export function datastorePort(datastore: Datastore): number {
+  const { connectionString: given } = datastore;
+  const written = isMysql(datastore)
+    ? /@tcp\([^)]*:(\d+)\)/.exec(given)
+    : (/^postgres(?:ql)?:\/\/(?:.*@)?[^/@]*:(\d+)(?:[/?]|$)/.exec(given) ??
+      /(?:^|\s)port\s*=\s*'?(\d+)/.exec(given));
+  return Number(written?.[1] ?? (isMysql(datastore) ? 3306 : 5432));
 }
 
 /**

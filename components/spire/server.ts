@@ -15,7 +15,7 @@ import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
-import { type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
+import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -39,7 +39,13 @@ export interface ServerPlan {
 export function serverPorts({ datastore, keyManager }: ServerPlan) {
   return {
     datastore: datastore ? [datastorePort(datastore)] : [],
-    keyService: keyManager ? keyManagerPorts(keyManager) : [],
+    // AWS's token service is asked on the way to its databases, as it is for its keys.
+    keyService: [
+      ...new Set([
+        ...(keyManager ? keyManagerPorts(keyManager) : []),
+        ...(datastore && asksAws(datastore) ? [443] : []),
+      ]),
+    ],
   };
 }
 

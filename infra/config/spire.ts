@@ -33,8 +33,19 @@ export const spire = z
 const PEM = /^-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----\s*$/;
 const certificates = () => text(PEM, "the text of a PEM file with certificates");
 
+const awsRegion = () => text(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, "a region such as us-east-1");
+
 const datastore = z.strictObject({
-  type: z.enum(["postgres", "mysql"]).meta({ description: "Kind of the database. Required." }),
+  type: z.enum(["postgres", "mysql", "aws_postgres", "aws_mysql"]).meta({
+    description:
+      "Kind of the database. aws_postgres, aws_mysql: of Amazon RDS or Aurora, where the SPIRE server logs in by its pod's identity in AWS, without a password (serviceAccountAnnotations). Required.",
+  }),
+  region: awsRegion()
+    .optional()
+    .meta({
+      description: "AWS region of the database, for the types aws_…. Default: the cloud's.",
+      examples: ["us-east-1"],
+    }),
   connectionString: secret().meta({
     description:
       "How it is reached, as SPIRE's SQL plugin has it: host=… user=… password=… dbname=… sslmode=verify-full, or postgres://…; for MySQL user:password@tcp(host:port)/name?parseTime=true&tls=true. No other cloud may have the same database. A secret: pulumi config set --secret --path. Required.",
@@ -62,7 +73,7 @@ const keyManager = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     type: z.literal("aws_kms").meta({ description: "AWS Key Management Service." }),
-    region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, "a region such as us-east-1")
+    region: awsRegion()
       .optional()
       .meta({ description: "Region of the keys. Default: the cloud's.", examples: ["us-east-1"] }),
   }),
@@ -129,7 +140,7 @@ export const cloudSpire = z
       .optional()
       .meta({
         description:
-          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service. Default: none.",
+          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service and the database. Default: none.",
         examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
       }),
   })

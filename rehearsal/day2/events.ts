@@ -1,7 +1,11 @@
 // The events of the second day, in the order in which they are tried.
-import { readlinkSync } from "node:fs";
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { backup } from "../../cli/backup/backup";
+import { restore } from "../../cli/backup/restore";
+import { kubernetesVolume } from "../../cli/backup/volume";
 import { connectKubernetes } from "../../cli/cluster";
 import { CliError } from "../../cli/errors";
 import { evict, evictNode } from "../../cli/evict";
@@ -95,9 +99,8 @@ async function rotatedAgain(day2: Day2, cloud: string): Promise<string> {
   return `killed after taint, went on with ${report.steps.map(({ step }) => step).join(", ")}`;
 }
 
-/** The volume and with it the CA; `up` brings the others' trust. */
-async function lostDatabase(day2: Day2, cloud: string): Promise<string> {
-  const mesh = day2.mesh();
+/** Takes the volume away, and returns when there is a server with an empty one and another CA. */
+async function loseVolume(mesh: Mesh, cloud: string): Promise<void> {
   const core = await coreOf(cloudOf(mesh, cloud));
   const namespace = NAMESPACES.spireServer;
   const before = await serverIn(mesh, cloud).bundleShow();
@@ -107,8 +110,49 @@ async function lostDatabase(day2: Day2, cloud: string): Promise<string> {
     const now = await serverIn(mesh, cloud).bundleShow();
     return now === before ? undefined : true;
   });
+}
+
+/** The volume and with it the CA; `up` brings the others' trust. */
+async function lostDatabase(day2: Day2, cloud: string): Promise<string> {
+  await loseVolume(day2.mesh(), cloud);
   const changed = await day2.up();
   return `a new CA; up --refresh: ${changed.join(", ")}`;
+}
+
+/** The volume again, but there is a backup: nobody needs new trust. */
+async function restoredVolume(day2: Day2, cloud: string): Promise<string> {
+  const mesh = day2.mesh();
+  const { generateX25519Identity, identityToRecipient } = await import("age-encryption");
+  const identities = await generateX25519Identity();
+  const known = async () =>
+    (await serverIn(mesh, cloud).agentList()).map((agent) => [agent.id.path, agent.x509svid_serial_number]);
+  const folder = mkdtempSync(path.join(tmpdir(), "mesh-backup-"));
+  const ways = { limitMs: LIMIT_MS, connect: connectKubernetes, volumeOf: kubernetesVolume };
+  try {
+    const file = path.join(folder, "backup.age");
+    const began = Date.now();
+    await backup(mesh, cloud, { ...ways, file, recipients: [await identityToRecipient(identities)] });
+    const copied = Date.now();
+    const agents = JSON.stringify(await known());
+    await loseVolume(mesh, cloud);
+    const lost = Date.now();
+    const report = await restore(mesh, cloud, {
+      ...ways,
+      file: readFileSync(file),
+      identities,
+      confirm: async (what) => say(`  ${what}`),
+      say: (line) => say(`  ${line}`),
+    });
+    const seconds = (from: number, to: number) => ((to - from) / 1000).toFixed(0);
+    const took = `copied in ${seconds(began, copied)} s, restored in ${seconds(lost, Date.now())} s`;
+    if (!report.ok || !report.unchanged) throw new Error(JSON.stringify(report));
+    const same = agents === JSON.stringify(await known());
+    const changed = await day2.up();
+    if (changed.length > 0) throw new Error(`up --refresh changed ${changed.join(", ")}`);
+    return `${took}; the bundle of before, ${report.counts.entries} entries, SPIRE agents ${same ? "as before" : "attested anew"}; up --refresh: no change`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function evicted(day2: Day2, cloud: string, other: string): Promise<string> {
@@ -200,6 +244,11 @@ export const EVENTS: readonly Event[] = [
     event: "gcp's API server away, azure evicted meanwhile",
     between: ["aws", "gcp"],
     work: (day2) => apiServerAway(day2, "gcp", "azure", "aws"),
+  },
+  {
+    event: "the volume of gcp's SPIRE server lost, and restored from a backup",
+    mayLose: "workloads that renewed meanwhile have what the lost server's successor signed",
+    work: (day2) => restoredVolume(day2, "gcp"),
   },
   {
     event: "the database of aws's SPIRE server lost",

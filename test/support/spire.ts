@@ -57,7 +57,7 @@ export class TestSpireServer {
     const ports = { api: await freePort(), endpoint: await freePort() };
     const dir = mkdtempSync(join(tmpdir(), "spire-"));
     const server = new TestSpireServer(binary, trustDomain, dir, ports, datastore);
-    const data = join(server.dir, "data");
+    const data = server.dataDir;
     writeFileSync(
       join(server.dir, "server.conf"),
       `server {
@@ -98,6 +98,11 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
       writeFileSync(join(this.dir, name), text);
   }
 
+  /** Folder with its database and keys, as its volume has them. */
+  get dataDir(): string {
+    return join(this.dir, "data");
+  }
+
   private get socket(): string {
     return join(this.dir, "api.sock");
   }
@@ -133,7 +138,7 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
 
   /** Starts the process and waits until it is healthy, for 20 s at most. */
   async start(): Promise<void> {
-    mkdirSync(join(this.dir, "data"), { recursive: true });
+    mkdirSync(this.dataDir, { recursive: true });
     const log = openSync(join(this.dir, "log"), "a");
     const { args, env } = datastorePod(this.datastore);
     const connection = this.datastore && hclString(connectionString(this.datastore));
@@ -171,7 +176,7 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
   /** Kills the server, takes its database and keys away, and starts it again. */
   async loseDatabase(): Promise<void> {
     await this.kill();
-    rmSync(join(this.dir, "data"), { recursive: true });
+    rmSync(this.dataDir, { recursive: true });
     await this.start();
   }
 

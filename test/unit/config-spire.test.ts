@@ -1,4 +1,5 @@
 // A cloud's SPIRE server: which settings go together.
+import { serverPorts } from "../../components/spire";
 import { parseConfig } from "../../infra/config";
 import { settleServer } from "../../infra/config/settle";
 import { problemsOf } from "../support/problems";
@@ -40,6 +41,33 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     "the other kind's connection string",
     [{ datastore: { ...mysql, type: "postgres" } }],
     [/connectionString: is none of type postgres; write host=/],
+  ],
+  [
+    "a password where AWS gives tokens",
+    [{ datastore: { ...postgres, type: "aws_postgres" } }],
+    [/connectionString: is none of type aws_postgres; write .* without a password$/],
+  ],
+  [
+    "a token of AWS in the clear",
+    [
+      {
+        datastore: {
+          type: "aws_postgres",
+          connectionString: "host=db user=spire dbname=spire sslmode=prefer",
+        },
+      },
+    ],
+    [/connectionString: is none of type aws_postgres; write .*verify-full/],
+  ],
+  [
+    "MySQL that refuses tokens",
+    [{ datastore: { ...mysql, type: "aws_mysql" } }],
+    [/connectionString: is none of type aws_mysql; write .*allowCleartextPasswords=1/],
+  ],
+  [
+    "a region that nobody asks for",
+    [{ datastore: { ...postgres, region: "us-east-1" } }],
+    [/^clouds\.aws\.spire\.datastore\.region: has no effect on type postgres; .*aws_postgres$/],
   ],
   [
     "one database for two clouds",
@@ -85,6 +113,22 @@ test("takes replicas where there is a database, and one where a cloud says so", 
     keyManager: { type: "aws_kms", region: clouds[0]!.region },
   });
   expect(other).toMatchObject({ replicas: 1 });
+});
+
+test.each([
+  { type: "aws_postgres", connectionString: "host=db user=spire dbname=spire sslmode=verify-full" },
+  {
+    type: "aws_mysql",
+    connectionString: "spire@tcp(db:3306)/spire?parseTime=true&allowCleartextPasswords=1&tls=true",
+  },
+] as const)("has $type in the cloud's region, and asks AWS for its tokens", (datastore) => {
+  const { clouds, spire } = parse({ datastore });
+  const plan = settleServer(clouds[0]!, spire);
+  expect(plan.datastore).toEqual({ ...datastore, region: clouds[0]!.region });
+  expect(serverPorts(plan)).toEqual({
+    datastore: [datastore.type === "aws_mysql" ? 3306 : 5432],
+    keyService: [443],
+  });
 });
 
 test("says nothing of a connection string that only Pulumi can decrypt", () => {

@@ -15,6 +15,17 @@ const WANTED = {
     pattern: /^[^\s]*\/[^\s/]+\?(.*&)?parseTime=true(&|$)/,
     instead: "write user:password@tcp(host:port)/name?parseTime=true",
   },
+  // SPIRE puts its token at the end of the one and between user and host of the other (pkg/server/datastore/sqldriver/awsrds).
+  aws_postgres: {
+    pattern: /^(?!.*(^|\s)password\s*=)(?=.*(^|\s)host\s*=)(?=.*(^|\s)sslmode\s*=\s*(require|verify-))/,
+    instead: "write host=… user=… dbname=… sslmode=verify-full, without a password",
+  },
+  aws_mysql: {
+    pattern:
+      /^[^\s:]+:?@tcp\(.*\/[^\s/]+\?(?=(.*&)?parseTime=true(&|$))(?=(.*&)?allowCleartextPasswords=(1|true)(&|$))(?=(.*&)?tls=)/,
+    instead:
+      "write user@tcp(host:port)/name?parseTime=true&allowCleartextPasswords=1&tls=true, without a password",
+  },
 } as const;
 
 /** Problems of the clouds' SPIRE servers. No text of a connection string is quoted. */
@@ -39,6 +50,14 @@ export function spireProblems(clouds: CloudDrafts, { spire }: Pick<ConfigDraft, 
         path: at("datastore", "connectionString"),
         message,
       })),
+      ...(datastore.region !== undefined && datastore.type !== undefined && !datastore.type.startsWith("aws_")
+        ? [
+            {
+              path: at("datastore", "region"),
+              message: `has no effect on type ${datastore.type}; leave it out, or write type aws_${datastore.type}`,
+            },
+          ]
+        : []),
       ...(["clientCertificate", "clientKey"] as const).flatMap((key, index, keys) =>
         !(key in datastore) && datastore[keys[1 - index]!] !== undefined
           ? [{ path: at("datastore", key), message: `is missing; write it beside ${keys[1 - index]}` }]

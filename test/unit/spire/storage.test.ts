@@ -22,6 +22,16 @@ const serverArgs = { trustDomain: "aws.agentweave.io", clusterName: "aws", setti
 const files = { ca: "the CA", clientCertificate: "the certificate", clientKey: "the key" };
 const POSTGRES: Datastore = { type: "postgres", connectionString: "host=db user=spire password=p@ss$word" };
 const MYSQL: Datastore = { type: "mysql", connectionString: "spire:p$w@tcp(db:3307)/spire?parseTime=true" };
+const RDS: Datastore = {
+  type: "aws_postgres",
+  region: "us-east-1",
+  connectionString: "host=db user=spire dbname=spire sslmode=verify-full",
+};
+const RDS_MYSQL: Datastore = {
+  type: "aws_mysql",
+  region: "us-east-1",
+  connectionString: "spire:@tcp(db:3306)/spire?parseTime=true&allowCleartextPasswords=1&tls=true",
+};
 const VAULT: KeyManager = {
   type: "hashicorp_vault",
   address: "https://vault.example.org:8200",
@@ -49,6 +59,8 @@ describe("the database", () => {
     // SPIRE has settings of its own for MySQL's files.
     ["of MySQL", MYSQL, MYSQL.connectionString, 3307],
     ["of MySQL without a port", { ...MYSQL, connectionString: "s:1@tcp(db)/s?parseTime=true" }, "", 3306],
+    ["of RDS", RDS, "", 5432],
+    ["of MySQL in RDS", RDS_MYSQL, "", 3306],
     // What only Pulumi can decrypt.
     ["that cannot be read", { ...POSTGRES, connectionString: "encrypted" }, "", 5432],
   ])("%s is reached with its certificates, and at its port", (_name, datastore, text, port) => {
@@ -153,16 +165,19 @@ real(
       },
     );
 
-    test.each([{ ...POSTGRES, ...files }, POSTGRES, { ...MYSQL, ...files }])(
-      "finds database %j valid",
-      (datastore) => {
-        const conf = renderServerConf({ ...serverArgs, datastore });
-        const { args, env } = datastorePod(datastore);
-        const variables = { [env[0]!.name]: hclString(connectionString(datastore)) };
-        expect(validate(conf, args, variables)).toContain("is valid");
-        expect(validate(conf, [], variables)).not.toContain("is valid");
-      },
-    );
+    test.each([
+      { ...POSTGRES, ...files },
+      POSTGRES,
+      { ...MYSQL, ...files },
+      { ...RDS, ca: "the CA" },
+      RDS_MYSQL,
+    ])("finds database %j valid", (datastore) => {
+      const conf = renderServerConf({ ...serverArgs, datastore });
+      const { args, env } = datastorePod(datastore);
+      const variables = { [env[0]!.name]: hclString(connectionString(datastore)) };
+      expect(validate(conf, args, variables)).toContain("is valid");
+      expect(validate(conf, [], variables)).not.toContain("is valid");
+    });
 
     test("reads any connection string from the variable as it is", () => {
       const { args, env } = datastorePod(POSTGRES);
