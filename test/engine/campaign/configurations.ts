@@ -4,6 +4,9 @@ export const CLOUDS = ["north", "south", "west"] as const;
 export const CONFIGURATIONS = ["three clouds", "two clouds"] as const;
 export type Configuration = (typeof CONFIGURATIONS)[number];
 
+export const cloudsOf = (configuration: Configuration) =>
+  configuration === "three clouds" ? CLOUDS : CLOUDS.slice(0, 2);
+
 export const trustDomainOf = (cloud: string) => `${cloud}.example.org`;
 export const NAMESPACE = "campaign";
 

@@ -7,7 +7,7 @@ import { TrustFederation } from "../../../components/trust/federation";
 import { RegistrationEntry } from "../../../components/trust/resources";
 import { serverSpiffeId } from "../../../spiffe/spiffe-id";
 import { target } from "../spire-pods";
-import { CLOUDS, type Configuration, NAMESPACE, type Settings, trustDomainOf } from "./configurations";
+import { cloudsOf, type Configuration, NAMESPACE, type Settings, trustDomainOf } from "./configurations";
 
 const TIMEOUT_SECONDS = 120;
 
@@ -16,7 +16,7 @@ export const program =
   ({ kubeconfig, endpoints }: Settings, configuration: Configuration) =>
   async () => {
     const all = configuration === "three clouds";
-    const clouds = all ? CLOUDS : CLOUDS.slice(0, 2);
+    const clouds = cloudsOf(configuration);
     const kubernetes = new k8s.Provider("cluster", { kubeconfig, clusterIdentifier: NAMESPACE });
     const cluster: Cluster = {
       name: "cluster",
