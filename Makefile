@@ -76,7 +76,7 @@ engine-test: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts --root .rehearsal-test/world --program postgres within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
 
 ## make campaign: the engine, its program, a SPIRE server, the API server, etcd or the kubelet is killed at a step that is drawn, RUNS (300) times; SEED (1) draws others, FROM (1) is the number
-## of the first run: a run that failed says the command that does it again. Needs root on Linux; a night. `make test` has the first six
+## of the first run: a run that failed says the command that does it again. Needs root on Linux; a night. `make test` has six
 campaign: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts --root .rehearsal-test/world within -- env SEED=$(or $(SEED),1) FROM=$(or $(FROM),1) RUNS=$(or $(RUNS),300) npx jest --selectProjects engine --runInBand --testPathPattern engine/provider-cluster --testNamePattern 'A campaign'
 
