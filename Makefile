@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test tailnet-test upgrade-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test campaign tailnet-test upgrade-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -74,6 +74,11 @@ envoy-test: node_modules/.package-lock.json
 ## make engine-test: the provider and the rehearsal on real nodes, with the real engine and the real SPIRE; needs root on Linux
 engine-test: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts --root .rehearsal-test/world --program postgres within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
+
+## make campaign: the engine, its program, a SPIRE server, the API server, etcd or the kubelet is killed at a step that is drawn, RUNS (300) times; SEED (1) draws others, FROM (1) is the number
+## of the first run: a run that failed says the command that does it again. Needs root on Linux; a night. `make test` has six
+campaign: node_modules/.package-lock.json
+	@$(TS) rehearsal/main.ts --root .rehearsal-test/world within -- env SEED=$(or $(SEED),1) FROM=$(or $(FROM),1) RUNS=$(or $(RUNS),300) npx jest --selectProjects engine --runInBand --testPathPattern engine/provider-cluster --testNamePattern 'A campaign'
 
 ## make tailnet-test: the rehearsal of a tailnet as a test; needs root on Linux. Not part of `make test`, which would take a third longer
 tailnet-test: node_modules/.package-lock.json

@@ -55,7 +55,8 @@ async function explain(server: PodLocation, kubeconfig: string, words: string): 
   const where = `pod ${server.namespace}/${server.pod}`;
   const httpCode = Number(/Unexpected server response: (\d+)/.exec(words)?.[1] ?? 0);
   if (httpCode === 401 || httpCode === 403) {
-    const next = "Check that the kubeconfig's user may create pods/exec there.";
+    const next =
+      "Check that the kubeconfig's user may create pods/exec there. An API server that has just started refuses it for some seconds, too: then run again.";
     return fault(
       `${server.cloud}: the Kubernetes API refuses exec in ${where} (HTTP ${httpCode}). ${next}`,
       {},

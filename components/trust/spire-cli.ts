@@ -100,6 +100,17 @@ export function isAway({ exitCode, stdout, stderr = "" }: Partial<CommandResult>
   return exitCode === 137 || exitCode === 143 || serverAway.test(`${stdout}\n${stderr}`);
 }
 
+/** Whether a text begins as JSON does, or not at all, and has no end. */
+function isCut(text: string): boolean {
+  if (!/^\s*($|[{[])/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /**
  * The client for one server. `cloud` begins every error. A command is repeated within `patience` while the server or its pod cannot be reached, so
  * a change may have been made already when its answer was lost: it then fails with code `alreadyExists`.
@@ -127,8 +138,17 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
   const output = (command: string, flags: string[] = [], stdin?: string): Promise<string> =>
     retry(`spire-server ${command}`, patience, () => once(command, flags, stdin));
 
+  /** An answer in JSON. It is asked for again where it was cut short: a kubelet that ends lets a command end well, without all of its output. */
+  const whole = (command: string, flags: string[], stdin?: string): Promise<string> =>
+    retry(`spire-server ${command}`, patience, async () => {
+      const text = await once(command, flags, stdin);
+      if (isCut(text))
+        throw fault(`${cloud}: the answer of spire-server ${command} was cut short.`, { transient: true });
+      return text;
+    });
+
   const json = async <T>(command: string, flags: string[] = [], stdin?: string): Promise<T> => {
-    const text = await output(command, [...flags, "-output", "json"], stdin);
+    const text = await whole(command, [...flags, "-output", "json"], stdin);
     try {
       return JSON.parse(text) as T;
     } catch {
@@ -196,7 +216,7 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     /** Throws a transient fault while the server is not healthy. */
     healthcheck: async (): Promise<void> => void (await output("healthcheck")),
     /** The server's own bundle in SPIFFE format. */
-    bundleShow: (): Promise<string> => output("bundle show", ["-format", "spiffe"]),
+    bundleShow: (): Promise<string> => whole("bundle show", ["-format", "spiffe"]),
     /** The bundle stored for a foreign trust domain; undefined when there is none. */
     bundleStored: async (trustDomain: string): Promise<ApiBundle | undefined> => {
       try {

@@ -104,6 +104,19 @@ export function validityOf(certificate: string): { notBefore: string; notAfter: 
   return { notBefore: new Date(validFrom).toISOString(), notAfter: new Date(validTo).toISOString() };
 }
 
+/** What is left of the life of a certificate that the program signed, when it is time for another. */
+const LAST_SHARE = 1 / 3;
+
+/** Whether the last third of a validity has begun, or is over, at `now` (milliseconds since 1970). */
+export function endOf(
+  { notBefore, notAfter }: { readonly notBefore: string; readonly notAfter: string },
+  now: number,
+): "near" | "past" | undefined {
+  const [begin, end] = [Date.parse(notBefore), Date.parse(notAfter)];
+  if (end <= now) return "past";
+  return end - now < (end - begin) * LAST_SHARE ? "near" : undefined;
+}
+
 function derOf(text: string): Buffer {
   return Buffer.from(text.replaceAll(/-----[A-Z ]+-----|\s/g, ""), "base64");
 }

@@ -50,6 +50,8 @@ export interface EngineArgs {
   readonly env?: Readonly<Record<string, string>>;
   /** Takes what the engine prints. Default: it is shown. */
   readonly onOutput?: (text: string) => void;
+  /** Takes what the engine tells while it changes something. Default: nobody does. */
+  readonly onEvent?: (event: EngineEvent) => void;
 }
 
 /** Version of the provider's plugin that the SDK asks for: its own. */
@@ -86,6 +88,7 @@ export class Engine {
     private readonly stack: Stack,
     private readonly configFile: string,
     private readonly onOutput: (text: string) => void,
+    private readonly onEvent: (event: EngineEvent) => void,
   ) {}
 
   /** Selects the stack, which is made if there is none, and frees it of what an operation that was killed has left. */
@@ -138,12 +141,13 @@ export class Engine {
         env,
       });
     }
-    const { onOutput = (text) => void process.stdout.write(text) } = args;
+    const { onOutput = (text) => void process.stdout.write(text), onEvent = () => undefined } = args;
     return new Engine(
       `Pulumi ${pulumiCommand.version?.version ?? ""}`.trim(),
       selected,
       configFile,
       onOutput,
+      onEvent,
     );
   }
 
@@ -155,7 +159,9 @@ export class Engine {
   private watch() {
     const changed: string[] = [];
     const warnings: string[] = [];
-    const onEvent = ({ diagnosticEvent, resOutputsEvent }: EngineEvent) => {
+    const onEvent = (event: EngineEvent) => {
+      this.onEvent(event);
+      const { diagnosticEvent, resOutputsEvent } = event;
       const { op, urn = "" } = resOutputsEvent?.metadata ?? {};
       if (op !== undefined && op !== "same" && op !== "refresh")
         changed.push(`${op} ${urn.split("::").at(-1)}`);
@@ -182,9 +188,16 @@ export class Engine {
     return { ...seen, changes: changeSummary };
   }
 
+  /** Reads everything anew, so that the next `up` makes again what was lost. */
+  async refresh(): Promise<Changes> {
+    const { onEvent } = this;
+    return (await this.stack.refresh({ ...this.options, onEvent })).summary.resourceChanges ?? {};
+  }
+
   /** Without a preview: what is protected stays, and what it needs; all else goes (pulumi/pulumi#18396). */
   async destroy(): Promise<Changes> {
-    return (await this.stack.destroy(this.options)).summary.resourceChanges ?? {};
+    const { onEvent } = this;
+    return (await this.stack.destroy({ ...this.options, onEvent })).summary.resourceChanges ?? {};
   }
 }
 

@@ -1,19 +1,15 @@
 // The providers as an `up` uses them: `exec` through a real API server to SPIRE servers in pods of a real node.
-import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { V1StatefulSet } from "@kubernetes/client-node";
 import { makeVolumeCleanupProvider } from "../../components/kubernetes/volume-cleanup-provider";
-import { ownVolume } from "../../components/kubernetes/volume";
-import type { ServerLocation } from "../../components/trust/server-location";
 import { federationRelationshipProvider as relationships } from "../../components/trust/providers/federation-relationship";
 import { registrationEntryProvider as entries } from "../../components/trust/providers/registration-entry";
 import { trustBundleProvider as bundles } from "../../components/trust/providers/trust-bundle";
-import { SPIRE_PORTS, SPIRE_SERVER } from "../../components/well-known";
+import { SPIRE_SERVER } from "../../components/well-known";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
-import { resolveImages } from "../../components/images";
-import { processesOf } from "../../rehearsal/machine/cloud";
 import { until } from "../../rehearsal/proof/steps";
-import { type OneCloud, oneCloud } from "./stack";
+import { campaignTests } from "./campaign/suite";
+import { DATA, makeServer, target } from "./spire-pods";
+import { FOLDER, type OneCloud, oneCloud } from "./stack";
 
 jest.setTimeout(120_000);
 const MINUTES = 60_000;
@@ -26,87 +22,6 @@ let kubeconfig: string;
 let k8s: typeof import("@kubernetes/client-node");
 let core: import("@kubernetes/client-node").CoreV1Api;
 let apps: import("@kubernetes/client-node").AppsV1Api;
-
-const target = (namespace: string, trustDomain: string): ServerLocation => ({
-  cloud: namespace,
-  trustDomain,
-  namespace,
-  pod: SPIRE_SERVER.pod,
-  container: SPIRE_SERVER.container,
-});
-
-const conf = (trustDomain: string) => `server {
-  bind_address = "0.0.0.0"
-  bind_port = ${SPIRE_PORTS.api}
-  socket_path = "${SPIRE_SERVER.socket}"
-  trust_domain = "${trustDomain}"
-  data_dir = "/run/spire/data"
-  federation { bundle_endpoint { address = "0.0.0.0" port = ${SPIRE_PORTS.bundleEndpoint} profile "https_spiffe" {} } }
-}
-plugins {
-  DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "/run/spire/data/datastore.sqlite3" } }
-  KeyManager "disk" { plugin_data { keys_path = "/run/spire/data/keys.json" } }
-  NodeAttestor "join_token" { plugin_data {} }
-}
-`;
-
-const app = { app: "spire-server" };
-const DATA = "data";
-const statefulSet: V1StatefulSet = {
-  metadata: { name: SPIRE_SERVER.name },
-  spec: {
-    replicas: 1,
-    serviceName: "none",
-    podManagementPolicy: "Parallel",
-    selector: { matchLabels: app },
-    ...ownVolume({}, DATA, "1Gi", app),
-    template: {
-      metadata: { labels: app },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        securityContext: { runAsUser: 1000, fsGroup: 1000 },
-        containers: [
-          {
-            name: SPIRE_SERVER.container,
-            image: resolveImages({ digests: false }).spireServer,
-            command: [SPIRE_SERVER.binary, "run"],
-            args: ["-config", "/run/spire/config/server.conf"],
-            volumeMounts: [
-              { name: "config", mountPath: "/run/spire/config" },
-              { name: DATA, mountPath: "/run/spire/data" },
-              { name: "socket", mountPath: path.posix.dirname(SPIRE_SERVER.socket) },
-            ],
-          },
-        ],
-        volumes: [
-          { name: "config", configMap: { name: "server" } },
-          { name: "socket", emptyDir: {} },
-        ],
-      },
-    },
-  },
-};
-
-async function makeServer(namespace: string, trustDomain: string): Promise<string> {
-  await core.createNamespace({ body: { metadata: { name: namespace } } });
-  await core.createNamespacedConfigMap({
-    namespace,
-    body: { metadata: { name: "server" }, data: { "server.conf": conf(trustDomain) } },
-  });
-  await apps.createNamespacedStatefulSet({ namespace, body: statefulSet });
-  const port = SPIRE_PORTS.bundleEndpoint;
-  const spec = {
-    type: "LoadBalancer",
-    selector: app,
-    ports: [{ port, targetPort: port }],
-  };
-  await core.createNamespacedService({ namespace, body: { metadata: { name: "federation" }, spec } });
-  const ip = await until(`the load balancer of ${namespace}`, async () => {
-    const service = await core.readNamespacedService({ namespace, name: "federation" });
-    return service.status?.loadBalancer?.ingress?.[0]?.ip;
-  });
-  return `https://${ip}:${port}`;
-}
 
 const uidOfPod = (namespace: string) =>
   core.readNamespacedPod({ namespace, name: SPIRE_SERVER.pod }).then(
@@ -176,6 +91,9 @@ afterAll(async () => {
   await cloud?.remove();
 }, MINUTES);
 
+describe("A campaign", () =>
+  campaignTests(() => ({ core, apps, dir: cloud.dir, kubeconfig }), path.join(FOLDER, "campaign")));
+
 describe("Through a real API server", () => {
   it("a bundle is waited for while the server's pod is being made", async () => {
     const creating = until("the namespace", () =>
@@ -185,8 +103,8 @@ describe("Through a real API server", () => {
       ),
     );
     [endpoints["aws"], endpoints["gcp"]] = await Promise.all([
-      makeServer("aws", AWS),
-      makeServer("gcp", GCP),
+      makeServer({ core, apps }, "aws", AWS),
+      makeServer({ core, apps }, "gcp", GCP),
     ]);
     expect((await creating).outs).toMatchObject({
       trustDomain: AWS,
@@ -222,16 +140,6 @@ describe("Through a real API server", () => {
     expect((await entries.read(made.id, made.outs)).id).toBe("");
     const again = await entries.create(entry());
     expect(await entries.read(again.id, again.outs)).toMatchObject({ id: again.id, inputs: entry() });
-  });
-
-  it("it survives a target killed in mid-create", async () => {
-    const { id, outs } = await relationships.create(relationship());
-    await relationships.delete(id, outs);
-    const isServer = (pid: number) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === SPIRE_SERVER.name;
-    const pid = processesOf(cloud.dir, await uidOfPod("gcp")).find(isServer)!;
-    const creating = relationships.create(relationship());
-    process.kill(pid, "SIGKILL");
-    expect((await creating).outs.bundleState).toBe("current");
   });
 
   it(

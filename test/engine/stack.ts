@@ -9,7 +9,8 @@ import { say } from "../../rehearsal/progress";
 import { imageFolder, programFolder, type Rehearsal } from "../../rehearsal/rehearsal";
 
 export const PROJECT = path.resolve(__dirname, "../..");
-const FOLDER = path.join(PROJECT, ".rehearsal-test");
+/** What tests leave to look at is below it. */
+export const FOLDER = path.join(PROJECT, ".rehearsal-test");
 /** Where the tests' clouds are: the world that `make engine-test` runs the tests in. */
 export const ROOT = path.join(FOLDER, "world");
 

@@ -31,7 +31,7 @@ export class DynamicProviders {
     const script = require.resolve("@pulumi/pulumi/cmd/dynamic-provider");
     const plugin = spawn(process.execPath, [script, "127.0.0.1:1"], {
       cwd,
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "ignore"],
     });
     const [port] = (await once(createInterface(plugin.stdout!), "line")) as [string];
     const client = new ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
@@ -46,6 +46,15 @@ export class DynamicProviders {
     this.client.close();
     this.plugin.kill();
     await once(this.plugin, "exit");
+  }
+
+  /** Leaves it as an engine that was killed does: nobody holds the other ends of its pipes. Resolves when it has ended. */
+  async abandon(): Promise<void> {
+    const ended = once(this.plugin, "exit");
+    this.plugin.stdin!.destroy();
+    this.plugin.stdout!.destroy();
+    await ended;
+    this.client.close();
   }
 
   /** Properties that the provider finds fault with. */

@@ -58,6 +58,22 @@ test.each(KINDS)("the state has where the provider is, not its code: %s", (kind)
   expect(providerText(kind)).not.toContain(ROOT);
 });
 
+/** A kubeconfig whose API server refuses connections. */
+async function refusing(): Promise<string> {
+  const closed = createServer().listen(0, "127.0.0.1");
+  await once(closed, "listening");
+  const { port } = closed.address() as { port: number };
+  closed.close();
+  await once(closed, "close");
+  const named = (name: string, key: string, value: object) => ({ name, [key]: value });
+  return JSON.stringify({
+    clusters: [named("c", "cluster", { server: `https://127.0.0.1:${port}` })],
+    users: [named("u", "user", { token: "hunter2" })],
+    contexts: [named("x", "context", { cluster: "c", user: "u" })],
+    "current-context": "x",
+  });
+}
+
 describe("Pulumi's plugin", () => {
   let plugin: DynamicProviders;
   beforeAll(async () => {
@@ -87,23 +103,22 @@ describe("Pulumi's plugin", () => {
   });
 
   test("gets to the cluster by the Kubernetes client, and tells that an API server does not answer", async () => {
-    const closed = createServer().listen(0, "127.0.0.1");
-    await once(closed, "listening");
-    const { port } = closed.address() as { port: number };
-    closed.close();
-    await once(closed, "close");
-    const named = (name: string, key: string, value: object) => ({ name, [key]: value });
-    const kubeconfig = JSON.stringify({
-      clusters: [named("c", "cluster", { server: `https://127.0.0.1:${port}` })],
-      users: [named("u", "user", { token: "hunter2" })],
-      contexts: [named("x", "context", { cluster: "c", user: "u" })],
-      "current-context": "x",
-    });
+    const kubeconfig = await refusing();
     const failure = plugin.create("TrustBundle", { target, kubeconfig, timeoutSeconds: 1 });
     await expect(failure).rejects.toThrow(
       /^aws: the Kubernetes API cannot be reached for exec in pod spire\/spire-server-0: .*ECONNREFUSED.* \(gave up waiting for spire-server healthcheck after \d s\)$/,
     );
     await expect(failure).rejects.not.toThrow("hunter2");
+  });
+
+  test("ends with an engine that was killed, whatever it waits for", async () => {
+    const other = await DynamicProviders.start();
+    const kubeconfig = await refusing();
+    const waiting = other.create("TrustBundle", { target, kubeconfig, timeoutSeconds: 600 });
+    await Promise.all([
+      expect(waiting).rejects.toThrow(),
+      other.check("TrustBundle", {}).then(() => other.abandon()),
+    ]);
   });
 
   test.each(Object.keys(RECIPES) as Recipe["name"][])(

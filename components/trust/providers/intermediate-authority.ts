@@ -1,7 +1,7 @@
 // Provider of IntermediateAuthority: the CA of one cloud, signed by the root of its trust domain, and signed anew in time.
 import { isTrustDomain } from "../../../spiffe/spiffe-id";
 import { changed, checker, type Provider } from "../../providers/properties";
-import { type Authority, issueIntermediate, validityOf } from "../x509";
+import { type Authority, endOf, issueIntermediate, validityOf } from "../x509";
 
 /** Inputs of IntermediateAuthority as the engine hands them to the provider. */
 export interface IntermediateAuthorityInputs {
@@ -20,9 +20,6 @@ export interface IntermediateAuthorityState extends IntermediateAuthorityInputs,
   notAfter: string;
 }
 
-/** What is left of its life when the next `up` signs it anew. */
-const RENEW_BELOW = 1 / 3;
-
 async function issue(inputs: IntermediateAuthorityInputs): Promise<IntermediateAuthorityState> {
   const { cloud, trustDomain, ttlSeconds, rootCertificate, rootKey } = inputs;
   const made = await issueIntermediate(
@@ -32,10 +29,19 @@ async function issue(inputs: IntermediateAuthorityInputs): Promise<IntermediateA
   return { ...inputs, ...made, ...validityOf(made.certificate) };
 }
 
-/** Whether less than `RENEW_BELOW` of its life is left. */
-function isDue({ notBefore, notAfter }: IntermediateAuthorityState, now: number): boolean {
-  const [begin, end] = [Date.parse(notBefore), Date.parse(notAfter)];
-  return end - now < (end - begin) * RENEW_BELOW;
+/** Says what to do where an authority has ended, or soon will. The engine shows what its plugins print. */
+function warnOfEnd(state: IntermediateAuthorityState, now: number): void {
+  const { cloud, notAfter, rootCertificate } = state;
+  const end = endOf(state, now);
+  if (end === undefined) return;
+  const what = `${cloud}: the authority with which the CA of its SPIRE server is signed`;
+  const when = end === "past" ? `has ended on ${notAfter}` : `ends on ${notAfter}`;
+  const worth = end === "past" ? " No identity of the cloud is worth anything until then." : "";
+  const next =
+    Date.parse(notAfter) < Date.parse(validityOf(rootCertificate).notAfter)
+      ? `The next \`pulumi up\` signs another.${worth}`
+      : "Another one cannot last longer, as the root ends then, too: a new root is a new mesh (docs/trust.md).";
+  console.warn(`${what} ${when}. ${next}`);
 }
 
 /** Makes the provider; `now` tells the time, in milliseconds since 1970. */
@@ -43,7 +49,8 @@ export function makeIntermediateAuthorityProvider(
   now: () => number = Date.now,
 ): Provider<IntermediateAuthorityInputs, IntermediateAuthorityState> {
   const mustSign = (olds: IntermediateAuthorityState, news: IntermediateAuthorityInputs): boolean =>
-    ["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property)) || isDue(olds, now());
+    ["ttlSeconds", "rootCertificate"].some((property) => changed(olds, news, property)) ||
+    endOf(olds, now()) !== undefined;
   return {
     check: async (_olds, news) => {
       const { failures, ...must } = checker(news);
@@ -76,6 +83,7 @@ export function makeIntermediateAuthorityProvider(
     // There is nothing to compare with: what is stored is what there is.
     read: async (id, state) => {
       if (!state) throw new Error("an IntermediateAuthority cannot be imported; let the program make it");
+      warnOfEnd(state, now());
       return { id, props: state };
     },
 

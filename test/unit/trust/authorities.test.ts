@@ -1,7 +1,7 @@
 // The CAs that the program signs, and the providers that keep them.
 import { X509Certificate } from "node:crypto";
 import { makeIntermediateAuthorityProvider } from "../../../components/trust/providers/intermediate-authority";
-import { rootAuthorityProvider } from "../../../components/trust/providers/root-authority";
+import { makeRootAuthorityProvider } from "../../../components/trust/providers/root-authority";
 import { issueIntermediate, issueRoot } from "../../../components/trust/x509";
 import { verifyChain } from "../../../spiffe/chain";
 import { issue } from "../../support/certificate";
@@ -46,6 +46,17 @@ describe("an authority", () => {
   });
 });
 
+/** What a provider prints while it reads. */
+async function warningsOf(read: () => Promise<unknown>): Promise<string[]> {
+  const warn = jest.spyOn(console, "warn").mockImplementation();
+  try {
+    await read();
+    return warn.mock.calls.map(([text]) => String(text));
+  } finally {
+    warn.mockRestore();
+  }
+}
+
 describe("the provider of IntermediateAuthority", () => {
   let now = Date.now();
   const provider = makeIntermediateAuthorityProvider(() => now);
@@ -87,6 +98,30 @@ describe("the provider of IntermediateAuthority", () => {
     expect(renewed.rootCertificate).toBe(outs.rootCertificate);
   });
 
+  test.each([
+    ["nothing while more than a third of its life is left", 5.9, 9, []],
+    [
+      "what signs another in the last third",
+      6.1,
+      9,
+      [/^aws: .* ends on .*Z\. The next `pulumi up` signs another\.$/],
+    ],
+    ["what signs another when it has ended", 9.1, 9, [/ has ended on .*signs another\. No identity/]],
+    [
+      "that none can be signed that lasts longer than the root",
+      29,
+      40,
+      [/ ends on .* a new root is a new mesh/],
+    ],
+  ])("says at a refresh %s", async (_what, days, life, words) => {
+    const { id, inputs } = await made();
+    const { outs } = await provider.create({ ...inputs, ttlSeconds: life * DAY });
+    after(days);
+    const warnings = await warningsOf(() => provider.read(id, outs));
+    expect(warnings).toEqual(words.map((each) => expect.stringMatching(each) as string));
+    expect(warnings.join()).not.toContain("PRIVATE KEY");
+  });
+
   test("refuses what is no PEM without a word of it", async () => {
     const { inputs } = await made();
     const { failures } = await provider.check(inputs, { ...inputs, rootKey: "hunter2", ttlSeconds: 0 });
@@ -96,19 +131,35 @@ describe("the provider of IntermediateAuthority", () => {
 });
 
 describe("the provider of RootAuthority", () => {
+  let now = Date.now();
+  const provider = makeRootAuthorityProvider(() => now);
   test("makes another one for another trust domain alone: a new root takes the trust from all that the old one signed", async () => {
     const inputs = { trustDomain: TRUST_DOMAIN, ttlSeconds: DAY };
-    const { id, outs } = await rootAuthorityProvider.create(inputs);
-    expect(await rootAuthorityProvider.diff(id, outs, { ...inputs, ttlSeconds: 2 * DAY })).toEqual({
+    const { id, outs } = await provider.create(inputs);
+    expect(await provider.diff(id, outs, { ...inputs, ttlSeconds: 2 * DAY })).toEqual({
       changes: false,
       replaces: [],
     });
-    expect(
-      await rootAuthorityProvider.diff(id, outs, { ...inputs, trustDomain: "other.example.org" }),
-    ).toEqual({
+    expect(await provider.diff(id, outs, { ...inputs, trustDomain: "other.example.org" })).toEqual({
       changes: true,
       replaces: ["trustDomain"],
     });
-    expect(await rootAuthorityProvider.read(id, outs)).toEqual({ id, props: outs });
+    expect(await provider.read(id, outs)).toEqual({ id, props: outs });
+  });
+
+  test.each([
+    ["nothing while more than a third of its life is left", 5.9, []],
+    [
+      "to plan a new mesh in the last third",
+      6.1,
+      [/^The root of mesh\.example\.org ends on .*Z, .* plan a new mesh/],
+    ],
+    ["to make the mesh anew when it has ended", 9.1, [/ has ended on .* make it anew/]],
+  ])("says at a refresh %s", async (_what, days, words) => {
+    now = Date.now();
+    const { id, outs } = await provider.create({ trustDomain: TRUST_DOMAIN, ttlSeconds: 9 * DAY });
+    now += days * DAY * 1000;
+    const warnings = await warningsOf(() => provider.read(id, outs));
+    expect(warnings).toEqual(words.map((each) => expect.stringMatching(each) as string));
   });
 });

@@ -286,7 +286,7 @@ describe("exec in a pod", () => {
     refuseWith = code;
     const error = (await run().catch((thrown: unknown) => thrown)) as Error & { transient?: boolean };
     expect(error.message).toBe(
-      `aws: the Kubernetes API refuses exec in pod spire/spire-server-0 (HTTP ${code}). Check that the kubeconfig's user may create pods/exec there.`,
+      `aws: the Kubernetes API refuses exec in pod spire/spire-server-0 (HTTP ${code}). Check that the kubeconfig's user may create pods/exec there. An API server that has just started refuses it for some seconds, too: then run again.`,
     );
     expect(error.transient).toBeFalsy();
   });

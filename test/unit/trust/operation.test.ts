@@ -44,3 +44,17 @@ it("gives a command what is left of its operation, but never so little that a fe
   expect(commandLimitMs(now + 1_000, now)).toBe(40_000);
   expect(commandLimitMs(now - 1_000, now)).toBe(40_000);
 });
+
+it.each(["", '{"entries":[{"id":'])("asks again where an answer was cut short: %j", async (cut) => {
+  const answers = [cut, '{"entries":[]}'];
+  const run = () => Promise.resolve({ exitCode: 0, stdout: answers.shift()!, stderr: "" });
+  const client = spireServer("aws", run, { limitMs: 5000, firstPauseMs: 1 });
+  expect(await client.entryList()).toEqual([]);
+  expect(answers).toEqual([]);
+});
+
+it("does not ask a server again that answers in words", async () => {
+  const run = () => Promise.resolve({ exitCode: 0, stdout: "Found 0 entries", stderr: "" });
+  const client = spireServer("aws", run, { limitMs: 5000 });
+  await expect(client.entryList()).rejects.toThrow("aws: spire-server entry show printed no JSON");
+});
