@@ -15,6 +15,7 @@ import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
+import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
 import { grantServerAccess } from "./server-access";
@@ -32,13 +33,18 @@ export interface ServerPlan {
   readonly keyManager?: KeyManager;
   /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
   readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+  /** Where it publishes its bundle besides. Default: nowhere. */
+  readonly bundlePublisher?: BundlePublisher;
+  /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
+  readonly jwtIssuer?: string;
 }
 
-/** TCP ports of what such a server keeps its records and keys in. */
-export function serverPorts({ datastore, keyManager }: ServerPlan) {
+/** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
+export function serverPorts({ datastore, keyManager, bundlePublisher }: ServerPlan) {
   return {
     datastore: datastore ? [datastorePort(datastore)] : [],
     keyService: keyManager ? keyManagerPorts(keyManager) : [],
+    bundleStore: bundlePublisherPorts(bundlePublisher),
   };
 }
 
@@ -91,6 +97,8 @@ export class SpireServer extends pulumi.ComponentResource {
       datastore,
       keyManager = { type: "disk" },
       serviceAccountAnnotations,
+      bundlePublisher,
+      jwtIssuer,
     } = args.plan ?? {};
     const self = childOptions(this, cluster, opts);
     const metadata = {
@@ -111,6 +119,8 @@ export class SpireServer extends pulumi.ComponentResource {
         keyManager,
         upstream,
         bundleEndpoint,
+        bundlePublisher,
+        jwtIssuer,
       }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
       ...keyManagerFiles(keyManager),
@@ -160,6 +170,7 @@ export class SpireServer extends pulumi.ComponentResource {
             keyManager,
             upstream,
             bundleEndpoint,
+            bundlePublisher,
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),

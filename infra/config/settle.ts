@@ -4,6 +4,7 @@ import type { KubeconfigSource, StackOutput } from "../../components/clouds/kube
 import type { ConfigContext, StackOutputs } from "./context";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
+import { oidcIssuer } from "../../components/spire/oidc-conf";
 import type { ServerPlan } from "../../components/spire/server";
 import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components/workloads/policy-data";
 import type { RegisteredWorkload } from "../../components/workloads/registered";
@@ -76,9 +77,16 @@ export function settleServer(
   { region, spire }: Pick<CloudConfig, "region" | "spire">,
   shared: { readonly replicas: number },
 ): ServerPlan {
-  const { keyManager, ...own } = spire ?? {};
+  const { keyManager, bundlePublisher, oidc, ...own } = spire ?? {};
   return {
     ...own,
+    ...(bundlePublisher && {
+      bundlePublisher:
+        bundlePublisher.type === "aws_s3"
+          ? { ...bundlePublisher, region: bundlePublisher.region ?? region }
+          : bundlePublisher,
+    }),
+    ...(oidc && { jwtIssuer: oidcIssuer(oidc.domain) }),
     replicas: own.replicas ?? shared.replicas,
     keyManager:
       keyManager?.type === "aws_kms" ? { ...keyManager, region: keyManager.region ?? region } : keyManager,

@@ -14,6 +14,7 @@ import { freePort } from "../../support/port";
 import { programPath } from "../../support/programs";
 import { type SignerFiles, spireServerBinary, TestSpireServer } from "../../support/spire";
 import { Daemon, until } from "./daemon";
+import { startSpireAgent } from "./spire-agent";
 
 /** A program that tells what it was asked. */
 const PROGRAM = path.join(__dirname, "program.mjs");
@@ -166,33 +167,7 @@ export class EnvoyMesh {
       ...(this.args.svidTtl === undefined ? [] : ["-x509SVIDTTL", String(this.args.svidTtl)]),
       ...others.flatMap((other) => ["-federatesWith", `spiffe://${other.trustDomain}`]),
     );
-    const dir = path.join(this.dir, `${nameOf(place)}-spire`);
-    const socket = path.join(dir, "api.sock");
-    mkdirSync(path.join(dir, "data"), { recursive: true });
-    writeFileSync(
-      path.join(dir, "agent.conf"),
-      `agent {
-  server_address = "${LOOPBACK}"
-  server_port = ${server.apiPort}
-  socket_path = "${socket}"
-  trust_domain = "${trustDomain}"
-  data_dir = "${path.join(dir, "data")}"
-  insecure_bootstrap = true
-  log_level = "INFO"
-  experimental { sync_interval = "1s" }
-}
-plugins {
-  NodeAttestor "join_token" { plugin_data {} }
-  KeyManager "memory" { plugin_data {} }
-  WorkloadAttestor "unix" { plugin_data {} }
-}
-`,
-    );
-    const daemon = new Daemon(await programPath("spire-agent"), [
-      ...["run", "-config", path.join(dir, "agent.conf"), "-joinToken", token],
-    ]);
-    await daemon.becomes("the SPIRE agent serves the Workload API", () => existsSync(socket));
-    return { daemon, socket };
+    return startSpireAgent(server, token, path.join(this.dir, `${nameOf(place)}-spire`));
   }
 
   private destinations(self: Placed, places: readonly (Placed & { ports: Ports })[]): Destination[] {
