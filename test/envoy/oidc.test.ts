@@ -174,7 +174,10 @@ test("with a certificate it serves TLS by it", async () => {
   const leaf = issue({ dns: DOMAIN, ca: false, issuer: authority });
   writeFileSync(path.join(dir, "tls.crt"), pemOf("CERTIFICATE", leaf.der));
   writeFileSync(path.join(dir, "tls.key"), leaf.key.export({ format: "pem", type: "pkcs8" }));
-  const provider = await startProvider({ domain: DOMAIN, tlsSecret: "oidc-tls" }, pemOf("CERTIFICATE", authority.der));
+  const provider = await startProvider(
+    { domain: DOMAIN, tlsSecret: "oidc-tls" },
+    pemOf("CERTIFICATE", authority.der),
+  );
   await expect(verify(await token(), await provider.keys())).resolves.toMatchObject({
     payload: { sub: WORKLOAD },
   });
