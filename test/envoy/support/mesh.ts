@@ -1,5 +1,5 @@
 // A small mesh of processes on loopback: SPIRE servers that know each other, a SPIRE agent and an Envoy for each agent, and one OPA.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { type EnvoyArgs, envoyBootstrap } from "../../../components/workloads/envoy/bootstrap";
