@@ -37,7 +37,7 @@ export default {
   projects: [
     // Pure functions, and components under Pulumi's mocks.
     { ...shared, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
-    // Envoy as it stands beside an agent, with real identities and decisions.
+    // Envoy as it stands beside an agent, with real identities and decisions; and JWT-SVIDs, by the real OIDC discovery provider.
     { ...withPrograms, displayName: "envoy", testMatch: ["<rootDir>/test/envoy/**/*.test.ts"] },
     // The policy, decided by a real OPA.
     { ...withPrograms, displayName: "policies", testMatch: ["<rootDir>/test/policies/**/*.test.ts"] },

@@ -20,6 +20,8 @@ export const PINNED = {
   /** Releases: https://github.com/spiffe/spire/releases (1.15.1 is the floor for security). */
   spireServer: { reference: "ghcr.io/spiffe/spire-server:1.15.3" },
   spireAgent: { reference: "ghcr.io/spiffe/spire-agent:1.15.3" },
+  /** SPIRE's OIDC discovery provider, where a cloud has `spire.oidc`: of the same releases. */
+  oidcDiscoveryProvider: { reference: "ghcr.io/spiffe/oidc-discovery-provider:1.15.3" },
   /** Releases: https://github.com/spiffe/spiffe-csi/releases. */
   spiffeCsiDriver: { reference: "ghcr.io/spiffe/spiffe-csi-driver:0.2.13" },
   /** Sidecars of every CSI driver: https://kubernetes-csi.github.io/docs/sidecar-containers.html. */

@@ -9,6 +9,8 @@ export const NAMESPACES = {
   spireServer: "spire",
   /** SPIRE agent and SPIFFE CSI driver, which need the host: Pod Security Standard `privileged`. */
   spireSystem: "spire-system",
+  /** OIDC discovery provider, where a cloud has one, and the certificate that it serves with: `restricted`. */
+  oidc: "spire-oidc",
   /** OPA: Pod Security Standard `restricted`. */
   opa: "opa",
   /** The agents: Pod Security Standard `restricted`. */
@@ -59,6 +61,18 @@ export const SPIRE_AGENT = {
   socketName: "spire-agent.sock",
   /** Audience of the projected token of k8s_psat (SPIRE's default). */
   tokenAudience: "spire-server",
+} as const;
+
+/** SPIRE's OIDC discovery provider, by which systems outside of the mesh verify JWT-SVIDs. */
+export const OIDC = {
+  /** Name of the Deployment, its pods, its account, its ConfigMap and its Service. */
+  name: "oidc-discovery-provider",
+  /** Where it has a certificate: no issuer that AWS takes has another port. */
+  httpsPort: 443,
+  /** Where it has none, for what stands in front of it. */
+  httpPort: 80,
+  /** Health checks over plain HTTP: `/live` and `/ready`. */
+  healthPort: 8008,
 } as const;
 
 /** Open Policy Agent, which decides what agents may do, and what it is asked. */

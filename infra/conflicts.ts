@@ -12,13 +12,17 @@ import { CSI_DRIVER, NAMESPACES } from "../components/well-known";
 import type { CloudConfigOf, MeshConfig } from "./config";
 import { ConfigError, type Problem } from "./config/problem";
 
-/** The namespaces that a mesh of this configuration has in each of its clusters. */
-function namespacesOf({ network, observability }: MeshConfig): string[] {
-  const { tailscale, observability: shown, ...always } = NAMESPACES;
+/** The namespaces that a mesh of this configuration has in the cluster of a cloud. */
+function namespacesOf(
+  { network, observability }: MeshConfig,
+  { spire }: CloudConfigOf<"existing">,
+): string[] {
+  const { tailscale, observability: shown, oidc, ...always } = NAMESPACES;
   return [
     ...Object.values(always),
     ...(network.mode === "tailscale" ? [tailscale] : []),
     ...(observability === undefined ? [] : [shown]),
+    ...(spire?.oidc === undefined ? [] : [oidc]),
   ];
 }
 
@@ -57,9 +61,10 @@ export async function refuseConflicts(config: MeshConfig): Promise<void> {
     (cloud): cloud is CloudConfigOf<"existing"> => cloud.provider === "existing",
   );
   const own = stackName();
-  const names = { namespaces: namespacesOf(config), csiDriver: CSI_DRIVER };
   const problems = await Promise.all(
-    existing.map(async ({ name: cloud, kubeconfig, context }) => {
+    existing.map(async (entry) => {
+      const { name: cloud, kubeconfig, context } = entry;
+      const names = { namespaces: namespacesOf(config, entry), csiDriver: CSI_DRIVER };
       const warn = (error: unknown) =>
         pulumi.log.warn(
           `${(error as Error).message} Whether it can take the mesh, or has objects of others under the mesh's names, is not known.`,

@@ -12,6 +12,8 @@ import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { serverPorts, Spire } from "../components/spire";
+import { OidcDiscoveryProvider } from "../components/spire/oidc";
+import { oidcPort } from "../components/spire/oidc-conf";
 import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
@@ -81,7 +83,11 @@ export class AgentMesh extends pulumi.ComponentResource {
     this.network = new MeshNetwork(
       "network",
       {
-        clouds: clusters.map(({ config: { subnetRouter }, cluster }) => ({ cluster, subnetRouter })),
+        clouds: clusters.map(({ config: { subnetRouter, spire }, cluster }) => ({
+          cluster,
+          subnetRouter,
+          ...(spire?.oidc && { oidcPort: oidcPort(spire.oidc) }),
+        })),
         settings: config.network,
         observability: config.observability,
         workloads: config.workloads,
@@ -171,6 +177,12 @@ export class AgentMesh extends pulumi.ComponentResource {
         },
       };
     });
+
+    for (const { config: entry, identity } of registered) {
+      const settings = entry.spire?.oidc;
+      if (settings !== undefined)
+        new OidcDiscoveryProvider(`${entry.name}-oidc`, { ...identity, settings, images }, self);
+    }
 
     this.workloads = new Workloads(
       "workloads",

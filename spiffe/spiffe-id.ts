@@ -57,3 +57,8 @@ export function operatorSpiffeId(trustDomain: string): string {
 export function observabilitySpiffeId(trustDomain: string, account: string): string {
   return `spiffe://${trustDomain}/observability/${account}`;
 }
+
+/** SPIFFE id of a cloud's OIDC discovery provider. */
+export function oidcSpiffeId(trustDomain: string, cloud: string): string {
+  return `spiffe://${trustDomain}/oidc/${cloud}`;
+}

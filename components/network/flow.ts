@@ -6,10 +6,19 @@ import type { Party } from "./parties";
 /**
  * A port that the configuration decides: `partners` are those of the partners' bundle endpoints, `tracing` is that of the agents' own collector,
  * `loginServer` that of the tailnet's control server, `outside` those of the systems that Prometheus sends samples or alerts to, `upstream` those
- * of `trust.root`, `datastore` that of the SPIRE server's database, `keyService` those of the service that keeps its keys.
+ * of `trust.root`, `datastore` that of the SPIRE server's database, `keyService` those of the service that keeps its keys, `bundleStore` those of the object store of its bundle, `oidc` that of the OIDC
+ * discovery provider.
  */
 export type ConfiguredPort =
-  "partners" | "tracing" | "loginServer" | "outside" | "upstream" | "datastore" | "keyService";
+  | "partners"
+  | "tracing"
+  | "loginServer"
+  | "outside"
+  | "upstream"
+  | "datastore"
+  | "keyService"
+  | "bundleStore"
+  | "oidc";
 
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {

@@ -29,6 +29,12 @@ export const FLOWS: readonly Flow[] = [
   ),
   tcp(
     "spireServer",
+    "bundleStore",
+    ["bundleStore"],
+    "Its bundle is published to an object store, where there is one, by that identity, too.",
+  ),
+  tcp(
+    "spireServer",
     "upstreamAuthority",
     ["upstream"],
     "Who signs the server's CA is asked to, where `trust.root` is outside of the cluster.",
@@ -45,6 +51,13 @@ export const FLOWS: readonly Flow[] = [
     "partnerEndpoints",
     ["partners"],
     "Partners' bundles are fetched, where there are `partners`.",
+  ),
+
+  tcp(
+    "tokenVerifiers",
+    "oidc",
+    ["oidc"],
+    "Keys are fetched by which JWT-SVIDs are verified, where there is `spire.oidc`.",
   ),
 
   tcp("agents", "opa", [OPA.port], "Agents ask what a caller may do."),

@@ -18,6 +18,8 @@ export interface NetworkCloud {
   readonly cluster: Cluster;
   /** How its subnet routers forward, in mode `tailscale`. */
   readonly subnetRouter: "userspace" | "kernel";
+  /** Port of its OIDC discovery provider. Default: it has none. */
+  readonly oidcPort?: number;
 }
 
 /** What `MeshNetwork` needs. */
@@ -158,12 +160,14 @@ export class MeshNetwork extends pulumi.ComponentResource {
 
   /** What the flows of a cloud's cluster depend on, for the policies of its namespaces. */
   flowsOf(cloud: string): FlowContext {
-    const { settings, workloads = [], partners = [] } = this.args;
+    const { clouds, settings, workloads = [], partners = [] } = this.args;
+    const { oidcPort } = clouds.find(({ cluster }) => cluster.name === cloud) ?? {};
     const namespaces = workloads.filter((each) => each.cloud === cloud).map(({ namespace }) => namespace);
     return {
       mode: settings.mode,
       workloadNamespaces: [...new Set(namespaces)].sort(),
       partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
+      oidcPorts: oidcPort === undefined ? [] : [oidcPort],
       sharedTrust: this.args.trust?.shared,
       upstreamPorts: this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),

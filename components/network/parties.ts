@@ -4,6 +4,7 @@ import {
   COLLECTOR,
   GRAFANA,
   NAMESPACES,
+  OIDC,
   OPA,
   PROMETHEUS,
   SPIRE_AGENT,
@@ -75,6 +76,12 @@ const parties = {
     namespace: NAMESPACES.spireSystem,
     labels: selector(SPIRE_AGENT.name),
   },
+  oidc: {
+    title: "OIDC discovery provider",
+    kind: "pods",
+    namespace: NAMESPACES.oidc,
+    labels: selector(OIDC.name),
+  },
   routers: {
     title: "subnet routers",
     kind: "pods",
@@ -89,11 +96,14 @@ const parties = {
   grafana: observing("Grafana", GRAFANA.name),
   scraper: { title: "who reads metrics", kind: "scraper" },
   givenCollector: { title: "collector of one's own", kind: "collector" },
+  /** Clouds, Vaults and the like, by a load balancer, or what stands in front in the cluster. */
+  tokenVerifiers: { title: "who verifies JWT-SVIDs", kind: "anywhere" },
   /** Outside of the mesh, or a system of one's own in the cluster. */
   outsideSystems: { title: "systems that get samples or alerts", kind: "anywhere" },
   /** In the provider's network, behind a public address, or a pod of one's own. */
   datastore: { title: "SPIRE's database", kind: "anywhere" },
   keyService: { title: "key service, and the cloud's identities for pods", kind: "anywhere" },
+  bundleStore: { title: "object store of bundles", kind: "anywhere" },
   /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */

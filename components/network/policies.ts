@@ -21,8 +21,10 @@ export interface FlowContext extends FlowSituation {
   readonly loginServer?: string;
   /** URL of a collector of one's own, where agents send traces. Default: nowhere, or to the mesh's collectors. */
   readonly tracingEndpoint?: string;
-  /** TCP ports of what the SPIRE server keeps its records and keys in. Default: its own volume. */
-  readonly spireServer?: { readonly datastore: readonly number[]; readonly keyService: readonly number[] };
+  /** TCP ports of what the SPIRE server keeps its records and keys in, and publishes its bundle to. Default: its own volume, and nowhere. */
+  readonly spireServer?: Readonly<Record<"datastore" | "keyService" | "bundleStore", readonly number[]>>;
+  /** Where its OIDC discovery provider serves. Default: there is none. */
+  readonly oidcPorts?: readonly number[];
   /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
   readonly upstreamPorts?: readonly number[];
 }
@@ -160,7 +162,15 @@ export function portNumbers({ ports }: Flow, context: FlowContext): readonly num
 
 function configured(
   port: ConfiguredPort,
-  { tracingEndpoint, loginServer, observability, partnerPorts, upstreamPorts, spireServer }: FlowContext,
+  {
+    tracingEndpoint,
+    loginServer,
+    observability,
+    partnerPorts,
+    upstreamPorts,
+    spireServer,
+    oidcPorts,
+  }: FlowContext,
 ): readonly number[] {
   switch (port) {
     case "partners":
@@ -173,7 +183,10 @@ function configured(
       return observability?.outsidePorts ?? [];
     case "datastore":
     case "keyService":
+    case "bundleStore":
       return spireServer?.[port] ?? [];
+    case "oidc":
+      return oidcPorts ?? [];
     case "upstream":
       return upstreamPorts ?? [];
   }

@@ -1,6 +1,7 @@
 // Configuration files of the SPIRE server and agent, rendered by pure functions. Every key is documented in SPIRE's
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
+import { type BundlePublisher, renderBundlePublisher } from "./bundle-publisher";
 import { type Datastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
@@ -55,6 +56,10 @@ export interface ServerConfArgs {
   readonly upstream?: UpstreamAuthority;
   /** Whether other servers fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** Where it publishes its bundle besides. Default: nowhere. */
+  readonly bundlePublisher?: BundlePublisher;
+  /** URL that JWT-SVIDs have as their issuer. Default: they name none. */
+  readonly jwtIssuer?: string;
 }
 
 /** What `renderAgentConf` needs. */
@@ -96,10 +101,20 @@ function renderBundleEndpoint({ refreshHint }: SpireSettings): string {
 `;
 }
 
+/**
+ * RSA, since OIDC asks every verifier for RS256 (OpenID Connect Core 1.0, section 15.1) and some take nothing else: SPIRE's default is a key of P-256.
+ */
+export const renderIssuer = (issuer: string | undefined) =>
+  issuer === undefined
+    ? ""
+    : `
+  jwt_issuer            = ${hclString(issuer)}
+  jwt_key_type          = "rsa-2048"`;
+
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
 export function renderServerConf(args: ServerConfArgs): string {
   const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
-  const { upstream, bundleEndpoint = true } = args;
+  const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer } = args;
   const subject = settings.caSubject ?? {
     country: [],
     organization: ["AgentWeave"],
@@ -116,7 +131,7 @@ server {
   log_format            = "json"
   audit_log_enabled     = true
   ca_ttl                = ${hclString(settings.caTtl)}
-  default_x509_svid_ttl = ${hclString(settings.svidTtl)}
+  default_x509_svid_ttl = ${hclString(settings.svidTtl)}${renderIssuer(jwtIssuer)}
   # The server keeps a record of the agent of each node that there ever was. One whose SVID has ended has to attest again in any case, and may. An agent
   # that is banned stays on record.
   prune_attested_nodes_expired_for = "24h"
@@ -158,7 +173,7 @@ ${renderUpstreamAuthority(upstream)}
       }
     }
   }
-}
+${renderBundlePublisher(bundlePublisher, settings.refreshHint)}}
 
 ${OBSERVABILITY}`;
 }

@@ -2,6 +2,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
+import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
 import { type Datastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
 import { SERVER_PATHS } from "./paths";
@@ -37,6 +38,8 @@ export interface ServerPodArgs {
   readonly upstream?: UpstreamAuthority;
   /** Whether other servers fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** Where it publishes its bundle besides. Default: nowhere. */
+  readonly bundlePublisher?: BundlePublisher;
 }
 
 /** Pods of one version are kept apart, where there are nodes and zones for it. */
@@ -57,6 +60,7 @@ export function serverPod({
   keyManager = { type: "disk" },
   upstream,
   bundleEndpoint = true,
+  bundlePublisher,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
@@ -64,7 +68,11 @@ export function serverPod({
   const keys = keyManagerPod(keyManager, SERVER_CONFIG_MAP.name);
   return {
     metadata: {
-      labels: { ...labels(SPIRE_SERVER.name, "server"), ...keys.labels },
+      labels: {
+        ...labels(SPIRE_SERVER.name, "server"),
+        ...keys.labels,
+        ...bundlePublisherLabels(bundlePublisher),
+      },
       annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(SPIRE_PORTS.metrics) },
     },
     spec: {

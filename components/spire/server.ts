@@ -16,6 +16,7 @@ import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../netwo
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
+import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
 import { grantServerAccess } from "./server-access";
 import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -33,10 +34,14 @@ export interface ServerPlan {
   readonly keyManager?: KeyManager;
   /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
   readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+  /** Where it publishes its bundle besides. Default: nowhere. */
+  readonly bundlePublisher?: BundlePublisher;
+  /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
+  readonly jwtIssuer?: string;
 }
 
-/** TCP ports of what such a server keeps its records and keys in. */
-export function serverPorts({ datastore, keyManager }: ServerPlan) {
+/** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
+export function serverPorts({ datastore, keyManager, bundlePublisher }: ServerPlan) {
   return {
     datastore: datastore ? [datastorePort(datastore)] : [],
     // AWS's token service is asked on the way to its databases, as it is for its keys.
@@ -46,6 +51,7 @@ export function serverPorts({ datastore, keyManager }: ServerPlan) {
         ...(datastore && asksAws(datastore) ? [443] : []),
       ]),
     ],
+    bundleStore: bundlePublisherPorts(bundlePublisher),
   };
 }
 
@@ -98,6 +104,8 @@ export class SpireServer extends pulumi.ComponentResource {
       datastore,
       keyManager = { type: "disk" },
       serviceAccountAnnotations,
+      bundlePublisher,
+      jwtIssuer,
     } = args.plan ?? {};
     const self = childOptions(this, cluster, opts);
     const metadata = {
@@ -118,6 +126,8 @@ export class SpireServer extends pulumi.ComponentResource {
         keyManager,
         upstream,
         bundleEndpoint,
+        bundlePublisher,
+        jwtIssuer,
       }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
       ...keyManagerFiles(keyManager),
@@ -167,6 +177,7 @@ export class SpireServer extends pulumi.ComponentResource {
             keyManager,
             upstream,
             bundleEndpoint,
+            bundlePublisher,
           }),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),

@@ -5,6 +5,7 @@ import type { ConfigContext, StackOutputs } from "./context";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
 import { asksAws } from "../../components/spire/datastore";
+import { oidcIssuer } from "../../components/spire/oidc-conf";
 import type { ServerPlan } from "../../components/spire/server";
 import { defaultCalls, defaultRelays, type PolicyCaller } from "../../components/workloads/policy-data";
 import type { RegisteredWorkload } from "../../components/workloads/registered";
@@ -77,15 +78,20 @@ export function settleServer(
   { region, spire }: Pick<CloudConfig, "region" | "spire">,
   shared: { readonly replicas: number },
 ): ServerPlan {
-  const { keyManager, datastore, ...own } = spire ?? {};
+  const { keyManager, datastore, bundlePublisher, oidc, ...own } = spire ?? {};
+  const there = <T extends { readonly region?: string }>(settings: T) => ({
+    ...settings,
+    region: settings.region ?? region,
+  });
   return {
     ...own,
-    ...(datastore && {
-      datastore: asksAws(datastore) ? { ...datastore, region: datastore.region ?? region } : datastore,
+    ...(datastore && { datastore: asksAws(datastore) ? there(datastore) : datastore }),
+    ...(bundlePublisher && {
+      bundlePublisher: bundlePublisher.type === "aws_s3" ? there(bundlePublisher) : bundlePublisher,
     }),
+    ...(oidc && { jwtIssuer: oidcIssuer(oidc.domain) }),
     replicas: own.replicas ?? shared.replicas,
-    keyManager:
-      keyManager?.type === "aws_kms" ? { ...keyManager, region: keyManager.region ?? region } : keyManager,
+    keyManager: keyManager?.type === "aws_kms" ? there(keyManager) : keyManager,
   };
 }
 

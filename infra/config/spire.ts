@@ -121,6 +121,76 @@ const keyManager = z.discriminatedUnion("type", [
   }),
 ]);
 
+const objectPath = text(/^[^\s/?#][^\s?#]{0,511}$/, "a path such as aws.example.org/bundle.json");
+
+const bundlePublisher = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("aws_s3").meta({ description: "Kind of the object store. aws_s3: Amazon S3." }),
+    region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, "a region such as us-east-1")
+      .optional()
+      .meta({ description: "Region of the bucket. Default: the cloud's.", examples: ["us-east-1"] }),
+    bucket: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of a bucket such as mesh-bundles").meta({
+      description: "Name of the bucket. Required.",
+      examples: ["mesh-bundles"],
+    }),
+    objectKey: objectPath.meta({
+      description: "Key of the object. No other server may write it. Required.",
+      examples: ["aws.example.org/bundle.json"],
+    }),
+  }),
+  z.strictObject({
+    type: z.literal("gcp_cloudstorage").meta({ description: "Google Cloud Storage." }),
+    bucket: text(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, "the name of a bucket such as mesh-bundles").meta({
+      description: "Name of the bucket. Required.",
+      examples: ["mesh-bundles"],
+    }),
+    objectName: objectPath.meta({
+      description: "Name of the object. No other server may write it. Required.",
+      examples: ["gcp.example.org/bundle.json"],
+    }),
+  }),
+  z.strictObject({
+    type: z.literal("azure_blob").meta({ description: "Azure Blob Storage." }),
+    storageAccount: text(/^[a-z0-9]{3,24}$/, "the name of a storage account such as meshbundles").meta({
+      description: "Name of the storage account. Required.",
+      examples: ["meshbundles"],
+    }),
+    container: text(
+      /^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+      "the name of a container such as bundles",
+    ).meta({
+      description: "Name of the container. Required.",
+      examples: ["bundles"],
+    }),
+    blobName: objectPath.meta({
+      description: "Name of the blob. No other server may write it. Required.",
+      examples: ["azure.example.org/bundle.json"],
+    }),
+  }),
+]);
+
+const oidc = z.strictObject({
+  domain: text(
+    /^(?=.{4,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
+    "a DNS name such as oidc.aws.example.org, without https:// and without a port",
+  ).meta({
+    description:
+      "DNS name of the issuer, https://<domain>, at which verifiers fetch its keys. You make its record. JWT-SVIDs have it as iss; nobody who verified them by another name takes them then. Required.",
+    examples: ["oidc.aws.example.org"],
+  }),
+  tlsSecret: text(/^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "the name of a Secret such as oidc-tls")
+    .optional()
+    .meta({
+      description:
+        "Secret of type kubernetes.io/tls in namespace spire-oidc with a public certificate of the domain, which is read anew when it changes. Who makes it is not the program; pods wait for it. Default: none, and it serves plain HTTP to what you put in front of it.",
+      examples: ["oidc-tls"],
+    }),
+  exposure: z.enum(["cluster", "public"]).default("cluster").meta({
+    description:
+      "What its Service spire-oidc/oidc-discovery-provider is. cluster: of the cluster alone, for an Ingress or Gateway of yours; public: a load balancer on the internet, which needs tlsSecret. Default: cluster.",
+  }),
+});
+
 /** The part of a cloud's entry. */
 export const cloudSpire = z
   .strictObject({
@@ -135,12 +205,20 @@ export const cloudSpire = z
       description:
         "Where the CA's keys of this cloud's SPIRE server are, each pod with keys of its own. Default: type disk, on its volume.",
     }),
+    bundlePublisher: bundlePublisher.optional().meta({
+      description:
+        "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none.",
+    }),
+    oidc: oidc.optional().meta({
+      description:
+        "SPIRE's OIDC discovery provider in this cloud, by which AWS, Google Cloud, Azure, Vault and others verify JWT-SVIDs of its workloads: docs/oidc.md. Default: none.",
+    }),
     serviceAccountAnnotations: z
       .record(z.string(), z.string())
       .optional()
       .meta({
         description:
-          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service and the database. Default: none.",
+          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service, the database and the object store. Default: none.",
         examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
       }),
   })

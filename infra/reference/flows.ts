@@ -2,6 +2,7 @@
 import { type Flow, FLOWS } from "../../components/network/flows";
 import { NETWORK_MODES } from "../../components/network/mode";
 import { WHERES } from "../../components/network/part";
+import { OIDC } from "../../components/well-known";
 import { PARTIES, type PartyDetails } from "../../components/network/parties";
 
 /** Lines between which `npm run schema` writes the tables. */
@@ -17,6 +18,8 @@ const CONFIGURED = {
   loginServer: "that of `network.tailscale.loginServer`",
   datastore: "that of `clouds.*.spire.datastore`",
   keyService: "those of `clouds.*.spire.keyManager`",
+  oidc: `${OIDC.httpsPort} with \`spire.oidc.tlsSecret\`, else ${OIDC.httpPort}`,
+  bundleStore: "those of `clouds.*.spire.bundlePublisher`",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
   upstream: "those of `trust.root`",
 } as const;

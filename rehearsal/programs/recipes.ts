@@ -62,6 +62,9 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "spire-server": spire("spire-server", "1000:1000"),
   "spire-agent": spire("spire-agent", "0:0"),
+  "oidc-discovery-provider": one("/opt/spire/bin/oidc-discovery-provider", "oidc-discovery-provider", {
+    user: "1000:1000",
+  }),
   "spiffe-csi-driver": csi("spiffe-csi-driver"),
   "csi-node-driver-registrar": csi("csi-node-driver-registrar"),
   livenessprobe: csi("livenessprobe"),

@@ -181,6 +181,13 @@ export const PROGRAMS: readonly Program[] = [
   },
   spire("spire-server"),
   spire("spire-agent"),
+  {
+    binary: "oidc-discovery-provider",
+    version: SPIRE,
+    dir: "spire",
+    package: "github.com/spiffe/spire/support/oidc-discovery-provider",
+    tags: "netgo,osusergo",
+  },
   { binary: "coredns", version: "1.12.1", dir: "coredns", package: "github.com/coredns/coredns" },
   {
     // Version 2.1.0 has flaws that were reported: it serves the rehearsal, and nothing else.

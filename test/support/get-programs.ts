@@ -4,7 +4,7 @@ import { programPath } from "./programs";
 
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   clouds: ["pulumi"],
-  envoy: ["envoy", "opa", "spire-server", "spire-agent"],
+  envoy: ["envoy", "opa", "spire-server", "spire-agent", "oidc-discovery-provider"],
   observability: ["prometheus", "promtool"],
   policies: ["opa"],
   upgrade: ["1.13", "1.14"].flatMap((version) => [`spire-server-${version}`, `spire-agent-${version}`]),

@@ -10,6 +10,7 @@ import {
   datastorePod,
   renderDatastore,
 } from "../../components/spire/datastore";
+import { renderIssuer } from "../../components/spire/conf";
 import { SERVER_PATHS } from "../../components/spire/paths";
 import { hclString } from "../../components/spire/hcl";
 import { renderUpstreamAuthority, upstreamFiles } from "../../components/spire/upstream-authority";
@@ -30,6 +31,9 @@ interface ServerParts {
   readonly caTtl?: string;
   readonly datastore?: Datastore;
   readonly upstream?: SignerFiles;
+  readonly jwtIssuer?: string;
+  /** Further plugins, as text. */
+  readonly plugins?: string;
 }
 
 /** A SPIRE server of a test. */
@@ -47,12 +51,12 @@ export class TestSpireServer {
   /**
    * Makes the server's directory and configuration; `start` runs it.
    *
-   * @param parts `caTtl`: default 168h. `datastore`: default, SQLite in that directory. `upstream`: default, it signs its CA itself.
+   * @param parts `caTtl`: default 168h. `datastore`: default, SQLite in that directory. `upstream`: default, it signs its CA itself. `jwtIssuer`: default, JWT-SVIDs name none. `plugins`: default, none.
    */
   static async make(
     binary: string,
     trustDomain: string,
-    { caTtl = "168h", datastore, upstream }: ServerParts = {},
+    { caTtl = "168h", datastore, upstream, jwtIssuer, plugins = "" }: ServerParts = {},
   ): Promise<TestSpireServer> {
     const ports = { api: await freePort(), endpoint: await freePort() };
     const dir = mkdtempSync(join(tmpdir(), "spire-"));
@@ -68,7 +72,7 @@ export class TestSpireServer {
   data_dir = "${data}"
   log_level = "INFO"
   ca_ttl = "${caTtl}"
-  default_x509_svid_ttl = "1h"
+  default_x509_svid_ttl = "1h"${renderIssuer(jwtIssuer)}
   # How soon agents are told of entries that were made just now.
   experimental { cache_reload_interval = "1s" }
   federation {
@@ -85,6 +89,7 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
   KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
   NodeAttestor "join_token" { plugin_data {} }
   ${upstream === undefined ? "" : renderUpstreamAuthority({ kind: "disk" }).replaceAll(SERVER_PATHS.upstreamDir, server.dir)}
+${plugins}
 }
 `,
     );

@@ -18,6 +18,7 @@ const parse = (aws: object, spire: object = {}, others: object = {}) =>
 const postgres = { type: "postgres", connectionString: "host=db password=hidden" };
 const mysql = { type: "mysql", connectionString: "spire:hidden@tcp(db)/spire?parseTime=true&tls=true" };
 const CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+const STORE = { type: "gcp_cloudstorage", bucket: "mesh-bundles", objectName: "bundle.json" };
 const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh-project" }) });
 
 test.each<[string, Parameters<typeof parse>, RegExp[]]>([
@@ -94,6 +95,31 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     [{ keyManager: { type: "gcp_kms", keyRing: "spire" } }],
     [/keyManager\.keyRing: .*projects\/mesh\/locations/],
   ],
+  [
+    "a bucket by its URL",
+    [{ bundlePublisher: { type: "aws_s3", bucket: "s3://mesh", objectKey: "bundle.json" } }],
+    [/bundlePublisher\.bucket: .*the name of a bucket/],
+  ],
+  [
+    "one object for two clouds",
+    [{ bundlePublisher: STORE }, {}, gcp({ bundlePublisher: STORE })],
+    [/^clouds\.gcp\.spire\.bundlePublisher: is cloud aws's object already/],
+  ],
+  [
+    "an issuer with its scheme",
+    [{ oidc: { domain: "https://oidc.example.org" } }],
+    [/oidc\.domain: .*a DNS name such as .*without https/],
+  ],
+  [
+    "keys from the internet in the clear",
+    [{ oidc: { domain: "oidc.example.org", exposure: "public" } }],
+    [/^clouds\.aws\.spire\.oidc\.tlsSecret: is missing, .*exposure: cluster$/],
+  ],
+  [
+    "one issuer for two clouds",
+    [{ oidc: { domain: "oidc.example.org" } }, {}, gcp({ oidc: { domain: "oidc.example.org" } })],
+    [/^clouds\.gcp\.spire\.oidc\.domain: is cloud aws's already/],
+  ],
 ])("refuses %s, and quotes no secret", (_name, args, expected) => {
   const problems = problemsOf(() => parse(...args));
   expect(problems).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as string));
@@ -129,6 +155,20 @@ test.each([
     datastore: [datastore.type === "aws_mysql" ? 3306 : 5432],
     keyService: [443],
   });
+});
+
+test("a bucket of S3 is in the cloud's region, where no other is written", () => {
+  const bundlePublisher = { type: "aws_s3", bucket: "mesh-bundles", objectKey: "bundle.json" };
+  const { clouds, spire } = parse({ bundlePublisher });
+  expect(settleServer(clouds[0]!, spire).bundlePublisher).toEqual({
+    ...bundlePublisher,
+    region: clouds[0]!.region,
+  });
+});
+
+test("a server with an issuer names it", () => {
+  const { clouds, spire } = parse({ oidc: { domain: "oidc.example.org" } });
+  expect(settleServer(clouds[0]!, spire)).toEqual({ replicas: 1, jwtIssuer: "https://oidc.example.org" });
 });
 
 test("says nothing of a connection string that only Pulumi can decrypt", () => {

@@ -28,9 +28,11 @@ const LIMITS = {
 /** Percentage of the volume that blocks may take; the rest is for what is not yet in a block, and for compaction. */
 const VOLUME_SHARE = 80;
 
-/** The namespaces in which the mesh has pods. That of the subnet routers is there on a tailnet only. */
+/** The namespaces in which the mesh has pods with metrics. That of the subnet routers is there on a tailnet only; an OIDC discovery provider tells none. */
 export function scrapedNamespaces(onTailnet: boolean): readonly string[] {
-  return Object.values(NAMESPACES).filter((name) => onTailnet || name !== NAMESPACES.tailscale);
+  return Object.values(NAMESPACES).filter(
+    (name) => name !== NAMESPACES.oidc && (onTailnet || name !== NAMESPACES.tailscale),
+  );
 }
 
 /** The configuration as YAML. All paths in it are relative to its own directory. */

@@ -7,11 +7,13 @@ import {
   telemetryDevices,
 } from "../../../components/network/tailscale/telemetry-devices";
 import { OBSERVABILITY_SIZES } from "../../../components/observability/sizes";
+import { OIDC_REPLICAS, OIDC_SIZE } from "../../../components/spire/oidc-pod";
 import { CSI_DRIVER_SIZE, DEFAULT_SIZES } from "../../../components/spire/sizes";
 import {
   agentObjectName,
   COLLECTOR,
   GRAFANA,
+  OIDC,
   OPA,
   PROMETHEUS,
   SPIRE_AGENT,
@@ -32,7 +34,11 @@ export interface PodSettings {
   readonly clouds?: Readonly<
     Record<
       string,
-      { readonly roles?: readonly string[]; readonly spire?: { readonly replicas?: number } } | undefined
+      | {
+          readonly roles?: readonly string[];
+          readonly spire?: { readonly replicas?: number; readonly oidc?: object };
+        }
+      | undefined
     >
   >;
   readonly agents?: {
@@ -129,6 +135,9 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
       "node",
       Array.from({ length: 3 }, () => CSI_DRIVER_SIZE),
     ),
+    ...(clouds?.[cloud]?.spire?.oidc === undefined
+      ? []
+      : [pods(OIDC.name, OIDC_REPLICAS, [OIDC_SIZE], true)]),
     pods(OPA.name, DEFAULT_OPA_REPLICAS, [DEFAULT_OPA_SIZE], true),
     // On a tailnet they are a StatefulSet.
     ...(clouds?.[cloud]?.roles ?? []).map((role) =>

@@ -18,7 +18,7 @@ import { observabilityNetworkProblems } from "./observability-network";
 import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { spireProblems } from "./spire";
+import { bundlePublisherProblems, oidcProblems, spireProblems } from "./spire";
 import { absolutePath } from "../paths";
 import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
 import { workloadProblems } from "../workloads";
@@ -47,6 +47,8 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
         .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
     ),
     ...spireProblems(clouds, draft),
+    ...bundlePublisherProblems(clouds),
+    ...oidcProblems(clouds),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),

@@ -28,6 +28,53 @@ const WANTED = {
   },
 } as const;
 
+/** Objects that two servers would overwrite by turns. */
+export function bundlePublisherProblems(clouds: CloudDrafts): Problem[] {
+  const objects = new Map<string, string>();
+  return clouds.flatMap(([cloud, entry]): Problem[] => {
+    const publisher: Readonly<Record<string, unknown>> | undefined = entry.spire?.bundlePublisher;
+    if (publisher === undefined || Object.values(publisher).includes(undefined)) return [];
+    // Of whichever region: names of buckets are the world's.
+    const { region: _, ...object } = publisher;
+    const key = JSON.stringify(object, Object.keys(object).sort());
+    const other = objects.get(key);
+    objects.set(key, other ?? cloud);
+    const message = `is cloud ${other}'s object already; write another: each trust domain has a bundle of its own`;
+    return other === undefined ? [] : [{ path: ["clouds", cloud, "spire", "bundlePublisher"], message }];
+  });
+}
+
+/** Problems of the clouds' OIDC discovery providers. */
+export function oidcProblems(clouds: CloudDrafts): Problem[] {
+  const issuers = new Map<string, string>();
+  return clouds.flatMap(([cloud, entry]): Problem[] => {
+    const { oidc } = entry.spire ?? {};
+    if (oidc === undefined) return [];
+    const at = (key: string, message: string) => ({ path: ["clouds", cloud, "spire", "oidc", key], message });
+    const { domain } = oidc;
+    const other = domain === undefined ? undefined : issuers.get(domain);
+    if (domain !== undefined) issuers.set(domain, other ?? cloud);
+    return [
+      ...(other === undefined
+        ? []
+        : [
+            at(
+              "domain",
+              `is cloud ${other}'s already; write another: each serves the keys of its own cloud's server`,
+            ),
+          ]),
+      ...(oidc.exposure === "public" && !("tlsSecret" in oidc)
+        ? [
+            at(
+              "tlsSecret",
+              "is missing, and no verifier takes keys from the internet in the clear; write the name of a Secret with a certificate, or exposure: cluster",
+            ),
+          ]
+        : []),
+    ];
+  });
+}
+
 /** Problems of the clouds' SPIRE servers. No text of a connection string is quoted. */
 export function spireProblems(clouds: CloudDrafts, { spire }: Pick<ConfigDraft, "spire">): Problem[] {
   const used = new Map<string, string>();

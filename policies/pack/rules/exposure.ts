@@ -3,6 +3,8 @@ import { contains, isCidr } from "../../../components/network/cidr";
 import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { PARTIES } from "../../../components/network/parties";
+import { selector } from "../../../components/kubernetes/metadata";
+import { NAMESPACES, OIDC } from "../../../components/well-known";
 import type { Inputs } from "../resource";
 import { EKS, isShown, type Rule } from "../rule";
 
@@ -14,6 +16,14 @@ const INTERNAL: Readonly<Record<string, string>> = {
   "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
   "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
   "networking.gke.io/load-balancer-type": "Internal",
+};
+
+/** An OIDC discovery provider, which whoever verifies JWT-SVIDs calls, whose certificate tells who answers. */
+const OIDC_PROVIDER = {
+  namespace: NAMESPACES.oidc,
+  labels: selector(OIDC.name),
+  protocol: "TCP",
+  port: OIDC.httpsPort,
 };
 
 /** Pods that the table of flows has peers call over the internet, and at which ports. */
@@ -46,7 +56,7 @@ export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode
   if (!isNode && spec.type !== "LoadBalancer") return;
   if (!isNode && isPrivate(inputs)) return;
   for (const { port, protocol = "TCP" } of spec.ports) {
-    const isAsked = published(mode).some(
+    const isAsked = [...published(mode), OIDC_PROVIDER].some(
       (flow) =>
         flow.port === port &&
         flow.protocol === protocol &&

@@ -82,6 +82,7 @@ export const privilegedPods: Rule = function* (resource) {
 export const WITHOUT_DIGEST: readonly ImageKey[] = [
   "spireServer",
   "spireAgent",
+  "oidcDiscoveryProvider",
   "spiffeCsiDriver",
   "csiNodeDriverRegistrar",
   "csiLivenessProbe",

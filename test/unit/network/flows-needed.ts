@@ -27,12 +27,15 @@ const ALWAYS: readonly Passing[] = [
   ...toApiServer("spireServer"),
   ["spireServer", "internet", "TCP", 5432],
   ["spireServer", "internet", "TCP", 8201],
+  ["spireServer", "internet", "TCP", 8202],
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
   ["workload", "agent", "TCP", 8443],
   ["spireServer", "internet", "TCP", 8448],
   ["spireServer", "internet", "TCP", 8200],
   ["agent", "collector", "TCP", 4318],
+  // Verifiers of JWT-SVIDs may be anybody.
+  ...["internet", "node", "stranger"].map((from): Passing => [from, "oidc", "TCP", 443]),
 ];
 
 /** Through a public load balancer, which passes on the caller's address or that of a node. */
@@ -133,6 +136,10 @@ const NEVER: readonly Passing[] = [
   ["stranger", "csiDriver", "TCP", 9808],
   ["stranger", "spireAgent", "TCP", 8080],
   ["internet", "spireServer", "TCP", 8080],
+  ["internet", "oidc", "TCP", 8008],
+  ...["spireServer", "agent", "internet"].map((to): Passing => ["oidc", to, "TCP", 8443]),
+  ["oidc", "spireServer", "TCP", 8081],
+  ["oidc", "apiServerOnNode", "TCP", 6443],
 ];
 
 /** What only its own cloud, or the other clouds, may reach; in mode `direct` load balancers publish it to everybody. */

@@ -9,7 +9,15 @@ import { type PartName, PARTS } from "./flows-needed-observability";
 import { contextOf, PLANS, stand, worldOf, type Plan } from "./flows-world";
 
 /** Namespaces of the mesh. */
-export const MESH_NAMESPACES = ["agentweave", "opa", "spire", "spire-system", "tailscale", "observability"];
+export const MESH_NAMESPACES = [
+  "agentweave",
+  "opa",
+  "spire",
+  "spire-system",
+  "spire-oidc",
+  "tailscale",
+  "observability",
+];
 /** A cluster, and the engine that decides in it. */
 export interface Where {
   readonly mode: NetworkMode;

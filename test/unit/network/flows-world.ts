@@ -50,7 +50,8 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     partnerPorts: [8448],
     upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
-    spireServer: { datastore: [5432], keyService: [8201] },
+    spireServer: { datastore: [5432], keyService: [8201], bundleStore: [8202] },
+    oidcPorts: [443],
   };
 }
 
@@ -177,6 +178,7 @@ export function worldOf(made: Recording, mode: NetworkMode, plan: Plan): Readonl
     otherAgent: own(2, "agentweave", "agentweave-worker"),
     opa: own(3, "opa", "opa"),
     spireServer: own(4, "spire", "spire-server"),
+    oidc: pod(19, "spire-oidc", labels("oidc-discovery-provider", "oidc")),
     spireAgent: own(5, "spire-system", "spire-agent"),
     csiDriver: own(6, "spire-system", "spiffe-csi-driver"),
     router:

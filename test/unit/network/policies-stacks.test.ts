@@ -125,6 +125,8 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
     datastore: context.spireServer?.datastore ?? [],
     keyService: context.spireServer?.keyService ?? [],
     upstream: context.upstreamPorts ?? [],
+    bundleStore: context.spireServer?.bundleStore ?? [],
+    oidc: context.oidcPorts ?? [],
   };
   return ports
     .flatMap((port): readonly number[] => (typeof port === "number" ? [port] : configured[port]))

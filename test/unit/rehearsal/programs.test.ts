@@ -66,6 +66,7 @@ test("programs have the versions of the images that are assembled from them", ()
   const pairs = Object.entries({
     "spire-server": images.spireServer,
     "spire-agent": images.spireAgent,
+    "oidc-discovery-provider": images.oidcDiscoveryProvider,
     opa: images.opa,
     tailscale: images.tailscale,
     prometheus: images.prometheus,

@@ -10,6 +10,7 @@ import {
   renderServerConf,
   SPIRE_DEFAULTS,
 } from "../../../components/spire/conf";
+import type { BundlePublisher } from "../../../components/spire/bundle-publisher";
 import { hclString } from "../../../components/spire/hcl";
 import { type UpstreamAuthority, upstreamVolume } from "../../../components/spire/upstream-authority";
 import { AGENT_PATHS, SERVER_PATHS } from "../../../components/spire/paths";
@@ -266,6 +267,48 @@ describe("server.conf with a CA that others sign", () => {
   });
 });
 
+/** One object store of each kind, and its settings as SPIRE's documents name them. */
+const STORES: Readonly<Record<BundlePublisher["type"], readonly [BundlePublisher, object]>> = {
+  aws_s3: [
+    { type: "aws_s3", region: "us-east-1", bucket: "mesh-bundles", objectKey: "aws/bundle.json" },
+    { region: "us-east-1", bucket: "mesh-bundles", object_key: "aws/bundle.json" },
+  ],
+  gcp_cloudstorage: [
+    { type: "gcp_cloudstorage", bucket: "mesh-bundles", objectName: "gcp/bundle.json" },
+    { bucket_name: "mesh-bundles", object_name: "gcp/bundle.json" },
+  ],
+  azure_blob: [
+    { type: "azure_blob", storageAccount: "mesh", container: "bundles", blobName: "azure/bundle.json" },
+    { storage_account_name: "mesh", container_name: "bundles", blob_name: "azure/bundle.json" },
+  ],
+};
+
+describe("server.conf with an object store for its bundle", () => {
+  test.each(Object.values(STORES))(
+    "publishes to %o in SPIFFE format, with no credential",
+    (store, expected) => {
+      const conf = renderServerConf({ ...serverArgs, bundlePublisher: store });
+      expect(parseHcl(conf).plugins).toMatchObject({
+        BundlePublisher: {
+          k8s_configmap: {},
+          [store.type]: { plugin_data: { ...expected, format: "spiffe", refresh_hint: "5m" } },
+        },
+      });
+      expect(conf).not.toMatch(/access_key|account_key|secret|service_account_file/);
+    },
+  );
+});
+
+describe("server.conf with an issuer", () => {
+  test("has RSA keys for JWT-SVIDs, and without one names neither", () => {
+    const issuer = { jwt_issuer: "https://oidc.example.org", jwt_key_type: "rsa-2048" };
+    const { server } = parseHcl(renderServerConf({ ...serverArgs, jwtIssuer: issuer.jwt_issuer }));
+    expect(server).toMatchObject(issuer);
+    for (const key of Object.keys(issuer))
+      expect(parseHcl(renderServerConf(serverArgs)).server).not.toHaveProperty(key);
+  });
+});
+
 describe("agent.conf", () => {
   const conf = parseHcl(renderAgentConf(agentArgs));
 
@@ -379,6 +422,21 @@ describe.each([
     // SPIRE's plugins say which of their own keys they lack or do not know.
     const signed = (kind: keyof typeof SIGNERS) =>
       renderServerConf({ ...serverArgs, upstream: SIGNERS[kind], bundleEndpoint: false });
+    withBinary(
+      `finds it valid with an issuer of JWT-SVIDs${why}`,
+      () => {
+        const conf = renderServerConf({ ...serverArgs, jwtIssuer: "https://oidc.example.org" });
+        expect(validate(conf)).toContain("is valid");
+      },
+      timeout,
+    );
+    for (const [bundlePublisher] of Object.values(STORES)) {
+      withBinary(
+        `finds it valid with its bundle published to ${bundlePublisher.type}${why}`,
+        () => expect(validate(renderServerConf({ ...serverArgs, bundlePublisher }))).toContain("is valid"),
+        timeout,
+      );
+    }
     for (const kind of Object.keys(SIGNERS) as (keyof typeof SIGNERS)[]) {
       withBinary(
         `finds it valid with a CA that ${kind} signs, and no bundle endpoint${why}`,
