@@ -66,7 +66,7 @@ export async function evict(mesh: Mesh, name: string, options: EvictOptions): Pr
   const same = mesh.clouds.filter((each) => each.name !== name && each.trustDomain === trustDomain);
   if (same.length > 0)
     throw new CliError(
-      `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. Its server's authority holds until its end all the same (docs/security.md).`,
+      `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. ${cloud.serverCloud ? `What it has was issued by the server in ${cloud.serverCloud.name} and ends within the life of an SVID; evict its nodes meanwhile (--node --ban).` : "Its server's authority holds until its end all the same (docs/security.md)."}`,
       EXIT.usage,
     );
   const others = await eachOf(

@@ -49,6 +49,8 @@ const outputsSchema = z.object({
       region: z.string(),
       context: z.string(),
       trustDomain: z.string(),
+      /** Cloud of the SPIRE server. Versions that did not tell had one in each cloud. */
+      spireServer: z.string().optional(),
       bundleEndpoint: z.string().optional(),
     }),
   ),
@@ -80,6 +82,8 @@ export interface MeshCloud {
   /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
   readonly kubeconfig: string;
   readonly agents: readonly MeshAgent[];
+  /** The cloud whose SPIRE server attests its nodes and issues its identities. Default: itself. */
+  readonly serverCloud?: MeshCloud;
 }
 
 /** The mesh of one stack. */
@@ -124,16 +128,21 @@ export function meshOf(outputs: unknown): Mesh {
     );
   const { clouds, agents, network, observability, kubeconfig } = parsed.data;
   const merged = kubeconfigOf(kubeconfig);
+  const found = Object.entries(clouds).map(([name, cloud]): MeshCloud => ({
+    name,
+    region: cloud.region,
+    context: cloud.context,
+    trustDomain: cloud.trustDomain,
+    bundleEndpoint: cloud.bundleEndpoint,
+    kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
+    agents: Object.values(agents).filter((agent) => agent.cloud === name),
+  }));
   return {
-    clouds: Object.entries(clouds).map(([name, cloud]) => ({
-      name,
-      region: cloud.region,
-      context: cloud.context,
-      trustDomain: cloud.trustDomain,
-      bundleEndpoint: cloud.bundleEndpoint,
-      kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
-      agents: Object.values(agents).filter((agent) => agent.cloud === name),
-    })),
+    clouds: found.map((cloud) => {
+      const server = clouds[cloud.name]!.spireServer;
+      const serverCloud = server === cloud.name ? undefined : found.find(({ name }) => name === server);
+      return serverCloud === undefined ? cloud : { ...cloud, serverCloud };
+    }),
     network,
     observability,
   };
