@@ -66,7 +66,7 @@ export async function evict(mesh: Mesh, name: string, options: EvictOptions): Pr
   const same = mesh.clouds.filter((each) => each.name !== name && each.trustDomain === trustDomain);
   if (same.length > 0)
     throw new CliError(
-      `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. Its server's authority holds until its end all the same (docs/security.md).`,
+      `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. ${cloud.serverCloud ? `What it has was issued by the server in ${cloud.serverCloud.name} and ends within the life of an SVID; evict its nodes meanwhile (--node --ban).` : "Its server's authority holds until its end all the same (docs/security.md)."}`,
       EXIT.usage,
     );
   const others = await eachOf(
@@ -109,8 +109,9 @@ export interface EvictNodeOptions extends EvictOptions {
   readonly ban?: boolean;
 }
 
-/** Where the node attestor k8s_psat tells a node's name (SPIRE, doc/plugin_server_nodeattestor_k8s_psat.md). */
+/** Where the node attestor k8s_psat tells a node's name, and its cluster's (SPIRE, doc/plugin_server_nodeattestor_k8s_psat.md). */
 const NODE_NAME = /^agent_node_name:(.*)$/;
+const CLUSTER_NAME = /^cluster:(.*)$/;
 
 /**
  * Has a cloud's SPIRE server forget the SPIRE agent of a node.
@@ -124,12 +125,19 @@ export async function evictNode(
   node: string,
   { ban = false, limitMs, connect }: EvictNodeOptions,
 ): Promise<NodeReport> {
-  const { server } = memberOf(cloudNamed(mesh, name), connect, limitMs);
+  const cloud = cloudNamed(mesh, name);
+  const { server } = memberOf(cloud, connect, limitMs);
   return within(limitMs, `${name}: evicting ${node}`, async () => {
-    const agents = (await server.agentList()).map(({ id, selectors = [] }) => ({
-      id: `spiffe://${id.trust_domain}${id.path}`,
-      node: selectors.flatMap(({ value }) => NODE_NAME.exec(value)?.[1] ?? [])[0],
-    }));
+    const all = (await server.agentList()).map(({ id, selectors = [] }) => {
+      const said = (pattern: RegExp) => selectors.flatMap(({ value }) => pattern.exec(value)?.[1] ?? [])[0];
+      return {
+        id: `spiffe://${id.trust_domain}${id.path}`,
+        node: said(NODE_NAME),
+        cluster: said(CLUSTER_NAME),
+      };
+    });
+    // A server of all clouds has the nodes of all, of which two may have one name.
+    const agents = all.filter(({ cluster = cloud.clusterName }) => cluster === cloud.clusterName);
     const found = agents.find((agent) => agent.node === node || agent.id === node);
     if (!found) {
       const known = agents.map((agent) => agent.node ?? agent.id).join(", ");

@@ -17,13 +17,15 @@ export interface Member {
 /** The cloud as a member; nothing is connected to before it is used. Commands on its SPIRE server end after `limitMs` milliseconds. */
 export function memberOf(cloud: MeshCloud, connect: Connect, limitMs: number): Member {
   const cluster = connect(cloud);
+  const { serverCloud = cloud } = cloud;
+  const serverCluster = serverCloud === cloud ? cluster : connect(serverCloud);
   let minting: Promise<Identity> | undefined;
   return {
     cloud,
     cluster,
-    server: serverOf(cloud, cluster, limitMs),
+    server: serverOf(serverCloud, serverCluster, limitMs),
     operator: () => {
-      minting ??= mintOperator(cloud, cluster, limitMs).catch((error: unknown) => {
+      minting ??= mintOperator(serverCloud, serverCluster, limitMs).catch((error: unknown) => {
         minting = undefined;
         throw error;
       });

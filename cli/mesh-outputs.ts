@@ -49,6 +49,9 @@ const outputsSchema = z.object({
       region: z.string(),
       context: z.string(),
       trustDomain: z.string(),
+      clusterName: z.string().optional(),
+      /** Cloud of the SPIRE server. Versions that did not tell had one in each cloud. */
+      spireServer: z.string().optional(),
       bundleEndpoint: z.string().optional(),
     }),
   ),
@@ -71,6 +74,8 @@ export type MeshObservability = z.infer<typeof observabilitySchema>;
 /** One cloud of the mesh, and how it is reached. */
 export interface MeshCloud {
   readonly name: string;
+  /** Its name in the attestation of nodes. Undefined when the outputs are of a version that did not tell. */
+  readonly clusterName?: string;
   readonly region: string;
   /** Name of its context in the merged kubeconfig, for `kubectl --context`. */
   readonly context: string;
@@ -81,6 +86,8 @@ export interface MeshCloud {
   /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
   readonly kubeconfig: string;
   readonly agents: readonly MeshAgent[];
+  /** The cloud whose SPIRE server attests its nodes and issues its identities. Default: itself. */
+  readonly serverCloud?: MeshCloud;
 }
 
 /** The mesh of one stack. */
@@ -127,16 +134,22 @@ export function meshOf(outputs: unknown): Mesh {
     );
   const { clouds, agents, network, observability, nodeImage, kubeconfig } = parsed.data;
   const merged = kubeconfigOf(kubeconfig);
+  const found = Object.entries(clouds).map(([name, cloud]): MeshCloud => ({
+    name,
+    region: cloud.region,
+    context: cloud.context,
+    clusterName: cloud.clusterName,
+    trustDomain: cloud.trustDomain,
+    bundleEndpoint: cloud.bundleEndpoint,
+    kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
+    agents: Object.values(agents).filter((agent) => agent.cloud === name),
+  }));
   return {
-    clouds: Object.entries(clouds).map(([name, cloud]) => ({
-      name,
-      region: cloud.region,
-      context: cloud.context,
-      trustDomain: cloud.trustDomain,
-      bundleEndpoint: cloud.bundleEndpoint,
-      kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
-      agents: Object.values(agents).filter((agent) => agent.cloud === name),
-    })),
+    clouds: found.map((cloud) => {
+      const server = clouds[cloud.name]!.spireServer;
+      const serverCloud = server === cloud.name ? undefined : found.find(({ name }) => name === server);
+      return serverCloud === undefined ? cloud : { ...cloud, serverCloud };
+    }),
     network,
     observability,
     nodeImage,

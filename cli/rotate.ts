@@ -174,6 +174,12 @@ async function serials({ server }: Side): Promise<Map<string, string | undefined
 export async function rotate(mesh: Mesh, name: string, options: RotateOptions): Promise<RotateReport> {
   const { taint = false, without = [], limitMs, connect, say, handOnMs = HAND_ON_MS } = options;
   const cloud = cloudNamed(mesh, name);
+  const { serverCloud } = cloud;
+  if (serverCloud !== undefined)
+    throw new CliError(
+      `${name} has no SPIRE server: that of ${serverCloud.name} issues its identities. \`npx mesh rotate ${serverCloud.name}\` rotates the CA of all clouds.`,
+      EXIT.usage,
+    );
   for (const other of without) cloudNamed(mesh, other);
   const sideOf = (each: MeshCloud): Side => {
     const cluster = connect(each);
@@ -184,6 +190,8 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
   const peers = mesh.clouds
     .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
     .map((each) => sideOf(each));
+  /** Those of other clouds whose identities the same server issues. */
+  const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
   await mustAnswer([source, ...peers], limitMs);
   await mustBeOne(source);
 
@@ -242,7 +250,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
   const renewed = async (before: Map<string, string | undefined> | undefined) => {
     const look = async () => {
       const [pods, now] = await Promise.all([
-        signedBy(retired, source),
+        eachOf([source, ...served], (side) => signedBy(retired, side)).then((found) => found.flat()),
         before ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
@@ -286,7 +294,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     }
     await step("renew", "waits until nothing is left that the old authority signed", async () => {
       await renewed(tainted);
-      return `${cloud.agents.length} agents present what another authority signed`;
+      return `${[source, ...served].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
     });
     await step("revoke", "takes the old authority out of the bundle", async () => {
       await change(() => source.server.authorityRevoke(retired));

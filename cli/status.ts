@@ -100,7 +100,7 @@ async function cloudStatus(
   const routers = ["StatefulSet", NAMESPACES.tailscale, TAILNET.router] as const;
   const rows = await Promise.all([
     apiServer(member, limitMs),
-    spireServer(member, limitMs),
+    ...(cloud.serverCloud ? [] : [spireServer(member, limitMs)]),
     workload(member, "SPIRE agents", ["DaemonSet", NAMESPACES.spireSystem, SPIRE_AGENT.name], "", limitMs),
     workload(member, "OPA", ["Deployment", NAMESPACES.opa, OPA.name], "", limitMs),
     ...(network?.mode === "tailscale"

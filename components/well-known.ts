@@ -23,9 +23,9 @@ export const NAMESPACES = {
 
 /** Ports of SPIRE's server and agent. */
 export const SPIRE_PORTS = {
-  /** Server API for agents and, through its socket, for operators. Never published outside the cluster. */
+  /** Server API for agents and, through its socket, for operators. Published to the other clouds alone, where one server is for all of them. */
   api: 8081,
-  /** Bundle endpoint (https_spiffe), the only port that is published to other clouds. */
+  /** Bundle endpoint (https_spiffe), published to other clouds. */
   bundleEndpoint: 8443,
   /** Health checks over plain HTTP: `/live` and `/ready`. */
   health: 8080,
@@ -42,6 +42,8 @@ export const SPIRE_SERVER = {
   serviceAccount: "spire-server",
   /** Service for the bundle endpoint, of type LoadBalancer; the tutorial's name. */
   federationService: "spire-server-federation",
+  /** Service for the agents of other clouds, of type LoadBalancer, where one server is for all of them. */
+  agentsService: "spire-server-agents",
   /** ConfigMap to which the server publishes its own bundle, for its agents to start from. */
   bundleConfigMap: "spire-bundle",
   /** Key of that ConfigMap which holds the bundle, in SPIFFE format. */

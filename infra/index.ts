@@ -33,12 +33,14 @@ async function program() {
         clusterName: cluster.clusterName,
         context: cluster.context,
         trustDomain: config.trustDomain,
+        /** The cloud whose SPIRE server attests its nodes and issues its identities. */
+        spireServer: spire.server.target.cloud,
         /** Ranges of the public addresses from which its pods come on the internet, for the allow lists of others. */
         egress: cluster.egressCidrs,
         /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe); undefined within one trust domain. */
         bundleEndpoint: spire.server.bundleEndpointUrl,
         /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
-        bundleDigest: mesh.federation.bundles[cluster.name]!.digest,
+        bundleDigest: mesh.federation.bundles[spire.server.target.cloud]!.digest,
       },
     ]),
   );

@@ -11,7 +11,7 @@ import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
-import { serverPorts, Spire } from "../components/spire";
+import { AttestedCluster, type CloudSpire, serverPorts, Spire, SpireElsewhere } from "../components/spire";
 import { OidcDiscoveryProvider } from "../components/spire/oidc";
 import { oidcPort } from "../components/spire/oidc-conf";
 import { upstreamPorts } from "../components/spire/upstream-authority";
@@ -29,7 +29,7 @@ import { transformation, transformsIn } from "./transforms";
 export interface MeshCloud {
   readonly config: CloudConfig;
   readonly cluster: Cluster;
-  readonly spire: Spire;
+  readonly spire: CloudSpire;
 }
 
 export class AgentMesh extends pulumi.ComponentResource {
@@ -71,8 +71,10 @@ export class AgentMesh extends pulumi.ComponentResource {
         },
         self,
       );
-    // Prometheus and the renewer of its tokens call the API servers of the other clouds from here.
-    const home = config.clouds.find(({ name }) => name === config.observability?.home);
+    /** The cloud whose SPIRE server is that of all clouds. */
+    const { serverCloud } = config.spire;
+    // Prometheus and the renewer of its tokens, and a SPIRE server for all clouds, call the API servers of the other clouds from here.
+    const home = config.clouds.find(({ name }) => name === (serverCloud ?? config.observability?.home));
     const homeCluster = home && stand(home);
     const clusters = config.clouds.map((cloud) => ({
       config: cloud,
@@ -94,6 +96,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         partners: config.partners,
         trust: {
           shared: shared && config.partners.length === 0,
+          serverCloud,
           upstreamPorts: upstreamPorts([...upstreams.values()][0]),
         },
         images,
@@ -106,7 +109,9 @@ export class AgentMesh extends pulumi.ComponentResource {
         ? new ProgramRoot(
             "root",
             {
-              members: config.clouds.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
+              members: config.clouds
+                .filter(({ name }) => serverCloud === undefined || name === serverCloud)
+                .map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
               ...programRootSeconds(config.trust.root.program),
               protect: config.spire.protect,
             },
@@ -114,7 +119,17 @@ export class AgentMesh extends pulumi.ComponentResource {
           )
         : undefined;
 
-    this.clouds = clusters.map(({ config: cloud, cluster }) => {
+    const attested = clusters
+      .filter(({ cluster: { name } }) => serverCloud !== undefined && name !== serverCloud)
+      .map(
+        ({ cluster }) =>
+          new AttestedCluster(
+            `${cluster.name}-spire-attestation`,
+            { cluster, flows: this.network.flowsOf(cluster.name) },
+            self,
+          ),
+      );
+    const withServer = ({ config: cloud, cluster }: (typeof clusters)[number]) => {
       const plan = settleServer(cloud, config.spire);
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
@@ -131,9 +146,34 @@ export class AgentMesh extends pulumi.ComponentResource {
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
+          ...(attested.length > 0 && {
+            central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
+          }),
           flows: { ...this.network.flowsOf(cloud.name), spireServer: serverPorts(plan) },
         },
         self,
+      );
+      return { config: cloud, cluster, spire };
+    };
+    const central = clusters.find(({ cluster: { name } }) => name === serverCloud);
+    const standing = central && withServer(central);
+    this.clouds = clusters.map((each): MeshCloud => {
+      const { config: cloud, cluster } = each;
+      const there = attested.find((other) => other.cloud === cloud.name);
+      if (standing === undefined) return withServer(each);
+      if (there === undefined) return standing;
+      const spire = new SpireElsewhere(
+        `${cloud.name}-spire`,
+        {
+          cluster,
+          trustDomain: cloud.trustDomain,
+          settings: config.trust,
+          sizes: config.spire,
+          images,
+          attested: there,
+          server: standing.spire.server,
+        },
+        { parent: this, dependsOn: [...this.network.connected] },
       );
       return { config: cloud, cluster, spire };
     });
@@ -141,8 +181,8 @@ export class AgentMesh extends pulumi.ComponentResource {
     this.federation = new TrustFederation(
       "trust",
       {
-        members: this.clouds.map(({ cluster, spire: { server } }) => ({
-          name: cluster.name,
+        members: [...new Set(this.clouds.map(({ spire }) => spire.server))].map((server) => ({
+          name: server.target.cloud,
           target: server.target,
           bundleEndpointUrl: server.bundleEndpointUrl,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
@@ -163,12 +203,13 @@ export class AgentMesh extends pulumi.ComponentResource {
           cluster,
           trustDomain: entry.trustDomain,
           target,
-          federatesWith: this.federation.relationshipsOf(cluster.name),
+          federatesWith: this.federation.relationshipsOf(target.cloud),
           nodeAlias: registerNodes(
             {
               target,
+              cloud: cluster.name,
               clusterName: cluster.clusterName,
-              bundles: this.federation.bundlesOf(cluster.name),
+              bundles: this.federation.bundlesOf(target.cloud),
             },
             self,
           ),
@@ -189,7 +230,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       {
         clouds: registered.map(({ config: { roles }, cluster, identity }) => ({
           ...identity,
-          federatesWith: [...identity.federatesWith, ...this.federation.partnersOf(cluster.name)],
+          federatesWith: [...identity.federatesWith, ...this.federation.partnersOf(identity.target.cloud)],
           roles,
           exposure: this.network.agentExposure(cluster.name),
           tailnet: this.network.tailnetOf(cluster.name),

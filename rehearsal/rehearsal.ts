@@ -18,7 +18,7 @@ import {
   startCloud,
 } from "./machine/cloud";
 import { type Changes, Engine, type Result } from "./machine/engine";
-import { CONTROL_PLANE_IMAGES } from "./machine/node-files";
+import { CONTROL_PLANE_IMAGES, NODES } from "./machine/node-files";
 import { serveImages } from "./machine/registry";
 import { chooseMode, type Mode, rememberMode } from "./machine/mode";
 import { stackFor, startTailnet, TAILNET_PROGRAMS } from "./machine/tailnet";
@@ -74,7 +74,7 @@ export function rehearsalOf(
   return {
     project,
     stack: "rehearsal",
-    config: onItsTrust(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
+    config: onItsTopology(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
     root: folder,
     mode: chooseMode(folder),
   };
@@ -98,6 +98,31 @@ function onItsTrust(config: string, root: string, mode = process.env["TRUST"]): 
   const key = `${NAMESPACE}:trust`;
   return changedStack(config, path.join(root, "trust"), (stack) => {
     stack[key] = { ...(stack[key] as object), mode };
+  });
+}
+
+/**
+ * The stack's file with the SPIRE servers that environment variable TOPOLOGY asks for: `central` has one in the first cloud, which lets in the nodes of
+ * the others. Default: its own.
+ */
+function onItsTopology(config: string, root: string, topology = process.env["TOPOLOGY"]): string {
+  if (!topology) return onItsTrust(config, root);
+  if (topology !== "each" && topology !== "central")
+    throw new Error(`TOPOLOGY=${topology}: want each or central`);
+  const trusted = onItsTrust(config, root, topology === "central" ? "single" : process.env["TRUST"]);
+  if (topology === "each") return trusted;
+  return changedStack(trusted, path.join(root, "topology"), (stack) => {
+    const key = `${NAMESPACE}:clouds`;
+    const clouds = Object.entries(stack[key] as Record<string, object>);
+    stack[key] = Object.fromEntries(
+      clouds.map(([name, cloud]) => [name, { ...cloud, egressCidrs: [NODES] }]),
+    );
+    const [serverCloud] = clouds.map(([name]) => name).sort();
+    stack[`${NAMESPACE}:spire`] = {
+      ...(stack[`${NAMESPACE}:spire`] as object | undefined),
+      topology,
+      serverCloud,
+    };
   });
 }
 

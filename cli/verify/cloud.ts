@@ -21,9 +21,9 @@ const NO_AGENTS = "the outputs of the stack name no agent here; `pulumi up` make
 async function checkServer({ cloud, server }: Member, limitMs: number): Promise<Check<CloudCheck>> {
   try {
     await within(limitMs, `${cloud.name}: spire-server healthcheck`, () => server.healthcheck());
-    return passed("spire-server", "healthy");
+    return passed("spire-server", cloud.serverCloud ? `healthy, in ${cloud.serverCloud.name}` : "healthy");
   } catch (error) {
-    return failed("spire-server", "not healthy", error, serverAdvice(cloud, error));
+    return failed("spire-server", "not healthy", error, serverAdvice(cloud.serverCloud ?? cloud, error));
   }
 }
 

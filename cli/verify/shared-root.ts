@@ -24,6 +24,8 @@ export async function verifySharedRoot(
     cause,
     next,
   });
+  const [ours, theirs] = [target, source].map(({ cloud }) => cloud.serverCloud ?? cloud);
+  if (ours!.name === theirs!.name) return passed("bundle", "one server");
   const bundles: Bundle[] = [];
   for (const member of [target, source]) {
     try {

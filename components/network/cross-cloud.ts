@@ -4,7 +4,7 @@ import { PARTIES, type Party } from "./parties";
 
 /** What a cloud serves to the other clouds over the tailnet, or through the tunnels. */
 export interface CrossCloudFlow {
-  readonly to: "agents" | "bundleEndpoint" | "traces" | "metrics";
+  readonly to: "agents" | "bundleEndpoint" | "spireApi" | "traces" | "metrics";
   readonly protocol: "TCP";
   readonly port: number;
 }
@@ -13,6 +13,7 @@ export interface CrossCloudFlow {
 const WANTED: Readonly<Partial<Record<Party, CrossCloudFlow["to"]>>> = {
   peerAgents: "agents",
   peerServers: "bundleEndpoint",
+  peerSpireAgents: "spireApi",
   peerCollectors: "traces",
   peerPrometheus: "metrics",
 };

@@ -1,11 +1,12 @@
 // Who reaches a Service from outside of its cluster, by how the clouds are connected.
 import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 
-/** `cluster`: nobody; `public`: everybody; `internal`: the other clouds' networks, whose ranges are `sources` in CIDR notation. */
+/** `cluster`: nobody; `public`: everybody, or those of the internet whose ranges are `sources`; `internal`: the other clouds' networks, whose ranges are `sources` in CIDR notation. */
 export type Exposure =
   | { readonly kind: "cluster" }
-  | { readonly kind: "public" }
+  | { readonly kind: "public"; readonly sources?: pulumi.Input<readonly string[]> }
   | { readonly kind: "internal"; readonly sources: readonly string[] };
 
 /** Annotation of Services whose load balancer is of the private network. */
@@ -44,7 +45,13 @@ export function exposedService(
     case "public":
       return {
         annotations: cluster.loadBalancerAnnotations,
-        spec: { ...LOAD_BALANCER, loadBalancerClass: cluster.loadBalancerClass },
+        spec: {
+          ...LOAD_BALANCER,
+          loadBalancerClass: cluster.loadBalancerClass,
+          ...(exposure.sources !== undefined && {
+            loadBalancerSourceRanges: pulumi.output(exposure.sources).apply((ranges) => [...ranges]),
+          }),
+        },
       };
     case "internal":
       return {

@@ -20,6 +20,13 @@ export type ConfiguredPort =
   | "bundleStore"
   | "oidc";
 
+/** With one SPIRE server for all clouds (`spire.topology: central`): a cluster that has the server, or one of the other clouds' with agents alone. */
+export type CentralPart = "server" | "agents";
+
+/** The part of a cloud, where `server` names the one that has the server; undefined where each has its own. */
+export const centralPart = (cloud: string, server: string | undefined): CentralPart | undefined =>
+  server === undefined ? undefined : cloud === server ? "server" : "agents";
+
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {
   readonly from: Party;
@@ -31,6 +38,8 @@ export interface Flow {
   readonly modes?: readonly NetworkMode[];
   /** In which clusters, by their part in observability. Default: in all, with or without it. */
   readonly where?: Where;
+  /** Only with one SPIRE server for all clouds: in the cluster that has it, or in those of the other clouds. Default: with or without it, in all. */
+  readonly central?: CentralPart;
   /** One sentence for the documentation. */
   readonly why: string;
 }
@@ -54,6 +63,8 @@ export const udp = (from: Party, to: Party, ports: Ports, why: string): Flow => 
 });
 
 export const onTailnet = (flow: Flow): Flow => ({ ...flow, modes: ["tailscale"] });
+
+export const central = (part: CentralPart, flow: Flow): Flow => ({ ...flow, central: part });
 
 export const where = (clusters: Where, flow: Flow): Flow => ({ ...flow, where: clusters });
 

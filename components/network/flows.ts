@@ -1,6 +1,16 @@
 // Every flow of the mesh in one table: the source of network policies, grants of the tailnet, firewall rules, and the documentation.
 import { AGENT_PORTS, OPA, SPIRE_PORTS } from "../well-known";
-import { API_SERVER, devicePackets, deviceState, type Flow, onTailnet, tcp, udp } from "./flow";
+import {
+  API_SERVER,
+  central,
+  type CentralPart,
+  devicePackets,
+  deviceState,
+  type Flow,
+  onTailnet,
+  tcp,
+  udp,
+} from "./flow";
 import { NETWORK_MODES, type NetworkMode } from "./mode";
 import { OBSERVABILITY_FLOWS } from "./observability-flows";
 import { isWhere, type ObservabilityPart } from "./part";
@@ -18,8 +28,31 @@ export const FLOWS: readonly Flow[] = [
   tcp("everyPod", "dns", [DNS], "Answers that are too long for a datagram come over TCP."),
 
   tcp("spireAgents", "spireServer", [SPIRE_PORTS.api], "Nodes are attested, and identities issued."),
+  central(
+    "agents",
+    tcp(
+      "spireAgents",
+      "centralServer",
+      [SPIRE_PORTS.api],
+      "With `spire.topology: central`, the server of another cloud attests the nodes and issues identities.",
+    ),
+  ),
+  central(
+    "server",
+    tcp(
+      "peerSpireAgents",
+      "spireServer",
+      [SPIRE_PORTS.api],
+      "With `spire.topology: central`, it does so for the nodes of the other clouds.",
+    ),
+  ),
   tcp("spireAgents", "kubelet", [KUBELET], "A workload is known by the pod that its process belongs to."),
-  tcp("spireServer", "apiServer", API_SERVER, "Nodes' tokens are reviewed, and the bundle is published."),
+  tcp(
+    "spireServer",
+    "apiServer",
+    API_SERVER,
+    "Nodes' tokens are reviewed, and the bundle is published: in its own cluster, with `spire.topology: central` in those of the other clouds, too.",
+  ),
   tcp("spireServer", "datastore", ["datastore"], "Its records are kept in a database, where there is one."),
   tcp(
     "spireServer",
@@ -95,6 +128,8 @@ export interface FlowSituation {
   readonly observability?: ObservabilityPart;
   /** Whether all clouds are of one trust domain: their SPIRE servers have nothing to tell each other then. Default: false. */
   readonly sharedTrust?: boolean;
+  /** With one SPIRE server for all clouds: whether it is here. Default: each cloud has a server of its own. */
+  readonly central?: CentralPart;
 }
 
 /**
@@ -105,7 +140,9 @@ export interface FlowSituation {
 export function flowsIn(situation: FlowSituation, flows: readonly Flow[] = FLOWS): readonly Flow[] {
   const { mode, observability, sharedTrust = false } = situation;
   return flows
-    .filter(({ from, to, modes = NETWORK_MODES, where }) => {
+    .filter(({ from, to, modes = NETWORK_MODES, where, central }) => {
+      if (central !== undefined && central !== situation.central) return false;
+      if (situation.central === "agents" && (from === "spireServer" || to === "spireServer")) return false;
       if (sharedTrust && (from === "peerServers" || to === "peerServers")) return false;
       return modes.includes(mode) && (where === undefined || isWhere(where, observability));
     })

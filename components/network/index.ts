@@ -4,6 +4,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import type { ObservabilitySettings } from "../observability/settings";
 import type { Exposure } from "./exposure";
+import { centralPart } from "./flow";
 import type { NetworkSettings } from "./mode";
 import { type ObservabilityPart, partOf, urlPort } from "./part";
 import type { FlowContext } from "./policies";
@@ -37,6 +38,8 @@ export interface MeshNetworkArgs {
   readonly trust?: Pick<FlowContext, "upstreamPorts"> & {
     /** Whether all clouds are of one trust domain. */
     readonly shared: boolean;
+    /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
+    readonly serverCloud?: string;
   };
   readonly images: Images;
 }
@@ -108,6 +111,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               settings: settings.vpn,
               parts: this.#parts(),
               sharedTrust: args.trust?.shared,
+              serverCloud: args.trust?.serverCloud,
             },
             child("vpn"),
           )
@@ -128,6 +132,23 @@ export class MeshNetwork extends pulumi.ComponentResource {
     return this.args.settings.mode === "vpn"
       ? { kind: "internal", sources: this.#peerRanges(cloud) }
       : { kind: "public" };
+  }
+
+  /**
+   * Who reaches the API of the SPIRE server that is for all clouds: the others' networks through tunnels, else the addresses by which their pods go out.
+   *
+   * @throws Error where one of these is not known, which the configuration was checked for.
+   */
+  spireApiExposure(cloud: string): Exclude<Exposure, { kind: "cluster" }> {
+    const { clouds, settings } = this.args;
+    if (settings.mode === "vpn") return { kind: "internal", sources: this.#peerRanges(cloud) };
+    const others = clouds.flatMap(({ cluster }) => {
+      if (cluster.name === cloud) return [];
+      if (cluster.egressCidrs === undefined)
+        throw new Error(`${cluster.name}: its egressCidrs were not checked`);
+      return [cluster.egressCidrs];
+    });
+    return { kind: "public", sources: pulumi.all(others).apply((ranges) => ranges.flat()) };
   }
 
   /** Who reaches the Services of a cloud's agents. On a tailnet each pod is reached for itself. */
@@ -169,6 +190,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
       partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
       oidcPorts: oidcPort === undefined ? [] : [oidcPort],
       sharedTrust: this.args.trust?.shared,
+      central: centralPart(cloud, this.args.trust?.serverCloud),
       upstreamPorts: this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],

@@ -129,6 +129,17 @@ const parties = {
     // Servers are on no tailnet, so that trust between clouds does not hang on one.
     over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
   },
+  /** They attest to the server before they have any identity, so that they are on no tailnet either. */
+  peerSpireAgents: {
+    title: "SPIRE agents of other clouds",
+    kind: "peers",
+    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+  },
+  centralServer: {
+    title: "SPIRE server of another cloud",
+    kind: "peers",
+    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+  },
   peerCollectors: {
     title: "collectors of other clouds",
     kind: "peers",

@@ -17,10 +17,19 @@ export interface ShownMesh {
   readonly trust: TrustLifetimes;
   /** Whether all clouds are of one trust domain. Default: false. */
   readonly sharedTrust?: boolean;
+  /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
+  readonly serverCloud?: string;
 }
 
 /** The arguments of `renderRules` and `dashboards` for a mesh. */
-export function rulesArgs({ clouds, settings, network, trust, sharedTrust }: ShownMesh): RulesArgs {
+export function rulesArgs({
+  clouds,
+  settings,
+  network,
+  trust,
+  sharedTrust,
+  serverCloud,
+}: ShownMesh): RulesArgs {
   const authKeys = network.mode === "tailscale" ? authKeyLife(network.tailscale) : undefined;
   return {
     clouds: clouds.map(({ name, region }) => ({ name, region })),
@@ -30,6 +39,7 @@ export function rulesArgs({ clouds, settings, network, trust, sharedTrust }: Sho
     scrapeTokenSeconds: SCRAPE_TOKEN_SECONDS,
     ...trust,
     ...(authKeys && { authKeys }),
+    ...(serverCloud !== undefined && { serverCloud }),
     ...(sharedTrust && clouds.length > 1 && { sharedTrust }),
   };
 }

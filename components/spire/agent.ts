@@ -16,6 +16,8 @@ export interface SpireAgentArgs {
   readonly cluster: Cluster;
   /** Trust domain of the cluster's server. */
   readonly trustDomain: string;
+  /** DNS name or address of the server that attests it, in another cluster. Default: that of its own cluster. */
+  readonly serverAddress?: pulumi.Input<string>;
   readonly logLevel: LogLevel;
   readonly size?: ContainerSize;
   readonly images: Images;
@@ -39,7 +41,7 @@ export class SpireAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireAgentArgs, opts?: DependentOptions) {
     super("agentweave:spire:Agent", name, {}, opts);
-    const { cluster, trustDomain, logLevel, size, images } = args;
+    const { cluster, trustDomain, serverAddress, logLevel, size, images } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_AGENT.name,
@@ -79,7 +81,11 @@ export class SpireAgent extends pulumi.ComponentResource {
       self,
     );
 
-    const conf = renderAgentConf({ trustDomain, clusterName: cluster.clusterName, logLevel });
+    const conf = pulumi
+      .output(serverAddress)
+      .apply((serverAddress) =>
+        renderAgentConf({ trustDomain, clusterName: cluster.clusterName, serverAddress, logLevel }),
+      );
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       { metadata: { ...metadata, name: AGENT_CONFIG_MAP.name }, data: { [AGENT_CONFIG_MAP.conf]: conf } },
@@ -91,11 +97,13 @@ export class SpireAgent extends pulumi.ComponentResource {
         metadata,
         spec: {
           selector: { matchLabels: selector(SPIRE_AGENT.name) },
-          template: agentPod({
-            image: images.spireAgent,
-            size,
-            configChecksum: createHash("sha256").update(conf).digest("hex"),
-          }),
+          template: conf.apply((conf) =>
+            agentPod({
+              image: images.spireAgent,
+              size,
+              configChecksum: createHash("sha256").update(conf).digest("hex"),
+            }),
+          ),
         },
       },
       { ...self, dependsOn: [...self.dependsOn, account, role, binding, config] },

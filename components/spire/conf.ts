@@ -2,6 +2,7 @@
 // doc/spire_server.md, doc/spire_agent.md and the doc/plugin_*.md of the plugins (1.15).
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { type BundlePublisher, renderBundlePublisher } from "./bundle-publisher";
+import type { ApiServer } from "../clouds/kubeconfig-server";
 import { type Datastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
@@ -60,6 +61,16 @@ export interface ServerConfArgs {
   readonly bundlePublisher?: BundlePublisher;
   /** URL that JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
+  /** Other clusters whose nodes it attests, and to which it publishes its bundle. Default: none. */
+  readonly others?: readonly OtherCluster[];
+}
+
+/** A cluster whose nodes a server elsewhere attests. */
+export interface OtherCluster {
+  /** The cloud's key in the stack's config: name of its directory. */
+  readonly cloud: string;
+  /** Its name in k8s_psat attestation. */
+  readonly clusterName: string;
 }
 
 /** What `renderAgentConf` needs. */
@@ -68,6 +79,8 @@ export interface AgentConfArgs {
   readonly trustDomain: string;
   /** The cluster's name in k8s_psat attestation; the server's must be the same. */
   readonly clusterName: string;
+  /** DNS name or address of the server. Default: its Service in the same cluster. */
+  readonly serverAddress?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -111,10 +124,41 @@ export const renderIssuer = (issuer: string | undefined) =>
   jwt_issuer            = ${hclString(issuer)}
   jwt_key_type          = "rsa-2048"`;
 
+/** Path of the kubeconfig for the cluster of another cloud. */
+const kubeconfigOf = (cloud: string) =>
+  `${SERVER_PATHS.kubernetesDir}/${SERVER_PATHS.clusters}/${cloud}/kubeconfig`;
+
+interface ConfCluster {
+  readonly clusterName: string;
+  readonly kubeconfig: string;
+}
+
+/** A cluster as k8s_psat has it. */
+const attested = ({ clusterName, kubeconfig }: ConfCluster) => `\
+        ${hclString(clusterName)} = {
+          service_account_allow_list = ${hclList([`${NAMESPACES.spireSystem}:${SPIRE_AGENT.serviceAccount}`])}
+          audience                   = ${hclList([SPIRE_AGENT.tokenAudience])}
+          kube_config_file           = ${hclString(kubeconfig)}
+        }`;
+
+/** A cluster as k8s_configmap has it. */
+const published = ({ clusterName, kubeconfig }: ConfCluster) => `\
+        ${hclString(clusterName)} = {
+          namespace       = ${hclString(NAMESPACES.spireSystem)}
+          configmap_name  = ${hclString(SPIRE_SERVER.bundleConfigMap)}
+          configmap_key   = ${hclString(SPIRE_SERVER.bundleKey)}
+          format          = "spiffe"
+          kubeconfig_path = ${hclString(kubeconfig)}
+        }`;
+
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
 export function renderServerConf(args: ServerConfArgs): string {
   const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
-  const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer } = args;
+  const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer, others = [] } = args;
+  const clusters = [
+    { clusterName, kubeconfig: SERVER_PATHS.kubeconfig },
+    ...others.map((other) => ({ clusterName: other.clusterName, kubeconfig: kubeconfigOf(other.cloud) })),
+  ];
   const subject = settings.caSubject ?? {
     country: [],
     organization: ["AgentWeave"],
@@ -151,11 +195,7 @@ ${renderUpstreamAuthority(upstream)}
   NodeAttestor "k8s_psat" {
     plugin_data {
       clusters = {
-        ${hclString(clusterName)} = {
-          service_account_allow_list = ${hclList([`${NAMESPACES.spireSystem}:${SPIRE_AGENT.serviceAccount}`])}
-          audience                   = ${hclList([SPIRE_AGENT.tokenAudience])}
-          kube_config_file           = ${hclString(SERVER_PATHS.kubeconfig)}
-        }
+${clusters.map(attested).join("\n")}
       }
     }
   }
@@ -163,13 +203,7 @@ ${renderUpstreamAuthority(upstream)}
   BundlePublisher "k8s_configmap" {
     plugin_data {
       clusters = {
-        ${hclString(clusterName)} = {
-          namespace       = ${hclString(NAMESPACES.spireSystem)}
-          configmap_name  = ${hclString(SPIRE_SERVER.bundleConfigMap)}
-          configmap_key   = ${hclString(SPIRE_SERVER.bundleKey)}
-          format          = "spiffe"
-          kubeconfig_path = ${hclString(SERVER_PATHS.kubeconfig)}
-        }
+${clusters.map(published).join("\n")}
       }
     }
   }
@@ -184,12 +218,28 @@ ${OBSERVABILITY}`;
  * one fixed absolute path: the server then reads nothing outside its volumes. It holds no credential itself.
  */
 export function renderKubeconfig(): string {
-  const name = "in-cluster";
+  return kubeconfigFile("in-cluster", { server: KUBERNETES_API, "certificate-authority": "ca.crt" });
+}
+
+/** The same for the API server of another cloud's cluster, whose token is a file beside it, too. */
+export function renderOtherKubeconfig(
+  cloud: string,
+  { server, ca, tlsServerName, proxyUrl }: ApiServer,
+): string {
+  return kubeconfigFile(cloud, {
+    server,
+    "certificate-authority-data": Buffer.from(ca).toString("base64"),
+    ...(tlsServerName !== undefined && { "tls-server-name": tlsServerName }),
+    ...(proxyUrl !== undefined && { "proxy-url": proxyUrl }),
+  });
+}
+
+function kubeconfigFile(name: string, cluster: Readonly<Record<string, string>>): string {
   return JSON.stringify(
     {
       apiVersion: "v1",
       kind: "Config",
-      clusters: [{ name, cluster: { server: KUBERNETES_API, "certificate-authority": "ca.crt" } }],
+      clusters: [{ name, cluster }],
       users: [{ name, user: { tokenFile: "token" } }],
       contexts: [{ name, context: { cluster: name, user: name } }],
       "current-context": name,
@@ -200,14 +250,19 @@ export function renderKubeconfig(): string {
 }
 
 /** The file `agent.conf` of a SPIRE agent, in HCL 1. */
-export function renderAgentConf({ trustDomain, clusterName, logLevel }: AgentConfArgs): string {
+export function renderAgentConf({
+  trustDomain,
+  clusterName,
+  serverAddress,
+  logLevel,
+}: AgentConfArgs): string {
   return `\
 agent {
   data_dir            = ${hclString(AGENT_PATHS.dataDir)}
   log_level           = ${hclString(logLevel)}
   log_format          = "json"
   trust_domain        = ${hclString(trustDomain)}
-  server_address      = ${hclString(`${SPIRE_SERVER.name}.${NAMESPACES.spireServer}.svc`)}
+  server_address      = ${hclString(serverAddress ?? `${SPIRE_SERVER.name}.${NAMESPACES.spireServer}.svc`)}
   server_port         = ${SPIRE_PORTS.api}
   socket_path         = ${hclString(`${SPIRE_AGENT.socketDir}/${SPIRE_AGENT.socketName}`)}
   trust_bundle_path   = ${hclString(`${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`)}

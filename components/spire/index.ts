@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { SpireAgent } from "./agent";
+import type { AttestedCluster } from "./attested-cluster";
 import type { SpireSettings } from "./conf";
 import { SpiffeCsiDriver } from "./csi-driver";
 import { SpireNamespaces } from "./namespaces";
@@ -10,6 +11,14 @@ import type { DependentOptions } from "../kubernetes/options";
 import type { FlowContext } from "../network/policies";
 import { SpireServer, type SpireServerArgs } from "./server";
 import type { SpireSizes } from "./sizes";
+
+/** What a cloud has of SPIRE, whichever cloud's server attests its nodes. */
+export interface CloudSpire {
+  readonly namespaces: readonly pulumi.Resource[];
+  /** The server that attests its nodes and issues its identities. */
+  readonly server: SpireServer;
+  readonly csiDriver: SpiffeCsiDriver;
+}
 
 /** What `Spire` needs. */
 export interface SpireArgs {
@@ -30,6 +39,8 @@ export interface SpireArgs {
   readonly signer?: SpireServerArgs["signer"];
   /** Whether servers of other trust domains fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** That the server is for other clouds, too. Default: for this one alone. */
+  readonly central?: SpireServerArgs["central"];
   readonly flows: FlowContext;
 }
 
@@ -37,7 +48,7 @@ export interface SpireArgs {
  * All of SPIRE in one cluster. Each part depends on the one before, so on destroy they leave in the opposite order: CSI
  * driver, agents, server, namespaces. Workloads depend on `csiDriver`, and so leave first.
  */
-export class Spire extends pulumi.ComponentResource {
+export class Spire extends pulumi.ComponentResource implements CloudSpire {
   readonly namespaces: readonly pulumi.Resource[];
   readonly server: SpireServer;
   readonly agent: SpireAgent;
@@ -68,6 +79,52 @@ export class Spire extends pulumi.ComponentResource {
   }
 }
 
+/** What `SpireElsewhere` needs. */
+export interface SpireElsewhereArgs extends Pick<
+  SpireArgs,
+  "cluster" | "trustDomain" | "settings" | "images"
+> {
+  readonly sizes?: Pick<SpireSizes, "agent">;
+  /** Its namespaces, and what the server has there. */
+  readonly attested: AttestedCluster;
+  /** The server, in another cloud. */
+  readonly server: SpireServer;
+}
+
+/** SPIRE in a cluster whose nodes are attested by the server of another cloud: agents and CSI driver. */
+export class SpireElsewhere extends pulumi.ComponentResource implements CloudSpire {
+  readonly namespaces: readonly pulumi.Resource[];
+  readonly server: SpireServer;
+  readonly csiDriver: SpiffeCsiDriver;
+
+  constructor(name: string, args: SpireElsewhereArgs, opts?: DependentOptions) {
+    super("agentweave:spire:SpireElsewhere", name, {}, opts);
+    const { cluster, trustDomain, settings, sizes, images, attested, server } = args;
+    const dependsOn = [...(opts?.dependsOn ?? []), ...attested.ready, ...server.ready];
+    this.namespaces = attested.namespaces;
+    this.server = server;
+    const agent = new SpireAgent(
+      `${name}-agent`,
+      {
+        cluster,
+        trustDomain,
+        serverAddress: server.agentsHost,
+        logLevel: settings.logLevel,
+        size: sizes?.agent,
+        images,
+      },
+      { parent: this, dependsOn },
+    );
+    this.csiDriver = new SpiffeCsiDriver(
+      `${name}-csi-driver`,
+      { cluster, images },
+      { parent: this, dependsOn: [...dependsOn, agent.ready] },
+    );
+    this.registerOutputs({});
+  }
+}
+
+export { AttestedCluster } from "./attested-cluster";
 export { SpireAgent } from "./agent";
 export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
 export { SpiffeCsiDriver } from "./csi-driver";

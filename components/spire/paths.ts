@@ -9,6 +9,8 @@ export const SERVER_PATHS = {
   /** Holds the kubeconfig, and beside it the token and CA certificate it refers to. */
   kubernetesDir: "/run/spire/kubernetes",
   kubeconfig: "/run/spire/kubernetes/kubeconfig",
+  /** Below `kubernetesDir`: a directory for each other cluster whose nodes are attested, with the same files. */
+  clusters: "clusters",
   socketDir: "/tmp/spire-server/private",
   /** Certificates and the key for a database. */
   datastoreDir: "/run/spire/datastore",

@@ -40,6 +40,34 @@ export interface ServerPodArgs {
   readonly bundleEndpoint?: boolean;
   /** Where it publishes its bundle besides. Default: nowhere. */
   readonly bundlePublisher?: BundlePublisher;
+  /** Other clouds whose nodes it attests. Default: none. */
+  readonly others?: readonly string[];
+}
+
+/** The Secret with the tokens for the API servers of other clouds' clusters, one key for each cloud. */
+export const CLUSTER_TOKENS = "spire-server-clusters";
+
+/** Key of the ConfigMap with the kubeconfig for the cluster of another cloud. */
+export const otherKubeconfigKey = (cloud: string) => `${SERVER_CONFIG_MAP.kubeconfig}-${cloud}`;
+
+/** The kubeconfigs for the clusters of other clouds, each with its token beside it. */
+function otherClusters(clouds: readonly string[]): k8s.types.input.core.v1.VolumeProjection[] {
+  if (clouds.length === 0) return [];
+  const path = (cloud: string, file: string) => `${SERVER_PATHS.clusters}/${cloud}/${file}`;
+  return [
+    {
+      configMap: {
+        name: SERVER_CONFIG_MAP.name,
+        items: clouds.map((cloud) => ({ key: otherKubeconfigKey(cloud), path: path(cloud, "kubeconfig") })),
+      },
+    },
+    {
+      secret: {
+        name: CLUSTER_TOKENS,
+        items: clouds.map((cloud) => ({ key: cloud, path: path(cloud, "token") })),
+      },
+    },
+  ];
 }
 
 /** Pods of one version are kept apart, where there are nodes and zones for it. */
@@ -61,6 +89,7 @@ export function serverPod({
   upstream,
   bundleEndpoint = true,
   bundlePublisher,
+  others = [],
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
@@ -145,6 +174,7 @@ export function serverPod({
               // Kubernetes puts this ConfigMap into every namespace.
               { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
               { serviceAccountToken: { path: "token", expirationSeconds: 3600 } },
+              ...otherClusters(others),
             ],
           },
         },

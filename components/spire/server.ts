@@ -5,7 +5,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { NAMESPACES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
-import { renderKubeconfig, renderServerConf, type SpireSettings } from "./conf";
+import { renderKubeconfig, renderOtherKubeconfig, renderServerConf, type SpireSettings } from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
@@ -18,8 +18,9 @@ import type { ServerTarget } from "../trust/server-location";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
+import type { AttestedCluster } from "./attested-cluster";
 import { grantServerAccess } from "./server-access";
-import { DATA_VOLUME, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
+import { CLUSTER_TOKENS, DATA_VOLUME, otherKubeconfigKey, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
 import { oneMinorAtATime } from "./upgrade";
 import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
@@ -73,6 +74,16 @@ export interface SpireServerArgs {
   readonly signer?: ServerSigner;
   /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** That it attests the nodes of other clouds' clusters, too. Default: those of its own alone. */
+  readonly central?: CentralServer;
+}
+
+/** What one server for all clouds has besides. */
+export interface CentralServer {
+  /** The clusters of the other clouds. */
+  readonly others: readonly AttestedCluster[];
+  /** Who reaches its API: the SPIRE agents of the other clouds must. */
+  readonly exposure: Exclude<Exposure, { kind: "cluster" }>;
 }
 
 /** Who signs a server's CA, and what the server gets for it, of kind `disk`. */
@@ -90,6 +101,8 @@ export interface ServerSigner {
 export class SpireServer extends pulumi.ComponentResource {
   /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where there is none. */
   readonly bundleEndpointUrl?: pulumi.Output<string>;
+  /** DNS name or address of its API for agents of other clouds; undefined where there are none. */
+  readonly agentsHost?: pulumi.Output<string>;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
   readonly target: ServerTarget;
   /** What others depend on: all else of it was made before. */
@@ -117,7 +130,8 @@ export class SpireServer extends pulumi.ComponentResource {
     const storageSize = sizes?.storageSize ?? DEFAULT_SIZES.storageSize;
     const access = grantServerAccess(name, metadata.labels, self, serviceAccountAnnotations);
     const { clusterName } = cluster;
-    const files = {
+    const others = args.central?.others ?? [];
+    const files = pulumi.all(others.map(({ api }) => api)).apply((apis) => ({
       [SERVER_CONFIG_MAP.conf]: renderServerConf({
         trustDomain,
         clusterName,
@@ -128,10 +142,17 @@ export class SpireServer extends pulumi.ComponentResource {
         bundleEndpoint,
         bundlePublisher,
         jwtIssuer,
+        others,
       }),
       [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
+      ...Object.fromEntries(
+        others.map(({ cloud }, index) => [
+          otherKubeconfigKey(cloud),
+          renderOtherKubeconfig(cloud, apis[index]!),
+        ]),
+      ),
       ...keyManagerFiles(keyManager),
-    };
+    }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       { metadata: { ...metadata, name: SERVER_CONFIG_MAP.name }, data: files },
@@ -151,7 +172,10 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       self,
     );
-    const secrets = datastore ? [datastoreSecret(`${name}-datastore`, metadata, datastore, self)] : [];
+    const secrets = [
+      ...(datastore ? [datastoreSecret(`${name}-datastore`, metadata, datastore, self)] : []),
+      ...(others.length > 0 ? [clusterTokens(`${name}-clusters`, metadata, others, self)] : []),
+    ];
     const ordinals = Array.from({ length: replicas }, (_, ordinal) => ordinal);
     /** Of the pod with this number; the first one's had no number. */
     const numbered = (child: string, ordinal: number) =>
@@ -169,16 +193,19 @@ export class SpireServer extends pulumi.ComponentResource {
           // One in order would wait for ever for a pod that does not get ready, as with a wrong image, instead of replacing it by the next version.
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector(SPIRE_SERVER.name) },
-          template: serverPod({
-            image: images.spireServer,
-            size: sizes?.server,
-            configChecksum: checksum(datastore ? [files, datastoreChecksum(datastore)] : files),
-            datastore,
-            keyManager,
-            upstream,
-            bundleEndpoint,
-            bundlePublisher,
-          }),
+          template: files.apply((files) =>
+            serverPod({
+              image: images.spireServer,
+              size: sizes?.server,
+              configChecksum: checksum(datastore ? [files, datastoreChecksum(datastore)] : files),
+              datastore,
+              keyManager,
+              upstream,
+              bundleEndpoint,
+              bundlePublisher,
+              others: others.map(({ cloud }) => cloud),
+            }),
+          ),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
           ...ownVolume(cluster, DATA_VOLUME, storageSize, metadata.labels),
           // One of several leaves with its keys, and its SVIDs hold on: its CA stays in the bundle of the others until it expires.
@@ -203,10 +230,28 @@ export class SpireServer extends pulumi.ComponentResource {
     if (replicas > 1)
       disruptionBudget(`${name}-budget`, metadata, selector(SPIRE_SERVER.name), { maxUnavailable: 1 }, self);
 
+    const publish = (
+      child: string,
+      service: string,
+      port: Parameters<typeof servicePort>,
+      exposure: Exposure,
+    ) =>
+      publishedService(`${name}-${child}`, { ...metadata, name: service }, port, { cluster, exposure }, self);
     const federation = bundleEndpoint
-      ? [this.#bundleEndpoint(`${name}-federation`, metadata, args, self)]
+      ? [
+          publish(
+            "federation",
+            SPIRE_SERVER.federationService,
+            ["bundle-endpoint", SPIRE_PORTS.bundleEndpoint],
+            args.exposure ?? { kind: "public" },
+          ),
+        ]
       : [];
-    this.ready = [server, ...volumes, api, ...federation];
+    const agents = args.central
+      ? [publish("agents", SPIRE_SERVER.agentsService, ["api", SPIRE_PORTS.api], args.central.exposure)]
+      : [];
+    this.ready = [server, ...volumes, api, ...federation, ...agents];
+    this.agentsHost = agents[0] && loadBalancerHost(agents[0], cluster.name);
     this.bundleEndpointUrl =
       federation[0] && loadBalancerHost(federation[0], cluster.name).apply(bundleEndpointUrl);
     this.target = {
@@ -220,32 +265,40 @@ export class SpireServer extends pulumi.ComponentResource {
     };
     this.registerOutputs({ bundleEndpointUrl: this.bundleEndpointUrl });
   }
+}
 
-  /** The Service at which other servers fetch the bundle. */
-  #bundleEndpoint(
-    name: string,
-    metadata: { readonly name: string; readonly namespace: string },
-    { cluster, exposure = { kind: "public" } }: SpireServerArgs,
-    self: ChildOptions,
-  ): k8s.core.v1.Service {
-    const { annotations, spec } = exposedService(cluster, exposure);
-    return new k8s.core.v1.Service(
-      name,
-      {
-        metadata: {
-          ...metadata,
-          name: SPIRE_SERVER.federationService,
-          annotations: { ...annotations },
-        },
-        spec: {
-          ...spec,
-          selector: selector(SPIRE_SERVER.name),
-          ports: [servicePort("bundle-endpoint", SPIRE_PORTS.bundleEndpoint)],
-        },
-      },
-      { ...self, ...EXPOSED_SERVICE_OPTIONS },
-    );
-  }
+/** A Service of the server that other clouds reach. */
+function publishedService(
+  name: string,
+  metadata: { readonly name: string; readonly namespace: string },
+  [port, number]: Parameters<typeof servicePort>,
+  { cluster, exposure }: { readonly cluster: Cluster; readonly exposure: Exposure },
+  self: ChildOptions,
+): k8s.core.v1.Service {
+  const { annotations, spec } = exposedService(cluster, exposure);
+  return new k8s.core.v1.Service(
+    name,
+    {
+      metadata: { ...metadata, annotations: { ...annotations } },
+      spec: { ...spec, selector: selector(SPIRE_SERVER.name), ports: [servicePort(port, number)] },
+    },
+    { ...self, ...EXPOSED_SERVICE_OPTIONS },
+  );
+}
+
+/** The Secret with the tokens for the API servers of other clouds. SPIRE reads its files anew, so that a new token needs no restart. */
+function clusterTokens(
+  name: string,
+  metadata: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+  others: readonly AttestedCluster[],
+  self: ChildOptions,
+): k8s.core.v1.Secret {
+  const stringData = pulumi.secret(Object.fromEntries(others.map(({ cloud, token }) => [cloud, token])));
+  return new k8s.core.v1.Secret(
+    name,
+    { metadata: { ...metadata, name: CLUSTER_TOKENS }, type: "Opaque", stringData },
+    self,
+  );
 }
 
 /** URL of the bundle endpoint at `host`, a DNS name or an IP address. */

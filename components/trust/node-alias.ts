@@ -8,6 +8,8 @@ import type { ServerTarget } from "./server-location";
 export interface NodeAliasArgs {
   /** SPIRE server by which the cluster's nodes are attested. */
   readonly target: ServerTarget;
+  /** The cluster's cloud, which need not be that of the server. */
+  readonly cloud: string;
   /** The cluster's name in k8s_psat attestation. */
   readonly clusterName: string;
   /** The bundles of the server's trust domain, read before anything is registered. */
@@ -16,11 +18,11 @@ export interface NodeAliasArgs {
 
 /** Registers the nodes of a cluster, those to come included, as `spiffe://<trust domain>/node/<cluster>`. */
 export function registerNodes(
-  { target, clusterName, bundles }: NodeAliasArgs,
+  { target, cloud, clusterName, bundles }: NodeAliasArgs,
   opts: pulumi.CustomResourceOptions,
 ): RegistrationEntry {
   return new RegistrationEntry(
-    `${target.cloud}-node-alias`,
+    `${cloud}-node-alias`,
     {
       target,
       spiffeId: nodeAliasSpiffeId(target.trustDomain, clusterName),

@@ -88,13 +88,13 @@ export function parseConfig(
   );
   return {
     ...rest,
-    trust: settleTrust(rest.trust),
+    trust: settleTrust(rest.trust, rest.spire),
     clouds,
     network: settleNetwork(network),
     policy: settlePolicy(policy, clouds),
     workloads: settleWorkloads(workloads, clouds),
     partners: settlePartners(partners, context.projectDir),
-    observability: settleObservability(observability, clouds[0]!.name),
+    observability: settleObservability(observability, rest.spire.serverCloud ?? clouds[0]!.name),
     transforms: rest.transforms.module && absolutePath(rest.transforms.module, context.projectDir),
   };
 }

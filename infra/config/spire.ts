@@ -1,7 +1,7 @@
 // SPIRE in the configuration: what all clouds have in common, and where one cloud's server keeps its records and keys.
 import { z } from "zod";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
-import { quantity, secret, text } from "./fields";
+import { cloudName, quantity, secret, text } from "./fields";
 import { resources } from "./resources";
 
 const MOST_REPLICAS = 5;
@@ -9,6 +9,15 @@ const replicas = () => z.int().min(1).max(MOST_REPLICAS);
 
 export const spire = z
   .strictObject({
+    topology: z.enum(["each", "central"]).default("each").meta({
+      description:
+        "Where SPIRE servers are. each: one in each cloud; central: one for all clouds, in serverCloud, which attests the nodes of all of them, with trust.mode single. No identity is issued or renewed anywhere while that cloud is away. Cannot be changed while the mesh stands. Default: each.",
+    }),
+    serverCloud: cloudName.optional().meta({
+      description:
+        "Cloud that has the server of all clouds. Required with topology central, since the first by name would be another one when a cloud is added.",
+      examples: ["aws"],
+    }),
     replicas: replicas()
       .default(1)
       .meta({

@@ -161,7 +161,7 @@ export const trustRoot = z
   .optional()
   .meta({
     description:
-      "Who signs the CAs of the SPIRE servers. Default: in mode single the program; in mode federated each server for itself.",
+      "Who signs the CAs of the SPIRE servers. Default: in mode single the program; in mode federated, and with spire.topology central, each server for itself.",
     examples: [{ kind: "program" }],
   });
 
@@ -231,11 +231,11 @@ function lifeProblems(
   return [];
 }
 
-/** The trust with nothing left open: in mode single there is a root. */
+/** The trust with nothing left open: in mode single there is a root that several servers have in common. */
 export function settleTrust<
   T extends { readonly mode: "federated" | "single"; readonly root?: TrustRootEntry },
->(trust: T): T {
-  return trust.mode === "single" && trust.root === undefined
+>(trust: T, { topology }: { readonly topology: "each" | "central" }): T {
+  return trust.mode === "single" && trust.root === undefined && topology === "each"
     ? { ...trust, root: trustRoot.unwrap().parse({}) }
     : trust;
 }

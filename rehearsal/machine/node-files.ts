@@ -36,6 +36,8 @@ export interface NodePlace {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Of the nodes of all clouds, from whose addresses their pods come. */
+export const NODES = "10.90.0.0/16";
 export const nodeAddress = ({ number, node }: NodePlace) => `10.90.${number}.${node + 1}`;
 export const loadBalancers = ({ number }: NodePlace) => `10.91.${number}.0/24`;
 export const nodeName = ({ name, node }: NodePlace) => `${name}-node-${node}`;

@@ -5,6 +5,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { connectKubernetes, podSummary } from "../../cli/cluster";
 import type { Mesh, MeshCloud } from "../../cli/mesh-outputs";
 import { runInServer } from "../../cli/spire";
+import { centralPart } from "../../components/network/flow";
 import { flowsIn } from "../../components/network/flows";
 import { partOf } from "../../components/network/part";
 import { PARTIES, type Party } from "../../components/network/parties";
@@ -25,7 +26,7 @@ const CONNECT_MS = 2_000;
 async function attestedNodes(mesh: Mesh): Promise<string> {
   const nodes = await Promise.all(
     mesh.clouds.map(async (cloud) => {
-      const spire = runInServer(connectKubernetes(cloud), LIMIT_MS);
+      const spire = runInServer(connectKubernetes(cloud.serverCloud ?? cloud), LIMIT_MS);
       const { stdout } = await spire(["agent", "list", "-output", "json"]);
       const { agents = [] } = JSON.parse(stdout) as { agents?: { attestation_type: string }[] };
       const types = agents.map(({ attestation_type }) => attestation_type);
@@ -156,12 +157,17 @@ Promise.all(places.map(dial)).then((open) => console.log(JSON.stringify(places.f
 `;
 
 /** Who may send what to whom in one cloud, as the table of flows has it. */
-function judge({ network, observability, trust }: MeshConfig, cloud: string, clouds: readonly string[]) {
+function judge(
+  { network, observability, trust, spire }: MeshConfig,
+  cloud: string,
+  clouds: readonly string[],
+) {
   const part = observability && partOf(cloud, observability, clouds);
   const flows = flowsIn({
     mode: network.mode,
     observability: part,
     sharedTrust: trust.mode === "single",
+    central: centralPart(cloud, spire.serverCloud),
   }).filter(({ protocol }) => protocol === "TCP");
   /** Other clouds come from, and are at, any address of the internet, as the pods of this one may seem to. */
   const covers = (party: Party, other: Party) => {

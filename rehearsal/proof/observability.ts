@@ -28,20 +28,22 @@ const AT_HOME: readonly string[] = [JOBS.prometheus, JOBS.traceStore, JOBS.token
 const ON_TAILNET: readonly string[] = [JOBS.subnetRouter];
 
 /** What the program makes rules and dashboards from. */
-const shownBy = ({ clouds, observability, network, trust }: MeshConfig) =>
+const shownBy = ({ clouds, observability, network, trust, spire }: MeshConfig) =>
   rulesArgs({
     clouds,
     settings: observability!,
     network,
     trust: lifetimesOf(trust),
     sharedTrust: trust.mode === "single",
+    serverCloud: spire.serverCloud,
   });
 
 /** `<cloud>: <job>` of all that there must be a target of. */
 function expectedTargets(mesh: Mesh, mode: MeshConfig["network"]["mode"]): string[] {
-  return mesh.clouds.flatMap(({ name }) =>
+  return mesh.clouds.flatMap(({ name, serverCloud }) =>
     Object.values(JOBS)
       .filter((job) => name === mesh.observability!.home || !AT_HOME.includes(job))
+      .filter((job) => job !== JOBS.spireServer || serverCloud === undefined)
       .filter((job) => mode === "tailscale" || !ON_TAILNET.includes(job))
       .map((job) => `${name}: ${job}`),
   );

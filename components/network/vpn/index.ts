@@ -4,6 +4,7 @@ import type { Cluster } from "../../clouds/cluster";
 import { LETTERS, RandomText } from "../../random-text";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
+import { centralPart } from "../flow";
 import type { VpnSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
 import { allocateVpn } from "./allocation";
@@ -20,6 +21,8 @@ export interface VpnArgs {
   readonly parts?: ReadonlyMap<string, ObservabilityPart>;
   /** Whether all clouds are of one trust domain. Default: false. */
   readonly sharedTrust?: boolean;
+  /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
+  readonly serverCloud?: string;
 }
 
 /** A cluster with what its gateway is attached to. */
@@ -38,7 +41,7 @@ export class Vpn extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { clusters, settings, parts, sharedTrust }: VpnArgs,
+    { clusters, settings, parts, sharedTrust, serverCloud }: VpnArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:Vpn", name, {}, opts);
@@ -60,7 +63,12 @@ export class Vpn extends pulumi.ComponentResource {
             advertised: sourceCidrs,
             peerRanges: clusters.flatMap((other) => (other.name === cloud ? [] : other.sourceCidrs)),
             openings: openings(
-              crossCloudFlows({ mode: "vpn", observability: parts?.get(cloud), sharedTrust }),
+              crossCloudFlows({
+                mode: "vpn",
+                observability: parts?.get(cloud),
+                sharedTrust,
+                central: centralPart(cloud, serverCloud),
+              }),
             ),
             ends: pairs.flatMap(({ links }) =>
               links.flatMap(({ ends }) => ends.filter((end) => end.cloud === cloud)),

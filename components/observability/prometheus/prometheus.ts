@@ -12,7 +12,7 @@ import { KUBERNETES_API, NAMESPACES, PROMETHEUS } from "../../well-known";
 import { labels, selector } from "../../kubernetes/metadata";
 import type { RulesArgs } from "../rules";
 import type { MetricsSettings, RemoteWrite } from "../settings";
-import { reachableApiServer } from "./api-server";
+import { reachableApiServer } from "../../clouds/api-server";
 import { renderPrometheusConfig } from "./config";
 import { type ScrapedCluster, type ScrapeReach } from "./scraped-cluster";
 import { authorities, CONFIG_FILE, remoteWriteKey } from "./files";

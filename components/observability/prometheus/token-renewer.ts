@@ -7,7 +7,7 @@ import { checksum } from "../../kubernetes/checksum";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { NAMESPACES, TOKEN_RENEWER } from "../../well-known";
 import { labels, selector } from "../../kubernetes/metadata";
-import { reachableApiServer } from "./api-server";
+import { reachableApiServer } from "../../clouds/api-server";
 import { authorities, clusterSecret } from "./files";
 import { TOKEN_RENEWER_FILE, tokenRenewerConfig, tokenRenewerPod } from "./token-renewer-pod";
 

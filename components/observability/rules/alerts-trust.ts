@@ -167,28 +167,28 @@ export function identityAlerts(args: RulesArgs): Alert[] {
   const unlessSpireDown = `unless on (${cloud}) ${firing(["SpireServerDown"])} unless on (${cloud}) ${noAgent}`;
 
   return [
-    ...args.clouds.flatMap(({ name }): Alert[] => [
-      {
+    ...args.clouds
+      .filter(({ name }) => args.serverCloud === undefined || name === args.serverCloud)
+      .map(({ name }): Alert => ({
         alert: "SpireServerDown",
         expr: jobSilent(name, JOBS.spireServer),
         forSeconds: atLeastThreeScrapes(3 * MINUTE, args),
         severity: SEVERITIES.page,
         labels: { [cloud]: name, [job]: JOBS.spireServer },
         summary: `The SPIRE server of ${name} does not answer`,
-        description: `Other pods of ${name} answer Prometheus. Identities there are renewed no more and end within ${promDuration(args.svidTtlSeconds)}; the other clouds cannot fetch its bundle.`,
+        description: `Other pods of ${name} answer Prometheus. Identities ${args.serverCloud === undefined ? "there" : "of all clouds"} are renewed no more and end within ${promDuration(args.svidTtlSeconds)}${args.serverCloud === undefined ? "; the other clouds cannot fetch its bundle" : ""}.`,
         runbook,
-      },
-      {
-        alert: "SpireAgentDown",
-        expr: jobSilent(name, JOBS.spireAgent),
-        forSeconds,
-        severity: SEVERITIES.page,
-        labels: { [cloud]: name, [job]: JOBS.spireAgent },
-        summary: `No SPIRE agent of ${name} answers`,
-        description: `Other pods of ${name} answer Prometheus. No pod that starts there gets an identity, and none is renewed.`,
-        runbook,
-      },
-    ]),
+      })),
+    ...args.clouds.map(({ name }): Alert => ({
+      alert: "SpireAgentDown",
+      expr: jobSilent(name, JOBS.spireAgent),
+      forSeconds,
+      severity: SEVERITIES.page,
+      labels: { [cloud]: name, [job]: JOBS.spireAgent },
+      summary: `No SPIRE agent of ${name} answers`,
+      description: `Other pods of ${name} answer Prometheus. No pod that starts there gets an identity, and none is renewed.`,
+      runbook,
+    })),
     {
       alert: "SpireAgentDown",
       expr: `${select(PROMETHEUS_METRICS.up, { [job]: JOBS.spireAgent })} == 0 unless on (${cloud}) ${noAgent} unless on (${cloud}) ${firing(["CloudUnreachable"], { seen_by: "prometheus" })}`,

@@ -44,6 +44,20 @@ function contentOf(entry: ApiEntry): Omit<EntryInput, "id"> {
   };
 }
 
+/**
+ * The agents of a cloud that would be another server's know neither its address nor its CA, nor would its workloads and those of the other clouds know each other
+ * in between.
+ *
+ * @throws an error where an identity that stands would come from the server of another cloud.
+ */
+function refuseAnotherServer(olds: ServerLocation, news: ServerLocation, spiffeId: string): void {
+  if (isUnknown(news) || olds.cloud === news.cloud) return;
+  throw new Error(
+    `${spiffeId} is issued by the SPIRE server of ${olds.cloud}, and the configuration has that of ${news.cloud} issue it: all identities of its cloud would end before there are others. ` +
+      `Write spire.topology and spire.serverCloud as they were; or have the cloud made anew: take it out of the configuration, run \`pulumi up\`, put it back and run it again, or \`pulumi destroy\` all of them before.`,
+  );
+}
+
 /** SPIRE calls entries similar, and refuses the second, when these three agree. */
 function similar(entry: ApiEntry, inputs: EntryInputs): boolean {
   const content = contentOf(entry);
@@ -128,6 +142,7 @@ export function makeRegistrationEntryProvider(connect: Connect): Provider<EntryI
     },
 
     diff: async (_id, olds, news) => {
+      refuseAnotherServer(olds.target, news.target, olds.spiffeId);
       const replaces = serverMoved(olds.target, news.target) ? ["target"] : [];
       const changes =
         replaces.length > 0 || [...ACCESS, ...CONTENT].some((name) => changed(olds, news, name));

@@ -1,21 +1,16 @@
 // Whether API servers take as many ranges as are to be let in, those of the mesh's own callers included.
-import type { Draft } from "../clouds/spec";
 import type { CloudDraft, CloudDrafts } from "../draft";
-import type { ObservabilityEntry } from "../observability";
 import type { Problem } from "../problem";
+import type { ApiCaller } from "./api-caller";
 import { specOf } from "../settle";
 
 /** From where the API server of a cluster that the program makes is to be reached. */
 export const accessOf = (entry: CloudDraft) => (entry.provider === "existing" ? undefined : entry.access);
 
 /** Lists of ranges that are too long for the provider. */
-export function apiServerRangeProblems(
-  clouds: CloudDrafts,
-  { enabled, home = clouds[0]?.[0] }: Draft<ObservabilityEntry>,
-): Problem[] {
-  const ofHome = clouds.flatMap(([name, entry]) =>
-    name === home && enabled !== false ? specOf(entry).egressCidrs(entry) : [],
-  );
+export function apiServerRangeProblems(clouds: CloudDrafts, caller: ApiCaller | undefined): Problem[] {
+  const home = caller?.cloud;
+  const ofHome = clouds.flatMap(([name, entry]) => (name === home ? specOf(entry).egressCidrs(entry) : []));
   return clouds.flatMap(([name, entry]) => {
     const { endpoint, ranges } = accessOf(entry) ?? {};
     const most = endpoint && specOf(entry).mostRanges?.[endpoint];

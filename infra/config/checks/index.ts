@@ -1,6 +1,8 @@
 // Mistakes in how the parts of a configuration go together.
 import { existsSync } from "node:fs";
 import { agentName } from "../../../components/well-known";
+import { apiCallerOf, serverCloudOf } from "./api-caller";
+import { centralProblems } from "./central";
 import { networkProblems } from "./address-ranges";
 import { apiServerRangeProblems } from "./api-server-ranges";
 import { agentsProblems } from "../agents";
@@ -29,11 +31,15 @@ import { withoutEffect } from "./without-effect";
 /** All mistakes in how values go together, of those values that can be used. `raw` tells what was written. Reads the kubeconfigs of existing clusters. */
 export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext): Problem[] {
   const { projectDir, kubeconfigs } = context;
-  const { trust, clouds: entries, agents, network, policy, observability, tags, workloads, partners } = draft;
+  const { trust, clouds: entries, agents, network, policy, tags, workloads, partners } = draft;
+  const serverCloud = serverCloudOf(draft);
+  const { home = serverCloud, ...shown } = draft.observability ?? {};
+  const observability = { ...shown, ...(home !== undefined && { home }) };
   const roles = rolesByCloud(entries ?? {});
   const clouds = Object.entries(entries ?? {}).filter(
     (cloud): cloud is [string, CloudDraft] => cloud[1]?.provider !== undefined,
   );
+  const caller = apiCallerOf(clouds, observability, serverCloud);
   return [
     ...lifetimeProblems(trust ?? {}),
     ...trustRootProblems(trust?.root, trust ?? {}, clouds.length > 1),
@@ -46,7 +52,11 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
         .problems(entry)
         .map((problem) => ({ ...problem, path: ["clouds", name, ...problem.path] })),
     ),
-    ...spireProblems(clouds, draft),
+    ...centralProblems(clouds, draft),
+    ...spireProblems(
+      clouds.filter(([name]) => serverCloud === undefined || name === serverCloud),
+      draft,
+    ),
     ...bundlePublisherProblems(clouds),
     ...oidcProblems(clouds),
     ...agentNameProblems(roles),
@@ -65,20 +75,17 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
       network?.mode,
       projectDir,
     ),
-    ...observabilityProblems(observability ?? {}, Object.keys(entries ?? {}), network?.mode),
-    ...observabilityNetworkProblems(clouds, roles, network?.mode, observability ?? {}),
-    ...observabilityApiProblems(clouds, observability ?? {}),
-    ...apiServerRangeProblems(clouds, observability ?? {}),
+    ...observabilityProblems(observability, Object.keys(entries ?? {}), network?.mode),
+    ...observabilityNetworkProblems(clouds, roles, network?.mode, observability),
+    ...observabilityApiProblems(clouds, caller),
+    ...apiServerRangeProblems(clouds, caller),
     ...tagProblems(clouds, tags ?? {}),
     ...transformsProblems(raw, projectDir),
     ...withoutEffect(raw, draft),
     ...capacityProblems(clouds, draft),
     ...(kubeconfigs === "made later"
       ? []
-      : [
-          ...kubeconfigProblems(clouds, context),
-          ...observabilityAccessProblems(clouds, context, observability ?? {}),
-        ]),
+      : [...kubeconfigProblems(clouds, context), ...observabilityAccessProblems(clouds, context, caller)]),
   ];
 }
 

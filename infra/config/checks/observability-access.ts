@@ -1,28 +1,28 @@
-// Whether Prometheus, which runs in the home cloud, gets to the API servers of the others by what their kubeconfigs say.
+// Whether who calls the API servers of the other clouds gets there by what their kubeconfigs say.
 import { apiServerProblems } from "../../../components/clouds/kubeconfig-server";
 import { type KubeconfigSource, readKubeconfigOf } from "../../../components/clouds/kubeconfig-source";
 import type { ConfigContext } from "../context";
 import type { CloudDrafts } from "../draft";
-import type { Draft } from "../clouds/spec";
-import type { ObservabilityEntry } from "../observability";
 import type { Problem } from "../problem";
+import type { ApiCaller } from "./api-caller";
 import { contextOf } from "../settle";
 import { sourceOf } from "./kubeconfigs";
 
-/** Mistakes in the kubeconfigs of existing clusters that Prometheus reads from another cloud. No message quotes a file's contents. */
+/** Mistakes in the kubeconfigs of existing clusters whose API servers are called from another cloud. No message quotes a file's contents. */
 export function observabilityAccessProblems(
   clouds: CloudDrafts,
   context: ConfigContext,
-  { enabled, home = clouds[0]?.[0] }: Draft<ObservabilityEntry>,
+  caller: ApiCaller | undefined,
 ): Problem[] {
-  if (enabled === false) return [];
+  if (caller === undefined) return [];
+  const { cloud: home, title, instead } = caller;
   return clouds.flatMap(([name, entry]) => {
     if (name === home || entry.provider !== "existing" || entry.kubeconfig === undefined) return [];
     const source = sourceOf(entry.kubeconfig, context);
     if (source === undefined) return [];
     return problemsOf(source, contextOf(name, entry)).map((problem) => ({
       path: ["clouds", name, "kubeconfig"],
-      message: `cannot be used by Prometheus in ${home}: ${problem}, or observability.enabled: false`,
+      message: `cannot be used by ${title} in ${home}: ${problem}, or ${instead}`,
     }));
   });
 }

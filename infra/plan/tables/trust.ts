@@ -34,7 +34,28 @@ const SIGNERS = {
 
 /** Each trust domain with those that it trusts, and where it fetches their bundles; of a single one, whose identities hold in it. */
 export const federationTable = (plan: Plan): Table =>
-  plan.config.trust.mode === "single" ? singleDomainTable(plan) : relationshipsTable(plan);
+  plan.config.spire.topology === "central"
+    ? centralTable(plan)
+    : plan.config.trust.mode === "single"
+      ? singleDomainTable(plan)
+      : relationshipsTable(plan);
+
+/** What is told of a single trust domain with one server: what hangs on it. */
+const centralTable = ({ config: { trust, spire }, clouds }: Plan): Table => ({
+  key: "federation",
+  title: "Which clouds trust which",
+  head: ["trust domain", "in it", "who trusts whom", "signed by", "single point of failure"],
+  rows: [
+    [
+      trust.domain,
+      clouds.join(", "),
+      `each cloud trusts every identity of the domain, all issued by the SPIRE server in ${spire.serverCloud}`,
+      trust.root ? SIGNERS[trust.root.kind] : `the server in ${spire.serverCloud} itself`,
+      `${spire.serverCloud}: while it is away no cloud gets a new identity, and those there are end within svidTtl (${trust.svidTtl})`,
+    ],
+  ],
+  none: "none trusts another",
+});
 
 const singleDomainTable = ({ config: { trust }, clouds }: Plan): Table => ({
   key: "federation",

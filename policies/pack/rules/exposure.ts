@@ -24,15 +24,17 @@ const OIDC_PROVIDER = {
   labels: selector(OIDC.name),
   protocol: "TCP",
   port: OIDC.httpsPort,
+  ranges: false,
 };
 
 /** Pods that the table of flows has peers call over the internet, and at which ports. */
 function published(mode: NetworkMode) {
-  return FLOWS.flatMap(({ from, to, ports, protocol, modes = NETWORK_MODES }) => {
+  return FLOWS.flatMap(({ from, to, ports, protocol, modes = NETWORK_MODES, central }) => {
     const [source, target] = [PARTIES[from], PARTIES[to]];
     const asked = modes.includes(mode) && source.kind === "peers" && source.over[mode] === "internet";
     if (!asked || target.kind !== "pods" || ports === "any") return [];
-    return ports.map((port) => ({ ...target, protocol, port }));
+    // What one server has for all clouds is for their addresses alone.
+    return ports.map((port) => ({ ...target, protocol, port, ranges: central !== undefined }));
   });
 }
 
@@ -45,6 +47,10 @@ export function isPrivate({ metadata, spec }: Inputs): boolean {
       sources.every((source) => isCidr(source) && PRIVATE.some((range) => contains(range, source))))
   );
 }
+
+/** Whether ranges keep the internet out. Those of a first preview are not known yet. */
+const isLimited = (ranges: unknown) =>
+  !Array.isArray(ranges) ? ranges !== undefined : ranges.length > 0 && !ranges.some(isOpen);
 
 /** Services that the internet reaches, and Ingresses, which the mesh has none of. */
 export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode } }) {
@@ -61,7 +67,8 @@ export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode
         flow.port === port &&
         flow.protocol === protocol &&
         flow.namespace === metadata.namespace &&
-        Object.entries(flow.labels).every(([key, value]) => spec.selector?.[key] === value),
+        Object.entries(flow.labels).every(([key, value]) => spec.selector?.[key] === value) &&
+        (!flow.ranges || isLimited(spec.loadBalancerSourceRanges)),
     );
     if (!isAsked)
       yield `publishes ${protocol} ${port}, which the table of flows does not in network.mode ${mode}`;
@@ -142,7 +149,9 @@ export const openFirewall: Rule = function* ({ type, name, inputs }, { settings:
   if (isAksRest(type, name)) return;
   for (const { sources, protocol, ports } of OPENINGS[type]?.(inputs) ?? []) {
     for (const source of sources.filter(isOpen)) {
-      const asked = published(mode).map((flow) => `${flow.protocol} ${flow.port}`);
+      const asked = published(mode)
+        .filter(({ ranges }) => !ranges)
+        .map((flow) => `${flow.protocol} ${flow.port}`);
       const open = ports.filter((port) => !asked.includes(`${protocol.toUpperCase()} ${port}`));
       const to = `${protocol} ${open.join(", ")}`;
       if (open.length > 0)

@@ -231,13 +231,15 @@ export class FakeCloud {
     if (command === "agent list")
       return success(
         JSON.stringify({
-          agents: [
-            {
-              id: { trust_domain: this.trustDomain, path: "/spire/agent/1" },
-              selectors: [{ type: "k8s_psat", value: `agent_node_name:${this.name}-node-1` }],
-              x509svid_serial_number: String(this.serial),
-            },
-          ],
+          // A server may attest another cluster's nodes too, whose names may be the same.
+          agents: ["elsewhere", this.name].map((cluster, index) => ({
+            id: { trust_domain: this.trustDomain, path: `/spire/agent/${index}` },
+            selectors: [`agent_node_name:${this.name}-node-1`, `cluster:${cluster}`].map((value) => ({
+              type: "k8s_psat",
+              value,
+            })),
+            x509svid_serial_number: String(this.serial),
+          })),
         }),
       );
     if (command === "agent evict" || command === "agent ban") return success("");
@@ -392,7 +394,8 @@ export class FakeMesh {
   outputs(): Record<string, unknown> {
     const clouds = this.clouds.map((cloud) => {
       const { name, region, trustDomain, endpoint } = cloud;
-      return [name, { region, context: `${name}-cluster`, trustDomain, bundleEndpoint: endpoint }];
+      const context = `${name}-cluster`;
+      return [name, { region, context, clusterName: name, trustDomain, bundleEndpoint: endpoint }];
     });
     const agents = this.clouds.map((cloud) => {
       const { name, region, trustDomain, role } = cloud;

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { reachableApiServer } from "../../../components/observability/prometheus/api-server";
+import { reachableApiServer } from "../../../components/clouds/api-server";
 import { CA, CA_DATA } from "../../support/kubeconfig";
 import { valueOf } from "../../../infra/plan/recorder";
 
