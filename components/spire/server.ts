@@ -220,7 +220,7 @@ export class SpireServer extends pulumi.ComponentResource {
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,
-        hooks: { beforeUpdate: [oneMinorAtATime(name)] },
+        hooks: oneMinorAtATime(name),
       },
     );
     const after = { ...self, dependsOn: [...self.dependsOn, server] };

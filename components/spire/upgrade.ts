@@ -42,9 +42,14 @@ type StatefulSet = Pick<types.output.apps.v1.StatefulSet, "spec" | "status">;
 
 const imageIn = ({ spec }: StatefulSet) => spec.template.spec?.containers[0]?.image ?? "";
 
-/** Has a preview and an `up` refuse a server whose version is not the next one. Of the engine's own hooks, since only the engine knows what runs. */
-export function oneMinorAtATime(name: string): pulumi.ResourceHook {
-  return new pulumi.ResourceHook(
+/**
+ * Has a preview and an `up` refuse a server whose version is not the next one. A hook of the engine's, since only the engine knows what runs; undefined on
+ * Pulumi's mocks, which take none (pulumi/pulumi, sdk/nodejs/runtime/mocks.ts) and on which nothing runs.
+ */
+export function oneMinorAtATime(name: string): pulumi.ResourceHookBinding | undefined {
+  const monitor = pulumi.runtime.getMonitor() as object | undefined;
+  if (!monitor || !("registerResourceHook" in monitor)) return undefined;
+  const hook = new pulumi.ResourceHook(
     `${name}-upgrade`,
     ({ oldOutputs, newInputs }) => {
       const running = oldOutputs as StatefulSet;
@@ -58,4 +63,5 @@ export function oneMinorAtATime(name: string): pulumi.ResourceHook {
     },
     { onDryRun: true },
   );
+  return { beforeUpdate: [hook] };
 }

@@ -10,7 +10,7 @@ import { CLOUDS, NAMESPACE, type Settings, trustDomainOf } from "./configuration
 
 const LIMIT_MS = 60_000;
 
-export const place = (cloud: string) => target(cloud, trustDomainOf(cloud));
+const place = (cloud: string) => target(cloud, trustDomainOf(cloud));
 
 /** Runs `spire-server` in a cloud's server, and returns what it prints. */
 export async function inServer(
