@@ -154,6 +154,7 @@ test.each([
   expect(serverPorts(plan)).toEqual({
     datastore: [datastore.type === "aws_mysql" ? 3306 : 5432],
     keyService: [443],
+    bundleStore: [],
   });
 });
 

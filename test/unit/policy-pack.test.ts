@@ -99,6 +99,14 @@ const federation = (ports: object[], more: object = {}, annotations: object = {}
       ...more,
     },
   });
+/** What a SPIRE server of all clouds is reached by. */
+const central = (...loadBalancerSourceRanges: string[]): Resource => {
+  const service = federation([{ port: 8081 }], { loadBalancerSourceRanges });
+  return {
+    ...service,
+    inputs: { ...service.inputs, metadata: { namespace: "spire", name: "spire-server-agents" } },
+  };
+};
 const pods = (namespace: string, name: string, spec: object, container: object = {}) =>
   resource("kubernetes:apps/v1:DaemonSet", {
     metadata: { namespace, name },
@@ -165,6 +173,7 @@ const CASES: Readonly<
       federation([{ port: 8081 }], { type: "ClusterIP" }),
       federation([{ port: 8081 }], {}, { "networking.gke.io/load-balancer-type": "Internal" }),
       federation([{ port: 8081 }], { loadBalancerSourceRanges: ["10.1.0.0/16", "192.168.7.0/24"] }),
+      central("203.0.113.0/24"),
     ],
     fails: [
       [/TCP 8081/, federation([{ port: 8443 }, { port: 8081 }])],
@@ -174,6 +183,8 @@ const CASES: Readonly<
         /TCP 8081/,
         federation([{ port: 8081 }], { loadBalancerSourceRanges: ["10.1.0.0/16", "203.0.113.0/24"] }),
       ],
+      [/TCP 8081/, central("203.0.113.0/24", "0.0.0.0/0")],
+      [/TCP 8081/, central()],
       [/TCP 8081/, federation([{ port: 8081 }], { type: "NodePort" })],
       [/HTTP/, resource("kubernetes:networking.k8s.io/v1:Ingress", {})],
     ],

@@ -4,7 +4,7 @@ import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
 import { PARTIES } from "../../../components/network/parties";
 import { selector } from "../../../components/kubernetes/metadata";
-import { NAMESPACES, OIDC } from "../../../components/well-known";
+import { NAMESPACES, OIDC, SPIRE_SERVER } from "../../../components/well-known";
 import type { Inputs } from "../resource";
 import { EKS, isShown, type Rule } from "../rule";
 
@@ -33,7 +33,7 @@ function published(mode: NetworkMode) {
     const [source, target] = [PARTIES[from], PARTIES[to]];
     const asked = modes.includes(mode) && source.kind === "peers" && source.over[mode] === "internet";
     if (!asked || target.kind !== "pods" || ports === "any") return [];
-    // What one server has for all clouds is for their addresses alone.
+    // What one server has for all clouds is for their addresses alone, by a Service of its own.
     return ports.map((port) => ({ ...target, protocol, port, ranges: central !== undefined }));
   });
 }
@@ -68,7 +68,8 @@ export const publicPorts: Rule = function* ({ type, inputs }, { settings: { mode
         flow.protocol === protocol &&
         flow.namespace === metadata.namespace &&
         Object.entries(flow.labels).every(([key, value]) => spec.selector?.[key] === value) &&
-        (!flow.ranges || isLimited(spec.loadBalancerSourceRanges)),
+        (!flow.ranges ||
+          (metadata.name === SPIRE_SERVER.agentsService && isLimited(spec.loadBalancerSourceRanges))),
     );
     if (!isAsked)
       yield `publishes ${protocol} ${port}, which the table of flows does not in network.mode ${mode}`;

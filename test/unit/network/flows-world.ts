@@ -10,6 +10,7 @@ import type { FlowContext } from "../../../components/network/policies";
 import { SubnetRouters } from "../../../components/network/tailscale/router";
 import { withSidecar } from "../../../components/network/tailscale/sidecar";
 import { Spire, SPIRE_DEFAULTS } from "../../../components/spire";
+import { OidcDiscoveryProvider } from "../../../components/spire/oidc";
 import { labels } from "../../../components/kubernetes/metadata";
 import { Agent, type AgentPod } from "../../../components/workloads/agent";
 import { programPod } from "../../../components/workloads/program-pod";
@@ -77,12 +78,17 @@ export async function stand(
         sourceCidrs: [PLANS[plan].podCidr],
         loadBalancerAnnotations: {},
       };
-      new Spire("spire", {
+      const trustDomain = "aws.example.org";
+      const { server, csiDriver } = new Spire("spire", {
         cluster,
-        trustDomain: "aws.example.org",
+        trustDomain,
         settings: SPIRE_DEFAULTS,
         images,
         flows,
+      });
+      new OidcDiscoveryProvider("oidc", {
+        ...{ cluster, trustDomain, target: server.target, nodeAlias: csiDriver, csiDriver, images, flows },
+        settings: { domain: "oidc.example.org", tlsSecret: "oidc-tls", exposure: "public" },
       });
       const members = [
         { cloud: "aws", region: "us-east-1", trustDomain: "aws.example.org", roles: ["agent", "worker"] },

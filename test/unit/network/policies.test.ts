@@ -136,6 +136,7 @@ describe("the policies", () => {
       opa: ["opa"],
       spireServer: ["spireServer"],
       spireAgents: ["spireAgent"],
+      oidc: ["oidc"],
       routers: ["router"],
       collectors: ["otelCollector"],
       traceStore: ["traceStore"],
@@ -169,7 +170,7 @@ describe("the policies", () => {
 
   test("would not be heeded by pods of the host's network, and there are none", () => {
     const workloads = made("tailscale").resources.filter(({ inputs }) => inputs.spec?.template?.spec);
-    expect(workloads).toHaveLength(7);
+    expect(workloads).toHaveLength(8);
     for (const { inputs } of workloads) expect(inputs.spec.template.spec.hostNetwork).toBeUndefined();
   });
 

@@ -7,7 +7,7 @@ const quick = { limitMs: 100, firstPauseMs: 1, longestPauseMs: 2 };
 describe("Waiting with back-off", () => {
   it("returns the first success after transient faults", async () => {
     let attempts = 0;
-    const result = await retry("a server", quick, async () => {
+    const result = await retry("a server", { ...quick, limitMs: 60_000 }, async () => {
       if (++attempts < 4) throw fault("not yet", { transient: true });
       return attempts;
     });
