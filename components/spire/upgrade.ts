@@ -42,6 +42,17 @@ type StatefulSet = Pick<types.output.apps.v1.StatefulSet, "spec" | "status">;
 
 const imageIn = ({ spec }: StatefulSet) => spec.template.spec?.containers[0]?.image ?? "";
 
+/** Fails where the server's new image is not one that the one before may be changed to. What the engine asks before it changes the StatefulSet `name`. */
+export const refuseSkipped =
+  (name: string): pulumi.ResourceHookFunction =>
+  ({ oldOutputs, newInputs }) => {
+    const running = oldOutputs as StatefulSet;
+    const { currentRevision, updateRevision } = running.status ?? {};
+    const settled = currentRevision === updateRevision;
+    const problem = upgradeProblem(imageIn(running), imageIn(newInputs as StatefulSet), settled);
+    if (problem) throw new Error(`${name}: ${problem}`);
+  };
+
 /**
  * Has a preview and an `up` refuse a server whose version is not the next one. A hook of the engine's, since only the engine knows what runs; undefined on
  * Pulumi's mocks, which take none (pulumi/pulumi, sdk/nodejs/runtime/mocks.ts) and on which nothing runs.
@@ -49,19 +60,7 @@ const imageIn = ({ spec }: StatefulSet) => spec.template.spec?.containers[0]?.im
 export function oneMinorAtATime(name: string): pulumi.ResourceHookBinding | undefined {
   const monitor = pulumi.runtime.getMonitor() as object | undefined;
   if (!monitor || !("registerResourceHook" in monitor)) return undefined;
-  const hook = new pulumi.ResourceHook(
-    `${name}-upgrade`,
-    ({ oldOutputs, newInputs }) => {
-      const running = oldOutputs as StatefulSet;
-      const { currentRevision, updateRevision } = running.status ?? {};
-      const problem = upgradeProblem(
-        imageIn(running),
-        imageIn(newInputs as StatefulSet),
-        currentRevision === updateRevision,
-      );
-      if (problem) throw new Error(`${name}: ${problem}`);
-    },
-    { onDryRun: true },
-  );
-  return { beforeUpdate: [hook] };
+  return {
+    beforeUpdate: [new pulumi.ResourceHook(`${name}-upgrade`, refuseSkipped(name), { onDryRun: true })],
+  };
 }

@@ -127,21 +127,14 @@ test("tunnels in place of the tailnet leave clusters, nodes and servers as they 
   ).toEqual([]);
 });
 
-test("SPIRE goes on by one minor version, cloud by cloud the server before its agents, and by no two", async () => {
-  const [major, minor] = /:(\d+)\.(\d+)\./.exec(PINNED.spireServer.reference)!.slice(1).map(Number) as [
-    number,
-    number,
-  ];
-  const to = (version: string) => (settings: Properties) => {
-    const at = (name: string) => `ghcr.io/spiffe/${name}:${version}`;
+test("SPIRE goes on by one minor version: servers and agents are changed, and nothing else", async () => {
+  const [, major, minor] = /:(\d+)\.(\d+)\./.exec(PINNED.spireServer.reference)!;
+  const version = `${major}.${Number(minor) + 1}.0`;
+  const at = (name: string) => `ghcr.io/spiffe/${name}:${version}`;
+  const steps = await foreseen((settings) => {
     settings["images"] = { overrides: { spireServer: at("spire-server"), spireAgent: at("spire-agent") } };
-  };
-  expect(await foreseen(to(`${major}.${minor + 1}.0`))).toEqual(
-    inAll("spire-agent", "spire-server").map((name) => `update ${name}`),
-  );
-  await expect(dev.foreseen(to(`${major}.${minor + 2}.0`))).rejects.toThrow(
-    `takes one minor version at a time: set images.overrides.spireServer and images.overrides.spireAgent to ${major}.${minor + 1}`,
-  );
+  });
+  expect(steps).toEqual(inAll("spire-agent", "spire-server").map((name) => `update ${name}`));
 });
 
 test.each([

@@ -1,6 +1,6 @@
 // What a SPIRE server may be changed to.
 import { resolveImages } from "../../../components/images";
-import { agentProblem, upgradeProblem } from "../../../components/spire/upgrade";
+import { agentProblem, refuseSkipped, upgradeProblem } from "../../../components/spire/upgrade";
 
 const DIGEST = `@sha256:${"0123456789abcdef".repeat(4)}`;
 const image = (tag: string) => `ghcr.io:443/spiffe/spire-server:${tag}`;
@@ -37,6 +37,30 @@ describe("a server's image", () => {
     expect(upgradeProblem(next, last, false)).toMatch(/has not reached every pod/);
     expect(upgradeProblem(next, fixed, false)).toBeUndefined();
     expect(upgradeProblem(next, old, false)).toBeUndefined();
+  });
+});
+
+describe("before a StatefulSet is changed", () => {
+  const statefulSet = (version: string, status?: object) => ({
+    spec: { template: { spec: { containers: [{ image: image(version) }] } } },
+    ...(status && { status }),
+  });
+  const ask = (running: object, wanted: string) =>
+    refuseSkipped("aws-spire-server")({
+      ...{ urn: "", id: "", name: "aws-spire-server", type: "" },
+      oldOutputs: running,
+      newInputs: statefulSet(wanted),
+    });
+
+  test("the image that its pods have and the new one are compared", () => {
+    expect(() => ask(statefulSet("1.13.3"), "1.15.3")).toThrow("aws-spire-server: SPIRE 1.13 runs");
+    expect(() => ask(statefulSet("1.14.5"), "1.15.3")).not.toThrow();
+  });
+
+  test("pods of two revisions are no base for the next version", () => {
+    const status = (currentRevision: string) => ({ currentRevision, updateRevision: "b" });
+    expect(() => ask(statefulSet("1.14.5", status("a")), "1.15.3")).toThrow("has not reached every pod");
+    expect(() => ask(statefulSet("1.14.5", status("b")), "1.15.3")).not.toThrow();
   });
 });
 
