@@ -1,10 +1,9 @@
 // The next step for what a check found: which command, which runbook. Pure.
 import { explainFetchFailure } from "../components/trust/fetch-failure";
 import { NAMESPACES, OPA, SPIRE_SERVER, TAILNET } from "../components/well-known";
-import { serverSpiffeId } from "../spiffe/spiffe-id";
 import { Denied } from "./agent-client";
 import { lineOf } from "./errors";
-import { type MeshAgent, type MeshCloud, type MeshNetwork, usualAgent } from "./mesh-outputs";
+import { endpointOf, type MeshAgent, type MeshCloud, type MeshNetwork, usualAgent } from "./mesh-outputs";
 
 const RUNBOOKS = "docs/runbooks";
 const TROUBLESHOOTING = `${RUNBOOKS}/troubleshooting.md`;
@@ -51,10 +50,6 @@ export function serverAdvice(cloud: MeshCloud, error: unknown): string {
   return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
-const endpointOf = ({ trustDomain, bundleEndpoint: bundleEndpointUrl = "its endpoint" }: MeshCloud) => {
-  return { trustDomain, bundleEndpointUrl, endpointSpiffeId: serverSpiffeId(trustDomain) };
-};
-
 /** The next step when the endpoint of `source` could not be fetched from with what `target` stores. */
 export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unknown): string {
   const words = lineOf(error);
@@ -63,7 +58,7 @@ export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unkn
   if (notVouchedFor.test(words))
     return `The bundle that ${target.name} stores for ${source.name} does not vouch for its server: was the bundle replaced, or the server's database lost? \`pulumi up --refresh\` gives it anew; ${RUNBOOKS}/lost-database.md`;
   // Where neither the endpoint nor its pod was reached, its words are of the way and not of the endpoint.
-  const { next, unknown } = explainFetchFailure(words, endpointOf(source));
+  const { next, unknown } = explainFetchFailure(words, endpointOf(source, "its endpoint"));
   if (!unknown && !/nor its pod/.test(words)) return `${next} ${TROUBLESHOOTING}`;
   return `Is ${source.name}'s SPIRE server up? ${kubectl(source, NAMESPACES.spireServer, "get pods,endpointslices")}; ${TROUBLESHOOTING}`;
 }
@@ -74,7 +69,7 @@ export function fetchAdvice(target: MeshCloud, source: MeshCloud, error: unknown
   if (clusterAway.test(words) || noServerPod.test(words)) return serverAdvice(target, error);
   if (/code = NotFound|no federation relationship|not found/.test(words))
     return `${target.name} has no relationship with ${source.name}: \`pulumi up --refresh\` makes it anew`;
-  const { next, distrusted } = explainFetchFailure(words, endpointOf(source));
+  const { next, distrusted } = explainFetchFailure(words, endpointOf(source, "its endpoint"));
   return `${next} ${distrusted ? `Then \`pulumi up --refresh\`; ${RUNBOOKS}/lost-database.md` : TROUBLESHOOTING}`;
 }
 

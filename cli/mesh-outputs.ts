@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { parseKubeconfig } from "../components/clouds/kubeconfig";
 import { NETWORK_MODES } from "../components/network/mode";
+import { serverSpiffeId } from "../spiffe/spiffe-id";
 import { CliError, EXIT, lineOf } from "./errors";
 
 const agentSchema = z
@@ -192,3 +193,10 @@ export function usualAgent(cloud: MeshCloud): MeshAgent | undefined {
   const able = cloud.agents.filter(({ protocol }) => protocol === "agentweave");
   return able.find(({ role }) => role === "agent") ?? able[0];
 }
+
+/** How the bundle endpoint of a cloud's SPIRE server is known to others. `unknown` stands for an address that the outputs do not tell. */
+export const endpointOf = ({ trustDomain, bundleEndpoint }: MeshCloud, unknown = "") => ({
+  trustDomain,
+  bundleEndpointUrl: bundleEndpoint ?? unknown,
+  endpointSpiffeId: serverSpiffeId(trustDomain),
+});

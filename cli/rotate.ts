@@ -4,11 +4,10 @@ import { selector } from "../components/kubernetes/metadata";
 import { fetchLive } from "../components/trust/federate";
 import type { ApiAuthorities, SpireServer } from "../components/trust/spire-cli";
 import { authorityKeyId, subjectKeyId } from "../spiffe/key-id";
-import { serverSpiffeId } from "../spiffe/spiffe-id";
 import type { Cluster, Connect } from "./cluster";
 import { CliError, EXIT, lineOf } from "./errors";
-import { eachOf, within } from "./limits";
-import { cloudNamed, type Mesh, type MeshCloud } from "./mesh-outputs";
+import { eachOf, untilWell, within } from "./limits";
+import { cloudNamed, endpointOf, type Mesh, type MeshCloud } from "./mesh-outputs";
 import { presentedBy } from "./presented";
 import { SERVER_PLACE, serverOf } from "./spire";
 
@@ -51,7 +50,6 @@ export interface RotateReport {
 /** Longest time of one command on a server that answers, in milliseconds, and of the first look at each. */
 const COMMAND_MS = 30_000;
 const HAND_ON_MS = 15_000;
-const POLL_MS = 1_000;
 
 interface Side {
   readonly cloud: MeshCloud;
@@ -227,17 +225,12 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
 
   const fetched = async (used: boolean) => {
     const names = peers.map((peer) => peer.cloud.name).join(", ");
-    const endpoint = {
-      trustDomain: cloud.trustDomain,
-      bundleEndpointUrl: cloud.bundleEndpoint ?? "",
-      endpointSpiffeId: serverSpiffeId(cloud.trustDomain),
-    };
     await step("fetch", `waits until ${names || "nobody"} has fetched its bundle`, async () => {
       const found = await eachOf(peers, (peer) =>
         fetchLive(
           { cloud: peer.cloud.name, server: peer.server },
           { cloud: name, server: source.server },
-          endpoint,
+          endpointOf(cloud),
           undefined,
           { limitMs },
         ),
@@ -254,16 +247,17 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
         before ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
-      return [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
+      const left = [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
+      return left.length === 0 ? undefined : left.join("; ");
     };
-    for (const end = Date.now() + limitMs; ; await sleep(POLL_MS)) {
-      const left = await look().catch((error: unknown) => [lineOf(error)]);
-      if (left.length === 0) break;
-      if (Date.now() > end)
-        throw new CliError(
-          `${name}: not all was renewed within ${limitMs / 1000} s: ${left.join("; ")}. The tainted authority is still in the bundle. Run the same command again: it goes on here.`,
-        );
-    }
+    await untilWell(
+      limitMs,
+      look,
+      (left) =>
+        new CliError(
+          `${name}: not all was renewed within ${limitMs / 1000} s: ${left}. The tainted authority is still in the bundle. Run the same command again: it goes on here.`,
+        ),
+    );
     // What has no port to look at: SPIRE agents renew all that is tainted in one go.
     await handOn();
   };

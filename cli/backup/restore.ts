@@ -1,12 +1,10 @@
 // `mesh restore`: puts what `mesh backup` has kept of a cloud's SPIRE server in the place of what it has now. A run that was ended is begun anew by the same command.
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseSpiffeBundle } from "../../spiffe/bundle";
-import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { fetchLive } from "../../components/trust/federate";
 import type { Connect } from "../cluster";
 import { CliError, EXIT, lineOf } from "../errors";
-import { eachOf, within } from "../limits";
-import { cloudNamed, type Mesh } from "../mesh-outputs";
+import { eachOf, untilWell, within } from "../limits";
+import { cloudNamed, endpointOf, type Mesh } from "../mesh-outputs";
 import { serverOf } from "../spire";
 import { columns } from "../table";
 import { countsText, mustBeOnVolume } from "./backup";
@@ -52,7 +50,6 @@ export interface RestoreReport {
 
 /** Longest time of one command on a server that answers, in milliseconds. */
 const COMMAND_MS = 30_000;
-const POLL_MS = 1_000;
 
 /**
  * Restores one cloud's server. It is down from the confirmation until it has started again; SVIDs that agents and workloads have go on meanwhile.
@@ -101,11 +98,6 @@ export async function restore(mesh: Mesh, name: string, options: RestoreOptions)
   const shown = await server.bundleShow();
   const { digest } = parseSpiffeBundle(shown, trustDomain, new Date());
   say(`${name}: has every peer fetch its bundle`);
-  const endpoint = {
-    trustDomain,
-    bundleEndpointUrl: cloud.bundleEndpoint ?? "",
-    endpointSpiffeId: serverSpiffeId(trustDomain),
-  };
   const peers = await eachOf(
     mesh.clouds.filter((each) => each.trustDomain !== trustDomain),
     async (peer): Promise<PeerView> => {
@@ -113,7 +105,7 @@ export async function restore(mesh: Mesh, name: string, options: RestoreOptions)
       const source = { cloud: name, server };
       try {
         await within(limitMs, `${peer.name}: fetching ${name}'s bundle`, () =>
-          fetchLive(target, source, endpoint, undefined, { limitMs }),
+          fetchLive(target, source, endpointOf(cloud), undefined, { limitMs }),
         );
         return { cloud: peer.name, trusts: true };
       } catch (error) {
@@ -132,19 +124,15 @@ export async function restore(mesh: Mesh, name: string, options: RestoreOptions)
   };
 }
 
-async function healthy(name: string, limitMs: number, look: () => Promise<void>): Promise<void> {
-  for (const end = Date.now() + limitMs; ; await sleep(POLL_MS)) {
-    const words = await look().then(
-      () => undefined,
-      (error: unknown) => lineOf(error),
-    );
-    if (words === undefined) return;
-    if (Date.now() > end)
-      throw new CliError(
+const healthy = (name: string, limitMs: number, look: () => Promise<void>) =>
+  untilWell(
+    limitMs,
+    async () => void (await look()),
+    (words) =>
+      new CliError(
         `${name}: the backup is on its volume, but its SPIRE server did not get healthy within ${limitMs / 1000} s: ${words}. See its log: \`kubectl -n spire logs spire-server-0\`.`,
-      );
-  }
-}
+      ),
+  );
 
 /** The report for people, and what comes next. */
 export function restoreText({

@@ -1,7 +1,6 @@
 // The volume of a cloud's SPIRE server: read and written by a pod of its own, since the server's image has neither a shell nor a program that copies a database.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod, V1PodTemplateSpec } from "@kubernetes/client-node";
 import { resolveImages } from "../../components/images";
 import { asked, coreApi, unlessMissing } from "../../components/kubernetes/api";
@@ -12,7 +11,8 @@ import { DATA_VOLUME, SERVER_CONFIG_MAP } from "../../components/spire/server-po
 import { PROJECT } from "../../components/project";
 import { execInPod } from "../../components/trust/exec";
 import { SPIRE_SERVER } from "../../components/well-known";
-import { CliError, lineOf } from "../errors";
+import { CliError } from "../errors";
+import { untilWell } from "../limits";
 import type { MeshCloud } from "../mesh-outputs";
 import { SERVER_PLACE } from "../spire";
 
@@ -133,14 +133,13 @@ export const kubernetesVolume: VolumeOf = (cloud, image = resolveImages().agent)
     );
   };
 
-  const until = async (what: string, limitMs: number, look: () => Promise<string | undefined>) => {
-    for (const end = Date.now() + limitMs; ; await sleep(POLL_MS)) {
-      const missing = await look().catch((error: unknown) => lineOf(error));
-      if (missing === undefined) return;
-      if (Date.now() > end)
-        throw new CliError(`${cloud.name}: ${what} took longer than ${limitMs / 1000} s: ${missing}`);
-    }
-  };
+  const until = (what: string, limitMs: number, look: () => Promise<string | undefined>) =>
+    untilWell(
+      limitMs,
+      look,
+      (missing) => new CliError(`${cloud.name}: ${what} took longer than ${limitMs / 1000} s: ${missing}`),
+      POLL_MS,
+    );
 
   /** Server-side apply by a manager of its own. Without `replicas` it gives them up, and there is one again, Kubernetes' default. */
   const setReplicas = async (replicas: number | undefined) => {

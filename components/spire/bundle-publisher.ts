@@ -1,5 +1,6 @@
 // Where a SPIRE server publishes its bundle beside its own endpoint: an object that is there while the server is not.
 import { hclString } from "./hcl";
+import { AZURE_IDENTITY, GOOGLE_PORTS } from "./key-manager";
 
 /** The object stores that SPIRE knows (doc/plugin_server_bundlepublisher_*.md), each written to with the pod's own identity: there is no credential to keep. */
 export type BundlePublisher =
@@ -54,7 +55,7 @@ export function bundlePublisherPorts(publisher: BundlePublisher | undefined): re
     case "azure_blob":
       return [443];
     case "gcp_cloudstorage":
-      return [443, 80, 988];
+      return GOOGLE_PORTS;
     case undefined:
       return [];
   }
@@ -64,5 +65,5 @@ export function bundlePublisherPorts(publisher: BundlePublisher | undefined): re
 export function bundlePublisherLabels(
   publisher: BundlePublisher | undefined,
 ): Readonly<Record<string, string>> {
-  return publisher?.type === "azure_blob" ? { "azure.workload.identity/use": "true" } : {};
+  return publisher?.type === "azure_blob" ? AZURE_IDENTITY : {};
 }

@@ -76,6 +76,15 @@ ${pluginOf(keyManager)
   }`;
 }
 
+/**
+ * GKE's metadata server, by the two addresses that it has
+ * (https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity, "Configure network policies"), and Google's APIs.
+ */
+export const GOOGLE_PORTS = [443, 80, 988] as const;
+
+/** By which the webhook of AKS knows pods (https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html). */
+export const AZURE_IDENTITY = { "azure.workload.identity/use": "true" } as const;
+
 /** TCP ports at which a key service, and what gives the pod its identity there, answer. */
 export function keyManagerPorts(keyManager: KeyManager): readonly number[] {
   switch (keyManager.type) {
@@ -84,10 +93,8 @@ export function keyManagerPorts(keyManager: KeyManager): readonly number[] {
     case "aws_kms":
     case "azure_key_vault":
       return [443];
-    // GKE's metadata server, by the two addresses that it has
-    // (https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity, "Configure network policies").
     case "gcp_kms":
-      return [443, 80, 988];
+      return GOOGLE_PORTS;
     case "hashicorp_vault": {
       const { port, protocol } = new URL(keyManager.address);
       return [port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)];
@@ -104,9 +111,7 @@ export function keyManagerFiles(keyManager: KeyManager): Readonly<Record<string,
 
 /** What the server's pod has for its key service. `configMap` has `keyManagerFiles`. */
 export function keyManagerPod(keyManager: KeyManager, configMap: string) {
-  // By which the webhook of AKS knows pods (https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html).
-  const labels: Record<string, string> =
-    keyManager.type === "azure_key_vault" ? { "azure.workload.identity/use": "true" } : {};
+  const labels: Record<string, string> = keyManager.type === "azure_key_vault" ? AZURE_IDENTITY : {};
   if (keyManager.type !== "hashicorp_vault") return { labels, volumes: [], mounts: [] };
   const { audience, ca } = keyManager;
   const token = { path: "token", expirationSeconds: 3600, ...(audience !== undefined && { audience }) };

@@ -1,7 +1,8 @@
 // The pod of SPIRE's OIDC discovery provider: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
-import { labels, selector } from "../kubernetes/metadata";
+import { labels } from "../kubernetes/metadata";
+import { spreadOver } from "../kubernetes/spread";
 import { OIDC } from "../well-known";
 import { OIDC_PATHS, oidcPort, type OidcSettings } from "./oidc-conf";
 import { WORKLOAD_API } from "./workload-api";
@@ -40,16 +41,7 @@ export function oidcPod({
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
       terminationGracePeriodSeconds: 30,
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: "kubernetes.io/hostname",
-          // A cluster may have one node only.
-          whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: selector(OIDC.name) },
-          matchLabelKeys: ["pod-template-hash"],
-        },
-      ],
+      topologySpreadConstraints: [spreadOver("kubernetes.io/hostname", OIDC.name, "pod-template-hash")],
       // It listens below 1024 without any capability (one of the sysctls that Kubernetes calls safe).
       securityContext: {
         ...nonRoot(UID),

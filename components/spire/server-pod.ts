@@ -1,7 +1,8 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
 import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
-import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
+import { spreadOver } from "../kubernetes/spread";
 import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
 import { type Datastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
@@ -71,13 +72,8 @@ function otherClusters(clouds: readonly string[]): k8s.types.input.core.v1.Volum
 }
 
 /** Pods of one version are kept apart, where there are nodes and zones for it. */
-const spread = (topologyKey: string) => ({
-  maxSkew: 1,
-  topologyKey,
-  whenUnsatisfiable: "ScheduleAnyway",
-  labelSelector: { matchLabels: selector(SPIRE_SERVER.name) },
-  matchLabelKeys: ["controller-revision-hash"],
-});
+const spread = (topologyKey: string) =>
+  spreadOver(topologyKey, SPIRE_SERVER.name, "controller-revision-hash");
 
 /** Template of the server's pod, whose volume `DATA_VOLUME` comes from the StatefulSet's claim template. */
 export function serverPod({

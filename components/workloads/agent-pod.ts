@@ -3,7 +3,8 @@ import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { WORKLOAD_API } from "../spire/workload-api";
 import { AGENT, AGENT_PORTS, agentName, agentObjectName, METRICS_PORT_NAMES } from "../well-known";
-import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
+import { spreadOver } from "../kubernetes/spread";
 
 /** Default size of an agent's container. */
 export const AGENT_SIZE = { cpu: "50m", memory: "128Mi" } as const;
@@ -47,15 +48,9 @@ export function agentTemplate(
   sysctls: k8s.types.input.core.v1.Sysctl[] = [],
 ): k8s.types.input.core.v1.PodTemplateSpec {
   const name = agentObjectName(role);
-  const spread = (topologyKey: string) => ({
-    maxSkew: 1,
-    topologyKey,
-    // A cluster may have one node or zone only.
-    whenUnsatisfiable: "ScheduleAnyway",
-    labelSelector: { matchLabels: selector(name) },
-    // Of a Deployment's pods, and of a StatefulSet's: those of a new version are spread among themselves.
-    matchLabelKeys: ["pod-template-hash", "controller-revision-hash"],
-  });
+  // A Deployment's pods, or a StatefulSet's.
+  const spread = (topologyKey: string) =>
+    spreadOver(topologyKey, name, "pod-template-hash", "controller-revision-hash");
   return {
     metadata: {
       labels: agentLabels(cloud, role),

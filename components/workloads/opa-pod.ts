@@ -2,7 +2,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { METRICS_PORT_NAMES, OPA } from "../well-known";
-import { labels, scrapeAnnotations, selector } from "../kubernetes/metadata";
+import { labels, scrapeAnnotations } from "../kubernetes/metadata";
+import { spreadOver } from "../kubernetes/spread";
 
 /** Path of the program in OPA's image (its Dockerfile). */
 const OPA_BINARY = "/opa";
@@ -85,16 +86,7 @@ export function opaPod(args: OpaPodArgs): k8s.types.input.core.v1.PodTemplateSpe
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
       terminationGracePeriodSeconds: 30,
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: "kubernetes.io/hostname",
-          // A cluster may have one node only.
-          whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: selector(OPA.name) },
-          matchLabelKeys: ["pod-template-hash"],
-        },
-      ],
+      topologySpreadConstraints: [spreadOver("kubernetes.io/hostname", OPA.name, "pod-template-hash")],
       securityContext: nonRoot(UID),
       containers: [
         {

@@ -2,7 +2,8 @@
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../../kubernetes/container";
 import { COLLECTOR, METRICS_PORT_NAMES } from "../../well-known";
-import { labels, scrapeAnnotations, selector } from "../../kubernetes/metadata";
+import { labels, scrapeAnnotations } from "../../kubernetes/metadata";
+import { spreadOver } from "../../kubernetes/spread";
 import { COLLECTOR_PATHS } from "./config";
 import { PROGRAM_UID } from "../program";
 import { ENVOY_VOLUMES } from "../../envoy/pod";
@@ -31,14 +32,7 @@ export function collectorPod(args: CollectorPodArgs): k8s.types.input.core.v1.Po
   const { image, size, envoyImage, checksum } = args;
   const { configDir, configFile, queueDir } = COLLECTOR_PATHS;
   const health = { httpGet: { path: "/", port: "health" } };
-  const spread = (topologyKey: string) => ({
-    maxSkew: 1,
-    topologyKey,
-    // A cluster may have one node or zone only.
-    whenUnsatisfiable: "ScheduleAnyway",
-    labelSelector: { matchLabels: selector(COLLECTOR.name) },
-    matchLabelKeys: ["controller-revision-hash"],
-  });
+  const spread = (topologyKey: string) => spreadOver(topologyKey, COLLECTOR.name, "controller-revision-hash");
   return {
     metadata: {
       labels: labels(COLLECTOR.name, "observability"),
