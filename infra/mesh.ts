@@ -129,19 +129,20 @@ export class AgentMesh extends pulumi.ComponentResource {
             self,
           ),
       );
+    /** What SPIRE has in every cluster, with a server there or without. */
+    const spireIn = ({ config: { trustDomain }, cluster }: (typeof clusters)[number]) => ({
+      ...{ cluster, trustDomain, images },
+      ...{ settings: config.trust, sizes: config.spire },
+    });
     const withServer = ({ config: cloud, cluster }: (typeof clusters)[number]) => {
       const plan = settleServer(cloud, config.spire);
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
-          cluster,
-          trustDomain: cloud.trustDomain,
-          settings: config.trust,
-          sizes: config.spire,
+          ...spireIn({ config: cloud, cluster }),
           plan,
           protect: config.spire.protect,
-          images,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           // Within one trust domain nobody but partners fetches it.
@@ -165,11 +166,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       const spire = new SpireElsewhere(
         `${cloud.name}-spire`,
         {
-          cluster,
-          trustDomain: cloud.trustDomain,
-          settings: config.trust,
-          sizes: config.spire,
-          images,
+          ...spireIn(each),
           attested: there,
           server: standing.spire.server,
         },

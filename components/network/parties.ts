@@ -47,6 +47,9 @@ export type PartyDetails = { readonly title: string } & (
 /** Over what the mesh's own network is. */
 const BETWEEN_CLOUDS = { tailscale: "tailnet", vpn: "tunnels", direct: "internet" } as const;
 
+/** Over what SPIRE's parts reach each other: servers are on no tailnet, so that trust between clouds does not hang on one. */
+const OFF_TAILNET = { ...BETWEEN_CLOUDS, tailscale: "internet" } as const;
+
 /** Pods of namespace `observability`. */
 const observing = (title: string, name: string) => ({
   title,
@@ -126,19 +129,18 @@ const parties = {
   peerServers: {
     title: "SPIRE servers of other clouds",
     kind: "peers",
-    // Servers are on no tailnet, so that trust between clouds does not hang on one.
-    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+    over: OFF_TAILNET,
   },
   /** They attest to the server before they have any identity, so that they are on no tailnet either. */
   peerSpireAgents: {
     title: "SPIRE agents of other clouds",
     kind: "peers",
-    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+    over: OFF_TAILNET,
   },
   centralServer: {
     title: "SPIRE server of another cloud",
     kind: "peers",
-    over: { tailscale: "internet", vpn: "tunnels", direct: "internet" },
+    over: OFF_TAILNET,
   },
   peerCollectors: {
     title: "collectors of other clouds",

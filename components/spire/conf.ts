@@ -6,7 +6,7 @@ import type { ApiServer } from "../clouds/kubeconfig-server";
 import { type Datastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
-import { AGENT_PATHS, SERVER_PATHS } from "./paths";
+import { AGENT_PATHS, otherClusterFile, SERVER_PATHS } from "./paths";
 import { renderUpstreamAuthority, type UpstreamAuthority } from "./upstream-authority";
 
 /** Subject of the CA certificates a server makes. */
@@ -126,7 +126,7 @@ export const renderIssuer = (issuer: string | undefined) =>
 
 /** Path of the kubeconfig for the cluster of another cloud. */
 const kubeconfigOf = (cloud: string) =>
-  `${SERVER_PATHS.kubernetesDir}/${SERVER_PATHS.clusters}/${cloud}/kubeconfig`;
+  `${SERVER_PATHS.kubernetesDir}/${otherClusterFile(cloud, "kubeconfig")}`;
 
 interface ConfCluster {
   readonly clusterName: string;

@@ -9,8 +9,6 @@ export const SERVER_PATHS = {
   /** Holds the kubeconfig, and beside it the token and CA certificate it refers to. */
   kubernetesDir: "/run/spire/kubernetes",
   kubeconfig: "/run/spire/kubernetes/kubeconfig",
-  /** Below `kubernetesDir`: a directory for each other cluster whose nodes are attested, with the same files. */
-  clusters: "clusters",
   socketDir: "/tmp/spire-server/private",
   /** Certificates and the key for a database. */
   datastoreDir: "/run/spire/datastore",
@@ -19,6 +17,9 @@ export const SERVER_PATHS = {
   /** What the plugin reads that has the server's CA signed. */
   upstreamDir: "/run/spire/upstream",
 } as const;
+
+/** Below `kubernetesDir`: a file of the directory that there is for the cluster of each other cloud whose nodes are attested. */
+export const otherClusterFile = (cloud: string, file: "kubeconfig" | "token") => `clusters/${cloud}/${file}`;
 
 /** Directories and files inside the agent's container. Each directory is a mounted volume. */
 export const AGENT_PATHS = {

@@ -6,7 +6,7 @@ import { spreadOver } from "../kubernetes/spread";
 import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
 import { type Datastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
-import { SERVER_PATHS } from "./paths";
+import { otherClusterFile, SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
@@ -54,18 +54,20 @@ export const otherKubeconfigKey = (cloud: string) => `${SERVER_CONFIG_MAP.kubeco
 /** The kubeconfigs for the clusters of other clouds, each with its token beside it. */
 function otherClusters(clouds: readonly string[]): k8s.types.input.core.v1.VolumeProjection[] {
   if (clouds.length === 0) return [];
-  const path = (cloud: string, file: string) => `${SERVER_PATHS.clusters}/${cloud}/${file}`;
   return [
     {
       configMap: {
         name: SERVER_CONFIG_MAP.name,
-        items: clouds.map((cloud) => ({ key: otherKubeconfigKey(cloud), path: path(cloud, "kubeconfig") })),
+        items: clouds.map((cloud) => ({
+          key: otherKubeconfigKey(cloud),
+          path: otherClusterFile(cloud, "kubeconfig"),
+        })),
       },
     },
     {
       secret: {
         name: CLUSTER_TOKENS,
-        items: clouds.map((cloud) => ({ key: cloud, path: path(cloud, "token") })),
+        items: clouds.map((cloud) => ({ key: cloud, path: otherClusterFile(cloud, "token") })),
       },
     },
   ];
