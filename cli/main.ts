@@ -37,6 +37,7 @@ interface CallFlags extends CommonOptions {
 }
 
 interface RotateFlags extends CommonOptions {
+  readonly jwt?: boolean;
   readonly taint?: boolean;
   readonly authority?: string;
   readonly without?: string[];
@@ -182,14 +183,15 @@ export function program(terminal: Terminal, connect: Connect, finish: (code: Exi
       "give a cloud's SPIRE server a new CA while agents call each other; goes on where a run was ended",
     )
     .argument("<cloud>")
-    .option("--taint", "take the old CA out of the bundle as soon as nothing is left that it signed")
-    .option("--authority <id>", "the CA that shall sign no more (default: the one that signs)")
+    .option("--jwt", "the key that signs JWT-SVIDs, instead of the CA")
+    .option("--taint", "take the old one out of the bundle as soon as nothing is left that it signed")
+    .option("--authority <id>", "the one that shall sign no more (default: the one that signs)")
     .option("--without <clouds>", "clouds that are not waited for, with commas between them", names)
     .option("--yes", "do not ask")
     .action(async (cloud: string, { yes, timeout, ...flags }: RotateFlags) => {
       const found = await findMesh(flags, say);
       const end = flags.taint ? ", and takes the old one out of its bundle" : "";
-      await confirm(`${cloud} gets a new CA${end}.`, { yes });
+      await confirm(`${cloud} gets a new ${flags.jwt ? "JWT key" : "CA"}${end}.`, { yes });
       const limitMs = timeout ?? ROTATE_LIMIT_MS;
       const report = await rotate(found, cloud, { ...flags, limitMs, connect, say });
       terminal.out(flags.json ? jsonText(report) : rotateText(report));

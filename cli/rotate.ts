@@ -1,20 +1,27 @@
-// `mesh rotate`: gives a cloud's SPIRE server a new CA, in the order in which no other cloud loses it, and goes on where a run before it was ended.
+// `mesh rotate`: gives a cloud's SPIRE server a new CA, or a new JWT key, in the order in which no other cloud loses it, and goes on where a run before it was ended.
 import { setTimeout as sleep } from "node:timers/promises";
 import { selector } from "../components/kubernetes/metadata";
 import { fetchLive } from "../components/trust/federate";
-import type { ApiAuthorities, SpireServer } from "../components/trust/spire-cli";
+import { podsOf } from "../components/trust/replica";
+import type { ApiAuthorities, AuthorityKind, SpireServer } from "../components/trust/spire-cli";
+import type { ApiBundle } from "../spiffe/bundle";
 import { authorityKeyId, subjectKeyId } from "../spiffe/key-id";
 import type { Cluster, Connect } from "./cluster";
 import { CliError, EXIT, lineOf } from "./errors";
 import { eachOf, untilWell, within } from "./limits";
 import { cloudNamed, endpointOf, type Mesh, type MeshCloud } from "./mesh-outputs";
 import { presentedBy } from "./presented";
-import { SERVER_PLACE, serverOf } from "./spire";
+import { replicaOf, SERVER_PLACE, serverOf } from "./spire";
 
 export interface RotateOptions {
-  /** Takes the CA that signed before out of the bundle, once nothing is left that it signed. Default: it stays until it expires. */
+  /** Rotates the key that signs JWT-SVIDs. Default: the CA, which signs certificates. */
+  readonly jwt?: boolean;
+  /** Takes the authority that signed before out of the bundle, once nothing is left that it signed. Default: it stays until it expires. */
   readonly taint?: boolean;
-  /** Authority (its id in `localauthority x509 show`) that shall sign no more. Default: the one that signs, or the tainted one that a run before has left. */
+  /**
+   * Authority (its id in `localauthority x509 show`, or `jwt`) that shall sign no more. Default: the one that signs, or the tainted one that a run before has left; where
+   * replicas of the server have one each, those of all.
+   */
   readonly authority?: string;
   /** Clouds that are not waited for. Default: none. */
   readonly without?: readonly string[];
@@ -34,8 +41,10 @@ export interface RotateStep {
   readonly seconds: number;
 }
 
-export interface RotateReport {
-  readonly cloud: string;
+/** What became of the authorities of one server. */
+export interface Rotated {
+  /** Pod of the replica; missing where the cloud has one server. */
+  readonly replica?: string;
   /** Id of the authority that signs no more. */
   readonly retired: string;
   /** Id of the one that signs now. */
@@ -43,6 +52,13 @@ export interface RotateReport {
   /** Whether the retired one is still in the bundle, so that what it signed is accepted until it expires. */
   readonly trusted: boolean;
   readonly steps: readonly RotateStep[];
+}
+
+export interface RotateReport {
+  readonly cloud: string;
+  readonly kind: AuthorityKind;
+  /** One for each replica, in the order in which they were rotated. */
+  readonly servers: readonly Rotated[];
   /** Clouds that were not waited for. */
   readonly without: readonly string[];
 }
@@ -50,6 +66,8 @@ export interface RotateReport {
 /** Longest time of one command on a server that answers, in milliseconds, and of the first look at each. */
 const COMMAND_MS = 30_000;
 const HAND_ON_MS = 15_000;
+
+const WHAT = { x509: "CA", jwt: "JWT key" } as const;
 
 interface Side {
   readonly cloud: MeshCloud;
@@ -67,17 +85,20 @@ interface State {
   readonly tainted: ReadonlySet<string>;
 }
 
-async function stateOf({ cloud, server }: Side): Promise<State> {
-  const [authorities, { x509_authorities = [] }] = await Promise.all([
-    server.authorities(),
-    server.bundleOwn(),
-  ]);
+/** The authorities of a bundle by their ids. */
+const authoritiesIn = (bundle: ApiBundle, kind: AuthorityKind) =>
+  kind === "jwt"
+    ? (bundle.jwt_authorities ?? []).map(({ key_id, tainted }) => ({ id: key_id, tainted }))
+    : (bundle.x509_authorities ?? []).map(({ asn1, tainted }) => ({
+        id: subjectKeyId(Buffer.from(asn1, "base64")) ?? "",
+        tainted,
+      }));
+
+async function stateOf({ cloud, server }: Side, kind: AuthorityKind): Promise<State> {
+  const [authorities, bundle] = await Promise.all([server.authorities(kind), server.bundleOwn()]);
   const active = authorities.active?.authority_id;
-  if (!active) throw new CliError(`${cloud.name}: its SPIRE server has no authority that signs.`);
-  const named = x509_authorities.map(({ asn1, tainted }) => ({
-    id: subjectKeyId(Buffer.from(asn1, "base64")) ?? "",
-    tainted,
-  }));
+  if (!active) throw new CliError(`${cloud.name}: its SPIRE server has no ${WHAT[kind]} that signs.`);
+  const named = authoritiesIn(bundle, kind);
   return {
     authorities,
     active,
@@ -88,8 +109,10 @@ async function stateOf({ cloud, server }: Side): Promise<State> {
   };
 }
 
+const commandOf = (cloud: string, jwt = false) => `npx mesh rotate ${cloud}${jwt ? " --jwt" : ""}`;
+
 /** The authority that this run is to retire. */
-function retiredOf({ cloud }: Side, state: State, { taint, authority }: RotateOptions): string {
+function retiredOf({ cloud }: Side, state: State, { taint, authority, jwt }: RotateOptions): string {
   const { active, old, inBundle, tainted } = state;
   const left = old !== undefined && inBundle.has(old) ? old : undefined;
   if (authority !== undefined) {
@@ -101,7 +124,7 @@ function retiredOf({ cloud }: Side, state: State, { taint, authority }: RotateOp
   }
   if (left === undefined || !taint) return active;
   if (tainted.has(left)) return left;
-  const again = (id: string) => `\`npx mesh rotate ${cloud.name} --taint --authority ${id}\``;
+  const again = (id: string) => `\`${commandOf(cloud.name, jwt)} --taint --authority ${id}\``;
   throw new CliError(
     `${cloud.name} has two authorities in its bundle: ${active}, which signs, and ${left}, which signed before. ${again(left)} takes the old one away (and goes on with a run that was ended just after it had activated the new one); ${again(active)} the one that signs.`,
     EXIT.usage,
@@ -128,17 +151,13 @@ async function mustAnswer(sides: readonly Side[], limitMs: number): Promise<void
   );
 }
 
-/** Replicas of a server have a CA each, of which a command reaches that of the one that answers. */
-async function mustBeOne({ cloud, cluster }: Side): Promise<void> {
+/** The pods of a cloud's SPIRE server, each of which has a CA and a JWT key of its own. */
+async function replicas({ cloud, cluster }: Side): Promise<readonly string[]> {
   const { namespace, statefulSet } = SERVER_PLACE;
-  const replicas = await within(COMMAND_MS, `${cloud.name}: reading StatefulSet ${statefulSet}`, () =>
+  const found = await within(COMMAND_MS, `${cloud.name}: reading StatefulSet ${statefulSet}`, () =>
     cluster.workload("StatefulSet", namespace, statefulSet),
   );
-  if (replicas !== undefined && replicas.desired > 1)
-    throw new CliError(
-      `${cloud.name} has ${replicas.desired} replicas of its SPIRE server, each with a CA of its own, which this command cannot tell apart: docs/spire.md.`,
-      EXIT.usage,
-    );
+  return podsOf(statefulSet, Math.max(1, found?.desired ?? 1));
 }
 
 /** What is there that `retired` signed, by pods of the cloud's agents. */
@@ -164,45 +183,32 @@ async function serials({ server }: Side): Promise<Map<string, string | undefined
   return new Map(agents.map(({ id, x509svid_serial_number }) => [id.path, x509svid_serial_number]));
 }
 
-/**
- * Rotates the CA of one cloud's SPIRE server. Nothing is kept of a run but what the servers have: one that was ended is gone on with by the same command.
- *
- * @throws CliError when a cloud cannot be reached that is not in `without` (before anything is changed), when a wait is over, or with the server's own words.
- */
-export async function rotate(mesh: Mesh, name: string, options: RotateOptions): Promise<RotateReport> {
-  const { taint = false, without = [], limitMs, connect, say, handOnMs = HAND_ON_MS } = options;
-  const cloud = cloudNamed(mesh, name);
-  const { serverCloud } = cloud;
-  if (serverCloud !== undefined)
-    throw new CliError(
-      `${name} has no SPIRE server: that of ${serverCloud.name} issues its identities. \`npx mesh rotate ${serverCloud.name}\` rotates the CA of all clouds.`,
-      EXIT.usage,
-    );
-  for (const other of without) cloudNamed(mesh, other);
-  const sideOf = (each: MeshCloud): Side => {
-    const cluster = connect(each);
-    return { cloud: each, cluster, server: serverOf(each, cluster, COMMAND_MS, limitMs) };
-  };
-  const source = sideOf(cloud);
-  // Where all are of one trust domain, they know the root that its CA is signed under, which stays.
-  const peers = mesh.clouds
-    .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
-    .map((each) => sideOf(each));
+/** One server that is rotated, and who has to know of it. */
+interface Rotation {
+  readonly source: Side;
+  /** Clouds of other trust domains. */
+  readonly peers: readonly Side[];
   /** Those of other clouds whose identities the same server issues. */
-  const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
-  await mustAnswer([source, ...peers], limitMs);
-  await mustBeOne(source);
+  readonly served: readonly Side[];
+  /** Pod of the replica; undefined where the cloud has one server. */
+  readonly replica: string | undefined;
+  /** The authority that is to sign no more. */
+  readonly retired: string;
+}
 
-  let state = await stateOf(source);
-  const retired = retiredOf(source, state, options);
-  if (taint && state.authorities.active?.upstream_authority_subject_key_id)
-    throw new CliError(
-      `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
-    );
-
+async function rotateServer(
+  { source, peers, served, replica, retired }: Rotation,
+  options: RotateOptions,
+): Promise<Rotated> {
+  const { taint = false, jwt = false, limitMs, say, handOnMs = HAND_ON_MS } = options;
+  const kind: AuthorityKind = jwt ? "jwt" : "x509";
+  const { cloud } = source;
+  const { name } = cloud;
+  const of = replica === undefined ? name : `${name}: ${replica}`;
+  let state = await stateOf(source, kind);
   const steps: RotateStep[] = [];
   const step = async (kind: RotateStep["step"], words: string, work: () => Promise<string>) => {
-    say(`${name}: ${words}`);
+    say(`${of}: ${words}`);
     const began = Date.now();
     const detail = await work();
     const seconds = (Date.now() - began) / 1000;
@@ -214,27 +220,49 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     const before = JSON.stringify([state.authorities, [...state.inBundle], [...state.tainted]]);
     try {
       await work();
-      state = await stateOf(source);
+      state = await stateOf(source, kind);
     } catch (error) {
-      state = await stateOf(source);
+      state = await stateOf(source, kind);
       if (JSON.stringify([state.authorities, [...state.inBundle], [...state.tainted]]) === before)
         throw error;
     }
   };
   const handOn = () => sleep(handOnMs);
 
+  const fetch = async (peer: Side) => {
+    const live = () =>
+      fetchLive(
+        { cloud: peer.cloud.name, server: peer.server },
+        { cloud: name, server: source.server },
+        endpointOf(cloud),
+        undefined,
+        { limitMs },
+      );
+    if (!jwt) return live();
+    // That waits for CAs alone.
+    let bundle = await live();
+    const look = async () => {
+      const stored = await peer.server.bundleStored(cloud.trustDomain);
+      const ids = new Set(authoritiesIn(stored ?? { trust_domain: "" }, kind).map(({ id }) => id));
+      if (ids.size === state.inBundle.size && [...state.inBundle].every((id) => ids.has(id)))
+        return undefined;
+      bundle = await live();
+      return `it stores the JWT keys ${[...ids].join(", ")}`;
+    };
+    await untilWell(
+      limitMs,
+      look,
+      (left) =>
+        new CliError(
+          `${peer.cloud.name} has not fetched the JWT keys of ${name} within ${limitMs / 1000} s: ${left}.`,
+        ),
+    );
+    return bundle;
+  };
   const fetched = async (used: boolean) => {
     const names = peers.map((peer) => peer.cloud.name).join(", ");
     await step("fetch", `waits until ${names || "nobody"} has fetched its bundle`, async () => {
-      const found = await eachOf(peers, (peer) =>
-        fetchLive(
-          { cloud: peer.cloud.name, server: peer.server },
-          { cloud: name, server: source.server },
-          endpointOf(cloud),
-          undefined,
-          { limitMs },
-        ),
-      );
+      const found = await eachOf(peers, fetch);
       if (used) await handOn();
       const digest = found[0]?.digest.slice(0, 12);
       return digest === undefined ? "no peer" : `${names} store ${digest}, which ${name} serves`;
@@ -244,7 +272,8 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     const look = async () => {
       const [pods, now] = await Promise.all([
         eachOf([source, ...served], (side) => signedBy(retired, side)).then((found) => found.flat()),
-        before ? serials(source) : new Map<string, string | undefined>(),
+        // A replica's agents have no name: those of another's CA have nothing to renew.
+        before && replica === undefined ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
       const left = [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
@@ -267,14 +296,14 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     const { prepared } = state;
     if (prepared === undefined) {
       await step("prepare", "prepares the next authority", async () => {
-        await change(source.server.authorityPrepare);
+        await change(() => source.server.authorityPrepare(kind));
         return `prepared ${state.prepared}`;
       });
       continue;
     }
     await fetched(true);
     await step("activate", "signs with the next authority from now on", async () => {
-      await change(() => source.server.authorityActivate(prepared));
+      await change(() => source.server.authorityActivate(kind, prepared));
       return `${state.active} signs, ${retired} no more`;
     });
   }
@@ -282,34 +311,93 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     if (!state.tainted.has(retired)) {
       tainted = await serials(source);
       await step("taint", "has all renewed that the old authority signed", async () => {
-        await change(() => source.server.authorityTaint(retired));
+        await change(() => source.server.authorityTaint(kind, retired));
         return `tainted ${retired}`;
       });
     }
     await step("renew", "waits until nothing is left that the old authority signed", async () => {
+      if (jwt) {
+        await handOn();
+        return "SPIRE agents have dropped the JWT-SVIDs that they kept";
+      }
       await renewed(tainted);
       return `${[source, ...served].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
     });
     await step("revoke", "takes the old authority out of the bundle", async () => {
-      await change(() => source.server.authorityRevoke(retired));
+      await change(() => source.server.authorityRevoke(kind, retired));
       return `revoked ${retired}`;
     });
   }
   if (taint) await fetched(false);
   const { active, inBundle } = state;
-  return { cloud: name, retired, active, trusted: inBundle.has(retired), steps, without };
+  return { ...(replica && { replica }), retired, active, trusted: inBundle.has(retired), steps };
+}
+
+/**
+ * Rotates the CA, or the JWT key, of one cloud's SPIRE server, or of each of its replicas in turn. Nothing is kept of a run but what the servers have: one that was ended is gone on
+ * with by the same command.
+ *
+ * @throws CliError when a cloud cannot be reached that is not in `without` (before anything is changed), when a wait is over, or with the server's own words.
+ */
+export async function rotate(mesh: Mesh, name: string, options: RotateOptions): Promise<RotateReport> {
+  const { without = [], limitMs, connect, jwt = false, authority } = options;
+  const kind: AuthorityKind = jwt ? "jwt" : "x509";
+  const cloud = cloudNamed(mesh, name);
+  const { serverCloud } = cloud;
+  if (serverCloud !== undefined)
+    throw new CliError(
+      `${name} has no SPIRE server: that of ${serverCloud.name} issues its identities. \`${commandOf(serverCloud.name, jwt)}\` rotates the ${WHAT[kind]} of all clouds.`,
+      EXIT.usage,
+    );
+  for (const other of without) cloudNamed(mesh, other);
+  const sideOf = (each: MeshCloud): Side => {
+    const cluster = connect(each);
+    return { cloud: each, cluster, server: serverOf(each, cluster, COMMAND_MS, limitMs) };
+  };
+  const source = sideOf(cloud);
+  // Where all are of one trust domain, they know the root that its CA is signed under, which stays.
+  const peers = mesh.clouds
+    .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
+    .map((each) => sideOf(each));
+  /** Those of other clouds whose identities the same server issues. */
+  const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
+  await mustAnswer([source, ...peers], limitMs);
+  const pods = await replicas(source);
+  const found = await eachOf(pods, async (pod) => {
+    if (pods.length === 1) return { replica: undefined, one: source, state: await stateOf(source, kind) };
+    const one = { ...source, server: replicaOf(cloud, source.cluster, pod, COMMAND_MS, limitMs) };
+    return { replica: pod, one, state: await stateOf(one, kind) };
+  });
+  const named = found.filter(({ state: { active, old } }) => authority === active || authority === old);
+  // Of one that is nobody's, the first says who has which.
+  const meant = authority === undefined ? found : named.length > 0 ? named : found.slice(0, 1);
+  const rotations = meant.map(({ replica, one, state }): Rotation => {
+    const retired = retiredOf(one, state, options);
+    if (options.taint && state.authorities.active?.upstream_authority_subject_key_id)
+      throw new CliError(
+        `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
+      );
+    return { source: one, peers, served, replica, retired };
+  });
+  const servers: Rotated[] = [];
+  for (const rotation of rotations) servers.push(await rotateServer(rotation, options));
+  return { cloud: name, kind, servers, without };
 }
 
 /** The report for people; what was done has been said meanwhile. */
-export function rotateText({ cloud, retired, active, trusted, without, steps }: RotateReport): string {
-  const left = trusted
-    ? `What ${retired} signed is accepted until it expires; \`npx mesh rotate ${cloud} --taint --authority ${retired}\` takes it out of the bundle.`
-    : `Nobody accepts any more what ${retired} signed.`;
+export function rotateText({ cloud, kind, servers, without }: RotateReport): string {
+  const command = commandOf(cloud, kind === "jwt");
+  const seconds = servers.flatMap(({ steps }) => steps).reduce((sum, step) => sum + step.seconds, 0);
   return [
-    `${cloud}: ${active} signs. ${left}`,
+    ...servers.map(({ replica, retired, active, trusted }) => {
+      const left = trusted
+        ? `What ${retired} signed is accepted until it expires; \`${command} --taint --authority ${retired}\` takes it out of the bundle.`
+        : `Nobody accepts any more what ${retired} signed.`;
+      return `${replica === undefined ? cloud : `${cloud}: ${replica}`}: ${active} signs. ${left}`;
+    }),
     ...(without.length > 0
       ? [`Not waited for: ${without.join(", ")}. \`pulumi up --refresh\` when they are back.`]
       : []),
-    `${steps.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(0)} s; \`npx mesh verify\` looks at all of it.`,
+    `${seconds.toFixed(0)} s; \`npx mesh verify\` looks at all of it.`,
   ].join("\n");
 }

@@ -45,6 +45,18 @@ export function runInServer(cluster: Cluster, limitMs: number): Run {
     );
 }
 
+/** The client for one of the replicas of a cloud's SPIRE server, and for no other. */
+export function replicaOf(
+  cloud: MeshCloud,
+  cluster: Cluster,
+  pod: string,
+  limitMs: number,
+  patienceMs: number,
+): SpireServer {
+  const run: Run = (args) => cluster.exec({ ...SERVER_PLACE, pod }, serverCommand(args), limitMs);
+  return spireServer(`${cloud.name}: ${pod}`, run, { limitMs: patienceMs });
+}
+
 /** The client for a cloud's SPIRE server. `patienceMs`: longest time for which a command is repeated. */
 export function serverOf(
   cloud: MeshCloud,

@@ -144,6 +144,7 @@ export function parseSpiffeBundle(document: string, trustDomain: string, now: Da
 export interface ApiBundle {
   trust_domain: string;
   x509_authorities?: { asn1: string; tainted?: boolean }[];
+  jwt_authorities?: { key_id: string; tainted?: boolean }[];
   refresh_hint?: string;
   sequence_number?: string;
 }

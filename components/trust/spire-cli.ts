@@ -28,17 +28,20 @@ export interface ApiEntry {
   x509_svid_ttl?: number;
 }
 
-/** One of a server's own X.509 authorities as `localauthority x509` prints it. */
+/** What an authority signs: certificates by a CA, or JWT-SVIDs by a key. */
+export type AuthorityKind = "x509" | "jwt";
+
+/** One of a server's own authorities as `localauthority` prints it. */
 export interface ApiAuthority {
-  /** Subject key identifier of its certificate, lower-case hex. */
+  /** A CA's subject key identifier, lower-case hex; a JWT key's id. */
   authority_id: string;
   /** Seconds since 1970. */
   expires_at?: string;
-  /** Subject key identifier of the authority that signed it; empty where it signed itself. */
+  /** Subject key identifier of the authority that signed it; empty where it signed itself, missing for a JWT key. */
   upstream_authority_subject_key_id?: string;
 }
 
-/** The authorities of a server by what it does with them, as `localauthority x509 show -output json` prints them. */
+/** The authorities of a server by what it does with them, as `localauthority x509 show -output json` and that of `jwt` print them. */
 export interface ApiAuthorities {
   /** Signs. */
   active?: ApiAuthority;
@@ -212,6 +215,9 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     });
   };
 
+  const authority = async (kind: AuthorityKind, command: string, id: string): Promise<void> =>
+    void (await json(`localauthority ${kind} ${command}`, ["-authorityID", id]));
+
   return {
     /** Throws a transient fault while the server is not healthy. */
     healthcheck: async (): Promise<void> => void (await output("healthcheck")),
@@ -250,18 +256,17 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
       remove("federation delete", ["-id", trustDomain]),
     /** The server's own bundle as its API has it: with the mark of each authority that is tainted. */
     bundleOwn: (): Promise<ApiBundle> => json<ApiBundle>("bundle show"),
-    authorities: (): Promise<ApiAuthorities> => json<ApiAuthorities>("localauthority x509 show"),
+    authorities: (kind: AuthorityKind): Promise<ApiAuthorities> =>
+      json<ApiAuthorities>(`localauthority ${kind} show`),
     /** Makes a new authority and puts it in the bundle. One that was prepared before signs never. */
-    authorityPrepare: async (): Promise<void> => void (await json("localauthority x509 prepare")),
+    authorityPrepare: async (kind: AuthorityKind): Promise<void> =>
+      void (await json(`localauthority ${kind} prepare`)),
     /** Signs with the prepared authority from now on. */
-    authorityActivate: async (id: string): Promise<void> =>
-      void (await json("localauthority x509 activate", ["-authorityID", id])),
+    authorityActivate: (kind: AuthorityKind, id: string): Promise<void> => authority(kind, "activate", id),
     /** Has agents and workloads renew what the old authority signed. */
-    authorityTaint: async (id: string): Promise<void> =>
-      void (await json("localauthority x509 taint", ["-authorityID", id])),
+    authorityTaint: (kind: AuthorityKind, id: string): Promise<void> => authority(kind, "taint", id),
     /** Takes the old authority out of the bundle. */
-    authorityRevoke: async (id: string): Promise<void> =>
-      void (await json("localauthority x509 revoke", ["-authorityID", id])),
+    authorityRevoke: (kind: AuthorityKind, id: string): Promise<void> => authority(kind, "revoke", id),
     agentList: async (): Promise<ApiAgent[]> =>
       (await json<{ agents?: ApiAgent[] }>("agent list")).agents ?? [],
     /** Forgets a node's agent: it must be attested anew, which it may. Takes a ban away, too. */

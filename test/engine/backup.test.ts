@@ -190,12 +190,12 @@ test("a run that was ended is gone on with by the same command", async () => {
 test("a peer that has a newer bundle is named", async () => {
   await backedUp("aws", "old.age");
   const { authorityPrepare, authorityActivate, authorities } = clientOf("aws");
-  await authorityPrepare();
+  await authorityPrepare("x509");
   await clientOf("gcp").federationRefresh(domainOf("aws"));
-  await authorityActivate((await authorities()).prepared!.authority_id);
-  const { active, old } = await authorities();
-  await clientOf("aws").authorityTaint(old!.authority_id);
-  await clientOf("aws").authorityRevoke(old!.authority_id);
+  await authorityActivate("x509", (await authorities("x509")).prepared!.authority_id);
+  const { active, old } = await authorities("x509");
+  await clientOf("aws").authorityTaint("x509", old!.authority_id);
+  await clientOf("aws").authorityRevoke("x509", old!.authority_id);
   await clientOf("gcp").federationRefresh(domainOf("aws"));
   expect(active!.authority_id).not.toBe(old!.authority_id);
   const report = await restored("aws", "old.age", { limitMs: 5_000 });

@@ -1,5 +1,8 @@
 // Two real SPIRE servers of one trust domain on one real PostgreSQL, of which one is killed while it works.
 import { X509Certificate } from "node:crypto";
+import type { Cluster } from "../../cli/cluster";
+import { meshOf } from "../../cli/mesh-outputs";
+import { rotate } from "../../cli/rotate";
 import { parseSpiffeBundle } from "../../spiffe/bundle";
 import { inAnyReplica } from "../../components/trust/replica";
 import { spireServer } from "../../components/trust/spire-cli";
@@ -120,6 +123,41 @@ test("identities are issued while one is down, and hold under what it hands out 
   // What it issued before it was killed, if it came to that.
   const before = await minting;
   expect(before === undefined || holds(before[0]!, roots)).toBe(true);
+});
+
+test("`mesh rotate` gives each a new CA, and a new JWT key, and the old ones leave the bundle", async () => {
+  const mesh = meshOf({
+    clouds: {
+      aws: {
+        region: "r1",
+        context: "c",
+        clusterName: "c",
+        trustDomain: DOMAIN,
+        bundleEndpoint: "https://127.0.0.1:1",
+      },
+    },
+    agents: {},
+    kubeconfig: "contexts: []",
+  });
+  const cluster = {
+    exec: ({ pod }: { pod: string }, command: string[]) => servers[pod]!.run(command.slice(1, -2)),
+    workload: async () => ({ ready: 2, desired: 2 }),
+  } as unknown as Cluster;
+  const options = { limitMs: 20_000, connect: () => cluster, say: () => {}, handOnMs: 0 };
+  for (const jwt of [false, true]) {
+    const { servers: rotated } = await rotate(mesh, "aws", { ...options, jwt, taint: true });
+    expect(rotated.map(({ replica, trusted }) => `${replica} ${trusted}`)).toEqual([
+      `${first} false`,
+      `${second} false`,
+    ]);
+    for (const { replica, active, retired } of rotated) {
+      const { active: signer } = await spireServer("aws", (args) => servers[replica!]!.run(args), {
+        limitMs: 0,
+      }).authorities(jwt ? "jwt" : "x509");
+      expect(signer?.authority_id).toBe(active);
+      expect(active).not.toBe(retired);
+    }
+  }
 });
 
 test("a rotation goes on where it was when its server is killed between its steps", async () => {

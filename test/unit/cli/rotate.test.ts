@@ -17,7 +17,7 @@ describe("mesh rotate and mesh evict", () => {
       say: () => {},
       handOnMs: 0,
       ...more,
-    });
+    }).then(({ servers: [one, ...others], without, kind }) => ({ ...one!, others, without, kind }));
   const idOf = (name: string) => world.cloud(name).ca.keyId.toString("hex");
   const x509 = (command: string) => `aws localauthority x509 ${command}`;
   const fetches = ["azure federation refresh", "gcp federation refresh"];
@@ -40,9 +40,33 @@ describe("mesh rotate and mesh evict", () => {
     expect(stored("gcp")).toHaveLength(2);
   });
 
-  it("changes nothing where replicas of the server have a CA each, or where all are of one trust domain", async () => {
+  it("has every peer fetch the new JWT key before it signs, and again when the old one is gone", async () => {
+    const jwt = (command: string) => `aws localauthority jwt ${command}`;
+    const { kind, retired, active, trusted } = await run({ jwt: true });
+    expect(changes()).toEqual([jwt("prepare"), ...fetches, jwt("activate")]);
+    expect({ kind, retired, active, trusted }).toEqual({
+      kind: "jwt",
+      retired: "aws-jwt-1",
+      active: "aws-jwt-2",
+      trusted: true,
+    });
+    expect(world.cloud("gcp").storedJwt.get("aws.example.org")).toEqual(["aws-jwt-1", "aws-jwt-2"]);
+    world.changes.length = 0;
+    await expect(run({ jwt: true, taint: true })).rejects.toThrow(
+      "rotate aws --jwt --taint --authority aws-jwt-1",
+    );
+    await run({ jwt: true, taint: true, authority: retired });
+    expect(changes().slice(0, 2)).toEqual(["taint", "revoke"].map(jwt));
+    expect(world.cloud("gcp").storedJwt.get("aws.example.org")).toEqual(["aws-jwt-2"]);
+  });
+
+  it("says which replica's authority is which when none has the one that is named", async () => {
     world.cloud("aws").workloads["spire-server"] = { ready: 2, desired: 2 };
-    await expect(run()).rejects.toThrow(/^aws has 2 replicas of its SPIRE server/);
+    await expect(run({ authority: "00" })).rejects.toThrow("has no authority 00 that signs");
+    expect(world.changes).toEqual([]);
+  });
+
+  it("evicts nothing where all are of one trust domain", async () => {
     const mesh = world.mesh();
     const clouds = mesh.clouds.map((cloud) => ({ ...cloud, trustDomain: "example.org" }));
     await expect(

@@ -80,6 +80,11 @@ export class FakeCloud {
   prepared?: Certificate;
   old?: Certificate;
   readonly tainted = new Set<Certificate>();
+  /** Ids of its JWT keys by what it does with them, and of those in its bundle. */
+  jwt: { active: string; prepared?: string; old?: string };
+  jwtKeys: string[];
+  /** Ids of the JWT keys stored for other trust domains. */
+  readonly storedJwt = new Map<string, string[]>();
   /** Commands that changed something, in all clouds, as `<cloud> <command>`. */
   readonly changes: string[];
   /** Whether the agent renews at once what a tainted authority signed. */
@@ -95,6 +100,8 @@ export class FakeCloud {
     this.trustDomain = `${name}.example.org`;
     this.ca = issue({ uri: `spiffe://${this.trustDomain}`, notBefore: new Date(Date.now() - 60_000) });
     this.authorities = [this.ca];
+    this.jwt = { active: `${name}-jwt-1` };
+    this.jwtKeys = [this.jwt.active];
     this.serverId = serverSpiffeId(this.trustDomain);
     this.agentId = agentSpiffeId(this.trustDomain, name, this.region, this.role);
   }
@@ -206,7 +213,11 @@ export class FakeCloud {
     const changing = /prepare|activate|taint|revoke|refresh|delete|evict|ban/.test(command + args[2]);
     if (changing)
       this.changes.push(`${this.name} ${args.slice(0, args[0] === "localauthority" ? 3 : 2).join(" ")}`);
-    if (args[0] === "localauthority") return this.authority(args[2]!, flag("-authorityID"));
+    if (args[0] === "localauthority")
+      return args[1] === "jwt"
+        ? this.jwtAuthority(args[2]!, flag("-authorityID"))
+        : this.authority(args[2]!, flag("-authorityID"));
+    const jwtAuthorities = (ids: readonly string[] = []) => ids.map((key_id) => ({ key_id }));
     if (command === "bundle show" && args.includes("json"))
       return success(
         JSON.stringify({
@@ -215,6 +226,7 @@ export class FakeCloud {
             asn1: each.der.toString("base64"),
             tainted: this.tainted.has(each),
           })),
+          jwt_authorities: jwtAuthorities(this.jwtKeys),
         }),
       );
     if (command === "federation list")
@@ -250,7 +262,13 @@ export class FakeCloud {
     if (command === "bundle list") {
       const ders = this.stored.get(peer);
       if (!ders) return failure("Error: rpc error: code = NotFound desc = bundle not found");
-      return success(JSON.stringify({ trust_domain: peer, x509_authorities: asn1(ders) }));
+      return success(
+        JSON.stringify({
+          trust_domain: peer,
+          x509_authorities: asn1(ders),
+          jwt_authorities: jwtAuthorities(this.storedJwt.get(peer)),
+        }),
+      );
     }
     if (command === "federation refresh") {
       const source = this.world().find(({ trustDomain }) => trustDomain === peer)!;
@@ -261,6 +279,7 @@ export class FakeCloud {
         peer,
         source.authorities.map(({ der }) => der),
       );
+      this.storedJwt.set(peer, source.jwtKeys);
       return success("Bundle refreshed");
     }
     if (command === "x509 mint") {
@@ -304,6 +323,23 @@ export class FakeCloud {
     }
     const { ca, prepared, old } = this;
     return success(JSON.stringify({ active: named(ca), prepared: named(prepared), old: named(old) }));
+  }
+
+  /** `spire-server localauthority jwt`, likewise. */
+  private jwtAuthority(command: string, id: string): CommandResult {
+    const { active, prepared, old } = this.jwt;
+    if (command !== "show" && command !== "prepare" && id !== (command === "activate" ? prepared : old))
+      throw new Error(`${command}: not the turn of ${id}`);
+    if (command === "prepare") {
+      this.jwt = { ...this.jwt, prepared: `${this.name}-jwt-${this.jwtKeys.length + 1}` };
+      this.jwtKeys = [...this.jwtKeys, this.jwt.prepared!];
+    } else if (command === "activate") this.jwt = { active: prepared!, old: active };
+    else if (command === "revoke") this.jwtKeys = this.jwtKeys.filter((key) => key !== id);
+    const named = (key?: string) => key && { authority_id: key };
+    const now = this.jwt;
+    return success(
+      JSON.stringify({ active: named(now.active), prepared: named(now.prepared), old: named(now.old) }),
+    );
   }
 
   /** The Kubernetes API of StatefulSets. */
