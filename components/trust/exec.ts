@@ -25,6 +25,9 @@ interface ExecStatus {
 export const passing =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up|connection re(fused|set)|dialing backend|upgrade connection|bad response: 50[234]|container not found|not running|failed to exec in container(?!.*(?:no such file|executable file not found|permission denied))|timeout|timed out|too many requests|\bEOF\b/i;
 
+/** Longest time in which an API server says that it is ready, in milliseconds. */
+const READY_LIMIT_MS = 5_000;
+
 /** Most bytes of each output of a command. A registration entry is less than a thousand. */
 const OUTPUT_LIMIT = 32 * 1024 * 1024;
 
@@ -55,12 +58,16 @@ async function explain(server: PodLocation, kubeconfig: string, words: string): 
   const where = `pod ${server.namespace}/${server.pod}`;
   const httpCode = Number(/Unexpected server response: (\d+)/.exec(words)?.[1] ?? 0);
   if (httpCode === 401 || httpCode === 403) {
-    const next =
-      "Check that the kubeconfig's user may create pods/exec there. An API server that has just started refuses it for some seconds, too: then run again.";
-    return fault(
-      `${server.cloud}: the Kubernetes API refuses exec in ${where} (HTTP ${httpCode}). ${next}`,
-      {},
-    );
+    const next = "Check that the kubeconfig's user may create pods/exec there.";
+    const refusal = `${server.cloud}: the Kubernetes API refuses exec in ${where} (HTTP ${httpCode}). ${next}`;
+    if (httpCode === 401) return fault(refusal, {});
+    // One that has just started has not read its roles yet: it refuses everybody, and is not ready.
+    const { k8s, config } = await loadKubeConfig(server.cloud, kubeconfig);
+    const signal = AbortSignal.timeout(READY_LIMIT_MS);
+    const ready = await new k8s.Health(config).readyz({ signal }).catch(() => false);
+    return ready
+      ? fault(refusal, {})
+      : fault(`${refusal} Nor is it ready: it may have just started.`, { transient: true });
   }
   if (httpCode === 0) {
     const next = "Check that its API server is up and that the kubeconfig is right.";

@@ -284,11 +284,20 @@ describe("exec in a pod", () => {
 
   it.each([401, 403])("does not wait for a permission that is not there (HTTP %i)", async (code) => {
     refuseWith = code;
+    pod = (response) => answer(response, 200);
     const error = (await run().catch((thrown: unknown) => thrown)) as Error & { transient?: boolean };
     expect(error.message).toBe(
-      `aws: the Kubernetes API refuses exec in pod spire/spire-server-0 (HTTP ${code}). Check that the kubeconfig's user may create pods/exec there. An API server that has just started refuses it for some seconds, too: then run again.`,
+      `aws: the Kubernetes API refuses exec in pod spire/spire-server-0 (HTTP ${code}). Check that the kubeconfig's user may create pods/exec there.`,
     );
     expect(error.transient).toBeFalsy();
+  });
+
+  it("waits for an API server that refuses everybody since it has just started", async () => {
+    refuseWith = 403;
+    pod = (response) => answer(response, 403);
+    const error = (await run().catch((thrown: unknown) => thrown)) as Error;
+    expect(error.message).toMatch(/refuses exec .* Nor is it ready: it may have just started\.$/);
+    expect(factsOf(error).transient).toBe(true);
   });
 
   it("quotes nothing of a kubeconfig that cannot be read, and names the context that is missing", async () => {
