@@ -104,6 +104,24 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     ],
   ],
   [
+    "a network on Azure without room for a database, and a standby and a disk that Azure has not",
+    [
+      {},
+      {},
+      {
+        azure: cloud(
+          { managedDatastore: { size: "Standard_B2s", storageGb: 48 } },
+          { provider: "azure", network: { vnetCidr: "10.30.0.0/26", nodeCidr: "10.30.0.0/27" } },
+        ),
+      },
+    ],
+    [
+      /managedDatastore\.storageGb: is 48; write 32, 64, 128/,
+      /^clouds\.azure\.network\.nodeCidr: 10\.30\.0\.0\/27 leaves no \/28 of vnetCidr for the database/,
+      /managedDatastore\.standby: is true, which Azure has not with Standard_B2s; /,
+    ],
+  ],
+  [
     "a region whose CA nobody knows",
     [
       { managedDatastore: {} },
