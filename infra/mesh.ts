@@ -67,6 +67,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           ...cloud,
           tags: config.tags,
           podAutoscaling: config.agents.autoscaling !== undefined,
+          database: settleServer(cloud, config.spire).managedDatastore !== undefined,
           apiServerClients,
         },
         self,

@@ -43,7 +43,7 @@ export async function mustBeOnVolume(cloud: string, volume: ServerVolume): Promi
   const { database } = await volume.look();
   if (database === "sqlite3") return;
   throw new CliError(
-    `${cloud}: its SPIRE server keeps its records in ${database}, not on its volume. Back that database up by its own means, ${TOOLS[database.replace(/^aws_/, "")] ?? "as its provider has them"}: docs/spire.md#back-up-and-restore.`,
+    `${cloud}: its SPIRE server keeps its records in ${database}, not on its volume. Back that database up by its own means, ${TOOLS[database.replace(/^aws_/, "")] ?? "as its provider has them"}; of one that this program made (managedDatastore) its cloud has backups: docs/spire.md#back-up-and-restore.`,
     EXIT.usage,
   );
 }

@@ -17,6 +17,8 @@ export interface AksNetworkArgs {
   /** Address ranges of the virtual network and, within it, of the nodes, in CIDR notation. */
   readonly vnetCidr: string;
   readonly nodeCidr: string;
+  /** Range of a subnet for a database, within the virtual network. Default: there is none. */
+  readonly databaseCidr?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly provider: Provider;
 }
@@ -26,6 +28,7 @@ export class AksNetwork extends pulumi.ComponentResource {
   readonly virtualNetworkId: pulumi.Output<string>;
   readonly virtualNetworkName: pulumi.Output<string>;
   readonly subnetId: pulumi.Output<string>;
+  readonly databaseSubnetId?: pulumi.Output<string>;
   readonly securityGroupName: pulumi.Output<string>;
   /** Resource ID of the identity with which the control plane manages the network. */
   readonly identityId: pulumi.Output<string>;
@@ -88,6 +91,14 @@ export class AksNetwork extends pulumi.ComponentResource {
       },
       { ...self, dependsOn: open },
     );
+    this.databaseSubnetId =
+      args.databaseCidr === undefined
+        ? undefined
+        : // Azure takes one change of a virtual network at a time.
+          databaseSubnet(`${name}-database`, args, args.databaseCidr, vnet.name, {
+            ...self,
+            dependsOn: subnet,
+          }).id;
     const identity = new managedidentity.UserAssignedIdentity(`${name}-identity`, common, self);
     // Known before there is a cluster, so that others can let it in: AKS would make one of its own after it.
     const outbound = new network.PublicIPAddress(
@@ -117,4 +128,59 @@ export class AksNetwork extends pulumi.ComponentResource {
     this.identityId = identity.id;
     this.registerOutputs();
   }
+}
+
+/** A subnet that is delegated to PostgreSQL, whose port nodes alone reach: pods leave their cluster with the address of their node. */
+function databaseSubnet(
+  name: string,
+  { resourceGroupName, location, tags, nodeCidr }: AksNetworkArgs,
+  databaseCidr: string,
+  virtualNetworkName: pulumi.Output<string>,
+  opts: pulumi.CustomResourceOptions,
+): network.Subnet {
+  const rule = (
+    rule: string,
+    priority: number,
+    access: "Allow" | "Deny",
+    protocol: string,
+    source: string,
+    port = "*",
+  ) => ({
+    name: rule,
+    priority,
+    direction: "Inbound",
+    access,
+    protocol,
+    sourceAddressPrefix: source,
+    sourcePortRange: "*",
+    destinationAddressPrefix: "*",
+    destinationPortRange: port,
+  });
+  const group = new network.NetworkSecurityGroup(
+    `${name}-nsg`,
+    {
+      resourceGroupName,
+      location,
+      tags: { ...tags },
+      securityRules: [
+        rule("nodes", 100, "Allow", "Tcp", nodeCidr, "5432"),
+        // The database and its standby.
+        rule("itself", 110, "Allow", "*", databaseCidr),
+        // Azure's built-in rules let in the whole network, and what is beyond a gateway with it.
+        rule("rest", 4096, "Deny", "*", "VirtualNetwork"),
+      ],
+    },
+    opts,
+  );
+  return new network.Subnet(
+    name,
+    {
+      resourceGroupName,
+      virtualNetworkName,
+      addressPrefix: databaseCidr,
+      networkSecurityGroup: { id: group.id },
+      delegations: [{ name: "postgres", serviceName: "Microsoft.DBforPostgreSQL/flexibleServers" }],
+    },
+    opts,
+  );
 }

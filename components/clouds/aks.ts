@@ -12,7 +12,7 @@ import { type AzureAccount, azureAccount } from "./aks-account";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
 import { dnsPrefix, nodeResourceGroup, poolName } from "./aks-names";
 import { AksNetwork } from "./aks-network";
-import { gatewaySubnet } from "./aks-ranges";
+import { databaseSubnet, gatewaySubnet } from "./aks-ranges";
 import { type AksAdministrator, AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import type { PrivateNetworkOf } from "./private-network";
@@ -124,6 +124,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
         location,
         resourceGroupName: group.name,
         subscriptionId: caller.subscriptionId,
+        ...(args.database && { databaseCidr: databaseSubnet(args.network) }),
         tags,
         provider,
       },
@@ -215,6 +216,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       virtualNetworkName: network.virtualNetworkName,
       gatewayCidr: gatewaySubnet(args.network),
       securityGroupName: network.securityGroupName,
+      databaseSubnetId: network.databaseSubnetId,
       tags,
       settled: [nodes],
     };

@@ -15,6 +15,8 @@ export interface ClusterArgs {
   readonly apiServerClients?: pulumi.Input<readonly string[]>;
   /** Whether pods are scaled by their CPU, which needs a metrics server. GKE and AKS always have one. Default false. */
   readonly podAutoscaling?: boolean;
+  /** Whether a database is made in its network. Default false. */
+  readonly database?: boolean;
 }
 
 /** Size of a cluster's node pool. */

@@ -173,6 +173,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       region: args.region,
       vpcId: network.vpcId,
       routeTableIds: network.routeTableIds,
+      privateSubnetIds: network.privateSubnetIds,
       securityGroupId: control.clusterSecurityGroupId,
     };
 

@@ -15,8 +15,19 @@ const PROJECT_API = "cloudresourcemanager";
  */
 const APIS = ["compute", "container", "dns", "iam"];
 
-/** Enables what the mesh needs in the provider's project, and leaves it enabled: others may need it by then, too. */
-export function enableApis(name: string, opts: pulumi.CustomResourceOptions): gcp.projects.Service[] {
+/** That of Cloud SQL. */
+const DATABASE_API = "sqladmin";
+
+/**
+ * Enables what the mesh needs in the provider's project, and leaves it enabled: others may need it by then, too.
+ *
+ * @param database whether it has a database there. Default: false.
+ */
+export function enableApis(
+  name: string,
+  opts: pulumi.CustomResourceOptions,
+  database = false,
+): gcp.projects.Service[] {
   const enable = (api: string, dependsOn: pulumi.Resource[]) =>
     new gcp.projects.Service(
       `${name}-api-${api}`,
@@ -24,5 +35,5 @@ export function enableApis(name: string, opts: pulumi.CustomResourceOptions): gc
       { ...opts, dependsOn },
     );
   const projectApi = enable(PROJECT_API, []);
-  return APIS.map((api) => enable(api, [projectApi]));
+  return [...APIS, ...(database ? [DATABASE_API] : [])].map((api) => enable(api, [projectApi]));
 }

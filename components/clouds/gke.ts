@@ -127,7 +127,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       { parent: this },
     );
     const self = { parent: this, provider };
-    const apis = enableApis(name, self);
+    const apis = enableApis(name, self, args.database);
     const network = new GkeNetwork(
       `${name}-network`,
       {
@@ -146,6 +146,9 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       sdk: provider,
       region: this.region,
       networkId: network.networkId,
+      subnetworkId: network.subnetworkId,
+      project: args.project,
+      apis,
     };
 
     const account = new gcp.serviceaccount.Account(

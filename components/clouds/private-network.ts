@@ -1,4 +1,4 @@
-// What a gateway or a private DNS zone needs of a cluster's network to be attached to it. Types only: no cloud's SDK is loaded by it.
+// What a gateway, a private DNS zone or a database needs of a cluster's network to be attached to it. Types only: no cloud's SDK is loaded by it.
 import type * as aws from "@pulumi/aws";
 import type { Provider as AzureProvider } from "@pulumi/azure-native/provider";
 import type * as gcp from "@pulumi/gcp";
@@ -11,6 +11,8 @@ interface AwsNetwork {
   readonly vpcId: pulumi.Output<string>;
   /** Route tables of the subnets that have nodes or load balancers. */
   readonly routeTableIds: readonly pulumi.Output<string>[];
+  /** Of the subnets without a way in from the internet, one in each zone. */
+  readonly privateSubnetIds: readonly pulumi.Output<string>[];
   /** Security group of the nodes and of the pods, which have addresses of the VPC. */
   readonly securityGroupId: pulumi.Output<string>;
 }
@@ -20,6 +22,12 @@ interface GcpNetwork {
   readonly sdk: gcp.Provider;
   readonly region: string;
   readonly networkId: pulumi.Output<string>;
+  /** Subnetwork of the nodes. */
+  readonly subnetworkId: pulumi.Output<string>;
+  /** Project ID. */
+  readonly project: string;
+  /** The APIs that are enabled in it. */
+  readonly apis: readonly pulumi.Resource[];
 }
 
 interface AzureNetwork {
@@ -34,6 +42,8 @@ interface AzureNetwork {
   readonly gatewayCidr: string | undefined;
   /** Name of the nodes' network security group. */
   readonly securityGroupName: pulumi.Output<string>;
+  /** Subnet that is delegated to PostgreSQL, which the nodes reach. Default: there is none. */
+  readonly databaseSubnetId?: pulumi.Output<string>;
   readonly tags: Readonly<Record<string, string>>;
   /** What must be done in the virtual network before it is changed again: Azure takes one change at a time. */
   readonly settled: readonly pulumi.Resource[];

@@ -3,7 +3,7 @@
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { type BundlePublisher, renderBundlePublisher } from "./bundle-publisher";
 import type { ApiServer } from "../clouds/kubeconfig-server";
-import { type Datastore, renderDatastore } from "./datastore";
+import { type AnyDatastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
 import { AGENT_PATHS, otherClusterFile, SERVER_PATHS } from "./paths";
@@ -50,7 +50,7 @@ export interface ServerConfArgs {
   readonly clusterName: string;
   readonly settings: SpireSettings;
   /** Default: SQLite on the server's volume. */
-  readonly datastore?: Datastore;
+  readonly datastore?: AnyDatastore;
   /** Default: the server's volume. */
   readonly keyManager?: KeyManager;
   /** Who signs the server's CA. Default: the server itself. */

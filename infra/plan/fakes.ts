@@ -34,6 +34,8 @@ export const AWS = {
       tunnel2Address: "198.51.100.2",
     },
     "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
+    "aws:rds/instance:Instance": { address: "spire.rds.example" },
+    "aws:rds/subnetGroup:SubnetGroup": { name: "private-subnets" },
     "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
     "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
   },
@@ -71,6 +73,10 @@ export const GCP = {
         { id: 1, ipAddress: "203.0.113.2" },
       ],
     },
+    "gcp:sql/databaseInstance:DatabaseInstance": {
+      pscServiceAttachmentLink: "link-of-an-attachment",
+      serverCaCerts: [{ cert: PEM }],
+    },
     "gcp:serviceaccount/account:Account": { email: GCP_ACCOUNT, member: `serviceAccount:${GCP_ACCOUNT}` },
   },
 } satisfies Fakes;
@@ -94,6 +100,8 @@ export const AZURE = {
     "azure-native:network:VirtualNetwork": { name: "the-vnet" },
     "azure-native:network:NetworkSecurityGroup": { name: "the-group" },
     "azure-native:network:PublicIPAddress": { ipAddress: "192.0.2.1" },
+    "azure-native:dbforpostgresql:Server": { fullyQualifiedDomainName: "spire.postgres.example" },
+    "azure-native:dbforpostgresql:Database": { name: "spire" },
     "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
   },
   calls: {

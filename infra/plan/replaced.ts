@@ -38,8 +38,10 @@ export function touches(change: readonly Step[], property: readonly Step[]): boo
 
 /** Inputs that name an Azure resource, where Pulumi makes a name with a random end if they are missing. */
 const AZURE_NAMES: Readonly<Record<string, string>> = {
+  "azure-native:authorization:ManagementLockByScope": "lockName",
   "azure-native:authorization:RoleAssignment": "roleAssignmentName",
   "azure-native:containerservice:ManagedCluster": "resourceName",
+  "azure-native:dbforpostgresql:Server": "serverName",
   "azure-native:managedidentity:UserAssignedIdentity": "resourceName",
   "azure-native:network:LocalNetworkGateway": "localNetworkGatewayName",
   "azure-native:network:NetworkSecurityGroup": "networkSecurityGroupName",

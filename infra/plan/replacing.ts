@@ -20,6 +20,7 @@ const AWS = {
     "destinationCidrBlock destinationIpv6CidrBlock destinationPrefixListId region routeTableId",
   "aws:ec2/routeTable:RouteTable": "region vpcId",
   "aws:ec2/routeTableAssociation:RouteTableAssociation": "gatewayId region subnetId",
+  "aws:ec2/securityGroup:SecurityGroup": "description name namePrefix region vpcId",
   "aws:ec2/subnet:Subnet":
     "availabilityZone availabilityZoneId cidrBlock ipv4IpamPoolId ipv4NetmaskLength ipv6IpamPoolId ipv6Native ipv6NetmaskLength outpostArn region vpcId",
   "aws:ec2/vpc:Vpc": "cidrBlock ipv4IpamPoolId ipv4NetmaskLength region",
@@ -33,6 +34,9 @@ const AWS = {
   "aws:iam/role:Role": "name namePrefix path",
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role",
   "aws:kms/key:Key": "customKeyStoreId customerMasterKeySpec keyUsage multiRegion region xksKeyId",
+  "aws:rds/instance:Instance":
+    "availabilityZone backupTarget characterSetName customIamInstanceProfile dbName engine kmsKeyId ncharCharacterSetName region restoreToPointInTime snapshotIdentifier storageEncrypted timezone username",
+  "aws:rds/subnetGroup:SubnetGroup": "name namePrefix region",
   "aws:route53/record:Record": "name zoneId",
   "aws:route53/zone:Zone": "delegationSetId name",
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "region securityGroupId",
@@ -58,6 +62,8 @@ const GCP = {
   "gcp:compute/externalVpnGateway:ExternalVpnGateway":
     "description interfaces name params project redundancyType",
   "gcp:compute/firewall:Firewall": "direction name project",
+  "gcp:compute/forwardingRule:ForwardingRule":
+    "allPorts description ipAddress ipCollection ipProtocol ipVersion isMirroringCollector loadBalancingScheme name network networkTier noAutomateDnsZone portRange ports project region serviceDirectoryRegistrations serviceLabel subnetwork",
   "gcp:compute/haVpnGateway:HaVpnGateway":
     "description gatewayIpVersion name network params project region stackType vpnInterfaces",
   "gcp:compute/network:Network":
@@ -80,6 +86,10 @@ const GCP = {
   "gcp:projects/iAMMember:IAMMember": "condition member project role",
   "gcp:projects/service:Service": "project service",
   "gcp:serviceaccount/account:Account": "accountId project",
+  "gcp:sql/database:Database": "instance name project",
+  "gcp:sql/databaseInstance:DatabaseInstance":
+    "encryptionKeyName name project region settings.collation settings.diskType",
+  "gcp:sql/user:User": "host instance name project type",
 };
 
 /**
@@ -89,11 +99,15 @@ const GCP = {
  * to change is no replacement for Pulumi, and fails: the role of a role assignment, for example.
  */
 const AZURE = {
+  "azure-native:authorization:ManagementLockByScope": "lockName scope",
   "azure-native:authorization:RoleAssignment": "principalId roleAssignmentName scope",
   "azure-native:containerservice:AgentPool":
     "agentPoolName gpuInstanceProfile networkProfile.nodePublicIPTags resourceGroupName resourceName vmSize",
   "azure-native:containerservice:ManagedCluster":
     "agentPoolProfiles[*].networkProfile.nodePublicIPTags diskEncryptionSetID dnsPrefix fqdnSubdomain linuxProfile location networkProfile.dnsServiceIP networkProfile.networkDataplane networkProfile.networkMode networkProfile.networkPlugin networkProfile.networkPluginMode networkProfile.networkPolicy networkProfile.outboundType networkProfile.podCidr networkProfile.serviceCidr networkProfile.serviceCidrs nodeResourceGroup resourceGroupName resourceName windowsProfile",
+  "azure-native:dbforpostgresql:Database": "databaseName resourceGroupName serverName",
+  "azure-native:dbforpostgresql:Server":
+    "administratorLogin location network.delegatedSubnetResourceId pointInTimeUTC resourceGroupName serverName sourceServerResourceId",
   "azure-native:managedidentity:UserAssignedIdentity": "location resourceGroupName resourceName",
   "azure-native:network:LocalNetworkGateway": "localNetworkGatewayName resourceGroupName",
   "azure-native:network:NetworkSecurityGroup": "networkSecurityGroupName resourceGroupName",

@@ -16,7 +16,7 @@ const CONFIGURED = {
   partners: "those of `partners.<name>.bundleEndpoint`",
   tracing: "that of `agents.tracing.endpoint`",
   loginServer: "that of `network.tailscale.loginServer`",
-  datastore: "that of `clouds.*.spire.datastore`",
+  datastore: "that of `clouds.*.spire.datastore`, 5432 with `managedDatastore`",
   keyService: "those of `clouds.*.spire.keyManager`",
   oidc: `${OIDC.httpsPort} with \`spire.oidc.tlsSecret\`, else ${OIDC.httpPort}`,
   bundleStore: "those of `clouds.*.spire.bundlePublisher`",

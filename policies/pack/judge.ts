@@ -4,6 +4,7 @@ import { inTheClear, type Resource, Unknown } from "./resource";
 import type { Relaxation, Rule, Settings } from "./rule";
 import { RULE_NAMES, type RuleName } from "./rule-names";
 import { encryptionAtRest, kubernetesVersions, tags } from "./rules/clouds";
+import { databases } from "./rules/databases";
 import { openApiServers, openFirewall, publicPorts } from "./rules/exposure";
 import { imageDigests, privilegedPods } from "./rules/pods";
 import { kubeconfigTokens, protectedCa } from "./rules/trust";
@@ -18,6 +19,7 @@ const RULES: Readonly<Record<RuleName, Rule>> = {
   "privileged-pods": privilegedPods,
   "image-digests": imageDigests,
   "encryption-at-rest": encryptionAtRest,
+  databases,
   "kubeconfig-tokens": kubeconfigTokens,
   tags,
   "kubernetes-versions": kubernetesVersions,

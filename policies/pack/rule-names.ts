@@ -9,6 +9,7 @@ export const RULES = {
   "image-digests": "Every image is named by its digest.",
   "encryption-at-rest":
     "Kubernetes' secrets and disks are encrypted wherever a cloud leaves that to its customer.",
+  databases: "No database is reached from the internet or in the clear, and each has backups.",
   "kubeconfig-tokens": "No kubeconfig holds a token or password.",
   tags: "Everything that takes tags has those of the configuration.",
   "kubernetes-versions": "Every cluster has a Kubernetes version that its cloud supports.",

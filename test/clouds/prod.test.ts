@@ -10,6 +10,8 @@ beforeAll(async () => {
     for (const cloud of Object.values<{ access: object }>(settings["clouds"]))
       cloud.access = { ranges: ["192.88.99.0/24"] };
     settings["network"] = { mode: "vpn" };
+    for (const cloud of Object.values<{ spire: object }>(settings["clouds"]))
+      cloud.spire = { replicas: 2, managedDatastore: {} };
   });
 });
 afterAll(() => prod?.clouds.stop());
@@ -34,7 +36,12 @@ it("is not destroyed while it is protected, and then in an order that no cloud r
     clouds.gcp.deletionProtection = false;
     spire.protect = false;
   });
-  expect(stepsOf(await open.up())).toEqual(["update gcp-cluster"]);
+  expect(stepsOf(await open.up())).toEqual([
+    "delete azure-spire-server-database-lock",
+    "update aws-spire-server-database",
+    "update gcp-cluster",
+    "update gcp-spire-server-database",
+  ]);
   expect(prod.unordered()).toEqual([]);
   await open.destroy();
   expect([...prod.clouds.made.keys()]).toEqual([]);

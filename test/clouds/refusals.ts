@@ -22,6 +22,7 @@ const withIdentity: Is = ({ inputs }) =>
   ) === true;
 const csiDriver = named(pods, /-spire-csi-driver$/);
 const spireServer = named(pods, /-spire-server$/);
+const database = ofType(/:rds\/instance:Instance$/, /:sql\/\w+:\w+$/, /:dbforpostgresql:\w+$/);
 const trust = ofType(/^pulumi-nodejs:.*\/trust:/);
 const inCluster = ofType(/^kubernetes:/, /^pulumi-nodejs:dynamic\/agentweave\//);
 
@@ -30,6 +31,7 @@ const ORDER: readonly (readonly [Is, Is, string])[] = [
   [withIdentity, csiDriver, "its pods would hang: nothing unmounts their volume"],
   [csiDriver, spireServer, "pods ask for identities still"],
   [trust, spireServer, "what it holds could not be deleted"],
+  [spireServer, database, "its records are there"],
   [inCluster, controlPlane, "its API could not be asked to delete it"],
   [pods, nodes, "nobody would stop them"],
   [ofType(/:VolumeCleanup$/), nodes, "its disk would be left behind: the driver that deletes it is a pod"],

@@ -1,5 +1,9 @@
 // Two real SPIRE servers of one trust domain on one real PostgreSQL, of which one is killed while it works.
 import { X509Certificate } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Cluster } from "../../cli/cluster";
 import { meshOf } from "../../cli/mesh-outputs";
 import { rotate } from "../../cli/rotate";
@@ -7,6 +11,7 @@ import { parseSpiffeBundle } from "../../spiffe/bundle";
 import { inAnyReplica } from "../../components/trust/replica";
 import { spireServer } from "../../components/trust/spire-cli";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import { issue } from "../support/certificate";
 import { TestPostgres } from "../support/postgres";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
 
@@ -192,4 +197,49 @@ test("a database that is restored from a dump has all entries, and its servers s
   await postgres!.restore("backup");
   for (const server of both()) await server.start();
   expect(await state()).toEqual(before);
+});
+
+describe("a database that is reached by TLS", () => {
+  const [ca, another] = [issue(), issue()];
+  const ROOTS = join(tmpdir(), `replicas-${process.pid}.pem`);
+  afterAll(() => rmSync(ROOTS, { force: true }));
+
+  /** Starts a server on the database, whose certificate has these names and is signed by `ca`. */
+  async function started(
+    names: { readonly ip?: string },
+    sslmode: "verify-full" | "verify-ca",
+    root: typeof ca,
+  ): Promise<void> {
+    const pem = (der: Buffer) => new X509Certificate(der).toString();
+    const { der, key } = issue({ ca: false, issuer: ca, ...names });
+    const identity = { key: key.export({ type: "pkcs8", format: "pem" }).toString(), cert: pem(der) };
+    const front = await postgres!.encrypted(identity);
+    writeFileSync(ROOTS, pem(root.der));
+    const { port } = front.address() as AddressInfo;
+    const connectionString = postgres!.connectionString
+      .replace(/port=\d+/, `port=${port}`)
+      .replace("sslmode=disable", `sslmode=${sslmode} sslrootcert=${ROOTS}`);
+    const server = await TestSpireServer.make(await spireServerBinary(), DOMAIN, {
+      datastore: { type: "postgres", connectionString },
+    });
+    try {
+      await server.start();
+    } finally {
+      await server.remove();
+      front.close();
+    }
+  }
+
+  test("is taken by its CA alone where its certificate names no host, and by its name where that is asked for", async () => {
+    await started({}, "verify-ca", ca);
+    await started({ ip: "127.0.0.1" }, "verify-full", ca);
+  });
+
+  test.each([
+    ["verify-ca", "another CA", {}, another, /unknown authority/],
+    ["verify-full", "another CA", { ip: "127.0.0.1" }, another, /unknown authority/],
+    ["verify-full", "another name", { ip: "127.0.0.2" }, ca, /127\.0\.0\.1/],
+  ] as const)("is not taken with %s of %s", async (sslmode, _what, names, root, why) => {
+    await expect(started(names, sslmode, root)).rejects.toThrow(why);
+  });
 });

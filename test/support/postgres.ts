@@ -11,8 +11,10 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import * as net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as tls from "node:tls";
 import { promisify } from "node:util";
 import { freePort } from "./port";
 import { programPath } from "./programs";
@@ -125,6 +127,31 @@ export class TestPostgres {
   async restore(file: string): Promise<void> {
     await this.createDatabase();
     await this.tool("pg_restore", ["--exit-on-error", "--dbname", USER, join(this.dir, file)]);
+  }
+
+  /**
+   * A port at which it is reached by TLS, with this certificate: the build that tests have knows none itself. Who connects asks for it first, and is told `S`
+   * (https://www.postgresql.org/docs/current/protocol-flow.html, SSL session encryption).
+   */
+  async encrypted(identity: { readonly key: string; readonly cert: string }): Promise<net.Server> {
+    const front = net.createServer((client) => {
+      client.on("error", () => undefined);
+      client.once("data", () =>
+        client.write("S", () => {
+          const inside = new tls.TLSSocket(client, { isServer: true, ...identity });
+          const server = net.connect(this.port, "127.0.0.1");
+          for (const [one, other] of [
+            [inside, server],
+            [server, inside],
+          ] as const)
+            one.on("error", () => other.destroy()).on("close", () => other.destroy());
+          inside.pipe(server).pipe(inside);
+        }),
+      );
+    });
+    front.listen(0, "127.0.0.1");
+    await once(front, "listening");
+    return front;
   }
 
   private async kill(): Promise<void> {

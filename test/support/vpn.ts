@@ -1,4 +1,4 @@
-// Clusters as far as tunnels know them, each with handles of its provider's kind.
+// Clusters as far as tunnels and databases know them, each with handles of its provider's kind.
 import * as aws from "@pulumi/aws";
 import { Provider as AzureProvider } from "@pulumi/azure-native/provider";
 import * as gcp from "@pulumi/gcp";
@@ -17,6 +17,7 @@ export function awsCluster(name: string, cidr: string): Cluster {
     region: "us-east-1",
     vpcId: pulumi.output(`${name}-vpc`),
     routeTableIds: ["public", "private"].map((kind) => pulumi.output(`${name}-${kind}`)),
+    privateSubnetIds: [pulumi.output(`${name}-private-subnet`)],
     securityGroupId: pulumi.output(`${name}-sg`),
   });
 }
@@ -27,6 +28,9 @@ export function gcpCluster(name: string, nodes: string, pods: string): Cluster {
     sdk: new gcp.Provider(`${name}-gcp`, { project: "a-project-of-mine" }),
     region: "us-central1",
     networkId: pulumi.output(`${name}-network`),
+    subnetworkId: pulumi.output(`${name}-subnetwork`),
+    project: "a-project-of-mine",
+    apis: [],
   });
 }
 
@@ -41,6 +45,7 @@ export function azureCluster(name: string, nodes: string, gatewayCidr: string): 
     virtualNetworkName: pulumi.output(`${name}-vnet`),
     gatewayCidr,
     securityGroupName: pulumi.output(`${name}-nsg`),
+    databaseSubnetId: pulumi.output(`${name}-database-subnet`),
     tags: {},
     settled: [],
   });

@@ -19,13 +19,24 @@ const postgres = { type: "postgres", connectionString: "host=db password=hidden"
 const mysql = { type: "mysql", connectionString: "spire:hidden@tcp(db)/spire?parseTime=true&tls=true" };
 const CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
 const STORE = { type: "gcp_cloudstorage", bucket: "mesh-bundles", objectName: "bundle.json" };
+const KIND = {
+  provider: "existing",
+  region: "here",
+  podCidr: "10.50.0.0/16",
+  serviceCidr: "10.51.0.0/16",
+  spire: { managedDatastore: {} },
+};
+const APART = {
+  clusterName: "apart",
+  network: { vpcCidr: "10.40.0.0/16", serviceCidr: "10.41.0.0/16" },
+};
 const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh-project" }) });
 
 test.each<[string, Parameters<typeof parse>, RegExp[]]>([
   [
     "replicas on SQLite",
     [{}, { replicas: 2 }],
-    [/^spire\.replicas: is 2, .*write clouds\.aws\.spire\.datastore, or/],
+    [/^spire\.replicas: is 2, .*write clouds\.aws\.spire\.managedDatastore: \{\} or datastore, or/],
   ],
   ["a cloud's own replicas on SQLite", [{ replicas: 3 }], [/^clouds\.aws\.spire\.replicas: is 3, .*, or 1$/]],
   [
@@ -69,6 +80,55 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     "a region that nobody asks for",
     [{ datastore: { ...postgres, region: "us-east-1" } }],
     [/^clouds\.aws\.spire\.datastore\.region: has no effect on type postgres; .*aws_postgres$/],
+  ],
+  [
+    "a database of the program's beside one's own",
+    [{ datastore: postgres, managedDatastore: {} }],
+    [/^clouds\.aws\.spire\.managedDatastore: is beside datastore, .* remove either$/],
+  ],
+  [
+    "a database in a network that is not the program's",
+    [{}, {}, { kind: KIND }],
+    [
+      /^clouds\.kind\.spire\.managedDatastore: is not a known key; .*datastore/,
+      /^clouds\.kind\.kubeconfig: is missing/,
+    ],
+  ],
+  [
+    "sizes that Amazon RDS has not, and backups that are none",
+    [{ managedDatastore: { size: "m6i.large", storageGb: 10, backupDays: 0 } }],
+    [
+      /managedDatastore\.size: .*an instance class of Amazon RDS such as db\.t4g\.small$/,
+      /managedDatastore\.storageGb: is 10; write at least 20$/,
+      /managedDatastore\.backupDays: is 0; write at least 7$/,
+    ],
+  ],
+  [
+    "a network on Azure without room for a database, and a standby and a disk that Azure has not",
+    [
+      {},
+      {},
+      {
+        azure: cloud(
+          { managedDatastore: { size: "Standard_B2s", storageGb: 48 } },
+          { provider: "azure", network: { vnetCidr: "10.30.0.0/26", nodeCidr: "10.30.0.0/27" } },
+        ),
+      },
+    ],
+    [
+      /managedDatastore\.storageGb: is 48; write 32, 64, 128/,
+      /^clouds\.azure\.network\.nodeCidr: 10\.30\.0\.0\/27 leaves no \/28 of vnetCidr for the database/,
+      /managedDatastore\.standby: is true, which Azure has not with Standard_B2s; /,
+    ],
+  ],
+  [
+    "a region whose CA nobody knows",
+    [
+      { managedDatastore: {} },
+      {},
+      { cn: cloud({ managedDatastore: {} }, { region: "cn-north-1", ...APART }) },
+    ],
+    [/^clouds\.cn\.spire\.managedDatastore\.ca: is missing, .* Amazon RDS in cn-north-1 /],
   ],
   [
     "one database for two clouds",

@@ -115,6 +115,16 @@ const pods = (namespace: string, name: string, spec: object, container: object =
 const DIGEST = `@sha256:${"a".repeat(64)}`;
 const image = (reference: string) => pods("agentweave", "worker", {}, { image: reference });
 const quiet = { image: `docker.io/a:1${DIGEST}` };
+const RDS = "aws:rds/instance:Instance";
+const FLEXIBLE = "azure-native:dbforpostgresql:Server";
+const cloudSql = (settings: object) =>
+  resource("gcp:sql/databaseInstance:DatabaseInstance", {
+    settings: {
+      ipConfiguration: { ipv4Enabled: false, sslMode: "ENCRYPTED_ONLY" },
+      backupConfiguration: { enabled: true },
+      ...settings,
+    },
+  });
 const eks = (vpcConfig: object) => resource("aws:eks/cluster:Cluster", { vpcConfig });
 const gke = (inputs: object) => resource("gcp:container/cluster:Cluster", inputs);
 const aks = (profile: object) =>
@@ -277,16 +287,34 @@ const CASES: Readonly<
       [/1\.0\.0/, image("ghcr.io/spiffe/spire-server:1.0.0")],
     ],
   },
+  databases: {
+    passes: [
+      resource(RDS, { publiclyAccessible: false, backupRetentionPeriod: 7 }),
+      cloudSql({}),
+      resource(FLEXIBLE, { network: { delegatedSubnetResourceId: "a-subnet" } }),
+      resource(FLEXIBLE, { network: { publicNetworkAccess: "Disabled" } }),
+    ],
+    fails: [
+      [/address on the internet/, resource(RDS, { publiclyAccessible: true, backupRetentionPeriod: 7 })],
+      [/no backups/, resource(RDS, {})],
+      [/address on the internet/, cloudSql({ ipConfiguration: { sslMode: "ENCRYPTED_ONLY" } })],
+      [/does not encrypt/, cloudSql({ ipConfiguration: { ipv4Enabled: false } })],
+      [/no backups/, cloudSql({ backupConfiguration: { enabled: false } })],
+      [/address on the internet/, resource(FLEXIBLE, {})],
+    ],
+  },
   "encryption-at-rest": {
     passes: [
       resource("aws:eks/cluster:Cluster", { encryptionConfig: { provider: { keyArn: "arn" } } }),
       component({ encryptionConfigKeyArn: "arn" }),
       disks({ encrypted: "true" }),
       volumes({ encrypted: "true" }),
+      resource(RDS, { storageEncrypted: true }),
       resource("kubernetes:storage.k8s.io/v1:StorageClass", { provisioner: "pd.csi.storage.gke.io" }),
     ],
     fails: [
       [/secrets/, resource("aws:eks/cluster:Cluster", {})],
+      [/its disk/, resource(RDS, {})],
       [/secrets/, component({})],
       [/secrets/, component({ encryptionConfigKeyArn: "arn" }), own({})],
       [/\/dev\/xvda/, disks({})],

@@ -84,12 +84,17 @@ export function spireProblems(clouds: CloudDrafts, { spire }: Pick<ConfigDraft, 
     if (isUnusable(entry, "spire") || isUnusable(own, "datastore")) return [];
     const { datastore, replicas: written } = own;
     const replicas = written ?? spire?.replicas ?? 1;
+    if ("managedDatastore" in own) {
+      const message =
+        "is beside datastore, a database that you have, and a server keeps its records in one; remove either";
+      return datastore === undefined ? [] : [{ path: at("managedDatastore"), message }];
+    }
     if (datastore === undefined) {
       const [path, one] =
         written === undefined
           ? [["spire", "replicas"], `clouds.${cloud}.spire.replicas: 1`]
           : [at("replicas"), "1"];
-      const message = `is ${replicas}, but the SPIRE server of cloud ${cloud} keeps its records in SQLite, on a volume that only one pod has; write clouds.${cloud}.spire.datastore, or ${one}`;
+      const message = `is ${replicas}, but the SPIRE server of cloud ${cloud} keeps its records in SQLite, on a volume that only one pod has; write clouds.${cloud}.spire.${entry.provider === "existing" ? "datastore" : "managedDatastore: {} or datastore"}, or ${one}`;
       return replicas > 1 ? [{ path, message }] : [];
     }
     return [

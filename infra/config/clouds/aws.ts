@@ -10,6 +10,8 @@ import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 import { EKS_SUPPORT } from "./support";
+import { cloudSpireWith, rds } from "../spire";
+import { rdsRoot } from "../../../components/spire/databases/rds-root";
 
 /** Smallest subnet of a VPC (Amazon VPC user guide, "Subnet CIDR blocks"). */
 const SMALLEST_SUBNET = 28;
@@ -102,6 +104,7 @@ const schema = z
   .strictObject({
     provider: z.literal("aws"),
     ...identityFields,
+    spire: cloudSpireWith(rds),
     clusterName: clusterName(
       /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
       "at most 100 letters, digits, dashes and underscores, a letter or digit first",
@@ -193,6 +196,15 @@ function serviceRangeProblems({ network }: Draft<z.output<typeof schema>>): Prob
   return [{ path: ["network", "serviceCidr"], message }];
 }
 
+/** Regions of which nobody here knows whose certificates RDS has. */
+function databaseProblems({ region, spire }: Draft<z.output<typeof schema>>): Problem[] {
+  const { managedDatastore } = spire ?? {};
+  if (managedDatastore === undefined || "ca" in managedDatastore || region === undefined) return [];
+  if (rdsRoot(region) !== undefined) return [];
+  const message = `is missing, and the CA of Amazon RDS in ${region} is not known here; write it, from https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html`;
+  return [{ path: ["spire", "managedDatastore", "ca"], message }];
+}
+
 /** Tags of AWS (AWS General Reference, "Tag naming limits and requirements"). */
 function refusesTag(key: string, value: string): string | undefined {
   const allowed = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
@@ -224,6 +236,7 @@ export const aws: CloudSpec<typeof schema> = {
     ...zoneProblems(cloud),
     ...serviceRangeProblems(cloud),
     ...accessProblems(cloud),
+    ...databaseProblems(cloud),
   ],
   support: EKS_SUPPORT,
   // The program runs no autoscaler of nodes there.

@@ -1,6 +1,11 @@
 // Azure Kubernetes Service in the configuration.
 import { z } from "zod";
-import { GATEWAY_PREFIX, gatewaySubnet } from "../../../components/clouds/aks-ranges";
+import {
+  DATABASE_PREFIX,
+  databaseSubnet,
+  GATEWAY_PREFIX,
+  gatewaySubnet,
+} from "../../../components/clouds/aks-ranges";
 import { contains, overlaps } from "../../../components/network/cidr";
 import { AKS, SYSTEM_POOL_VCPUS } from "../capacity/aks";
 import { nodesPool, poolOf } from "../capacity/machine";
@@ -10,6 +15,7 @@ import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
 import { AKS_SUPPORT } from "./support";
+import { cloudSpireWith, flexibleServer } from "../spire";
 
 /** Ranges that AKS keeps to itself for pods, services and nodes (AKS documentation, "Azure CNI Overlay", IP address planning). */
 const RESERVED = ["169.254.0.0/16", "172.30.0.0/16", "172.31.0.0/16", "192.0.2.0/24"];
@@ -74,6 +80,7 @@ const schema = z
   .strictObject({
     provider: z.literal("azure"),
     ...identityFields,
+    spire: cloudSpireWith(flexibleServer),
     clusterName: clusterName(
       /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/,
       "at most 63 letters, digits, dashes and underscores, a letter or digit first and last",
@@ -186,6 +193,34 @@ function vpnProblems(cloud: Draft<z.output<typeof schema>>): Problem[] {
   return [{ path: ["network", "nodeCidr"], message }];
 }
 
+/** A database has a subnet of its own as well, and no standby on machines of series B (Azure Database for PostgreSQL, "High availability", limitations). */
+function databaseProblems({ network, spire }: Draft<z.output<typeof schema>>): Problem[] {
+  const { managedDatastore } = spire ?? {};
+  if (managedDatastore === undefined) return [];
+  const { vnetCidr, nodeCidr } = network ?? {};
+  const full =
+    vnetCidr !== undefined && nodeCidr !== undefined && databaseSubnet({ vnetCidr, nodeCidr }) === undefined;
+  const { size, standby } = managedDatastore;
+  return [
+    ...(full
+      ? [
+          {
+            path: ["network", "nodeCidr"],
+            message: `${nodeCidr} leaves no /${DATABASE_PREFIX} of vnetCidr for the database of SPIRE; write a part of ${vnetCidr} that does`,
+          },
+        ]
+      : []),
+    ...(size?.startsWith("Standard_B") && standby === true
+      ? [
+          {
+            path: ["spire", "managedDatastore", "standby"],
+            message: `is true, which Azure has not with ${size}; write false, or a size such as Standard_D2ds_v5`,
+          },
+        ]
+      : []),
+  ];
+}
+
 /** Tags of Azure (Azure Resource Manager, "Use tags to organize your Azure resources", limitations). */
 function refusesTag(key: string, value: string): string | undefined {
   if (key.length < 1 || key.length > 512 || value.length > 256) {
@@ -215,6 +250,7 @@ export const azure: CloudSpec<typeof schema> = {
     ...networkProblems(cloud),
     ...accessProblems(cloud),
     ...privateRangeProblems(cloud),
+    ...databaseProblems(cloud),
   ],
   vpnProblems,
   support: AKS_SUPPORT,

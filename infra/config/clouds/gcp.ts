@@ -8,6 +8,7 @@ import type { Problem } from "../problem";
 import { access, accessProblems } from "./access";
 import { clusterName, identityFields, nodePool, type CloudSpec, type Draft } from "./spec";
 import { nodeProblems } from "./nodes";
+import { cloudSpireWith, cloudSql } from "../spire";
 
 /** The smallest type on which the mesh runs beside GKE's own pods. */
 const MACHINE_TYPE = "e2-standard-2";
@@ -54,6 +55,7 @@ const schema = z
   .strictObject({
     provider: z.literal("gcp"),
     ...identityFields,
+    spire: cloudSpireWith(cloudSql),
     clusterName: clusterName(
       /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
       "at most 40 lower-case letters, digits and dashes, a letter first and no dash last",

@@ -6,7 +6,9 @@ import type { Table } from "../table";
 /** Kinds of resources of which that is known, the longest and the dearest first. */
 export function costsTable({ resources }: Plan): Table {
   const counts: Record<string, number> = {};
-  for (const { type } of resources) counts[type] = (counts[type] ?? 0) + 1;
+  // An address of the cloud's own network costs nothing by itself.
+  const external = resources.filter(({ inputs }) => inputs.addressType !== "INTERNAL");
+  for (const { type } of external) counts[type] = (counts[type] ?? 0) + 1;
   return {
     key: "costs",
     title: "What lasts longest, and what costs",

@@ -17,7 +17,8 @@ const REACHED: Readonly<Record<string, (inputs: Inputs) => readonly [string, str
     return [`load balancer, ${ports.join(", ")}`, ranges(spec.loadBalancerSourceRanges)];
   },
   "aws:ec2/eip:Eip": () => ["address of what goes out", "nobody"],
-  "gcp:compute/address:Address": () => ["address of what goes out", "nobody"],
+  "gcp:compute/address:Address": ({ addressType }) =>
+    addressType === "INTERNAL" ? undefined : ["address of what goes out", "nobody"],
   "azure-native:network:PublicIPAddress": () => ["address of what goes out, or of a gateway", "nobody else"],
   "aws:ec2/vpnConnection:VpnConnection": () => ["two ends of tunnels, IPsec", "the gateway at the far end"],
   "gcp:compute/haVpnGateway:HaVpnGateway": () => [

@@ -7,7 +7,7 @@ import { EKS, isShown, type Rule } from "../rule";
 const isTrue = (value: unknown) => String(value) === "true";
 
 /**
- * What is in the clear, by type. GKE and AKS are not here: both always encrypt disks and the store of Kubernetes'
+ * What is in the clear, by type. GKE, AKS and their clouds' databases are not here: all always encrypt disks and the store of Kubernetes'
  * objects (https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets,
  * https://learn.microsoft.com/azure/aks/concepts-security).
  */
@@ -18,6 +18,7 @@ const CLEAR: Readonly<Record<string, (inputs: Inputs) => readonly string[]>> = {
     blockDeviceMappings.flatMap(({ deviceName, ebs }: Inputs) =>
       ebs === undefined || isTrue(ebs.encrypted) ? [] : [`the disk ${deviceName} of each node`],
     ),
+  "aws:rds/instance:Instance": ({ storageEncrypted }) => (isTrue(storageEncrypted) ? [] : ["its disk"]),
   "aws:ebs/volume:Volume": ({ encrypted }) => (isTrue(encrypted) ? [] : ["the volume"]),
   "kubernetes:storage.k8s.io/v1:StorageClass": ({ provisioner, parameters }) =>
     provisioner === "ebs.csi.aws.com" && !isTrue(parameters?.encrypted) ? ["each volume of the class"] : [],
@@ -54,6 +55,7 @@ const TAGGED: Readonly<Record<string, (inputs: Inputs) => readonly (Tags | undef
     [
       "containerservice:AgentPool",
       "containerservice:ManagedCluster",
+      "dbforpostgresql:Server",
       "managedidentity:UserAssignedIdentity",
       "network:LocalNetworkGateway",
       "network:NetworkSecurityGroup",

@@ -98,6 +98,28 @@ describe("AksCluster", () => {
     expect(made.leavesBefore(subnet, rule)).toBe(true);
   });
 
+  it("has a subnet for a database where one is made there, which lets in the nodes and itself alone", async () => {
+    const [{ privateNetwork }, all] = await build({ database: true });
+    const subnet = all.one("azure-native:network:Subnet", "azure-network-database");
+    expect(subnet.inputs).toMatchObject({
+      addressPrefix: "10.30.16.32/28",
+      networkSecurityGroup: { id: "azure-network-database-nsg-id" },
+      delegations: [{ serviceName: "Microsoft.DBforPostgreSQL/flexibleServers" }],
+    });
+    expect(await valueOf(privateNetwork.databaseSubnetId!)).toBe("azure-network-database-id");
+    const nodes = all.one("azure-native:network:Subnet", "azure-network-subnet");
+    expect(all.leavesBefore(subnet, nodes)).toBe(true);
+    const { securityRules } = all.one(
+      "azure-native:network:NetworkSecurityGroup",
+      "azure-network-database-nsg",
+    ).inputs;
+    const seen = securityRules.map((rule: Record<string, string>) =>
+      [rule["access"], rule["sourceAddressPrefix"], rule["destinationPortRange"]].join(" "),
+    );
+    expect(seen).toEqual(["Allow 10.30.0.0/20 5432", "Allow 10.30.16.32/28 *", "Deny VirtualNetwork *"]);
+    expect(made.all("azure-native:network:Subnet")).toHaveLength(1);
+  });
+
   it("tells a gateway where the virtual network has room for its subnet", () => {
     expect(cluster.privateNetwork.gatewayCidr).toBe("10.30.16.0/27");
     expect(gatewaySubnet({ vnetCidr: "10.30.0.0/20", nodeCidr: "10.30.0.0/20" })).toBeUndefined();

@@ -135,6 +135,12 @@ describe("GkeCluster", () => {
     }
   });
 
+  it("enables Cloud SQL where a database is made in its network", async () => {
+    const [, all] = await build({ database: true });
+    const api = all.one("gcp:projects/service:Service", "gcp-api-sqladmin");
+    expect(api.inputs.service).toBe("sqladmin.googleapis.com");
+  });
+
   it("gives each socket one public port, by which devices of a tailnet find each other directly", () => {
     expect(made.one("gcp:compute/routerNat:RouterNat").inputs).toMatchObject({
       enableEndpointIndependentMapping: true,

@@ -39,9 +39,10 @@ function rehearsalFile(): string {
 describe("of everything that a stack registers", () => {
   const plans: Planned[][] = [];
   beforeAll(async () => {
-    const example = "workloads-and-partners";
-    const file = readFileSync(path.join(PROJECT, "examples", example, `Pulumi.${example}.yaml`), "utf8");
-    plans.push([...(await planOf(example, { file })).resources]);
+    for (const example of ["workloads-and-partners", "replicated-spire"]) {
+      const file = readFileSync(path.join(PROJECT, "examples", example, `Pulumi.${example}.yaml`), "utf8");
+      plans.push([...(await planOf(example, { file })).resources]);
+    }
     for (const stack of ["dev", "prod", "rehearsal"]) {
       const file = stack === "rehearsal" ? rehearsalFile() : undefined;
       for (const mode of NETWORK_MODES) plans.push([...(await planOf(stack, { mode, file })).resources]);
