@@ -42,6 +42,8 @@ export interface RotateReport {
   readonly active: string;
   /** Whether the retired one is still in the bundle, so that what it signed is accepted until it expires. */
   readonly trusted: boolean;
+  /** Whether another authority signed both, by which what the retired one signed is accepted until it expires, too. */
+  readonly signedAbove: boolean;
   readonly steps: readonly RotateStep[];
   /** Clouds that were not waited for. */
   readonly without: readonly string[];
@@ -158,9 +160,22 @@ async function signedBy(retired: string, { cloud, cluster }: Side): Promise<stri
   return found.flat().filter((words) => words !== undefined);
 }
 
+/** What is there under `retired` at a server whose CA that may have signed (`spire.topology: nested`). It makes another one by itself when it hears that it is tainted. */
+async function signedBelow(retired: string, side: Side): Promise<string[]> {
+  const { active, old } = await side.server.authorities();
+  const [signing, before] = [active, old].map((each) =>
+    each?.upstream_authority_subject_key_id === retired ? each.authority_id : undefined,
+  );
+  if (signing !== undefined) return [`the SPIRE server of ${side.cloud.name} signs by its word`];
+  return before === undefined ? [] : signedBy(before, side);
+}
+
+/** An agent beside a server below (`use_pod_uid_for_agent_id`): its pod may be gone, and that server's CA tells whether it has renewed. */
+const OF_POD = /^\/spire\/agent\/k8s_psat\/[^/]+\/pod\//;
+
 /** Serial numbers of what the SPIRE agents of the cloud's nodes have. */
 async function serials({ server }: Side): Promise<Map<string, string | undefined>> {
-  const agents = (await server.agentList()).filter(({ banned }) => !banned);
+  const agents = (await server.agentList()).filter(({ banned, id }) => !banned && !OF_POD.test(id.path));
   return new Map(agents.map(({ id, x509svid_serial_number }) => [id.path, x509svid_serial_number]));
 }
 
@@ -190,12 +205,18 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     .map((each) => sideOf(each));
   /** Those of other clouds whose identities the same server issues. */
   const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
-  await mustAnswer([source, ...peers], limitMs);
-  await mustBeOne(source);
+  /** Servers of the same trust domain, whose CAs it may have signed. */
+  const below = mesh.clouds
+    .filter((each) => each.trustDomain === cloud.trustDomain && each !== cloud && !each.serverCloud)
+    .filter((each) => taint && !without.includes(each.name))
+    .map((each) => sideOf(each));
+  await mustAnswer([source, ...peers, ...below], limitMs);
+  for (const side of [source, ...below]) await mustBeOne(side);
 
   let state = await stateOf(source);
   const retired = retiredOf(source, state, options);
-  if (taint && state.authorities.active?.upstream_authority_subject_key_id)
+  const signedAbove = Boolean(state.authorities.active?.upstream_authority_subject_key_id);
+  if (taint && signedAbove)
     throw new CliError(
       `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
     );
@@ -242,12 +263,17 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
   };
   const renewed = async (before: Map<string, string | undefined> | undefined) => {
     const look = async () => {
-      const [pods, now] = await Promise.all([
+      const [pods, others, now] = await Promise.all([
         eachOf([source, ...served], (side) => signedBy(retired, side)).then((found) => found.flat()),
+        eachOf(below, (side) => signedBelow(retired, side)).then((found) => found.flat()),
         before ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
-      const left = [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
+      const left = [
+        ...pods,
+        ...others,
+        ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`),
+      ];
       return left.length === 0 ? undefined : left.join("; ");
     };
     await untilWell(
@@ -288,7 +314,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     }
     await step("renew", "waits until nothing is left that the old authority signed", async () => {
       await renewed(tainted);
-      return `${[source, ...served].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
+      return `${[source, ...served, ...below].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
     });
     await step("revoke", "takes the old authority out of the bundle", async () => {
       await change(() => source.server.authorityRevoke(retired));
@@ -297,14 +323,17 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
   }
   if (taint) await fetched(false);
   const { active, inBundle } = state;
-  return { cloud: name, retired, active, trusted: inBundle.has(retired), steps, without };
+  return { cloud: name, retired, active, trusted: inBundle.has(retired), signedAbove, steps, without };
 }
 
 /** The report for people; what was done has been said meanwhile. */
-export function rotateText({ cloud, retired, active, trusted, without, steps }: RotateReport): string {
-  const left = trusted
-    ? `What ${retired} signed is accepted until it expires; \`npx mesh rotate ${cloud} --taint --authority ${retired}\` takes it out of the bundle.`
-    : `Nobody accepts any more what ${retired} signed.`;
+export function rotateText(report: RotateReport): string {
+  const { cloud, retired, active, trusted, signedAbove, without, steps } = report;
+  const left = signedAbove
+    ? `What ${retired} signed is accepted until it expires, under the authority that signed both.`
+    : trusted
+      ? `What ${retired} signed is accepted until it expires; \`npx mesh rotate ${cloud} --taint --authority ${retired}\` takes it out of the bundle.`
+      : `Nobody accepts any more what ${retired} signed.`;
   return [
     `${cloud}: ${active} signs. ${left}`,
     ...(without.length > 0
