@@ -6,7 +6,7 @@ TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
 export npm_config_audit := false
 
-## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet, TRUST=single gives them one trust domain, TOPOLOGY=central one SPIRE server.
+## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet, TRUST=single gives them one trust domain, TOPOLOGY=central one SPIRE server, TOPOLOGY=nested one above the others.
 ## Needs root on Linux
 rehearse: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts up

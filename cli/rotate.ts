@@ -51,6 +51,8 @@ export interface Rotated {
   readonly active: string;
   /** Whether the retired one is still in the bundle, so that what it signed is accepted until it expires. */
   readonly trusted: boolean;
+  /** Whether another authority signed both, by which what the retired one signed is accepted until it expires, too. */
+  readonly signedAbove: boolean;
   readonly steps: readonly RotateStep[];
 }
 
@@ -151,13 +153,22 @@ async function mustAnswer(sides: readonly Side[], limitMs: number): Promise<void
   );
 }
 
-/** The pods of a cloud's SPIRE server, each of which has a CA and a JWT key of its own. */
-async function replicas({ cloud, cluster }: Side): Promise<readonly string[]> {
+/** A cloud's SPIRE server by its pods, each of which has a CA and a JWT key of its own; a single one has no `replica`. */
+async function replicas(
+  side: Side,
+  limitMs: number,
+): Promise<readonly { readonly replica: string | undefined; readonly one: Side }[]> {
+  const { cloud, cluster } = side;
   const { namespace, statefulSet } = SERVER_PLACE;
   const found = await within(COMMAND_MS, `${cloud.name}: reading StatefulSet ${statefulSet}`, () =>
     cluster.workload("StatefulSet", namespace, statefulSet),
   );
-  return podsOf(statefulSet, Math.max(1, found?.desired ?? 1));
+  const pods = podsOf(statefulSet, found?.desired ?? 1);
+  if (pods.length < 2) return [{ replica: undefined, one: side }];
+  return pods.map((pod) => ({
+    replica: pod,
+    one: { ...side, server: replicaOf(cloud, cluster, pod, COMMAND_MS, limitMs) },
+  }));
 }
 
 /** What is there that `retired` signed, by pods of the cloud's agents. */
@@ -177,9 +188,22 @@ async function signedBy(retired: string, { cloud, cluster }: Side): Promise<stri
   return found.flat().filter((words) => words !== undefined);
 }
 
+/** What is there under `retired` at a server whose CA that may have signed (`spire.topology: nested`). It makes another one by itself when it hears that it is tainted. */
+async function signedBelow(retired: string, side: Side): Promise<string[]> {
+  const { active, old } = await side.server.authorities("x509");
+  const [signing, before] = [active, old].map((each) =>
+    each?.upstream_authority_subject_key_id === retired ? each.authority_id : undefined,
+  );
+  if (signing !== undefined) return [`the SPIRE server of ${side.cloud.name} signs by its word`];
+  return before === undefined ? [] : signedBy(before, side);
+}
+
+/** An agent beside a server below (`use_pod_uid_for_agent_id`): its pod may be gone, and that server's CA tells whether it has renewed. */
+const OF_POD = /^\/spire\/agent\/k8s_psat\/[^/]+\/pod\//;
+
 /** Serial numbers of what the SPIRE agents of the cloud's nodes have. */
 async function serials({ server }: Side): Promise<Map<string, string | undefined>> {
-  const agents = (await server.agentList()).filter(({ banned }) => !banned);
+  const agents = (await server.agentList()).filter(({ banned, id }) => !banned && !OF_POD.test(id.path));
   return new Map(agents.map(({ id, x509svid_serial_number }) => [id.path, x509svid_serial_number]));
 }
 
@@ -190,14 +214,18 @@ interface Rotation {
   readonly peers: readonly Side[];
   /** Those of other clouds whose identities the same server issues. */
   readonly served: readonly Side[];
+  /** Servers of the same trust domain, whose CAs it may have signed. */
+  readonly below: readonly Side[];
   /** Pod of the replica; undefined where the cloud has one server. */
   readonly replica: string | undefined;
   /** The authority that is to sign no more. */
   readonly retired: string;
+  /** Whether another authority signed it. */
+  readonly signedAbove: boolean;
 }
 
 async function rotateServer(
-  { source, peers, served, replica, retired }: Rotation,
+  { source, peers, served, below, replica, retired, signedAbove }: Rotation,
   options: RotateOptions,
 ): Promise<Rotated> {
   const { taint = false, jwt = false, limitMs, say, handOnMs = HAND_ON_MS } = options;
@@ -270,13 +298,18 @@ async function rotateServer(
   };
   const renewed = async (before: Map<string, string | undefined> | undefined) => {
     const look = async () => {
-      const [pods, now] = await Promise.all([
+      const [pods, others, now] = await Promise.all([
         eachOf([source, ...served], (side) => signedBy(retired, side)).then((found) => found.flat()),
+        eachOf(below, (side) => signedBelow(retired, side)).then((found) => found.flat()),
         // A replica's agents have no name: those of another's CA have nothing to renew.
         before && replica === undefined ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
-      const left = [...pods, ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`)];
+      const left = [
+        ...pods,
+        ...others,
+        ...agents.map(([id]) => `the SPIRE agent ${id} has not renewed its own`),
+      ];
       return left.length === 0 ? undefined : left.join("; ");
     };
     await untilWell(
@@ -321,7 +354,7 @@ async function rotateServer(
         return "SPIRE agents have dropped the JWT-SVIDs that they kept";
       }
       await renewed(tainted);
-      return `${[source, ...served].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
+      return `${[source, ...served, ...below].reduce((sum, side) => sum + side.cloud.agents.length, 0)} agents present what another authority signed`;
     });
     await step("revoke", "takes the old authority out of the bundle", async () => {
       await change(() => source.server.authorityRevoke(kind, retired));
@@ -330,7 +363,7 @@ async function rotateServer(
   }
   if (taint) await fetched(false);
   const { active, inBundle } = state;
-  return { ...(replica && { replica }), retired, active, trusted: inBundle.has(retired), steps };
+  return { ...(replica && { replica }), retired, active, trusted: inBundle.has(retired), signedAbove, steps };
 }
 
 /**
@@ -340,7 +373,7 @@ async function rotateServer(
  * @throws CliError when a cloud cannot be reached that is not in `without` (before anything is changed), when a wait is over, or with the server's own words.
  */
 export async function rotate(mesh: Mesh, name: string, options: RotateOptions): Promise<RotateReport> {
-  const { without = [], limitMs, connect, jwt = false, authority } = options;
+  const { taint = false, without = [], limitMs, connect, jwt = false, authority } = options;
   const kind: AuthorityKind = jwt ? "jwt" : "x509";
   const cloud = cloudNamed(mesh, name);
   const { serverCloud } = cloud;
@@ -361,23 +394,28 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
     .map((each) => sideOf(each));
   /** Those of other clouds whose identities the same server issues. */
   const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
-  await mustAnswer([source, ...peers], limitMs);
-  const pods = await replicas(source);
-  const found = await eachOf(pods, async (pod) => {
-    if (pods.length === 1) return { replica: undefined, one: source, state: await stateOf(source, kind) };
-    const one = { ...source, server: replicaOf(cloud, source.cluster, pod, COMMAND_MS, limitMs) };
-    return { replica: pod, one, state: await stateOf(one, kind) };
-  });
+  const others = mesh.clouds
+    .filter((each) => each.trustDomain === cloud.trustDomain && each !== cloud && !each.serverCloud)
+    .filter((each) => taint && !jwt && !without.includes(each.name))
+    .map((each) => sideOf(each));
+  await mustAnswer([source, ...peers, ...others], limitMs);
+  const below = (await eachOf(others, (side) => replicas(side, limitMs))).flat().map(({ one }) => one);
+  const found = await eachOf(await replicas(source, limitMs), async ({ replica, one }) => ({
+    replica,
+    one,
+    state: await stateOf(one, kind),
+  }));
   const named = found.filter(({ state: { active, old } }) => authority === active || authority === old);
   // Of one that is nobody's, the first says who has which.
   const meant = authority === undefined ? found : named.length > 0 ? named : found.slice(0, 1);
   const rotations = meant.map(({ replica, one, state }): Rotation => {
     const retired = retiredOf(one, state, options);
-    if (options.taint && state.authorities.active?.upstream_authority_subject_key_id)
+    const signedAbove = Boolean(state.authorities.active?.upstream_authority_subject_key_id);
+    if (taint && signedAbove)
       throw new CliError(
         `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
       );
-    return { source: one, peers, served, replica, retired };
+    return { source: one, peers, served, below, replica, retired, signedAbove };
   });
   const servers: Rotated[] = [];
   for (const rotation of rotations) servers.push(await rotateServer(rotation, options));
@@ -389,10 +427,12 @@ export function rotateText({ cloud, kind, servers, without }: RotateReport): str
   const command = commandOf(cloud, kind === "jwt");
   const seconds = servers.flatMap(({ steps }) => steps).reduce((sum, step) => sum + step.seconds, 0);
   return [
-    ...servers.map(({ replica, retired, active, trusted }) => {
-      const left = trusted
-        ? `What ${retired} signed is accepted until it expires; \`${command} --taint --authority ${retired}\` takes it out of the bundle.`
-        : `Nobody accepts any more what ${retired} signed.`;
+    ...servers.map(({ replica, retired, active, trusted, signedAbove }) => {
+      const left = signedAbove
+        ? `What ${retired} signed is accepted until it expires, under the authority that signed both.`
+        : trusted
+          ? `What ${retired} signed is accepted until it expires; \`${command} --taint --authority ${retired}\` takes it out of the bundle.`
+          : `Nobody accepts any more what ${retired} signed.`;
       return `${replica === undefined ? cloud : `${cloud}: ${replica}`}: ${active} signs. ${left}`;
     }),
     ...(without.length > 0

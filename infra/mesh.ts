@@ -11,7 +11,14 @@ import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
-import { AttestedCluster, type CloudSpire, serverPorts, Spire, SpireElsewhere } from "../components/spire";
+import {
+  AttestedCluster,
+  type CloudSpire,
+  DownstreamServer,
+  serverPorts,
+  Spire,
+  SpireElsewhere,
+} from "../components/spire";
 import { OidcDiscoveryProvider } from "../components/spire/oidc";
 import { oidcPort } from "../components/spire/oidc-conf";
 import { upstreamPorts } from "../components/spire/upstream-authority";
@@ -22,6 +29,7 @@ import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
 import { callersOf, settleServer } from "./config/settle";
+import { sharedServer } from "./config/spire";
 import { programRootSeconds, upstreamOf } from "./config/trust-root";
 import { transformation, transformsIn } from "./transforms";
 
@@ -60,7 +68,11 @@ export class AgentMesh extends pulumi.ComponentResource {
     const images = resolveImages(config.images);
     /** Whether all clouds are of one trust domain. */
     const shared = config.trust.mode === "single";
-    const upstreams = new Map(config.clouds.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
+    /** The SPIRE server that is that of all clouds, or above theirs. */
+    const server = sharedServer(config.spire);
+    /** Those with a server whose CA is signed by no other one of the mesh. */
+    const tops = config.clouds.filter(({ name }) => server === undefined || name === server.cloud);
+    const upstreams = new Map(tops.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -72,10 +84,8 @@ export class AgentMesh extends pulumi.ComponentResource {
         },
         self,
       );
-    /** The cloud whose SPIRE server is that of all clouds. */
-    const { serverCloud } = config.spire;
-    // Prometheus and the renewer of its tokens, and a SPIRE server for all clouds, call the API servers of the other clouds from here.
-    const home = config.clouds.find(({ name }) => name === (serverCloud ?? config.observability?.home));
+    // Prometheus and the renewer of its tokens, and a SPIRE server that attests in all clouds, call the API servers of the other clouds from here.
+    const home = config.clouds.find(({ name }) => name === (server?.cloud ?? config.observability?.home));
     const homeCluster = home && stand(home);
     const clusters = config.clouds.map((cloud) => ({
       config: cloud,
@@ -97,7 +107,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         partners: config.partners,
         trust: {
           shared: shared && config.partners.length === 0,
-          serverCloud,
+          server,
           upstreamPorts: upstreamPorts([...upstreams.values()][0]),
         },
         images,
@@ -110,9 +120,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         ? new ProgramRoot(
             "root",
             {
-              members: config.clouds
-                .filter(({ name }) => serverCloud === undefined || name === serverCloud)
-                .map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
+              members: tops.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
               ...programRootSeconds(config.trust.root.program),
               protect: config.spire.protect,
             },
@@ -120,13 +128,21 @@ export class AgentMesh extends pulumi.ComponentResource {
           )
         : undefined;
 
+    const flowsOf = (cloud: CloudConfig) => ({
+      ...this.network.flowsOf(cloud.name),
+      spireServer: serverPorts(settleServer(cloud, config.spire)),
+    });
     const attested = clusters
-      .filter(({ cluster: { name } }) => serverCloud !== undefined && name !== serverCloud)
+      .filter(({ cluster: { name } }) => server !== undefined && name !== server.cloud)
       .map(
-        ({ cluster }) =>
+        ({ config: cloud, cluster }) =>
           new AttestedCluster(
             `${cluster.name}-spire-attestation`,
-            { cluster, flows: this.network.flowsOf(cluster.name) },
+            {
+              cluster,
+              attests: server?.topology === "nested" ? "server" : "nodes",
+              flows: flowsOf(cloud),
+            },
             self,
           ),
       );
@@ -135,35 +151,41 @@ export class AgentMesh extends pulumi.ComponentResource {
       ...{ cluster, trustDomain, images },
       ...{ settings: config.trust, sizes: config.spire },
     });
-    const withServer = ({ config: cloud, cluster }: (typeof clusters)[number]) => {
-      const plan = settleServer(cloud, config.spire);
+    const withServer = ({ config: cloud, cluster }: (typeof clusters)[number], below?: DownstreamServer) => {
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
           ...spireIn({ config: cloud, cluster }),
-          plan,
+          plan: settleServer(cloud, config.spire),
           protect: config.spire.protect,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
-          ...(attested.length > 0 && {
+          below,
+          ...(cloud.name === server?.cloud && {
             central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
           }),
-          flows: { ...this.network.flowsOf(cloud.name), spireServer: serverPorts(plan) },
+          flows: flowsOf(cloud),
         },
-        self,
+        // What is below another server calls it, maybe at the far end of a tunnel.
+        { parent: this, dependsOn: below ? [...this.network.connected] : [] },
       );
       return { config: cloud, cluster, spire };
     };
-    const central = clusters.find(({ cluster: { name } }) => name === serverCloud);
+    const central = clusters.find(({ cluster: { name } }) => name === server?.cloud);
     const standing = central && withServer(central);
     this.clouds = clusters.map((each): MeshCloud => {
       const { config: cloud, cluster } = each;
       const there = attested.find((other) => other.cloud === cloud.name);
       if (standing === undefined) return withServer(each);
       if (there === undefined) return standing;
+      if (server?.topology === "nested") {
+        const above = standing.spire.server;
+        const name = `${cloud.name}-downstream`;
+        return withServer(each, new DownstreamServer(name, { attested: there, above }, self));
+      }
       const spire = new SpireElsewhere(
         `${cloud.name}-spire`,
         {
@@ -183,6 +205,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           name: server.target.cloud,
           target: server.target,
           bundleEndpointUrl: server.bundleEndpointUrl,
+          above: server.above?.target.cloud,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
         })),

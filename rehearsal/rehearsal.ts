@@ -103,13 +103,13 @@ function onItsTrust(config: string, root: string, mode = process.env["TRUST"]): 
 
 /**
  * The stack's file with the SPIRE servers that environment variable TOPOLOGY asks for: `central` has one in the first cloud, which lets in the nodes of
- * the others. Default: its own.
+ * the others; `nested` has that sign the CAs of the others'. Default: its own.
  */
 function onItsTopology(config: string, root: string, topology = process.env["TOPOLOGY"]): string {
   if (!topology) return onItsTrust(config, root);
-  if (topology !== "each" && topology !== "central")
-    throw new Error(`TOPOLOGY=${topology}: want each or central`);
-  const trusted = onItsTrust(config, root, topology === "central" ? "single" : process.env["TRUST"]);
+  if (topology !== "each" && topology !== "central" && topology !== "nested")
+    throw new Error(`TOPOLOGY=${topology}: want each, central or nested`);
+  const trusted = onItsTrust(config, root, topology === "each" ? process.env["TRUST"] : "single");
   if (topology === "each") return trusted;
   return changedStack(trusted, path.join(root, "topology"), (stack) => {
     const key = `${NAMESPACE}:clouds`;

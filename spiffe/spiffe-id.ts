@@ -43,6 +43,16 @@ export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): str
   return `spiffe://${trustDomain}/node/${clusterName}`;
 }
 
+/** SPIFFE id by which the server of one cloud has its CA signed by that of another, for example `spiffe://example.org/spire-server/gcp`. */
+export function downstreamSpiffeId(trustDomain: string, cloud: string): string {
+  return `spiffe://${trustDomain}/spire-server/${cloud}`;
+}
+
+/** SPIFFE id, at the server above, of the agents beside a cloud's server: the parent of `downstreamSpiffeId`. */
+export function upstreamAgentSpiffeId(trustDomain: string, cloud: string): string {
+  return `${downstreamSpiffeId(trustDomain, cloud)}/agent`;
+}
+
 /** SPIFFE id of the agents of one role in one cloud, for example `spiffe://aws.example.org/region/aws-us-east-1/worker`. */
 export function agentSpiffeId(trustDomain: string, cloud: string, region: string, role: string): string {
   return `spiffe://${trustDomain}/region/${cloud}-${region}/${role}`;

@@ -20,12 +20,26 @@ export type ConfiguredPort =
   | "bundleStore"
   | "oidc";
 
-/** With one SPIRE server for all clouds (`spire.topology: central`): a cluster that has the server, or one of the other clouds' with agents alone. */
-export type CentralPart = "server" | "agents";
+/** The SPIRE server that is that of all clouds (`spire.topology: central`), or signs the CAs of theirs (`nested`). */
+export interface SharedServer {
+  readonly cloud: string;
+  readonly topology: "central" | "nested";
+}
 
-/** The part of a cloud, where `server` names the one that has the server; undefined where each has its own. */
-export const centralPart = (cloud: string, server: string | undefined): CentralPart | undefined =>
-  server === undefined ? undefined : cloud === server ? "server" : "agents";
+/**
+ * With one SPIRE server for all clouds: a cluster that has the server, or one of the other clouds' with agents alone. With one above those of the other clouds: a
+ * cluster that has it, or one whose server is below.
+ */
+export type CentralPart = "server" | "agents" | "above" | "below";
+
+/** The part of a cloud; undefined where each has a server of its own, with none above. */
+export const centralPart = (cloud: string, server: SharedServer | undefined): CentralPart | undefined => {
+  if (server === undefined) return undefined;
+  const [there, elsewhere] = ({ central: ["server", "agents"], nested: ["above", "below"] } as const)[
+    server.topology
+  ];
+  return cloud === server.cloud ? there : elsewhere;
+};
 
 /** What one party may send to another; answers are part of it. What is in no row is denied. */
 export interface Flow {
@@ -38,7 +52,7 @@ export interface Flow {
   readonly modes?: readonly NetworkMode[];
   /** In which clusters, by their part in observability. Default: in all, with or without it. */
   readonly where?: Where;
-  /** Only with one SPIRE server for all clouds: in the cluster that has it, or in those of the other clouds. Default: with or without it, in all. */
+  /** Only with a SPIRE server for all clouds, or above theirs: in the cluster that has it, or in those of the other clouds. Default: with or without it, in all. */
   readonly central?: CentralPart;
   /** One sentence for the documentation. */
   readonly why: string;

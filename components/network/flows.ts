@@ -46,12 +46,30 @@ export const FLOWS: readonly Flow[] = [
       "With `spire.topology: central`, it does so for the nodes of the other clouds.",
     ),
   ),
+  central(
+    "below",
+    tcp(
+      "spireServer",
+      "centralServer",
+      [SPIRE_PORTS.api],
+      "With `spire.topology: nested`, the server of another cloud signs its CA.",
+    ),
+  ),
+  central(
+    "above",
+    tcp(
+      "peerSpireAgents",
+      "spireServer",
+      [SPIRE_PORTS.api],
+      "With `spire.topology: nested`, it attests the agents beside the other clouds' servers, and signs these servers' CAs.",
+    ),
+  ),
   tcp("spireAgents", "kubelet", [KUBELET], "A workload is known by the pod that its process belongs to."),
   tcp(
     "spireServer",
     "apiServer",
     API_SERVER,
-    "Nodes' tokens are reviewed, and the bundle is published: in its own cluster, with `spire.topology: central` in those of the other clouds, too.",
+    "Nodes' tokens are reviewed, and the bundle is published: in its own cluster, with `spire.topology: central` or `nested` in those of the other clouds, too.",
   ),
   tcp("spireServer", "datastore", ["datastore"], "Its records are kept in a database, where there is one."),
   tcp(
@@ -128,7 +146,7 @@ export interface FlowSituation {
   readonly observability?: ObservabilityPart;
   /** Whether all clouds are of one trust domain: their SPIRE servers have nothing to tell each other then. Default: false. */
   readonly sharedTrust?: boolean;
-  /** With one SPIRE server for all clouds: whether it is here. Default: each cloud has a server of its own. */
+  /** With a SPIRE server for all clouds, or above theirs: whether it is here. Default: each cloud has a server of its own, with none above. */
   readonly central?: CentralPart;
 }
 

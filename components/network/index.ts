@@ -4,7 +4,7 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import type { ObservabilitySettings } from "../observability/settings";
 import type { Exposure } from "./exposure";
-import { centralPart } from "./flow";
+import { centralPart, type SharedServer } from "./flow";
 import type { NetworkSettings } from "./mode";
 import { type ObservabilityPart, partOf, urlPort } from "./part";
 import type { FlowContext } from "./policies";
@@ -38,8 +38,8 @@ export interface MeshNetworkArgs {
   readonly trust?: Pick<FlowContext, "upstreamPorts"> & {
     /** Whether all clouds are of one trust domain. */
     readonly shared: boolean;
-    /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
-    readonly serverCloud?: string;
+    /** The server of all clouds, or above theirs. Default: each has its own. */
+    readonly server?: SharedServer;
   };
   readonly images: Images;
 }
@@ -111,7 +111,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               settings: settings.vpn,
               parts: this.#parts(),
               sharedTrust: args.trust?.shared,
-              serverCloud: args.trust?.serverCloud,
+              server: args.trust?.server,
             },
             child("vpn"),
           )
@@ -135,7 +135,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
   }
 
   /**
-   * Who reaches the API of the SPIRE server that is for all clouds: the others' networks through tunnels, else the addresses by which their pods go out.
+   * Who reaches the API of the SPIRE server that is for all clouds, or above theirs: the others' networks through tunnels, else the addresses by which their pods go out.
    *
    * @throws Error where one of these is not known, which the configuration was checked for.
    */
@@ -183,6 +183,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
   flowsOf(cloud: string): FlowContext {
     const { clouds, settings, workloads = [], partners = [] } = this.args;
     const { oidcPort } = clouds.find(({ cluster }) => cluster.name === cloud) ?? {};
+    const central = centralPart(cloud, this.args.trust?.server);
     const namespaces = workloads.filter((each) => each.cloud === cloud).map(({ namespace }) => namespace);
     return {
       mode: settings.mode,
@@ -190,8 +191,9 @@ export class MeshNetwork extends pulumi.ComponentResource {
       partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
       oidcPorts: oidcPort === undefined ? [] : [oidcPort],
       sharedTrust: this.args.trust?.shared,
-      central: centralPart(cloud, this.args.trust?.serverCloud),
-      upstreamPorts: this.args.trust?.upstreamPorts,
+      central,
+      // Who signs for a server below another is that.
+      upstreamPorts: central === "below" ? [] : this.args.trust?.upstreamPorts,
       observability: this.#observabilityPart(cloud),
       peerRanges: settings.mode === "vpn" ? this.#peerRanges(cloud) : [],
       loginServer: settings.mode === "tailscale" ? settings.tailscale.loginServer : undefined,

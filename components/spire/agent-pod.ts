@@ -17,6 +17,22 @@ export const AGENT_SOCKET_VOLUME = {
   hostPath: { path: SPIRE_AGENT.socketDir, type: "DirectoryOrCreate" },
 };
 
+/** The token by which an agent attests. */
+export const AGENT_TOKEN_VOLUME = {
+  name: "token",
+  projected: {
+    sources: [
+      {
+        serviceAccountToken: {
+          path: AGENT_PATHS.tokenFile,
+          audience: SPIRE_AGENT.tokenAudience,
+          expirationSeconds: 7200,
+        },
+      },
+    ],
+  },
+};
+
 /** What `agentPod` needs. */
 export interface AgentPodArgs {
   readonly image: string;
@@ -88,20 +104,7 @@ export function agentPod({
         },
         // Published by the server itself. The pod waits in ContainerCreating until it is there.
         { name: "bundle", configMap: { name: SPIRE_SERVER.bundleConfigMap } },
-        {
-          name: "token",
-          projected: {
-            sources: [
-              {
-                serviceAccountToken: {
-                  path: AGENT_PATHS.tokenFile,
-                  audience: SPIRE_AGENT.tokenAudience,
-                  expirationSeconds: 7200,
-                },
-              },
-            ],
-          },
-        },
+        AGENT_TOKEN_VOLUME,
         { name: "data", emptyDir: {} },
         AGENT_SOCKET_VOLUME,
       ],

@@ -1,4 +1,4 @@
-// The cluster of a cloud without a SPIRE server of its own: its namespaces, and the account by which the server of another cloud attests its nodes.
+// The cluster of a cloud in which the SPIRE server of another one attests: its namespaces, and the account by which that does so.
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
@@ -8,6 +8,7 @@ import { childOptions, type DependentOptions } from "../kubernetes/options";
 import { labels } from "../kubernetes/metadata";
 import type { FlowContext } from "../network/policies";
 import { NAMESPACES, SPIRE_SERVER } from "../well-known";
+import { ATTESTED, type AttestedKind } from "./attested";
 import type { OtherCluster } from "./conf";
 import { SpireNamespaces } from "./namespaces";
 import { grantServerAccess } from "./server-access";
@@ -15,20 +16,21 @@ import { grantServerAccess } from "./server-access";
 /** What `AttestedCluster` needs. */
 export interface AttestedClusterArgs {
   readonly cluster: Cluster;
+  /** Whom the server elsewhere attests there. */
+  readonly attests: AttestedKind;
   readonly flows: FlowContext;
 }
 
-/** Name of the Secret that Kubernetes fills with a token of the account. */
-const TOKEN_SECRET = "spire-server-token";
-
 /**
- * A cluster whose nodes a SPIRE server elsewhere attests. The server has there what it has in its own cluster: it reviews agents' tokens, looks up their pods
- * and nodes, and publishes its bundle to one ConfigMap. Its token lives as long as its Secret: `pulumi up --replace` of that makes another one, and ends the old.
+ * A cluster whose nodes, or whose SPIRE server, a SPIRE server elsewhere attests. That one has there what it has in its own cluster: it reviews agents' tokens,
+ * looks up their pods and nodes, and publishes its bundle to one ConfigMap. Its token lives as long as its Secret: `pulumi up --replace` of that makes another
+ * one, and ends the old.
  */
 export class AttestedCluster extends pulumi.ComponentResource implements OtherCluster {
   readonly cloud: string;
   readonly clusterName: string;
-  readonly namespaces: readonly pulumi.Resource[];
+  readonly attests: AttestedKind;
+  readonly namespaces: SpireNamespaces;
   /** Its API server, as its kubeconfig has it. */
   readonly api: pulumi.Output<ApiServer>;
   /** A secret. */
@@ -36,29 +38,31 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
   /** What the agents depend on. */
   readonly ready: readonly pulumi.Resource[];
 
-  constructor(name: string, { cluster, flows }: AttestedClusterArgs, opts?: DependentOptions) {
+  constructor(name: string, { cluster, attests, flows }: AttestedClusterArgs, opts?: DependentOptions) {
     super("agentweave:spire:AttestedCluster", name, {}, opts);
     const self = childOptions(this, cluster, opts);
     this.cloud = cluster.name;
     this.clusterName = cluster.clusterName;
+    this.attests = attests;
     this.api = reachableApiServer(cluster);
-    const namespaces = new SpireNamespaces(
+    this.namespaces = new SpireNamespaces(
       `${name}-namespaces`,
       { cluster, flows },
       { parent: this, dependsOn: self.dependsOn },
     );
-    this.namespaces = namespaces.made;
-    const after = { ...self, dependsOn: [...self.dependsOn, ...namespaces.ready] };
+    const after = { ...self, dependsOn: [...self.dependsOn, ...this.namespaces.ready] };
     const ofServer = labels(SPIRE_SERVER.name, "server");
-    const access = grantServerAccess(name, ofServer, after);
+    const { account } = ATTESTED[attests];
+    const access = grantServerAccess(name, ofServer, after, undefined, ATTESTED[attests]);
     const secret = new k8s.core.v1.Secret(
       `${name}-token`,
       {
         metadata: {
-          name: TOKEN_SECRET,
+          // Kubernetes fills it with a token of the account.
+          name: `${account}-token`,
           namespace: NAMESPACES.spireServer,
           labels: ofServer,
-          annotations: { "kubernetes.io/service-account.name": SPIRE_SERVER.serviceAccount },
+          annotations: { "kubernetes.io/service-account.name": account },
         },
         type: "kubernetes.io/service-account-token",
       },
@@ -72,7 +76,7 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
     this.token = pulumi.secret(
       secret.data.apply((data) => Buffer.from(data?.["token"] ?? "", "base64").toString("utf8")),
     );
-    this.ready = [...namespaces.ready, ...access, secret];
+    this.ready = [...this.namespaces.ready, ...access, secret];
     this.registerOutputs({});
   }
 }

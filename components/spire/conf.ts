@@ -3,11 +3,12 @@
 import { KUBERNETES_API, NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { type BundlePublisher, renderBundlePublisher } from "./bundle-publisher";
 import type { ApiServer } from "../clouds/kubeconfig-server";
+import { ATTESTED, type Attested, type AttestedKind } from "./attested";
 import { type AnyDatastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
 import { AGENT_PATHS, otherClusterFile, SERVER_PATHS } from "./paths";
-import { renderUpstreamAuthority, type UpstreamAuthority } from "./upstream-authority";
+import { renderUpstreamAuthority, UPSTREAM_SOCKET, type UpstreamAuthority } from "./upstream-authority";
 
 /** Subject of the CA certificates a server makes. */
 export interface CaSubject {
@@ -65,12 +66,13 @@ export interface ServerConfArgs {
   readonly others?: readonly OtherCluster[];
 }
 
-/** A cluster whose nodes a server elsewhere attests. */
+/** A cluster whose nodes, or whose server, a server elsewhere attests. */
 export interface OtherCluster {
   /** The cloud's key in the stack's config: name of its directory. */
   readonly cloud: string;
   /** Its name in k8s_psat attestation. */
   readonly clusterName: string;
+  readonly attests: AttestedKind;
 }
 
 /** What `renderAgentConf` needs. */
@@ -131,21 +133,22 @@ const kubeconfigOf = (cloud: string) =>
 interface ConfCluster {
   readonly clusterName: string;
   readonly kubeconfig: string;
+  readonly attested: Attested;
 }
 
 /** A cluster as k8s_psat has it. */
-const attested = ({ clusterName, kubeconfig }: ConfCluster) => `\
+const attesting = ({ clusterName, kubeconfig, attested }: ConfCluster) => `\
         ${hclString(clusterName)} = {
-          service_account_allow_list = ${hclList([`${NAMESPACES.spireSystem}:${SPIRE_AGENT.serviceAccount}`])}
+          service_account_allow_list = ${hclList([`${attested.namespace}:${attested.serviceAccount}`])}
           audience                   = ${hclList([SPIRE_AGENT.tokenAudience])}
-          kube_config_file           = ${hclString(kubeconfig)}
+          kube_config_file           = ${hclString(kubeconfig)}${attested.several ? "\n          use_pod_uid_for_agent_id   = true" : ""}
         }`;
 
 /** A cluster as k8s_configmap has it. */
-const published = ({ clusterName, kubeconfig }: ConfCluster) => `\
+const published = ({ clusterName, kubeconfig, attested }: ConfCluster) => `\
         ${hclString(clusterName)} = {
-          namespace       = ${hclString(NAMESPACES.spireSystem)}
-          configmap_name  = ${hclString(SPIRE_SERVER.bundleConfigMap)}
+          namespace       = ${hclString(attested.namespace)}
+          configmap_name  = ${hclString(attested.bundleConfigMap)}
           configmap_key   = ${hclString(SPIRE_SERVER.bundleKey)}
           format          = "spiffe"
           kubeconfig_path = ${hclString(kubeconfig)}
@@ -156,8 +159,12 @@ export function renderServerConf(args: ServerConfArgs): string {
   const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
   const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer, others = [] } = args;
   const clusters = [
-    { clusterName, kubeconfig: SERVER_PATHS.kubeconfig },
-    ...others.map((other) => ({ clusterName: other.clusterName, kubeconfig: kubeconfigOf(other.cloud) })),
+    { clusterName, kubeconfig: SERVER_PATHS.kubeconfig, attested: ATTESTED.nodes },
+    ...others.map((other) => ({
+      clusterName: other.clusterName,
+      kubeconfig: kubeconfigOf(other.cloud),
+      attested: ATTESTED[other.attests],
+    })),
   ];
   const subject = settings.caSubject ?? {
     country: [],
@@ -195,7 +202,7 @@ ${renderUpstreamAuthority(upstream)}
   NodeAttestor "k8s_psat" {
     plugin_data {
       clusters = {
-${clusters.map(attested).join("\n")}
+${clusters.map(attesting).join("\n")}
       }
     }
   }
@@ -250,12 +257,41 @@ function kubeconfigFile(name: string, cluster: Readonly<Record<string, string>>)
 }
 
 /** The file `agent.conf` of a SPIRE agent, in HCL 1. */
-export function renderAgentConf({
-  trustDomain,
-  clusterName,
-  serverAddress,
-  logLevel,
-}: AgentConfArgs): string {
+export function renderAgentConf(args: AgentConfArgs): string {
+  return `\
+${renderAgent(args, `${SPIRE_AGENT.socketDir}/${SPIRE_AGENT.socketName}`)}
+  WorkloadAttestor "k8s" {
+    plugin_data {
+      node_name_env = ${hclString(AGENT_PATHS.kubeletHostEnv)}
+      # Not every cloud signs kubelet certificates with the cluster's CA. The agent asks its own node's kubelet by the
+      # node's address, so the connection does not leave the node and no DNS answer can redirect it.
+      skip_kubelet_verification = true
+    }
+  }
+}
+
+${OBSERVABILITY}`;
+}
+
+/**
+ * The same for the agent beside a server whose CA is signed by that at `serverAddress`. What asks it is in its own pod, so that it needs no kubelet to know it. It
+ * listens at no port: those of the pod are the server's.
+ */
+export function renderUpstreamAgentConf(args: Required<AgentConfArgs>): string {
+  return `\
+${renderAgent(args, UPSTREAM_SOCKET)}
+  WorkloadAttestor "unix" {
+    plugin_data {}
+  }
+}
+`;
+}
+
+/** What agents have in common: all but who attests workloads. */
+function renderAgent(
+  { trustDomain, clusterName, serverAddress, logLevel }: AgentConfArgs,
+  socket: string,
+): string {
   return `\
 agent {
   data_dir            = ${hclString(AGENT_PATHS.dataDir)}
@@ -264,7 +300,7 @@ agent {
   trust_domain        = ${hclString(trustDomain)}
   server_address      = ${hclString(serverAddress ?? `${SPIRE_SERVER.name}.${NAMESPACES.spireServer}.svc`)}
   server_port         = ${SPIRE_PORTS.api}
-  socket_path         = ${hclString(`${SPIRE_AGENT.socketDir}/${SPIRE_AGENT.socketName}`)}
+  socket_path         = ${hclString(socket)}
   trust_bundle_path   = ${hclString(`${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`)}
   trust_bundle_format = "spiffe"
   # A server that lost its database has a new CA. Its bundle reaches the agent through the Kubernetes API, so the agent
@@ -286,16 +322,5 @@ plugins {
   KeyManager "memory" {
     plugin_data {}
   }
-
-  WorkloadAttestor "k8s" {
-    plugin_data {
-      node_name_env = ${hclString(AGENT_PATHS.kubeletHostEnv)}
-      # Not every cloud signs kubelet certificates with the cluster's CA. The agent asks its own node's kubelet by the
-      # node's address, so the connection does not leave the node and no DNS answer can redirect it.
-      skip_kubelet_verification = true
-    }
-  }
-}
-
-${OBSERVABILITY}`;
+`;
 }

@@ -5,6 +5,7 @@ import type { Images } from "../images";
 import { SpireAgent } from "./agent";
 import type { AttestedCluster } from "./attested-cluster";
 import type { SpireSettings } from "./conf";
+import type { DownstreamServer } from "./downstream-server";
 import { SpiffeCsiDriver } from "./csi-driver";
 import { SpireNamespaces } from "./namespaces";
 import type { DependentOptions } from "../kubernetes/options";
@@ -39,6 +40,8 @@ export interface SpireArgs {
   readonly signer?: SpireServerArgs["signer"];
   /** Whether servers of other trust domains fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** The server of another cloud that signs the server's CA, and what that one has here. Default: `signer`. */
+  readonly below?: DownstreamServer;
   /** That the server is for other clouds, too. Default: for this one alone. */
   readonly central?: SpireServerArgs["central"];
   readonly flows: FlowContext;
@@ -56,18 +59,19 @@ export class Spire extends pulumi.ComponentResource implements CloudSpire {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, flows, ...ofServer } = args;
+    const { cluster, trustDomain, settings, sizes, images, flows, below, ...ofServer } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
     });
 
-    const namespaces = new SpireNamespaces(`${name}-namespaces`, { cluster, flows }, after());
+    const namespaces =
+      below?.namespaces ?? new SpireNamespaces(`${name}-namespaces`, { cluster, flows }, after());
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, ...ofServer },
-      after(...namespaces.ready),
+      { cluster, trustDomain, settings, sizes, images, ...ofServer, above: below?.above },
+      after(...namespaces.ready, ...(below?.ready ?? [])),
     );
     this.agent = new SpireAgent(
       `${name}-agent`,
@@ -101,7 +105,7 @@ export class SpireElsewhere extends pulumi.ComponentResource implements CloudSpi
     super("agentweave:spire:SpireElsewhere", name, {}, opts);
     const { cluster, trustDomain, settings, sizes, images, attested, server } = args;
     const dependsOn = [...(opts?.dependsOn ?? []), ...attested.ready, ...server.ready];
-    this.namespaces = attested.namespaces;
+    this.namespaces = attested.namespaces.made;
     this.server = server;
     const agent = new SpireAgent(
       `${name}-agent`,
@@ -125,6 +129,7 @@ export class SpireElsewhere extends pulumi.ComponentResource implements CloudSpi
 }
 
 export { AttestedCluster } from "./attested-cluster";
+export { DownstreamServer } from "./downstream-server";
 export { SpireAgent } from "./agent";
 export { SPIRE_DEFAULTS, type SpireSettings } from "./conf";
 export { SpiffeCsiDriver } from "./csi-driver";

@@ -1,16 +1,15 @@
-// What the SPIRE server may do in its cluster: review the tokens of agents, look up their pods and nodes, and publish
+// What a SPIRE server may do in a cluster: review the tokens of agents, look up their pods and nodes, and publish
 // its bundle to one ConfigMap. Nothing else.
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { NAMESPACES, SPIRE_SERVER } from "../well-known";
+import { NAMESPACES } from "../well-known";
 import type { ChildOptions } from "../kubernetes/options";
-
-/** Name of the ClusterRole, of the Role and of their bindings; in the cluster's own scope it must not meet another's. */
-const ROLE = "agentweave-spire-server";
+import { ATTESTED, type Attested } from "./attested";
 
 /**
  * Makes the server's ServiceAccount and its roles, named after the component `name`.
  *
+ * @param attested Whom it attests. Default: the cluster's nodes.
  * @returns all of them, for the server's pod to depend on.
  */
 export function grantServerAccess(
@@ -18,15 +17,12 @@ export function grantServerAccess(
   labels: Record<string, string>,
   self: ChildOptions,
   annotations?: Readonly<Record<string, string>>,
+  { namespace, bundleConfigMap, account: accountName, role }: Attested = ATTESTED.nodes,
 ): pulumi.Resource[] {
-  const account = {
-    kind: "ServiceAccount",
-    name: SPIRE_SERVER.serviceAccount,
-    namespace: NAMESPACES.spireServer,
-  };
-  const clusterWide = { name: ROLE, labels };
-  const inAgentNamespace = { ...clusterWide, namespace: NAMESPACES.spireSystem };
-  const roleRef = (kind: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind, name: ROLE });
+  const account = { kind: "ServiceAccount", name: accountName, namespace: NAMESPACES.spireServer };
+  const clusterWide = { name: role, labels };
+  const inAgentNamespace = { ...clusterWide, namespace };
+  const roleRef = (kind: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind, name: role });
 
   return [
     new k8s.core.v1.ServiceAccount(
@@ -64,7 +60,7 @@ export function grantServerAccess(
           {
             apiGroups: [""],
             resources: ["configmaps"],
-            resourceNames: [SPIRE_SERVER.bundleConfigMap],
+            resourceNames: [bundleConfigMap],
             // The server publishes by server-side apply, which creates the ConfigMap too, and there names it.
             verbs: ["get", "create", "patch"],
           },

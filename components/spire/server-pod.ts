@@ -11,6 +11,7 @@ import { otherClusterFile, SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
 import { DEFAULT_SIZES } from "./sizes";
+import { upstreamAgent, type UpstreamAgentArgs } from "./upstream-agent";
 import { type UpstreamAuthority, upstreamVolume } from "./upstream-authority";
 
 /** Name of the ConfigMap with the server's files, and the keys in it. */
@@ -24,7 +25,7 @@ export const SERVER_CONFIG_MAP = {
 export const DATA_VOLUME = "spire-data";
 
 /** User and group of the server's image (SPIRE's Dockerfile). */
-const UID = 1000;
+export const SERVER_UID = 1000;
 
 /** What `serverPod` needs. */
 export interface ServerPodArgs {
@@ -38,6 +39,8 @@ export interface ServerPodArgs {
   readonly keyManager?: KeyManager;
   /** Who signs the server's CA. Default: the server itself. */
   readonly upstream?: UpstreamAuthority;
+  /** The agent of the server above, where that is who signs. Default: there is none in the pod. */
+  readonly upstreamAgent?: Omit<UpstreamAgentArgs, "configMap">;
   /** Whether other servers fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
   /** Where it publishes its bundle besides. Default: nowhere. */
@@ -86,11 +89,13 @@ export function serverPod({
   datastore,
   keyManager = { type: "disk" },
   upstream,
+  upstreamAgent: agent,
   bundleEndpoint = true,
   bundlePublisher,
   others = [],
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
+  const above = agent && upstreamAgent({ ...agent, configMap: SERVER_CONFIG_MAP.name });
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   const database = datastorePod(datastore);
   const keys = keyManagerPod(keyManager, SERVER_CONFIG_MAP.name);
@@ -115,10 +120,12 @@ export function serverPod({
         topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       }),
       securityContext: {
-        ...nonRoot(UID),
-        fsGroup: UID,
+        ...nonRoot(SERVER_UID),
+        fsGroup: SERVER_UID,
         fsGroupChangePolicy: "OnRootMismatch",
       },
+      ...above?.pod,
+      ...(above && { initContainers: [above.container] }),
       containers: [
         {
           name: SPIRE_SERVER.container,
@@ -181,6 +188,7 @@ export function serverPod({
         ...database.volumes,
         ...keys.volumes,
         ...(signed ? [signed.volume] : []),
+        ...(above?.volumes ?? []),
       ],
     },
   };

@@ -5,7 +5,13 @@ import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import { NAMESPACES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, selector } from "../kubernetes/metadata";
-import { renderKubeconfig, renderOtherKubeconfig, renderServerConf, type SpireSettings } from "./conf";
+import {
+  renderKubeconfig,
+  renderOtherKubeconfig,
+  renderServerConf,
+  renderUpstreamAgentConf,
+  type SpireSettings,
+} from "./conf";
 import { checksum } from "../kubernetes/checksum";
 import { disruptionBudget } from "../kubernetes/disruption-budget";
 import { httpsUrl, loadBalancerHost } from "../kubernetes/load-balancer";
@@ -24,7 +30,8 @@ import { grantServerAccess } from "./server-access";
 import { CLUSTER_TOKENS, DATA_VOLUME, otherKubeconfigKey, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
 import { DEFAULT_SIZES, type SpireSizes } from "./sizes";
 import { oneMinorAtATime } from "./upgrade";
-import { type UpstreamAuthority, upstreamObjects } from "./upstream-authority";
+import { UPSTREAM_AGENT_CONF } from "./upstream-agent";
+import { type UpstreamAuthority, upstreamObjects, upstreamServer } from "./upstream-authority";
 
 /** What one cloud's server keeps its records and keys in, and how many pods it has. */
 export interface ServerPlan {
@@ -66,7 +73,7 @@ export interface SpireServerArgs {
   readonly trustDomain: string;
   readonly settings: SpireSettings;
   readonly images: Images;
-  readonly sizes?: Pick<SpireSizes, "storageSize" | "server">;
+  readonly sizes?: SpireSizes;
   /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA, and a database that was made. Default: false. */
   readonly protect?: boolean;
   /** Default: one pod with all of it on its volume. */
@@ -75,17 +82,19 @@ export interface SpireServerArgs {
   readonly exposure?: Exclude<Exposure, { kind: "cluster" }>;
   /** Who signs the server's CA. Default: the server itself. */
   readonly signer?: ServerSigner;
+  /** The server that signs its CA, of another cloud, which has it registered (`DownstreamServer`). Default: `signer`. */
+  readonly above?: SpireServer;
   /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
   readonly bundleEndpoint?: boolean;
-  /** That it attests the nodes of other clouds' clusters, too. Default: those of its own alone. */
+  /** That it attests the nodes, or the servers, of other clouds' clusters, too. Default: the nodes of its own alone. */
   readonly central?: CentralServer;
 }
 
-/** What one server for all clouds has besides. */
+/** What a server has besides that is for other clouds, too. */
 export interface CentralServer {
   /** The clusters of the other clouds. */
   readonly others: readonly AttestedCluster[];
-  /** Who reaches its API: the SPIRE agents of the other clouds must. */
+  /** Who reaches its API: the SPIRE agents of the other clouds, or their servers, must. */
   readonly exposure: Exclude<Exposure, { kind: "cluster" }>;
 }
 
@@ -106,6 +115,8 @@ export class SpireServer extends pulumi.ComponentResource {
   readonly bundleEndpointUrl?: pulumi.Output<string>;
   /** DNS name or address of its API for agents of other clouds; undefined where there are none. */
   readonly agentsHost?: pulumi.Output<string>;
+  /** The server that signs its CA; undefined where none of the mesh does. */
+  readonly above?: SpireServer;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
   readonly target: ServerTarget;
   /** What others depend on: all else of it was made before. */
@@ -114,7 +125,8 @@ export class SpireServer extends pulumi.ComponentResource {
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
     const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true } = args;
-    const { upstream, files: upstreamFiles } = signer ?? {};
+    const { above } = args;
+    this.above = above;
     const {
       replicas = 1,
       managedDatastore,
@@ -143,35 +155,48 @@ export class SpireServer extends pulumi.ComponentResource {
     const access = grantServerAccess(name, metadata.labels, self, serviceAccountAnnotations);
     const { clusterName } = cluster;
     const others = args.central?.others ?? [];
-    const files = pulumi.all(others.map(({ api }) => api)).apply((apis) => ({
-      [SERVER_CONFIG_MAP.conf]: renderServerConf({
-        trustDomain,
-        clusterName,
-        settings,
-        datastore,
-        keyManager,
-        upstream,
-        bundleEndpoint,
-        bundlePublisher,
-        jwtIssuer,
-        others,
-      }),
-      [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
-      ...Object.fromEntries(
-        others.map(({ cloud }, index) => [
-          otherKubeconfigKey(cloud),
-          renderOtherKubeconfig(cloud, apis[index]!),
-        ]),
-      ),
-      ...keyManagerFiles(keyManager),
-    }));
+    const serverAbove = pulumi.output(above?.agentsHost);
+    const upstreamFrom = (serverAddress: string | undefined) =>
+      serverAddress === undefined ? signer?.upstream : upstreamServer(serverAddress);
+    const files = pulumi
+      .all([pulumi.all(others.map(({ api }) => api)), serverAbove])
+      .apply(([apis, serverAddress]) => ({
+        [SERVER_CONFIG_MAP.conf]: renderServerConf({
+          trustDomain,
+          clusterName,
+          settings,
+          datastore,
+          keyManager,
+          upstream: upstreamFrom(serverAddress),
+          bundleEndpoint,
+          bundlePublisher,
+          jwtIssuer,
+          others,
+        }),
+        [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
+        ...Object.fromEntries(
+          others.map(({ cloud }, index) => [
+            otherKubeconfigKey(cloud),
+            renderOtherKubeconfig(cloud, apis[index]!),
+          ]),
+        ),
+        ...keyManagerFiles(keyManager),
+        ...(serverAddress !== undefined && {
+          [UPSTREAM_AGENT_CONF]: renderUpstreamAgentConf({
+            trustDomain,
+            clusterName,
+            serverAddress,
+            logLevel: settings.logLevel,
+          }),
+        }),
+      }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
       { metadata: { ...metadata, name: SERVER_CONFIG_MAP.name }, data: files },
       self,
     );
 
-    const signed = upstreamObjects(name, { upstream, files: upstreamFiles, labels: metadata.labels }, self);
+    const signed = upstreamObjects(name, { ...signer, labels: metadata.labels }, self);
 
     const api = new k8s.core.v1.Service(
       `${name}-api`,
@@ -208,14 +233,15 @@ export class SpireServer extends pulumi.ComponentResource {
           // One in order would wait for ever for a pod that does not get ready, as with a wrong image, instead of replacing it by the next version.
           podManagementPolicy: "Parallel",
           selector: { matchLabels: selector(SPIRE_SERVER.name) },
-          template: files.apply((files) =>
+          template: pulumi.all([files, serverAbove]).apply(([files, serverAddress]) =>
             serverPod({
               image: images.spireServer,
               size: sizes?.server,
               configChecksum: digest?.apply((known) => checksum([files, known])) ?? checksum(files),
               datastore,
               keyManager,
-              upstream,
+              upstream: upstreamFrom(serverAddress),
+              ...(above && { upstreamAgent: { image: images.spireAgent, size: sizes?.agent } }),
               bundleEndpoint,
               bundlePublisher,
               others: others.map(({ cloud }) => cloud),

@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ChildOptions } from "../kubernetes/options";
 import type { UpstreamFiles } from "../trust/program-root";
-import { NAMESPACES, SPIRE_SERVER } from "../well-known";
+import { NAMESPACES, SPIRE_AGENT, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { hclString } from "./hcl";
 import { SERVER_PATHS } from "./paths";
 
@@ -55,8 +55,8 @@ export type UpstreamAuthority =
       readonly kind: "spire";
       readonly serverAddress: string;
       readonly serverPort: number;
-      /** CSI driver that mounts the Workload API of the agents of the server above. */
-      readonly csiDriver: string;
+      /** CSI driver that mounts the Workload API of the agents of the server above. Default: one of them is in the server's own pod. */
+      readonly csiDriver?: string;
       readonly socketName: string;
     };
 
@@ -64,10 +64,22 @@ export type UpstreamAuthority =
 const FILES = { certificate: "tls.crt", key: "tls.key", bundle: "ca.crt", token: "token" } as const;
 const pathOf = (file: string) => `${SERVER_PATHS.upstreamDir}/${file}`;
 
+/** The Workload API's socket of an agent of the server above in the server's own pod. */
+export const UPSTREAM_SOCKET = pathOf(SPIRE_AGENT.socketName);
+
+/** The authority whose agent is in the server's own pod. */
+export const upstreamServer = (serverAddress: string) =>
+  ({
+    kind: "spire",
+    serverAddress,
+    serverPort: SPIRE_PORTS.api,
+    socketName: SPIRE_AGENT.socketName,
+  }) as const satisfies UpstreamAuthority;
+
 /** Name of the Secret, or ConfigMap, with what the plugin reads. */
 const OBJECT = "spire-upstream-authority";
 /** Name of the volume. */
-const VOLUME = "upstream-authority";
+export const UPSTREAM_VOLUME = "upstream-authority";
 
 type Data = Readonly<Record<string, string | number | undefined | Readonly<Record<string, string>>>>;
 
@@ -156,8 +168,8 @@ export function upstreamVolume(upstream: UpstreamAuthority | undefined) {
   const source = upstream && sourceOf(upstream);
   return (
     source && {
-      volume: { name: VOLUME, ...source },
-      mount: { name: VOLUME, mountPath: SERVER_PATHS.upstreamDir, readOnly: true },
+      volume: { name: UPSTREAM_VOLUME, ...source },
+      mount: { name: UPSTREAM_VOLUME, mountPath: SERVER_PATHS.upstreamDir, readOnly: true },
     }
   );
 }
@@ -183,7 +195,9 @@ function sourceOf(upstream: UpstreamAuthority): Omit<k8s.types.input.core.v1.Vol
         },
       };
     case "spire":
-      return { csi: { driver: upstream.csiDriver, readOnly: true } };
+      return upstream.csiDriver === undefined
+        ? { emptyDir: { sizeLimit: "1Mi" } }
+        : { csi: { driver: upstream.csiDriver, readOnly: true } };
     default:
       return undefined;
   }
@@ -220,7 +234,7 @@ export function upstreamFiles<T>(files: { readonly [Name in keyof UpstreamFiles]
 
 /** What `upstreamObjects` needs. */
 export interface UpstreamObjectsArgs {
-  readonly upstream: UpstreamAuthority | undefined;
+  readonly upstream?: UpstreamAuthority;
   /** Of kind `disk`. */
   readonly files?: UpstreamFiles;
   readonly labels: Record<string, string>;

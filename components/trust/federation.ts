@@ -12,6 +12,8 @@ export interface FederationMember {
   target: ServerTarget;
   /** `https://host:port` of its bundle endpoint, as the other clouds reach it. None is needed within one trust domain. */
   bundleEndpointUrl?: pulumi.Input<string>;
+  /** The cloud whose server signs this one's CA. Default: none of the mesh does. */
+  above?: string;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
   dependsOn?: pulumi.Resource[];
 }
@@ -41,11 +43,11 @@ export class TrustFederation extends pulumi.ComponentResource {
     this.#members = args.members;
     const bundles: Record<string, TrustBundle> = {};
     const firsts = new Map<string, { cloud: string; bundle: TrustBundle }>();
-    for (const { name: member, target, dependsOn } of args.members) {
+    for (const { name: member, target, above, dependsOn } of args.members) {
       const sharedWith = firsts.get(target.trustDomain);
       const bundle = new TrustBundle(
         `${member}-bundle`,
-        { target, timeoutSeconds, sharedWith },
+        { target, timeoutSeconds, sharedWith, above },
         { parent: this, dependsOn },
       );
       bundles[member] = bundle;

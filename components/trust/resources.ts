@@ -22,6 +22,8 @@ export interface TrustBundleArgs {
   timeoutSeconds?: number;
   /** The bundle of another server of the same trust domain, with which this one must have an authority in common. Default: nothing is compared. */
   sharedWith?: { readonly cloud: string; readonly bundle: TrustBundle };
+  /** The cloud whose server signs this one's CA, which stays so while it stands. Default: none of the mesh does. */
+  above?: string;
 }
 
 /** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
@@ -51,6 +53,7 @@ export class TrustBundle extends DynamicResource {
           sha256: args.sharedWith.bundle.authorities.apply((all) => all.map(({ sha256 }) => sha256)),
         },
       }),
+      ...(args.above !== undefined && { above: args.above }),
       trustDomain: undefined,
       bundle: undefined,
       digest: undefined,
@@ -156,6 +159,8 @@ export interface RegistrationEntryArgs {
   federatesWith?: BundleSource[];
   /** Lifetime of X.509-SVIDs in seconds. Default 0, the server's own default. */
   x509SvidTtlSeconds?: pulumi.Input<number>;
+  /** Whether it is a SPIRE server, whose CA `target` signs. Default: false. */
+  downstream?: boolean;
   /** Longest wait for the server, in seconds. Default 600. */
   timeoutSeconds?: number;
 }
@@ -177,6 +182,8 @@ export class RegistrationEntry extends DynamicResource {
       selectors: args.selectors,
       federatesWith: relationships.map(({ trustDomain }) => trustDomain),
       x509SvidTtlSeconds: args.x509SvidTtlSeconds ?? 0,
+      // Not there, rather than false: entries that stand have none.
+      ...(args.downstream && { downstream: true }),
       timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       entryId: undefined,
     };

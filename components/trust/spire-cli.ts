@@ -26,6 +26,8 @@ export interface ApiEntry {
   /** Trust domain names, without `spiffe://`. */
   federates_with?: string[];
   x509_svid_ttl?: number;
+  /** Missing for any but that of a server below this one. */
+  downstream?: boolean;
 }
 
 /** What an authority signs: certificates by a CA, or JWT-SVIDs by a key. */
@@ -85,6 +87,8 @@ export interface EntryInput {
   federatesWith: string[];
   /** Seconds; 0 takes the server's default. */
   x509SvidTtlSeconds: number;
+  /** Whether it is a SPIRE server, whose CA this one signs. Default: false. */
+  downstream?: boolean;
 }
 
 /** gRPC status codes that the program acts upon (https://grpc.io/docs/guides/status-codes/). */
@@ -210,6 +214,7 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
           selectors,
           federates_with: input.federatesWith.map((trustDomain) => `spiffe://${trustDomain}`),
           x509_svid_ttl: input.x509SvidTtlSeconds,
+          ...(input.downstream && { downstream: true }),
         },
       ],
     });
@@ -275,7 +280,7 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     /** Forgets a node's agent, and attests it no more. */
     agentBan: async (spiffeId: string): Promise<void> =>
       void (await output("agent ban", ["-spiffeID", spiffeId])),
-    /** Every entry of the server but those of downstream servers. */
+    /** Every entry of the server, those of servers below it among them. */
     entryList: async (): Promise<ApiEntry[]> =>
       (await json<{ entries?: ApiEntry[] }>("entry show")).entries ?? [],
     /** Returns the new entry's id. */

@@ -4,6 +4,7 @@ import type { Draft } from "./clouds/spec";
 import { durationSeconds, formatDuration } from "./duration";
 import type { Problem } from "./problem";
 import type { ConfigEntry } from "./schema";
+import type { Topology } from "./spire";
 
 const MINUTE = 60;
 const DAY = 24 * 60 * MINUTE;
@@ -11,6 +12,9 @@ const DAY = 24 * 60 * MINUTE;
 /** SPIRE signs with a new CA when the old one has a sixth of its life, or seven days, left (SPIRE, pkg/server/ca/manager). */
 const CA_TTL_PER_SVID_TTL = 6;
 const LONGEST_SVID_TTL = 7 * DAY;
+
+/** A server below another has its CA signed by one that may be just before its own last sixth, and be cut short by its end. */
+const CA_TTL_PER_CA_TTL_BELOW = 6;
 
 /**
  * A new CA is published at half of the old one's life and used before the last sixth, so peers have a third of it to fetch
@@ -31,8 +35,18 @@ export function lifetimesOf({ caTtl, svidTtl, refreshHint }: ConfigEntry["trust"
   };
 }
 
+/**
+ * How long a server below another goes on issuing at least while that is away (`spire.topology: nested`), in seconds: it has its next CA signed at half of the
+ * life of its own, which may be as short as CA_TTL_PER_CA_TTL_BELOW has it.
+ */
+export const sureSecondsAlone = ({ caTtl }: Pick<ConfigEntry["trust"], "caTtl">) =>
+  Math.floor(durationSeconds(caTtl) / CA_TTL_PER_CA_TTL_BELOW / 2);
+
 /** Mistakes in how caTtl, svidTtl and refreshHint go together. */
-export function lifetimeProblems({ caTtl, svidTtl, refreshHint }: Draft<ConfigEntry["trust"]>): Problem[] {
+export function lifetimeProblems(
+  { caTtl, svidTtl, refreshHint }: Draft<ConfigEntry["trust"]>,
+  topology: Topology = "each",
+): Problem[] {
   const ca = caTtl === undefined ? Infinity : durationSeconds(caTtl);
   const problems: Problem[] = [];
   const atMost = (key: string, value: string, limit: number, why: string) => {
@@ -42,12 +56,15 @@ export function lifetimeProblems({ caTtl, svidTtl, refreshHint }: Draft<ConfigEn
     }
   };
   if (svidTtl !== undefined) {
-    const limit = Math.min(ca / CA_TTL_PER_SVID_TTL, LONGEST_SVID_TTL);
+    const nested = topology === "nested";
+    const shortest = nested ? ca / CA_TTL_PER_CA_TTL_BELOW : ca;
     atMost(
       "svidTtl",
       svidTtl,
-      limit,
-      "so long that SPIRE would cut SVIDs short when it renews its CA (caTtl)",
+      Math.min(shortest / CA_TTL_PER_SVID_TTL, LONGEST_SVID_TTL),
+      nested
+        ? "so long that servers below another (spire.topology nested), whose CAs may end after a sixth of caTtl, would cut SVIDs short"
+        : "so long that SPIRE would cut SVIDs short when it renews its CA (caTtl)",
     );
   }
   if (refreshHint !== undefined) {

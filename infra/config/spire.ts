@@ -1,21 +1,36 @@
 // SPIRE in the configuration: what all clouds have in common, and where one cloud's server keeps its records and keys.
 import { z } from "zod";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
+import type { SharedServer } from "../../components/network/flow";
 import { cloudName, quantity, secret, text } from "./fields";
 import { resources } from "./resources";
 
 const MOST_REPLICAS = 5;
 const replicas = () => z.int().min(1).max(MOST_REPLICAS);
 
+const TOPOLOGIES = ["each", "central", "nested"] as const;
+/** Where SPIRE servers are. */
+export type Topology = (typeof TOPOLOGIES)[number];
+
+/** The server of all clouds, or above theirs; undefined where each has its own, with none above. */
+export const sharedServer = ({
+  topology,
+  serverCloud: cloud,
+}: {
+  readonly topology: Topology;
+  readonly serverCloud?: string;
+}): SharedServer | undefined =>
+  topology === "each" || cloud === undefined ? undefined : { cloud, topology };
+
 export const spire = z
   .strictObject({
-    topology: z.enum(["each", "central"]).default("each").meta({
+    topology: z.enum(TOPOLOGIES).default("each").meta({
       description:
-        "Where SPIRE servers are. each: one in each cloud; central: one for all clouds, in serverCloud, which attests the nodes of all of them, with trust.mode single. No identity is issued or renewed anywhere while that cloud is away. Cannot be changed while the mesh stands. Default: each.",
+        "Where SPIRE servers are. each: one in each cloud; central: one for all clouds, in serverCloud, which attests the nodes of all of them, with trust.mode single: no identity is issued or renewed anywhere while that cloud is away; nested: one in each cloud, whose CA that of serverCloud signs, with trust.mode single: the others go on while that cloud is away, until their CAs end. Cannot be changed while the mesh stands. Default: each.",
     }),
     serverCloud: cloudName.optional().meta({
       description:
-        "Cloud that has the server of all clouds. Required with topology central, since the first by name would be another one when a cloud is added.",
+        "Cloud that has the server of all clouds, or the one above theirs. Required with topology central and nested, since the first by name would be another one when a cloud is added.",
       examples: ["aws"],
     }),
     replicas: replicas()

@@ -5,6 +5,7 @@ import type { Draft } from "./clouds/spec";
 import { durationSeconds, formatDuration } from "./duration";
 import { duration, text } from "./fields";
 import type { Problem } from "./problem";
+import type { Topology } from "./spire";
 
 const name = (instead: string) => text(/^\S+$/, instead);
 
@@ -161,7 +162,7 @@ export const trustRoot = z
   .optional()
   .meta({
     description:
-      "Who signs the CAs of the SPIRE servers. Default: in mode single the program; in mode federated, and with spire.topology central, each server for itself.",
+      "Who signs the CAs of the SPIRE servers. With spire.topology nested, of the server in serverCloud alone. Default: in mode single the program; in mode federated, and with spire.topology central or nested, each server for itself.",
     examples: [{ kind: "program" }],
   });
 
@@ -234,7 +235,7 @@ function lifeProblems(
 /** The trust with nothing left open: in mode single there is a root that several servers have in common. */
 export function settleTrust<
   T extends { readonly mode: "federated" | "single"; readonly root?: TrustRootEntry },
->(trust: T, { topology }: { readonly topology: "each" | "central" }): T {
+>(trust: T, { topology }: { readonly topology: Topology }): T {
   return trust.mode === "single" && trust.root === undefined && topology === "each"
     ? { ...trust, root: trustRoot.unwrap().parse({}) }
     : trust;

@@ -10,7 +10,16 @@ import type { Problem } from "./problem";
 const objectName = (instead: string) => text(/^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, instead);
 
 /** Paths of the program's own identities (spiffe/spiffe-id.ts), and the one that SPIRE keeps to itself. */
-const TAKEN_PATHS = ["spire", "node", "region", "operator", "observability", "oidc", "workload"];
+const TAKEN_PATHS = [
+  "spire",
+  "node",
+  "region",
+  "operator",
+  "observability",
+  "oidc",
+  "spire-server",
+  "workload",
+];
 
 const workload = z.strictObject({
   cloud: cloudName.meta({ description: "Cloud in whose cluster it runs. Required." }),

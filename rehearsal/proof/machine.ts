@@ -11,6 +11,7 @@ import { partOf } from "../../components/network/part";
 import { PARTIES, type Party } from "../../components/network/parties";
 import { CSI_DRIVER, NAMESPACES } from "../../components/well-known";
 import type { MeshConfig } from "../../infra/config";
+import { sharedServer } from "../../infra/config/spire";
 import { processesOf } from "../machine/cloud";
 import { run } from "../processes";
 import { coreOf } from "./core";
@@ -33,7 +34,7 @@ async function attestedNodes(mesh: Mesh): Promise<string> {
       const { items } = await (await coreOf(cloud)).listNode();
       if (types.length < items.length || types.some((type) => type !== "k8s_psat"))
         throw new Error(`${cloud.name}: ${items.length} nodes; attested are ${types.join(", ") || "none"}`);
-      return types.length;
+      return items.length;
     }),
   );
   return `${nodes.reduce((sum, count) => sum + count, 0)} nodes, all by k8s_psat`;
@@ -167,7 +168,7 @@ function judge(
     mode: network.mode,
     observability: part,
     sharedTrust: trust.mode === "single",
-    central: centralPart(cloud, spire.serverCloud),
+    central: centralPart(cloud, sharedServer(spire)),
   }).filter(({ protocol }) => protocol === "TCP");
   /** Other clouds come from, and are at, any address of the internet, as the pods of this one may seem to. */
   const covers = (party: Party, other: Party) => {

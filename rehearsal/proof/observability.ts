@@ -35,7 +35,7 @@ const shownBy = ({ clouds, observability, network, trust, spire }: MeshConfig) =
     network,
     trust: lifetimesOf(trust),
     sharedTrust: trust.mode === "single",
-    serverCloud: spire.serverCloud,
+    ...(spire.topology === "central" && { serverCloud: spire.serverCloud }),
   });
 
 /** `<cloud>: <job>` of all that there must be a target of. */

@@ -1,6 +1,10 @@
-// One trust domain over two clouds, with real SPIRE servers: their CAs are signed by authorities of one root, and identities of one hold at the other.
+// One trust domain over two clouds, with real SPIRE servers: their CAs are signed by authorities of one root, or that of one by the other, and identities of one hold at the other.
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
 import { parseMinted } from "../../cli/operator";
 import type { Connect } from "../../components/trust/connect";
@@ -9,9 +13,12 @@ import { spireServer } from "../../components/trust/spire-cli";
 import { type Authority, issueIntermediate, issueRoot } from "../../components/trust/x509";
 import { parseSpiffeBundle } from "../../spiffe/bundle";
 import type { Identity } from "../../spiffe/source";
+import { downstreamSpiffeId } from "../../spiffe/spiffe-id";
 import { clientTls, verifyPeer } from "../../spiffe/verify";
 import { freePort } from "../support/port";
 import { opa } from "../support/opa";
+import { programPath } from "../support/programs";
+import { TestSpireAgent } from "../support/spire-agent";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
 
 jest.setTimeout(120_000);
@@ -149,6 +156,77 @@ test("what was signed anew is used from the next CA on, without a restart", asyn
   const renewed = await mint("aws");
   expect(chainOf(renewed)[2]!.serialNumber).not.toBe(before.serialNumber);
   expect(await handshake(renewed, await mint("gcp"))).toBe(ID.aws);
+});
+
+describe("a server whose CA another one signs", () => {
+  let dir: string;
+  let agent: TestSpireAgent;
+  let above: TestSpireServer;
+  let below: TestSpireServer;
+  const clientOf = (server: TestSpireServer) => spireServer("cloud", server.run, { limitMs: 5000 });
+  const upstreamId = async () =>
+    (await clientOf(below).authorities("x509")).active?.upstream_authority_subject_key_id;
+  const mintAt = async (server: TestSpireServer) => {
+    const { stdout } = await server.run(["x509", "mint", "-spiffeID", ID.gcp, "-output", "json"]);
+    return parseMinted(stdout, ID.gcp, TRUST_DOMAIN);
+  };
+  const becomes = async (isSo: () => Promise<boolean>) => {
+    for (const end = Date.now() + 30_000; !(await isSo()); await sleep(500))
+      if (Date.now() > end) throw new Error("not within 30 s");
+  };
+
+  beforeAll(async () => {
+    const binary = await spireServerBinary();
+    dir = mkdtempSync(join(tmpdir(), "spire-agent-"));
+    above = await TestSpireServer.make(binary, TRUST_DOMAIN, { caTtl: "24h" });
+    await above.start();
+    agent = await TestSpireAgent.start(await programPath("spire-agent"), above, dir, (parentId) =>
+      clientOf(above).entryCreate({
+        ...{ spiffeId: downstreamSpiffeId(TRUST_DOMAIN, "gcp"), parentId, downstream: true },
+        ...{ selectors: [`unix:uid:${process.getuid!()}`], federatesWith: [], x509SvidTtlSeconds: 0 },
+      }),
+    );
+    below = await TestSpireServer.make(binary, TRUST_DOMAIN, {
+      ...{ caTtl: "24h", above: { server: above, socket: agent.socket } },
+    });
+    await below.start();
+  }, 300_000);
+  afterAll(async () => {
+    await Promise.all([below.remove(), above.remove(), agent.daemon.stop()]);
+    rmSync(dir, { recursive: true });
+  });
+
+  test("has an entry at that one", async () => {
+    expect(await clientOf(above).entryList()).toMatchObject([{ downstream: true }]);
+  });
+
+  test("issues identities that hold at that one, and the other way round", async () => {
+    const [own, others] = [await mintAt(below), await mintAt(above)];
+    expect(await handshake(own, others)).toBe(ID.gcp);
+    expect(await handshake(others, own)).toBe(ID.gcp);
+  });
+
+  test("makes another CA by itself when the one that signed it is tainted", async () => {
+    const server = clientOf(above);
+    const tainted = await upstreamId();
+    await server.authorityPrepare("x509");
+    const { prepared } = await server.authorities("x509");
+    await becomes(async () => (await clientOf(below).bundleOwn()).x509_authorities?.length === 2);
+    await server.authorityActivate("x509", prepared!.authority_id);
+    await server.authorityTaint("x509", tainted!);
+    await becomes(async () => (await upstreamId()) === prepared!.authority_id);
+    await server.authorityRevoke("x509", tainted!);
+    await becomes(async () => (await clientOf(below).bundleOwn()).x509_authorities?.length === 1);
+  });
+
+  test("starts and issues while that one is away, without an agent of it, as when its pod moves", async () => {
+    await Promise.all([above.kill(), below.kill(), agent.daemon.stop()]);
+    rmSync(agent.socket, { force: true });
+    await below.start();
+    // It asks for the bundle above five seconds after its start.
+    await sleep(8_000);
+    expect(chainOf(await mintAt(below)).length).toBeGreaterThan(1);
+  });
 });
 
 describe("the TrustBundle of a second server of a trust domain", () => {

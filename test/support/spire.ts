@@ -13,7 +13,12 @@ import {
 import { renderIssuer } from "../../components/spire/conf";
 import { SERVER_PATHS } from "../../components/spire/paths";
 import { hclString } from "../../components/spire/hcl";
-import { renderUpstreamAuthority, upstreamFiles } from "../../components/spire/upstream-authority";
+import {
+  renderUpstreamAuthority,
+  UPSTREAM_SOCKET,
+  upstreamFiles,
+  upstreamServer,
+} from "../../components/spire/upstream-authority";
 import type { Run } from "../../components/trust/spire-cli";
 import { programPath } from "./programs";
 import { freePort } from "./port";
@@ -31,10 +36,18 @@ interface ServerParts {
   readonly caTtl?: string;
   readonly datastore?: Datastore;
   readonly upstream?: SignerFiles;
+  /** A server that signs its CA, by the Workload API of an agent of that one. */
+  readonly above?: { readonly server: TestSpireServer; readonly socket: string };
   readonly jwtIssuer?: string;
   /** Further plugins, as text. */
   readonly plugins?: string;
 }
+
+const signedBy = ({ server, socket }: NonNullable<ServerParts["above"]>) =>
+  renderUpstreamAuthority({ ...upstreamServer("127.0.0.1"), serverPort: server.apiPort }).replace(
+    UPSTREAM_SOCKET,
+    socket,
+  );
 
 /** A SPIRE server of a test. */
 export class TestSpireServer {
@@ -51,12 +64,12 @@ export class TestSpireServer {
   /**
    * Makes the server's directory and configuration; `start` runs it.
    *
-   * @param parts `caTtl`: default 168h. `datastore`: default, SQLite in that directory. `upstream`: default, it signs its CA itself. `jwtIssuer`: default, JWT-SVIDs name none. `plugins`: default, none.
+   * @param parts `caTtl`: default 168h. `datastore`: default, SQLite in that directory. `upstream`, `above`: default, it signs its CA itself. `jwtIssuer`: default, JWT-SVIDs name none. `plugins`: default, none.
    */
   static async make(
     binary: string,
     trustDomain: string,
-    { caTtl = "168h", datastore, upstream, jwtIssuer, plugins = "" }: ServerParts = {},
+    { caTtl = "168h", datastore, upstream, above, jwtIssuer, plugins = "" }: ServerParts = {},
   ): Promise<TestSpireServer> {
     const ports = { api: await freePort(), endpoint: await freePort() };
     const dir = mkdtempSync(join(tmpdir(), "spire-"));
@@ -89,6 +102,7 @@ ${renderDatastore(datastore).replaceAll(SERVER_PATHS.dataDir, data)}
   KeyManager "disk" { plugin_data { keys_path = "${data}/keys.json" } }
   NodeAttestor "join_token" { plugin_data {} }
   ${upstream === undefined ? "" : renderUpstreamAuthority({ kind: "disk" }).replaceAll(SERVER_PATHS.upstreamDir, server.dir)}
+${above === undefined ? "" : signedBy(above)}
 ${plugins}
 }
 `,

@@ -1,8 +1,9 @@
-// One SPIRE server for all clouds, under mocks: what there is of it, who reaches whom, and what its configuration must not say.
+// One SPIRE server for all clouds, or above theirs, under mocks: what there is of it, who reaches whom, and what its configuration must not say.
 import { parseConfig } from "../../infra/config";
 import { type Plan, planOf } from "../../infra/plan/plan";
 import { federationTable } from "../../infra/plan/tables/trust";
 import { makeRegistrationEntryProvider } from "../../components/trust/providers/registration-entry";
+import { makeTrustBundleProvider } from "../../components/trust/providers/trust-bundle";
 import { publicPorts } from "../../policies/pack/rules/exposure";
 import { problemsOf } from "../support/problems";
 
@@ -120,6 +121,126 @@ describe("the plan of one server", () => {
   });
 });
 
+describe("the plan of servers below one", () => {
+  let plan: Plan;
+  beforeAll(async () => {
+    plan = await planOf("dev", {
+      mode: "direct",
+      changed: { ...CENTRAL, spire: { topology: "nested", serverCloud: "azure" } },
+    });
+  });
+  const named = (name: string, type: string) =>
+    plan.resources.find((resource) => resource.name === name && resource.type === type)!;
+  const confOf = (cloud: string) =>
+    named(`${cloud}-spire-server-config`, "kubernetes:core/v1:ConfigMap").inputs.data;
+  const podOf = (cloud: string) =>
+    named(`${cloud}-spire-server`, "kubernetes:apps/v1:StatefulSet").inputs.spec.template.spec;
+
+  test("has a server in each cloud, and nobody else's root", () => {
+    const bundles = plan.resources.filter(({ type }) => type === `${DYNAMIC}TrustBundle`);
+    expect(bundles.map(({ name }) => name).sort()).toEqual(["aws-bundle", "azure-bundle", "gcp-bundle"]);
+    expect(plan.resources.filter(({ type }) => type === `${DYNAMIC}RootAuthority`)).toEqual([]);
+  });
+
+  test("has the one above attest the agents beside the others, each pod for itself, and nobody else there", () => {
+    const conf = confOf("azure")["server.conf"];
+    for (const cloud of ["aws", "gcp"]) {
+      const [, psat, published] = conf
+        .split(`"agentweave-${cloud}" = {`)
+        .map((text: string) => text.slice(0, text.indexOf("}")));
+      expect(psat).toContain('service_account_allow_list = ["spire:spire-server"]');
+      expect(psat).toMatch(/use_pod_uid_for_agent_id += true/);
+      expect(published).toMatch(/namespace += "spire"\n +configmap_name += "spire-upstream-bundle"/);
+    }
+    expect(conf).not.toContain("UpstreamAuthority");
+    expect(podOf("azure").initContainers).toBeUndefined();
+  });
+
+  test("gives it little in the other clusters, by an account that is not their server's", () => {
+    const { rules, metadata } = named(
+      "gcp-spire-attestation-role",
+      "kubernetes:rbac.authorization.k8s.io/v1:Role",
+    ).inputs;
+    expect(metadata).toMatchObject({ namespace: "spire", name: "agentweave-spire-upstream" });
+    expect(rules).toEqual([
+      { apiGroups: [""], resources: ["pods"], verbs: ["get"] },
+      {
+        apiGroups: [""],
+        resources: ["configmaps"],
+        resourceNames: ["spire-upstream-bundle"],
+        verbs: ["get", "create", "patch"],
+      },
+    ]);
+    const secret = named("gcp-spire-attestation-token", "kubernetes:core/v1:Secret").inputs;
+    expect(secret.metadata.annotations).toMatchObject({
+      "kubernetes.io/service-account.name": "spire-upstream",
+    });
+  });
+
+  test("has the others' CAs signed by it, through an agent in their pods that needs no right", () => {
+    const { spec } = named("azure-spire-server-agents", "kubernetes:core/v1:Service").inputs;
+    expect(spec.loadBalancerSourceRanges.length).toBeGreaterThan(1);
+    for (const cloud of ["aws", "gcp"]) {
+      const files = confOf(cloud);
+      expect(files["server.conf"]).toMatch(
+        /UpstreamAuthority "spire" \{\n +plugin_data \{\n +server_address = "[^"]+"\n +server_port = "8081"/,
+      );
+      const socket = "/run/spire/upstream/spire-agent.sock";
+      expect(files["server.conf"]).toContain(`workload_api_socket = "${socket}"`);
+      expect(files["upstream-agent.conf"]).toMatch(new RegExp(`socket_path += "${socket}"`));
+      const { shareProcessNamespace, initContainers, securityContext, volumes } = podOf(cloud);
+      const [agent] = initContainers;
+      expect(shareProcessNamespace).toBe(true);
+      expect(agent).toMatchObject({
+        restartPolicy: "Always",
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
+      });
+      // Else the agent could not be told from the server.
+      expect(agent.securityContext.runAsUser).not.toBe(securityContext.runAsUser);
+      // The server must neither wait for an agent that nobody attests, nor leave its Service for it.
+      for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"])
+        expect(agent).not.toHaveProperty(probe);
+      expect(volumes.find(({ name }: { name: string }) => name === "upstream-authority")).toHaveProperty(
+        "emptyDir",
+      );
+    }
+  });
+
+  test("registers the others at it before they are there, and what is in their clusters at their own", () => {
+    const entries = plan.resources.filter(({ type }) => type === `${DYNAMIC}RegistrationEntry`);
+    const below = entries.filter(({ name }) => name.startsWith("gcp-downstream-"));
+    expect(below.map(({ inputs }) => inputs)).toMatchObject([
+      {
+        target: { cloud: "azure" },
+        spiffeId: `spiffe://${DOMAIN}/spire-server/gcp/agent`,
+        parentId: `spiffe://${DOMAIN}/spire/server`,
+        selectors: ["k8s_psat:cluster:agentweave-gcp"],
+      },
+      {
+        target: { cloud: "azure" },
+        spiffeId: `spiffe://${DOMAIN}/spire-server/gcp`,
+        parentId: `spiffe://${DOMAIN}/spire-server/gcp/agent`,
+        selectors: ["unix:uid:1000"],
+        downstream: true,
+      },
+    ]);
+    for (const { name, inputs } of entries.filter((entry) => !below.includes(entry)))
+      expect([name, inputs.downstream]).toEqual([name, name === "aws-downstream-server" ? true : undefined]);
+    const own = entries.filter(({ name }) => name === "gcp-node-alias");
+    expect(own.map(({ inputs }) => inputs.target.cloud)).toEqual(["gcp"]);
+  });
+
+  test("tells how long the others go on", () => {
+    expect(federationTable(plan).rows[0]!.at(-1)).toMatch(
+      /^azure, after a while: the other clouds go on issuing until their CAs end, 14h at least/,
+    );
+  });
+});
+
 describe("a configuration with one server", () => {
   const problems = (changed: object) =>
     problemsOf(() =>
@@ -148,6 +269,11 @@ describe("a configuration with one server", () => {
     expect(problems({})).toEqual([]);
   });
 
+  test("may have settings of each cloud's server where each has one", () => {
+    const spire = { topology: "nested", serverCloud: "aws" };
+    expect(problems({ spire, ...clouds({ spire: { keyManager: { type: "disk" } } }) })).toEqual([]);
+  });
+
   test.each([
     ["a server that is nowhere", { spire: { topology: "central" } }, "spire.serverCloud"],
     [
@@ -156,7 +282,25 @@ describe("a configuration with one server", () => {
       "spire.serverCloud",
     ],
     ["a server's cloud without topology central", { spire: { serverCloud: "aws" } }, "spire.serverCloud"],
+    [
+      "a server above that is nowhere",
+      { spire: { topology: "nested" } },
+      "spire.serverCloud: is missing, which spire.topology nested needs",
+    ],
     ["several trust domains", { trust: { domain: DOMAIN } }, "trust.mode"],
+    [
+      "several trust domains under one server",
+      { trust: { domain: DOMAIN }, spire: { topology: "nested", serverCloud: "aws" } },
+      "trust.mode",
+    ],
+    [
+      "SVIDs that outlive what a server below another has for a CA",
+      {
+        trust: { mode: "single", domain: DOMAIN, svidTtl: "5h" },
+        spire: { topology: "nested", serverCloud: "aws" },
+      },
+      "trust.svidTtl: is 5h, so long that servers below another",
+    ],
     ["observability elsewhere", { observability: { home: "gcp" } }, "observability.home"],
     [
       "a server's keys in another cloud",
@@ -171,6 +315,23 @@ describe("a configuration with one server", () => {
   ])("may not have %s", (_, changed, path) => {
     expect(problems(changed).join("\n")).toContain(path);
   });
+});
+
+test("a server that stands is not put under another one, nor taken from under it", async () => {
+  const { diff } = makeTrustBundleProvider(() => {
+    throw new Error("no server is asked");
+  });
+  const target = { cloud: "gcp", namespace: "spire", pod: "p", container: "c", trustDomain: DOMAIN };
+  const [alone, below] = [{ target }, { target, above: "aws" }];
+  for (const [olds, news] of [
+    [alone, below],
+    [below, alone],
+    [below, { target, above: "azure" }],
+  ])
+    await expect(diff!("id", olds as never, news as never)).rejects.toThrow(
+      /spire\.topology and spire\.serverCloud as they were/,
+    );
+  expect(await diff!("id", below as never, below as never)).toMatchObject({ changes: false });
 });
 
 test("an identity that stands is not moved to another server", async () => {

@@ -4,7 +4,7 @@ import type { Cluster } from "../../clouds/cluster";
 import { LETTERS, RandomText } from "../../random-text";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
-import { centralPart } from "../flow";
+import { centralPart, type SharedServer } from "../flow";
 import type { VpnSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
 import { allocateVpn } from "./allocation";
@@ -21,8 +21,8 @@ export interface VpnArgs {
   readonly parts?: ReadonlyMap<string, ObservabilityPart>;
   /** Whether all clouds are of one trust domain. Default: false. */
   readonly sharedTrust?: boolean;
-  /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
-  readonly serverCloud?: string;
+  /** The SPIRE server of all clouds, or above theirs. Default: each has its own. */
+  readonly server?: SharedServer;
 }
 
 /** A cluster with what its gateway is attached to. */
@@ -41,7 +41,7 @@ export class Vpn extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { clusters, settings, parts, sharedTrust, serverCloud }: VpnArgs,
+    { clusters, settings, parts, sharedTrust, server }: VpnArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:Vpn", name, {}, opts);
@@ -67,7 +67,7 @@ export class Vpn extends pulumi.ComponentResource {
                 mode: "vpn",
                 observability: parts?.get(cloud),
                 sharedTrust,
-                central: centralPart(cloud, serverCloud),
+                central: centralPart(cloud, server),
               }),
             ),
             ends: pairs.flatMap(({ links }) =>

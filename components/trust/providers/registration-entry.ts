@@ -14,6 +14,8 @@ export interface EntryInputs {
   selectors: string[];
   federatesWith: string[];
   x509SvidTtlSeconds: number;
+  /** True, or not there. */
+  downstream?: boolean;
   timeoutSeconds: number;
 }
 
@@ -22,7 +24,7 @@ export interface EntryState extends EntryInputs {
   entryId: string;
 }
 
-const CONTENT = ["spiffeId", "parentId", "selectors", "federatesWith", "x509SvidTtlSeconds"];
+const CONTENT = ["spiffeId", "parentId", "selectors", "federatesWith", "x509SvidTtlSeconds", "downstream"];
 
 /** Sorted and without duplicates, as sets are compared; a list with something unknown in it stays as it is. */
 function asSet(values: unknown): unknown {
@@ -41,6 +43,7 @@ function contentOf(entry: ApiEntry): Omit<EntryInput, "id"> {
       (entry.federates_with ?? []).map((name) => name.replace("spiffe://", "")),
     ) as string[],
     x509SvidTtlSeconds: entry.x509_svid_ttl ?? 0,
+    ...(entry.downstream && { downstream: true }),
   };
 }
 

@@ -13,6 +13,8 @@ export interface TrustBundleInputs {
   timeoutSeconds: number;
   /** The authorities of another server of the same trust domain, of which this one must have one. Default: nothing is compared. */
   shared?: SharedAuthorities;
+  /** The cloud whose server signs this one's CA. Default: none of the mesh does. */
+  above?: string;
 }
 
 /** The X.509 authorities of a server, for those to compare that share its trust domain. */
@@ -34,25 +36,25 @@ export interface TrustBundleState extends TrustBundleInputs {
   authorities: X509Authority[];
 }
 
+/** The inputs alone, without those that are not there. */
+const inputsOf = ({ target, kubeconfig, timeoutSeconds, shared, above }: TrustBundleInputs) => ({
+  ...{ target, kubeconfig, timeoutSeconds },
+  ...(shared && { shared }),
+  ...(above !== undefined && { above }),
+});
+
 async function readBundle(
   inputs: TrustBundleInputs,
   connect: Connect,
   patience: Patience,
 ): Promise<TrustBundleState> {
-  const { target, kubeconfig, timeoutSeconds, shared } = inputs;
+  const { target, kubeconfig, shared } = inputs;
   const server = connect(target, kubeconfig, patience);
   await server.healthcheck();
   const document = await server.bundleShow();
   const bundle = parseSpiffeBundle(document, target.trustDomain, new Date());
   if (shared) demandShared(target, bundle, shared);
-  return {
-    target,
-    kubeconfig,
-    timeoutSeconds,
-    ...(shared && { shared }),
-    ...bundle,
-    bundle: document,
-  };
+  return { ...inputsOf(inputs), ...bundle, bundle: document };
 }
 
 /** @throws an error unless the bundle has an authority of those that are shared. */
@@ -85,6 +87,24 @@ function refuseAnotherDomain(olds: ServerLocation, news: ServerLocation): void {
   );
 }
 
+/**
+ * A server goes on with the CA that it has, under a root that those of the mesh may have forgotten before it has another.
+ *
+ * @throws an error where a server that stands would have its CA signed by the server of another cloud than before, or by none.
+ */
+function refuseAnotherAbove(
+  { target: { cloud }, above: before }: TrustBundleInputs,
+  { above }: TrustBundleInputs,
+): void {
+  if (before === above) return;
+  const words = (name: string | undefined) =>
+    name === undefined ? "no server of the mesh" : `that of ${name}`;
+  throw new Error(
+    `${cloud}'s SPIRE server stands with a CA that ${words(before)} signs, and the configuration has ${words(above)} sign it: identities of one root would not hold under the other. ` +
+      `Write spire.topology and spire.serverCloud as they were; or \`pulumi destroy\` all clouds before.`,
+  );
+}
+
 /** Makes the provider; `connect` reaches the servers. */
 export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleInputs, TrustBundleState> {
   return {
@@ -98,6 +118,7 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
 
     diff: async (_id, olds, news) => {
       refuseAnotherDomain(olds.target, news.target);
+      refuseAnotherAbove(olds, news);
       const replaces = serverMoved(olds.target, news.target) ? ["target"] : [];
       return {
         changes:
@@ -122,8 +143,7 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
     // Gone only if the Kubernetes API itself says that the server's StatefulSet does not exist; a server that cannot be reached is an error.
     read: async (id, state) => {
       if (!state) throw new Error("a TrustBundle cannot be imported; let the program make it");
-      const { target, kubeconfig, timeoutSeconds, shared } = state;
-      const inputs = { target, kubeconfig, timeoutSeconds, ...(shared && { shared }) };
+      const inputs = inputsOf(state);
       try {
         return { id, props: await readBundle(inputs, connect, readPatience), inputs };
       } catch (error) {

@@ -14,11 +14,11 @@ export interface ApiCaller {
   readonly instead: string;
 }
 
-/** The cloud whose SPIRE server is that of all clouds, as far as it is written. */
+/** The cloud whose SPIRE server is that of all clouds, or above theirs, as far as it is written. */
 export const serverCloudOf = ({ spire }: Pick<ConfigDraft, "spire">): string | undefined =>
-  spire?.topology === "central" ? spire.serverCloud : undefined;
+  spire?.topology === "central" || spire?.topology === "nested" ? spire.serverCloud : undefined;
 
-/** The caller: a SPIRE server for all clouds, with which all of observability is, else Prometheus. Undefined where there is none. */
+/** The caller: a SPIRE server that attests in all clouds, with which all of observability is, else Prometheus. Undefined where there is none. */
 export function apiCallerOf(
   clouds: CloudDrafts,
   { enabled, home = clouds[0]?.[0] }: Draft<ObservabilityEntry>,
@@ -28,7 +28,7 @@ export function apiCallerOf(
     return {
       cloud: serverCloud,
       title: "the SPIRE server",
-      why: "which reviews the tokens of nodes by this API server",
+      why: "which reviews tokens by this API server",
       instead: "spire.topology: each",
     };
   if (enabled === false) return undefined;

@@ -1,4 +1,4 @@
-// Mistakes in what goes together with one SPIRE server for all clouds.
+// Mistakes in what goes together with a SPIRE server that is for all clouds, or above theirs.
 import type { CloudDrafts, ConfigDraft } from "../draft";
 import type { Problem } from "../problem";
 
@@ -10,8 +10,8 @@ export function centralProblems(
   const { topology, serverCloud } = spire ?? {};
   const names = clouds.map(([name]) => name);
   const at = (key: string) => ["spire", key];
-  if (topology !== "central") {
-    const message = `is ${serverCloud}, but with spire.topology each every cloud has a server; remove it, or write spire.topology: central`;
+  if (topology !== "central" && topology !== "nested") {
+    const message = `is ${serverCloud}, but with spire.topology each every cloud has a server with none above it; remove it, or write spire.topology: central, or nested`;
     return topology === undefined || serverCloud === undefined ? [] : [{ path: at("serverCloud"), message }];
   }
   const mode: Problem[] =
@@ -20,13 +20,15 @@ export function centralProblems(
           {
             path: ["trust", "mode"],
             message:
-              "is federated, but with spire.topology central one server issues the identities of all clouds, which are of one trust domain; write single, or spire.topology: each",
+              topology === "central"
+                ? "is federated, but with spire.topology central one server issues the identities of all clouds, which are of one trust domain; write single, or spire.topology: each"
+                : "is federated, but with spire.topology nested one server signs the CAs of those of all clouds, which are of one trust domain; write single, or spire.topology: each",
           },
         ]
       : [];
   if (serverCloud === undefined) {
     if (spire !== undefined && "serverCloud" in spire) return mode;
-    const message = `is missing, which spire.topology central needs; write one of ${names.join(", ")}`;
+    const message = `is missing, which spire.topology ${topology} needs; write one of ${names.join(", ")}`;
     return [...mode, { path: at("serverCloud"), message }];
   }
   if (names.length > 0 && !names.includes(serverCloud)) {
@@ -41,13 +43,13 @@ export function centralProblems(
       ? [
           {
             path: ["observability", "home"],
-            message: `is ${home}, but the API servers of the other clouds let in those of one cloud, and the SPIRE server of all clouds calls them from ${serverCloud}; remove it, or write spire.serverCloud: ${home}`,
+            message: `is ${home}, but the API servers of the other clouds let in those of one cloud, and the SPIRE server ${topology === "central" ? "of all clouds" : "above theirs"} calls them from ${serverCloud}; remove it, or write spire.serverCloud: ${home}`,
           },
         ]
       : []),
     ...others.flatMap(([name, entry]): Problem[] => {
       const own =
-        "spire" in entry
+        topology === "central" && "spire" in entry
           ? [
               {
                 path: ["clouds", name, "spire"],

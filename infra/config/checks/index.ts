@@ -41,7 +41,7 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
   );
   const caller = apiCallerOf(clouds, observability, serverCloud);
   return [
-    ...lifetimeProblems(trust ?? {}),
+    ...lifetimeProblems(trust ?? {}, draft.spire?.topology),
     ...trustRootProblems(trust?.root, trust ?? {}, clouds.length > 1),
     ...(trust?.mode === "single"
       ? singleDomainProblems(clouds, trust.domain)
@@ -54,7 +54,9 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
     ),
     ...centralProblems(clouds, draft),
     ...spireProblems(
-      clouds.filter(([name]) => serverCloud === undefined || name === serverCloud),
+      clouds.filter(
+        ([name]) => draft.spire?.topology !== "central" || [undefined, name].includes(serverCloud),
+      ),
       draft,
     ),
     ...bundlePublisherProblems(clouds),

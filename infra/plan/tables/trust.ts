@@ -1,4 +1,6 @@
 // Which identities a plan gives, to whom, and which of them trust which trust domains.
+import { formatDuration } from "../../config/duration";
+import { sureSecondsAlone } from "../../config/lifetimes";
 import type { Plan } from "../plan";
 import { sorted, type Table } from "../table";
 
@@ -34,28 +36,41 @@ const SIGNERS = {
 
 /** Each trust domain with those that it trusts, and where it fetches their bundles; of a single one, whose identities hold in it. */
 export const federationTable = (plan: Plan): Table =>
-  plan.config.spire.topology === "central"
-    ? centralTable(plan)
+  plan.config.spire.topology !== "each"
+    ? sharedServerTable(plan)
     : plan.config.trust.mode === "single"
       ? singleDomainTable(plan)
       : relationshipsTable(plan);
 
-/** What is told of a single trust domain with one server: what hangs on it. */
-const centralTable = ({ config: { trust, spire }, clouds }: Plan): Table => ({
-  key: "federation",
-  title: "Which clouds trust which",
-  head: ["trust domain", "in it", "who trusts whom", "signed by", "single point of failure"],
-  rows: [
-    [
-      trust.domain,
-      clouds.join(", "),
-      `each cloud trusts every identity of the domain, all issued by the SPIRE server in ${spire.serverCloud}`,
-      trust.root ? SIGNERS[trust.root.kind] : `the server in ${spire.serverCloud} itself`,
-      `${spire.serverCloud}: while it is away no cloud gets a new identity, and those there are end within svidTtl (${trust.svidTtl})`,
+/** What is told of a single trust domain with one server, or with one above the others: what hangs on it. */
+function sharedServerTable({ config: { trust, spire }, clouds }: Plan): Table {
+  const { topology, serverCloud } = spire;
+  const [issuedBy, failure] =
+    topology === "central"
+      ? [
+          `all issued by the SPIRE server in ${serverCloud}`,
+          `${serverCloud}: while it is away no cloud gets a new identity, and those there are end within svidTtl (${trust.svidTtl})`,
+        ]
+      : [
+          `whichever cloud's server issued it; the CAs of all are signed by the one in ${serverCloud}`,
+          `${serverCloud}, after a while: the other clouds go on issuing until their CAs end, ${formatDuration(sureSecondsAlone(trust))} at least and caTtl (${trust.caTtl}) at most after it went away`,
+        ];
+  return {
+    key: "federation",
+    title: "Which clouds trust which",
+    head: ["trust domain", "in it", "who trusts whom", "signed by", "single point of failure"],
+    rows: [
+      [
+        trust.domain,
+        clouds.join(", "),
+        `each cloud trusts every identity of the domain, ${issuedBy}`,
+        trust.root ? SIGNERS[trust.root.kind] : `the server in ${serverCloud} itself`,
+        failure,
+      ],
     ],
-  ],
-  none: "none trusts another",
-});
+    none: "none trusts another",
+  };
+}
 
 const singleDomainTable = ({ config: { trust }, clouds }: Plan): Table => ({
   key: "federation",

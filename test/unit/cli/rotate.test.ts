@@ -1,5 +1,6 @@
 import { evict, evictNode, evictText } from "../../../cli/evict";
-import { rotate, type RotateOptions } from "../../../cli/rotate";
+import { rotate, type RotateOptions, rotateText } from "../../../cli/rotate";
+import type { ApiAuthorities } from "../../../components/trust/spire-cli";
 import { FakeMesh } from "./world";
 
 describe("mesh rotate and mesh evict", () => {
@@ -17,7 +18,7 @@ describe("mesh rotate and mesh evict", () => {
       say: () => {},
       handOnMs: 0,
       ...more,
-    }).then(({ servers: [one, ...others], without, kind }) => ({ ...one!, others, without, kind }));
+    }).then((report) => ({ ...report.servers[0]!, ...report }));
   const idOf = (name: string) => world.cloud(name).ca.keyId.toString("hex");
   const x509 = (command: string) => `aws localauthority x509 ${command}`;
   const fetches = ["azure federation refresh", "gcp federation refresh"];
@@ -85,6 +86,41 @@ describe("mesh rotate and mesh evict", () => {
     ]);
     expect(report.trusted).toBe(false);
     expect(stored("gcp")).toEqual([world.cloud("aws").ca.der]);
+  });
+
+  it("says that what a CA signed still holds where another one signed it", async () => {
+    const { ca, signers } = world.cloud("aws");
+    signers.set(ca, "00");
+    expect(rotateText(await run())).toContain("is accepted until it expires, under");
+  });
+
+  it("does not revoke while servers below are signed by the old CA, or agents present what these signed by it", async () => {
+    const mesh = world.mesh();
+    const nested = {
+      ...mesh,
+      clouds: mesh.clouds.map((cloud) => ({ ...cloud, trustDomain: "example.org" })),
+    };
+    const tainting = () =>
+      rotate(nested, "aws", {
+        ...{ limitMs: 1_200, taint: true, connect: world.connect, say: () => {}, handOnMs: 0 },
+      });
+    const retired = idOf("aws");
+    const gcp = world.cloud("gcp");
+    gcp.signers.set(gcp.ca, retired);
+    await expect(tainting()).rejects.toThrow(
+      /not all was renewed within 1.2 s: the SPIRE server of gcp signs by its word/,
+    );
+    const before = gcp.ca;
+    const spire = async (command: string) =>
+      JSON.parse(
+        (await gcp.cluster.exec({} as never, ["spire-server", ...command.split(" ")], 1_000)).stdout,
+      ) as ApiAuthorities;
+    const { prepared } = await spire("localauthority x509 prepare");
+    await spire(`localauthority x509 activate -authorityID ${prepared!.authority_id}`);
+    await expect(tainting()).rejects.toThrow(/pod agentweave-agent-1 presents what it signed/);
+    expect(changes()).not.toContain(x509("revoke"));
+    gcp.signers.delete(before);
+    expect((await tainting()).servers).toMatchObject([{ trusted: false }]);
   });
 
   it("does not revoke while an agent presents what the old CA signed, and goes on there", async () => {

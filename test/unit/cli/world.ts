@@ -244,14 +244,21 @@ export class FakeCloud {
       return success(
         JSON.stringify({
           // A server may attest another cluster's nodes too, whose names may be the same.
-          agents: ["elsewhere", this.name].map((cluster, index) => ({
-            id: { trust_domain: this.trustDomain, path: `/spire/agent/${index}` },
-            selectors: [`agent_node_name:${this.name}-node-1`, `cluster:${cluster}`].map((value) => ({
-              type: "k8s_psat",
-              value,
+          agents: [
+            ...["elsewhere", this.name].map((cluster, index) => ({
+              id: { trust_domain: this.trustDomain, path: `/spire/agent/${index}` },
+              selectors: [`agent_node_name:${this.name}-node-1`, `cluster:${cluster}`].map((value) => ({
+                type: "k8s_psat",
+                value,
+              })),
+              x509svid_serial_number: String(this.serial),
             })),
-            x509svid_serial_number: String(this.serial),
-          })),
+            // Beside a server below, in a pod that is gone.
+            {
+              id: { trust_domain: this.trustDomain, path: "/spire/agent/k8s_psat/elsewhere/pod/1" },
+              x509svid_serial_number: "0",
+            },
+          ],
         }),
       );
     if (command === "agent evict" || command === "agent ban") return success("");
@@ -296,12 +303,15 @@ export class FakeCloud {
 
   private serial = 1;
 
+  /** Ids of the authorities that signed its own, by these. Default: each signed itself. */
+  readonly signers = new Map<Certificate, string>();
+
   /** `spire-server localauthority x509`, as strict as SPIRE about whose turn it is. */
   private authority(command: string, id: string): CommandResult {
     const named = (certificate?: Certificate) =>
       certificate && {
         authority_id: certificate.keyId.toString("hex"),
-        upstream_authority_subject_key_id: "",
+        upstream_authority_subject_key_id: this.signers.get(certificate) ?? "",
       };
     const mustBe = (certificate?: Certificate) => {
       if (named(certificate)?.authority_id !== id) throw new Error(`${command}: not the turn of ${id}`);

@@ -45,8 +45,19 @@ describe.each(NETWORK_MODES)("in mode %s", (mode) => {
       expect(passing(mode, "agents", [from, elsewhere, "TCP", 8081])).toBe(false);
   });
 
-  test("each of the two rows is needed", () => {
+  test("a server reaches the one above, and only where there is one", () => {
+    const signing: Passing = ["spireServer", elsewhere, "TCP", 8081];
+    expect(passing(mode, "below", signing)).toBe(true);
+    expect(passing(mode, "above", called)).toBe(true);
+    for (const part of [undefined, "server", "above"] as const)
+      expect(passing(mode, part, signing)).toBe(false);
+    expect(passing(mode, "below", called)).toBe(false);
+    expect(passing(mode, "below", calling)).toBe(false);
+  });
+
+  test("each of the rows is needed", () => {
     const without = (part: CentralPart) => FLOWS.filter(({ central }) => central !== part);
+    expect(passing(mode, "above", called, without("above"))).toBe(false);
     expect(passing(mode, "server", called, without("server"))).toBe(false);
     expect(passing(mode, "agents", calling, without("agents"))).toBe(false);
   });

@@ -8,11 +8,16 @@ import {
   renderAgentConf,
   renderKubeconfig,
   renderServerConf,
+  renderUpstreamAgentConf,
   SPIRE_DEFAULTS,
 } from "../../../components/spire/conf";
 import type { BundlePublisher } from "../../../components/spire/bundle-publisher";
 import { hclString } from "../../../components/spire/hcl";
-import { type UpstreamAuthority, upstreamVolume } from "../../../components/spire/upstream-authority";
+import {
+  type UpstreamAuthority,
+  upstreamServer,
+  upstreamVolume,
+} from "../../../components/spire/upstream-authority";
 import { AGENT_PATHS, SERVER_PATHS } from "../../../components/spire/paths";
 import { hclUnquote, parseHcl } from "./hcl";
 
@@ -20,6 +25,14 @@ const TRUST_DOMAIN = "aws.agentweave.io";
 const CLUSTER = "agentweave-aws";
 const serverArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, settings: SPIRE_DEFAULTS };
 const agentArgs = { trustDomain: TRUST_DOMAIN, clusterName: CLUSTER, logLevel: "INFO" as const };
+
+/** One server above another, and what that other has. */
+const ABOVE = renderServerConf({
+  ...serverArgs,
+  others: [{ cloud: "gcp", clusterName: "agentweave-gcp", attests: "server" }],
+});
+const BELOW = renderServerConf({ ...serverArgs, upstream: upstreamServer("spire.example.org") });
+const BESIDE = renderUpstreamAgentConf({ ...agentArgs, serverAddress: "spire.example.org" });
 
 /** One signer of each kind. */
 const SIGNERS: Readonly<Record<UpstreamAuthority["kind"], UpstreamAuthority>> = {
@@ -336,6 +349,27 @@ describe("agent.conf", () => {
   });
 });
 
+describe("agent.conf beside a server below another", () => {
+  const conf = parseHcl(BESIDE);
+
+  test("attests to the server above, whose bundle is mounted, and serves the server beside it", () => {
+    const { UpstreamAuthority } = parseHcl(BELOW).plugins as {
+      UpstreamAuthority: { spire: { plugin_data: { workload_api_socket: string } } };
+    };
+    expect(conf.agent).toMatchObject({
+      server_address: "spire.example.org",
+      socket_path: UpstreamAuthority.spire.plugin_data.workload_api_socket,
+      trust_bundle_path: `${AGENT_PATHS.bundleDir}/${SPIRE_SERVER.bundleKey}`,
+    });
+    expect(conf.agent).not.toHaveProperty("insecure_bootstrap");
+  });
+
+  test("takes none of the ports that are the server's, and asks no kubelet", () => {
+    expect(Object.keys(conf).sort()).toEqual(["agent", "plugins"]);
+    expect(Object.keys((conf.plugins as { WorkloadAttestor: object }).WorkloadAttestor)).toEqual(["unix"]);
+  });
+});
+
 describe("health checks and metrics", () => {
   test.each([
     ["server.conf", renderServerConf(serverArgs)],
@@ -430,6 +464,13 @@ describe.each([
       },
       timeout,
     );
+    withBinary(
+      `finds those above and below one another valid${why}`,
+      () => {
+        for (const conf of [ABOVE, BELOW]) expect(validate(conf)).toContain("is valid");
+      },
+      timeout,
+    );
     for (const [bundlePublisher] of Object.values(STORES)) {
       withBinary(
         `finds it valid with its bundle published to ${bundlePublisher.type}${why}`,
@@ -444,6 +485,12 @@ describe.each([
         timeout,
       );
     }
+  } else {
+    withBinary(
+      `finds that beside a server valid${why}`,
+      () => expect(validate(BESIDE)).toContain("is valid"),
+      timeout,
+    );
   }
 
   withBinary(
