@@ -6,6 +6,7 @@ import { oneFieldManager } from "../components/kubernetes/field-manager";
 import { ownedBy, stackName } from "../components/kubernetes/ownership";
 import { clusterTolerations } from "../components/kubernetes/tolerations";
 import { withRegistryLogins } from "../components/kubernetes/registry-logins";
+import { urlPort } from "../components/network/part";
 import { MeshNetwork } from "../components/network";
 import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
@@ -60,6 +61,15 @@ export class AgentMesh extends pulumi.ComponentResource {
     const images = resolveImages(config.images);
     /** Whether all clouds are of one trust domain. */
     const shared = config.trust.mode === "single";
+    // Through tunnels no partner comes.
+    const bucket =
+      config.trust.endpoint === "bucket"
+        ? {
+            partners:
+              config.network.mode !== "vpn" &&
+              config.partners.some(({ endpointSpiffeId }) => endpointSpiffeId !== undefined),
+          }
+        : undefined;
     const upstreams = new Map(config.clouds.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
@@ -89,6 +99,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           cluster,
           subnetRouter,
           ...(spire?.oidc && { oidcPort: oidcPort(spire.oidc) }),
+          ...(bucket && { objectPort: spire?.bundleUrl === undefined ? 443 : urlPort(spire.bundleUrl) }),
         })),
         settings: config.network,
         observability: config.observability,
@@ -97,6 +108,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         trust: {
           shared: shared && config.partners.length === 0,
           serverCloud,
+          bucket,
           upstreamPorts: upstreamPorts([...upstreams.values()][0]),
         },
         images,
@@ -147,6 +159,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
+          bucket,
           ...(attested.length > 0 && {
             central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
           }),
@@ -181,7 +194,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         members: [...new Set(this.clouds.map(({ spire }) => spire.server))].map((server) => ({
           name: server.target.cloud,
           target: server.target,
-          bundleEndpointUrl: server.bundleEndpointUrl,
+          ...server.bundle,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
         })),
@@ -263,7 +276,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         {
           clouds: registered.map(({ cluster, spire, identity }) => ({
             ...identity,
-            bundleEndpointUrl: spire.server.bundleEndpointUrl,
+            ...spire.server.bundle,
             namespaces: [
               ...spire.namespaces,
               ...this.workloads.namespacesOf(cluster.name),

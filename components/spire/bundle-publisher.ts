@@ -1,4 +1,5 @@
 // Where a SPIRE server publishes its bundle beside its own endpoint: an object that is there while the server is not.
+import { urlPort } from "../network/part";
 import { hclString } from "./hcl";
 import { AZURE_IDENTITY, GOOGLE_PORTS } from "./key-manager";
 
@@ -9,6 +10,8 @@ export type BundlePublisher =
       readonly region: string;
       readonly bucket: string;
       readonly objectKey: string;
+      /** URL of a store of another maker. Default: Amazon's. */
+      readonly endpoint?: string;
     }
   | { readonly type: "gcp_cloudstorage"; readonly bucket: string; readonly objectName: string }
   | {
@@ -22,7 +25,12 @@ export type BundlePublisher =
 function dataOf(publisher: BundlePublisher): Readonly<Record<string, string>> {
   switch (publisher.type) {
     case "aws_s3":
-      return { region: publisher.region, bucket: publisher.bucket, object_key: publisher.objectKey };
+      return {
+        region: publisher.region,
+        bucket: publisher.bucket,
+        object_key: publisher.objectKey,
+        ...(publisher.endpoint !== undefined && { endpoint: publisher.endpoint }),
+      };
     case "gcp_cloudstorage":
       return { bucket_name: publisher.bucket, object_name: publisher.objectName };
     case "azure_blob":
@@ -31,6 +39,24 @@ function dataOf(publisher: BundlePublisher): Readonly<Record<string, string>> {
         container_name: publisher.container,
         blob_name: publisher.blobName,
       };
+  }
+}
+
+/** Where everybody reads the object; undefined of a store whose URLs only its maker knows. */
+export function publishedUrl(publisher: BundlePublisher): string | undefined {
+  switch (publisher.type) {
+    case "aws_s3": {
+      const { region, bucket, objectKey, endpoint } = publisher;
+      if (endpoint !== undefined) return undefined;
+      const host = `s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+      // The store's certificate has one label before its own name (Amazon S3 user guide, "Virtual hosting of general purpose buckets").
+      const key = encodeURI(objectKey);
+      return bucket.includes(".") ? `https://${host}/${bucket}/${key}` : `https://${bucket}.${host}/${key}`;
+    }
+    case "gcp_cloudstorage":
+      return `https://storage.googleapis.com/${publisher.bucket}/${encodeURI(publisher.objectName)}`;
+    case "azure_blob":
+      return `https://${publisher.storageAccount}.blob.core.windows.net/${publisher.container}/${encodeURI(publisher.blobName)}`;
   }
 }
 
@@ -52,6 +78,8 @@ ${Object.entries(data)
 export function bundlePublisherPorts(publisher: BundlePublisher | undefined): readonly number[] {
   switch (publisher?.type) {
     case "aws_s3":
+      // Amazon's token service is asked besides.
+      return [...new Set([443, publisher.endpoint === undefined ? 443 : urlPort(publisher.endpoint)])];
     case "azure_blob":
       return [443];
     case "gcp_cloudstorage":

@@ -39,6 +39,8 @@ export interface SpireArgs {
   readonly signer?: SpireServerArgs["signer"];
   /** Whether servers of other trust domains fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** That the servers of other clouds fetch the bundle from an object. Default: from the server. */
+  readonly bucket?: SpireServerArgs["bucket"];
   /** That the server is for other clouds, too. Default: for this one alone. */
   readonly central?: SpireServerArgs["central"];
   readonly flows: FlowContext;

@@ -13,8 +13,9 @@ import { childOptions, type ChildOptions, type DependentOptions } from "../kuber
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import type { FlowSituation } from "../network/flows";
 import type { UpstreamFiles } from "../trust/program-root";
-import type { ServerTarget } from "../trust/server-location";
+import type { ServedAt, ServerTarget } from "../trust/server-location";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
@@ -37,6 +38,8 @@ export interface ServerPlan {
   readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
   /** Where it publishes its bundle besides. Default: nowhere. */
   readonly bundlePublisher?: BundlePublisher;
+  /** URL of the object that it publishes there, as other clouds fetch it. */
+  readonly bundleUrl?: string;
   /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
 }
@@ -74,6 +77,8 @@ export interface SpireServerArgs {
   readonly signer?: ServerSigner;
   /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** That these fetch it from the object of `plan.bundleUrl`, and whether partners do so from the endpoint, which nobody else reaches then. Default: all from the endpoint. */
+  readonly bucket?: FlowSituation["bucket"];
   /** That it attests the nodes of other clouds' clusters, too. Default: those of its own alone. */
   readonly central?: CentralServer;
 }
@@ -99,8 +104,10 @@ export interface ServerSigner {
  * each has a CA of its own, whose keys are its own, too.
  */
 export class SpireServer extends pulumi.ComponentResource {
-  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where there is none. */
+  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where it is not reached from outside. */
   readonly bundleEndpointUrl?: pulumi.Output<string>;
+  /** From where the servers of other clouds fetch the bundle. */
+  readonly bundle: ServedAt;
   /** DNS name or address of its API for agents of other clouds; undefined where there are none. */
   readonly agentsHost?: pulumi.Output<string>;
   /** Where the trust layer reaches the server. It must depend on `ready`, too. */
@@ -110,7 +117,7 @@ export class SpireServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true } = args;
+    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true, bucket } = args;
     const { upstream, files: upstreamFiles } = signer ?? {};
     const {
       replicas = 1,
@@ -118,6 +125,7 @@ export class SpireServer extends pulumi.ComponentResource {
       keyManager = { type: "disk" },
       serviceAccountAnnotations,
       bundlePublisher,
+      bundleUrl,
       jwtIssuer,
     } = args.plan ?? {};
     const self = childOptions(this, cluster, opts);
@@ -237,16 +245,18 @@ export class SpireServer extends pulumi.ComponentResource {
       exposure: Exposure,
     ) =>
       publishedService(`${name}-${child}`, { ...metadata, name: service }, port, { cluster, exposure }, self);
-    const federation = bundleEndpoint
-      ? [
-          publish(
-            "federation",
-            SPIRE_SERVER.federationService,
-            ["bundle-endpoint", SPIRE_PORTS.bundleEndpoint],
-            args.exposure ?? { kind: "public" },
-          ),
-        ]
-      : [];
+    // The endpoint itself stays, so that it serves until the last peer has changed to the object: its Service leaves after that.
+    const federation =
+      bundleEndpoint && (bucket?.partners ?? true)
+        ? [
+            publish(
+              "federation",
+              SPIRE_SERVER.federationService,
+              ["bundle-endpoint", SPIRE_PORTS.bundleEndpoint],
+              args.exposure ?? { kind: "public" },
+            ),
+          ]
+        : [];
     const agents = args.central
       ? [publish("agents", SPIRE_SERVER.agentsService, ["api", SPIRE_PORTS.api], args.central.exposure)]
       : [];
@@ -254,6 +264,9 @@ export class SpireServer extends pulumi.ComponentResource {
     this.agentsHost = agents[0] && loadBalancerHost(agents[0], cluster.name);
     this.bundleEndpointUrl =
       federation[0] && loadBalancerHost(federation[0], cluster.name).apply(bundleEndpointUrl);
+    this.bundle = bucket
+      ? { bundleEndpointUrl: bundleUrl, bundleEndpointProfile: "https_web" }
+      : { bundleEndpointUrl: this.bundleEndpointUrl };
     this.target = {
       cloud: cluster.name,
       kubeconfig: cluster.credentials ?? cluster.kubeconfig,

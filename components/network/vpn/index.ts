@@ -5,6 +5,7 @@ import { LETTERS, RandomText } from "../../random-text";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
 import { centralPart } from "../flow";
+import type { FlowSituation } from "../flows";
 import type { VpnSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
 import { allocateVpn } from "./allocation";
@@ -21,6 +22,8 @@ export interface VpnArgs {
   readonly parts?: ReadonlyMap<string, ObservabilityPart>;
   /** Whether all clouds are of one trust domain. Default: false. */
   readonly sharedTrust?: boolean;
+  /** That bundles are fetched from object stores. Default: servers fetch from each other. */
+  readonly bucket?: FlowSituation["bucket"];
   /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
   readonly serverCloud?: string;
 }
@@ -41,7 +44,7 @@ export class Vpn extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { clusters, settings, parts, sharedTrust, serverCloud }: VpnArgs,
+    { clusters, settings, parts, sharedTrust, bucket, serverCloud }: VpnArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:Vpn", name, {}, opts);
@@ -67,6 +70,7 @@ export class Vpn extends pulumi.ComponentResource {
                 mode: "vpn",
                 observability: parts?.get(cloud),
                 sharedTrust,
+                bucket,
                 central: centralPart(cloud, serverCloud),
               }),
             ),

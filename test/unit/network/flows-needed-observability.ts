@@ -87,6 +87,7 @@ export function neededIn(mode: NetworkMode, name: PartName): readonly Passing[] 
     ["agent", "otelCollector", "TCP", 4318],
     ["otherAgent", "otelCollector", "TCP", 4318],
     ["trustExporter", mode === "vpn" ? "peer" : "internet", "TCP", 8443],
+    ["trustExporter", "internet", "TCP", 8203],
     ...metrics(mode, part).flatMap(([to, port]) =>
       readers(mode, part).map((from): Passing => [from, to, "TCP", port]),
     ),
