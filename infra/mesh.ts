@@ -1,6 +1,7 @@
 // AgentMesh: the whole mesh from one configuration, layer by layer. Each layer takes plain values of the layers above it.
 import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
+import type { BundleStore } from "../components/clouds/bundle-store";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
 import { ownedBy, stackName } from "../components/kubernetes/ownership";
@@ -13,8 +14,10 @@ import { type AgentRecord } from "../components/network/vpn/zone";
 import { Observability } from "../components/observability";
 import { COLLECTOR_ENDPOINT } from "../components/observability/collector";
 import { AttestedCluster, type CloudSpire, serverPorts, Spire, SpireElsewhere } from "../components/spire";
+import { type BundlePublisher, publishedUrl } from "../components/spire/bundle-publisher";
 import { OidcDiscoveryProvider } from "../components/spire/oidc";
 import { oidcPort } from "../components/spire/oidc-conf";
+import type { ServerPlan } from "../components/spire/server";
 import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
@@ -147,7 +150,12 @@ export class AgentMesh extends pulumi.ComponentResource {
       ...{ settings: config.trust, sizes: config.spire },
     });
     const withServer = ({ config: cloud, cluster }: (typeof clusters)[number]) => {
-      const plan = settleServer(cloud, config.spire);
+      const settled = settleServer(cloud, config.spire);
+      const store =
+        bucket && settled.bundlePublisher === undefined
+          ? cluster.makeBundleStore!(`${cloud.name}-bundle-store`, cloud.trustDomain, self)
+          : undefined;
+      const plan = store ? { ...settled, ...publishedTo(store, settled) } : settled;
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
@@ -165,7 +173,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           }),
           flows: { ...this.network.flowsOf(cloud.name), spireServer: serverPorts(plan) },
         },
-        self,
+        { ...self, ...(store && { dependsOn: store.ready }) },
       );
       return { config: cloud, cluster, spire };
     };
@@ -297,6 +305,19 @@ export class AgentMesh extends pulumi.ComponentResource {
     }
     this.registerOutputs({});
   }
+}
+
+/** What a server has of a bucket that was made for it. */
+function publishedTo(
+  { publisher, annotations }: BundleStore,
+  { bundleUrl, serviceAccountAnnotations }: ServerPlan,
+): Partial<ServerPlan> {
+  const known = pulumi.output(publisher) as pulumi.Output<BundlePublisher>;
+  return {
+    bundlePublisher: publisher,
+    bundleUrl: bundleUrl ?? known.apply((there) => publishedUrl(there)!),
+    serviceAccountAnnotations: { ...serviceAccountAnnotations, ...annotations },
+  };
 }
 
 /** How often the clouds' agents call each other to see that they can. */

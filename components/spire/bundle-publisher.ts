@@ -4,21 +4,21 @@ import { hclString } from "./hcl";
 import { AZURE_IDENTITY, GOOGLE_PORTS } from "./key-manager";
 
 /** The object stores that SPIRE knows (doc/plugin_server_bundlepublisher_*.md), each written to with the pod's own identity: there is no credential to keep. */
-export type BundlePublisher =
+export type BundlePublisher<Text = string> =
   | {
       readonly type: "aws_s3";
-      readonly region: string;
-      readonly bucket: string;
-      readonly objectKey: string;
+      readonly region: Text;
+      readonly bucket: Text;
+      readonly objectKey: Text;
       /** URL of a store of another maker. Default: Amazon's. */
       readonly endpoint?: string;
     }
-  | { readonly type: "gcp_cloudstorage"; readonly bucket: string; readonly objectName: string }
+  | { readonly type: "gcp_cloudstorage"; readonly bucket: Text; readonly objectName: Text }
   | {
       readonly type: "azure_blob";
-      readonly storageAccount: string;
-      readonly container: string;
-      readonly blobName: string;
+      readonly storageAccount: Text;
+      readonly container: Text;
+      readonly blobName: Text;
     };
 
 /** What the plugin is configured with, by SPIRE's names. */
@@ -75,7 +75,7 @@ ${Object.entries(data)
 }
 
 /** TCP ports at which the object store, and what gives the pod its identity there, answer; as of key services (`keyManagerPorts`). */
-export function bundlePublisherPorts(publisher: BundlePublisher | undefined): readonly number[] {
+export function bundlePublisherPorts(publisher: BundlePublisher<unknown> | undefined): readonly number[] {
   switch (publisher?.type) {
     case "aws_s3":
       // Amazon's token service is asked besides.
@@ -91,7 +91,7 @@ export function bundlePublisherPorts(publisher: BundlePublisher | undefined): re
 
 /** Labels by which the webhook of AKS knows pods, as `keyManagerPod`. */
 export function bundlePublisherLabels(
-  publisher: BundlePublisher | undefined,
+  publisher: BundlePublisher<unknown> | undefined,
 ): Readonly<Record<string, string>> {
   return publisher?.type === "azure_blob" ? AZURE_IDENTITY : {};
 }

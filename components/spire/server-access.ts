@@ -17,7 +17,7 @@ export function grantServerAccess(
   name: string,
   labels: Record<string, string>,
   self: ChildOptions,
-  annotations?: Readonly<Record<string, string>>,
+  annotations?: Readonly<Record<string, pulumi.Input<string>>>,
 ): pulumi.Resource[] {
   const account = {
     kind: "ServiceAccount",

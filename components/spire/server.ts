@@ -35,11 +35,11 @@ export interface ServerPlan {
   /** Default: the server's volume. */
   readonly keyManager?: KeyManager;
   /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
-  readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+  readonly serviceAccountAnnotations?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Where it publishes its bundle besides. Default: nowhere. */
-  readonly bundlePublisher?: BundlePublisher;
+  readonly bundlePublisher?: BundlePublisher<pulumi.Input<string>>;
   /** URL of the object that it publishes there, as other clouds fetch it. */
-  readonly bundleUrl?: string;
+  readonly bundleUrl?: pulumi.Input<string>;
   /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
 }
@@ -139,7 +139,11 @@ export class SpireServer extends pulumi.ComponentResource {
     const access = grantServerAccess(name, metadata.labels, self, serviceAccountAnnotations);
     const { clusterName } = cluster;
     const others = args.central?.others ?? [];
-    const files = pulumi.all(others.map(({ api }) => api)).apply((apis) => ({
+    const known = pulumi.all([
+      pulumi.all(others.map(({ api }) => api)),
+      pulumi.output(bundlePublisher) as pulumi.Output<BundlePublisher | undefined>,
+    ]);
+    const files = known.apply(([apis, bundlePublisher]) => ({
       [SERVER_CONFIG_MAP.conf]: renderServerConf({
         trustDomain,
         clusterName,

@@ -35,6 +35,7 @@ export const AWS = {
     },
     "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
     "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
+    "aws:s3/bucket:Bucket": { bucket: "aws-bundles" },
     "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
   },
   calls: {
@@ -71,8 +72,10 @@ export const GCP = {
         { id: 1, ipAddress: "203.0.113.2" },
       ],
     },
+    "gcp:storage/bucket:Bucket": { name: "gcp-bundles" },
     "gcp:serviceaccount/account:Account": { email: GCP_ACCOUNT, member: `serviceAccount:${GCP_ACCOUNT}` },
   },
+  calls: { "gcp:organizations/getProject:getProject": { number: "123456789012" } },
 } satisfies Fakes;
 
 /** Function that tells who calls Azure: known at a first preview already. */
@@ -95,6 +98,8 @@ export const AZURE = {
     "azure-native:network:NetworkSecurityGroup": { name: "the-group" },
     "azure-native:network:PublicIPAddress": { ipAddress: "192.0.2.1" },
     "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
+    "azure-native:storage:StorageAccount": { name: "bundlesofazure" },
+    "azure-native:storage:BlobContainer": { name: "bundles" },
   },
   calls: {
     [AZURE_CALLER]: { objectId: "the-caller", clientId: "an-application", subscriptionId: "a-subscription" },
@@ -144,5 +149,5 @@ export const PLANNED_CLOUDS: Fakes = {
       trustDomain,
     }),
   },
-  calls: { ...AWS.calls, ...AZURE.calls },
+  calls: { ...AWS.calls, ...GCP.calls, ...AZURE.calls },
 };

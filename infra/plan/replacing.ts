@@ -31,8 +31,12 @@ const AWS = {
   "aws:eks/nodeGroup:NodeGroup":
     "amiType capacityType clusterName diskSize instanceTypes launchTemplate.id launchTemplate.name nodeGroupName nodeGroupNamePrefix nodeRoleArn region remoteAccess subnetIds",
   "aws:iam/role:Role": "name namePrefix path",
+  "aws:iam/rolePolicy:RolePolicy": "name namePrefix role",
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role",
   "aws:kms/key:Key": "customKeyStoreId customerMasterKeySpec keyUsage multiRegion region xksKeyId",
+  "aws:s3/bucket:Bucket": "bucket bucketNamespace bucketPrefix objectLockEnabled region",
+  "aws:s3/bucketPolicy:BucketPolicy": "bucket region",
+  "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "bucket region",
   "aws:route53/record:Record": "name zoneId",
   "aws:route53/zone:Zone": "delegationSetId name",
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "region securityGroupId",
@@ -80,6 +84,9 @@ const GCP = {
   "gcp:projects/iAMMember:IAMMember": "condition member project role",
   "gcp:projects/service:Service": "project service",
   "gcp:serviceaccount/account:Account": "accountId project",
+  "gcp:storage/bucket:Bucket":
+    "customPlacementConfig enableObjectRetention hierarchicalNamespace location name project",
+  "gcp:storage/bucketIAMMember:BucketIAMMember": "bucket condition member role",
 };
 
 /**
@@ -94,6 +101,8 @@ const AZURE = {
     "agentPoolName gpuInstanceProfile networkProfile.nodePublicIPTags resourceGroupName resourceName vmSize",
   "azure-native:containerservice:ManagedCluster":
     "agentPoolProfiles[*].networkProfile.nodePublicIPTags diskEncryptionSetID dnsPrefix fqdnSubdomain linuxProfile location networkProfile.dnsServiceIP networkProfile.networkDataplane networkProfile.networkMode networkProfile.networkPlugin networkProfile.networkPluginMode networkProfile.networkPolicy networkProfile.outboundType networkProfile.podCidr networkProfile.serviceCidr networkProfile.serviceCidrs nodeResourceGroup resourceGroupName resourceName windowsProfile",
+  "azure-native:managedidentity:FederatedIdentityCredential":
+    "federatedIdentityCredentialResourceName resourceGroupName resourceName",
   "azure-native:managedidentity:UserAssignedIdentity": "location resourceGroupName resourceName",
   "azure-native:network:LocalNetworkGateway": "localNetworkGatewayName resourceGroupName",
   "azure-native:network:NetworkSecurityGroup": "networkSecurityGroupName resourceGroupName",
@@ -110,6 +119,9 @@ const AZURE = {
   "azure-native:privatedns:PrivateZone": "privateZoneName resourceGroupName",
   "azure-native:privatedns:VirtualNetworkLink": "privateZoneName resourceGroupName virtualNetworkLinkName",
   "azure-native:resources:ResourceGroup": "location resourceGroupName",
+  "azure-native:storage:BlobContainer": "accountName containerName resourceGroupName",
+  "azure-native:storage:StorageAccount":
+    "accountName extendedLocation isHnsEnabled location resourceGroupName",
 };
 
 /**

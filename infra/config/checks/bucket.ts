@@ -33,12 +33,7 @@ export function bucketProblems(clouds: CloudDrafts, { trust, spire, partners }: 
       if (bundleUrl !== undefined) urls.set(bundleUrl, other ?? cloud);
       return [
         ...(bundlePublisher === undefined && !isUnusable(entry.spire ?? {}, "bundlePublisher")
-          ? [
-              at(
-                "bundlePublisher",
-                "is missing, from whose object the other clouds are to fetch the bundle with trust.endpoint bucket; write it, or trust.endpoint: server",
-              ),
-            ]
+          ? unmade(entry).map((why) => at("bundlePublisher", why))
           : []),
         ...(isOfAnotherMaker(bundlePublisher) && !("bundleUrl" in (entry.spire ?? {}))
           ? [
@@ -55,11 +50,34 @@ export function bucketProblems(clouds: CloudDrafts, { trust, spire, partners }: 
   ];
 }
 
+/** Annotations by which pods have an identity of the cloud that is not the one that the program makes. */
+const IDENTITIES = [
+  "eks.amazonaws.com/role-arn",
+  "iam.gke.io/gcp-service-account",
+  "azure.workload.identity/client-id",
+];
+
+/** Why the program makes no bucket where none is written. */
+function unmade({ provider, spire }: CloudDraft): string[] {
+  if (provider === "existing")
+    return [
+      "is missing, from whose object the other clouds are to fetch the bundle with trust.endpoint bucket; write it, or trust.endpoint: server",
+    ];
+  const own = IDENTITIES.filter((name) => name in (spire?.serviceAccountAnnotations ?? {}));
+  return own.map(
+    (name) =>
+      `is missing, and the program makes no bucket for an identity of yours (${name} of serviceAccountAnnotations); write the bucket that it may write to, or leave that out`,
+  );
+}
+
 const isOfAnotherMaker = (
   publisher: Draft<{ readonly type?: string; readonly endpoint?: string }> | undefined,
 ) => publisher?.type === "aws_s3" && publisher.endpoint !== undefined;
 
-const isGoogle = (entry: CloudDraft) => entry.spire?.bundlePublisher?.type === "gcp_cloudstorage";
+const isGoogle = ({ provider, spire }: CloudDraft) =>
+  spire?.bundlePublisher === undefined
+    ? provider === "gcp"
+    : spire.bundlePublisher.type === "gcp_cloudstorage";
 
 function googleProblems(clouds: CloudDrafts, caTtl: string | undefined): Problem[] {
   const [cloud] = clouds.find(([, entry]) => isGoogle(entry)) ?? [];
