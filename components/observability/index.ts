@@ -136,6 +136,7 @@ export class Observability extends pulumi.ComponentResource {
       network,
       trust,
       serverCloud: clouds.find(({ cluster, target }) => cluster.name !== target.cloud)?.target.cloud,
+      bucket: clouds.some(({ bundleEndpointProfile }) => bundleEndpointProfile === "https_web"),
       sharedTrust: new Set(clouds.map(({ trustDomain }) => trustDomain)).size === 1,
     });
     new Metrics(

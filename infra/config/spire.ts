@@ -222,7 +222,7 @@ export const cloudSpire = z
     }),
     bundlePublisher: bundlePublisher.optional().meta({
       description:
-        "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none.",
+        "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none; with trust.endpoint bucket one that the program makes, but for an existing cluster.",
     }),
     bundleUrl: text(
       /^https:\/\/[^/@\s?#]+\/[^\s?#]*$/,

@@ -1,7 +1,9 @@
 // A mesh whose bundles are fetched from buckets, under mocks: what there is of it, and what there is no more.
+import { alertGroups } from "../../components/observability/rules";
 import { publicTable } from "../../infra/plan/tables/public";
 import { federationTable } from "../../infra/plan/tables/trust";
 import { type Plan, planOf } from "../../infra/plan/plan";
+import { RULES_ARGS } from "../support/rules";
 
 const URLS: Readonly<Record<string, string>> = {
   aws: "https://aws-bundles.s3.us-east-1.amazonaws.com/aws.example.org/bundle.json",
@@ -96,7 +98,7 @@ describe("the plan of a mesh with buckets that the program makes", () => {
   });
 });
 
-test("a bucket of one's own is taken, and partners that prove themselves by SPIFFE ids go on fetching from servers", async () => {
+test("a bucket of one's own is taken, and only partners that prove themselves by SPIFFE ids go on fetching from servers", async () => {
   const bundlePublisher = { type: "gcp_cloudstorage", bucket: "ours", objectName: "bundle.json" };
   const partners = (profile: object) => ({ acme: { trustDomain: "acme.example", ...profile } });
   const planWith = (profile: object) =>
@@ -122,4 +124,20 @@ test("a bucket of one's own is taken, and partners that prove themselves by SPIF
   expect(
     JSON.stringify(named(web, "gcp-spire-namespaces-server-network-spire-server-by-bucket").inputs.spec),
   ).toContain("8444");
+  const bundle = "examples/workloads-and-partners/acme.json";
+  const spiffe = await planWith({ bundleEndpoint: "https://acme.example:8443", bundle });
+  expect(spiffe.resources.filter(({ name }) => name.endsWith("-server-federation"))).toHaveLength(2);
+  expect(named(spiffe, "gcp-trusts-aws").inputs.endpointSpiffeId).toBe("");
+});
+
+test("a server that is down is no reason for the other clouds to lack its bundle, by the alerts", () => {
+  const told = (bucket: boolean) =>
+    Object.values(alertGroups({ ...RULES_ARGS, bucket }))
+      .flat()
+      .filter(({ alert }) => ["SpireServerDown", "FederatedBundleUnconfirmed"].includes(alert))
+      .map(({ description }) => description)
+      .join("\n");
+  expect(told(false)).toMatch(/its bundle endpoint cannot be reached[^]*cannot fetch its bundle/);
+  expect(told(true)).toContain("its bucket cannot be reached");
+  expect(told(true)).not.toContain("cannot fetch its bundle");
 });

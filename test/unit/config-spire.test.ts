@@ -139,6 +139,16 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     ],
   ],
   [
+    "a bucket of the program's for an identity that is not",
+    [
+      { serviceAccountAnnotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" } },
+      {},
+      {},
+      { trust: { endpoint: "bucket" } },
+    ],
+    [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*role-arn .*write the bucket/],
+  ],
+  [
     "buckets for nobody, in one trust domain",
     [{}, {}, {}, { trust: { mode: "single", endpoint: "bucket" } }],
     [/^trust\.endpoint: is bucket, but .*without partners nobody/],

@@ -151,7 +151,7 @@ const TEMPTING: readonly Passing[] = [
       [from, to, "TCP", 8181],
       [from, to, "TCP", 8080],
     ]),
-    ...[80, 443, 4317, 8443, 9090, 9988].map((port): Passing => [from, "internet", "TCP", port]),
+    ...[80, 443, 4317, 8203, 8443, 9090, 9988].map((port): Passing => [from, "internet", "TCP", port]),
     ...[443, 4317, 8282, 8443, 8888, 9090, 9464, 9988].map((port): Passing => [from, "peer", "TCP", port]),
     [from, "internet", "UDP", 41641],
     [from, "loginServer", "TCP", 8444],
