@@ -50,9 +50,18 @@ export function serverAdvice(cloud: MeshCloud, error: unknown): string {
   return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
+/** The next step when a bucket has not what the SPIRE server of its cloud has. */
+export function objectAdvice(source: MeshCloud): string {
+  return `Nothing, if a CA was made within the last minute, or hour on Google Cloud; else ${kubectl(source, NAMESPACES.spireServer, `logs ${SPIRE_SERVER.pod}`)} says why it fails to publish; docs/trust.md`;
+}
+
 /** The next step when the endpoint of `source` could not be fetched from with what `target` stores. */
 export function endpointAdvice(target: MeshCloud, source: MeshCloud, error: unknown): string {
   const words = lineOf(error);
+  if (source.bucket) {
+    const { next, unknown } = explainFetchFailure(words, endpointOf(source));
+    return unknown ? objectAdvice(source) : `${next} ${TROUBLESHOOTING}`;
+  }
   if (otherId.test(words))
     return `${source.bundleEndpoint} belongs to another server: compare with ${kubectl(source, NAMESPACES.spireServer, `get service ${SPIRE_SERVER.federationService}`)}; ${TROUBLESHOOTING}`;
   if (notVouchedFor.test(words))

@@ -1,17 +1,17 @@
-// The bundle that a cloud's endpoint serves now: fetched directly, or through a port-forward where the way is closed to this machine.
+// The bundle that a cloud's endpoint serves now: fetched directly, or through a port-forward where the way is closed to this machine; or from its bucket.
 import type { Duplex } from "node:stream";
 import type { Bundle } from "../spiffe/bundle";
-import { dial, fetchBundleOver } from "../components/trust/served-bundle";
+import { dial, fetchBundle, fetchBundleOver } from "../components/trust/served-bundle";
 import { SPIRE_PORTS } from "../components/well-known";
 import type { Cluster } from "./cluster";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
 import { SERVER_PLACE } from "./spire";
 
-/** A bundle, and the way on which it came: straight from the endpoint's URL, or through a port-forward to the server's pod. */
+/** A bundle, and the way on which it came: straight from the endpoint's URL, through a port-forward to the server's pod, or from the object that stands for both. */
 export interface Served {
   readonly bundle: Bundle;
-  readonly via: "direct" | "port-forward";
+  readonly via: "direct" | "port-forward" | "bucket";
   /** Why it was not fetched directly. */
   readonly unreachable?: string;
 }
@@ -45,12 +45,12 @@ async function connect(
 
 /**
  * Fetches the bundle of `source` from its endpoint. The endpoint must prove the id of the source's SPIRE server with a chain that ends in one of `roots`
- * (PEM): give those which the target stores, and what is seen is what the target would see.
+ * (PEM): give those which the target stores, and what is seen is what the target would see. An object proves itself by a public certificate instead.
  *
  * @throws an error with the cause: not reachable, not who it should be, or not serving a bundle that can be handed on.
  */
 export async function fetchServedBundle(
-  { name, trustDomain, bundleEndpoint }: MeshCloud,
+  { name, trustDomain, bundleEndpoint, bucket }: MeshCloud,
   cluster: Cluster,
   roots: readonly string[],
   limitMs: number,
@@ -59,6 +59,13 @@ export async function fetchServedBundle(
   if (bundleEndpoint === undefined)
     throw new CliError(`${name}: the stack's outputs tell no bundle endpoint`);
   const url = new URL(bundleEndpoint);
+  if (bucket) {
+    try {
+      return { bundle: await fetchBundle({ trustDomain, url }, signal), via: "bucket" };
+    } catch (error) {
+      throw new CliError(`${name}: bucket (${url.href}): ${lineOf(error)}`);
+    }
+  }
   const { connection, unreachable } = await connect(cluster, url, limitMs, signal);
   const where = unreachable === undefined ? url.origin : `pod ${SERVER_PLACE.pod}`;
   try {

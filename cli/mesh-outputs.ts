@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { parseKubeconfig } from "../components/clouds/kubeconfig";
 import { NETWORK_MODES } from "../components/network/mode";
+import type { Endpoint } from "../components/trust/fetch-failure";
 import { serverSpiffeId } from "../spiffe/spiffe-id";
 import { CliError, EXIT, lineOf } from "./errors";
 
@@ -54,6 +55,7 @@ const outputsSchema = z.object({
       /** Cloud of the SPIRE server. Versions that did not tell had one in each cloud. */
       spireServer: z.string().optional(),
       bundleEndpoint: z.string().optional(),
+      bundleEndpointProfile: z.enum(["https_spiffe", "https_web"]).default("https_spiffe"),
     }),
   ),
   agents: z.record(z.string(), agentSchema).default({}),
@@ -82,8 +84,10 @@ export interface MeshCloud {
   readonly context: string;
   /** Name of its trust domain, without `spiffe://`. */
   readonly trustDomain: string;
-  /** `https://host:port` of its SPIRE server's bundle endpoint; undefined where all clouds are of one trust domain. */
+  /** URL of its SPIRE server's bundle endpoint, or of the object that stands for it; undefined where all clouds are of one trust domain. */
   readonly bundleEndpoint?: string;
+  /** Whether that is an object, in a bucket, with a public certificate. Default: a server. */
+  readonly bucket?: boolean;
   /** Kubeconfig whose current context is this cloud's, as JSON text. A secret. */
   readonly kubeconfig: string;
   readonly agents: readonly MeshAgent[];
@@ -142,6 +146,7 @@ export function meshOf(outputs: unknown): Mesh {
     clusterName: cloud.clusterName,
     trustDomain: cloud.trustDomain,
     bundleEndpoint: cloud.bundleEndpoint,
+    ...(cloud.bundleEndpointProfile === "https_web" && { bucket: true }),
     kubeconfig: JSON.stringify({ ...merged, "current-context": cloud.context }),
     agents: Object.values(agents).filter((agent) => agent.cloud === name),
   }));
@@ -195,8 +200,8 @@ export function usualAgent(cloud: MeshCloud): MeshAgent | undefined {
 }
 
 /** How the bundle endpoint of a cloud's SPIRE server is known to others. `unknown` stands for an address that the outputs do not tell. */
-export const endpointOf = ({ trustDomain, bundleEndpoint }: MeshCloud, unknown = "") => ({
+export const endpointOf = ({ trustDomain, bundleEndpoint, bucket }: MeshCloud, unknown = ""): Endpoint => ({
   trustDomain,
   bundleEndpointUrl: bundleEndpoint ?? unknown,
-  endpointSpiffeId: serverSpiffeId(trustDomain),
+  ...(!bucket && { endpointSpiffeId: serverSpiffeId(trustDomain) }),
 });

@@ -33,7 +33,7 @@ export interface PairReport {
   readonly stored?: string;
   readonly served?: string;
   /** How the served bundle was fetched from here. */
-  readonly fetchedVia?: "direct" | "port-forward";
+  readonly fetchedVia?: "direct" | "port-forward" | "bucket";
   /** Seconds until the target could fetch no more if it stopped fetching now, and the warning's threshold. */
   readonly secondsLeft?: number;
   readonly warnBelowSeconds?: number;

@@ -37,8 +37,12 @@ async function program() {
         spireServer: spire.server.target.cloud,
         /** Ranges of the public addresses from which its pods come on the internet, for the allow lists of others. */
         egress: cluster.egressCidrs,
-        /** Where this cloud's SPIRE server serves its bundle to the others (https_spiffe); undefined within one trust domain. */
-        bundleEndpoint: spire.server.bundleEndpointUrl,
+        /** Where the others fetch the bundle of this cloud's SPIRE server; undefined within one trust domain. */
+        bundleEndpoint: spire.server.bundle.bundleEndpointUrl,
+        /** How that proves itself. Default: https_spiffe. */
+        bundleEndpointProfile: spire.server.bundle.bundleEndpointProfile,
+        /** Where partners fetch it from the server itself (https_spiffe), where it is elsewhere for the others. */
+        partnerEndpoint: spire.server.bundle.bundleEndpointProfile && spire.server.bundleEndpointUrl,
         /** SHA-256 over the X.509 authorities of the bundle, as TrustBundle computes it. */
         bundleDigest: mesh.federation.bundles[spire.server.target.cloud]!.digest,
       },

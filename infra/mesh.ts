@@ -1,11 +1,13 @@
 // AgentMesh: the whole mesh from one configuration, layer by layer. Each layer takes plain values of the layers above it.
 import * as pulumi from "@pulumi/pulumi";
 import { type Cluster, createCluster } from "../components/clouds";
+import type { BundleStore } from "../components/clouds/bundle-store";
 import { resolveImages } from "../components/images";
 import { oneFieldManager } from "../components/kubernetes/field-manager";
 import { ownedBy, stackName } from "../components/kubernetes/ownership";
 import { clusterTolerations } from "../components/kubernetes/tolerations";
 import { withRegistryLogins } from "../components/kubernetes/registry-logins";
+import { urlPort } from "../components/network/part";
 import { MeshNetwork } from "../components/network";
 import { AgentNames } from "../components/network/vpn/names";
 import { type AgentRecord } from "../components/network/vpn/zone";
@@ -19,8 +21,10 @@ import {
   Spire,
   SpireElsewhere,
 } from "../components/spire";
+import { type BundlePublisher, publishedUrl } from "../components/spire/bundle-publisher";
 import { OidcDiscoveryProvider } from "../components/spire/oidc";
 import { oidcPort } from "../components/spire/oidc-conf";
+import type { ServerPlan } from "../components/spire/server";
 import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
@@ -73,6 +77,15 @@ export class AgentMesh extends pulumi.ComponentResource {
     /** Those with a server whose CA is signed by no other one of the mesh. */
     const tops = config.clouds.filter(({ name }) => server === undefined || name === server.cloud);
     const upstreams = new Map(tops.map(({ name }) => [name, upstreamOf(config.trust.root, name)]));
+    // Through tunnels no partner comes.
+    const bucket =
+      config.trust.endpoint === "bucket"
+        ? {
+            partners:
+              config.network.mode !== "vpn" &&
+              config.partners.some(({ endpointSpiffeId }) => endpointSpiffeId !== undefined),
+          }
+        : undefined;
     const stand = (cloud: CloudConfig, apiServerClients?: Cluster["egressCidrs"]) =>
       createCluster(
         {
@@ -100,6 +113,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           cluster,
           subnetRouter,
           ...(spire?.oidc && { oidcPort: oidcPort(spire.oidc) }),
+          ...(bucket && { objectPort: spire?.bundleUrl === undefined ? 443 : urlPort(spire.bundleUrl) }),
         })),
         settings: config.network,
         observability: config.observability,
@@ -108,6 +122,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         trust: {
           shared: shared && config.partners.length === 0,
           server,
+          bucket,
           upstreamPorts: upstreamPorts([...upstreams.values()][0]),
         },
         images,
@@ -128,9 +143,9 @@ export class AgentMesh extends pulumi.ComponentResource {
           )
         : undefined;
 
-    const flowsOf = (cloud: CloudConfig) => ({
+    const flowsOf = (cloud: CloudConfig, plan: ServerPlan = settleServer(cloud, config.spire)) => ({
       ...this.network.flowsOf(cloud.name),
-      spireServer: serverPorts(settleServer(cloud, config.spire)),
+      spireServer: serverPorts(plan),
     });
     const attested = clusters
       .filter(({ cluster: { name } }) => server !== undefined && name !== server.cloud)
@@ -152,25 +167,35 @@ export class AgentMesh extends pulumi.ComponentResource {
       ...{ settings: config.trust, sizes: config.spire },
     });
     const withServer = ({ config: cloud, cluster }: (typeof clusters)[number], below?: DownstreamServer) => {
+      const settled = settleServer(cloud, config.spire);
+      const store =
+        bucket && settled.bundlePublisher === undefined
+          ? cluster.makeBundleStore!(`${cloud.name}-bundle-store`, cloud.trustDomain, self)
+          : undefined;
+      const plan = store ? { ...settled, ...publishedTo(store, settled) } : settled;
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
         {
           ...spireIn({ config: cloud, cluster }),
-          plan: settleServer(cloud, config.spire),
+          plan,
           protect: config.spire.protect,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
           below,
+          bucket,
           ...(cloud.name === server?.cloud && {
             central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
           }),
-          flows: flowsOf(cloud),
+          flows: flowsOf(cloud, plan),
         },
         // What is below another server calls it, maybe at the far end of a tunnel.
-        { parent: this, dependsOn: below ? [...this.network.connected] : [] },
+        {
+          parent: this,
+          dependsOn: [...(below ? this.network.connected : []), ...(store ? store.ready : [])],
+        },
       );
       return { config: cloud, cluster, spire };
     };
@@ -204,7 +229,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         members: [...new Set(this.clouds.map(({ spire }) => spire.server))].map((server) => ({
           name: server.target.cloud,
           target: server.target,
-          bundleEndpointUrl: server.bundleEndpointUrl,
+          ...server.bundle,
           above: server.above?.target.cloud,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
@@ -287,7 +312,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         {
           clouds: registered.map(({ cluster, spire, identity }) => ({
             ...identity,
-            bundleEndpointUrl: spire.server.bundleEndpointUrl,
+            ...spire.server.bundle,
             namespaces: [
               ...spire.namespaces,
               ...this.workloads.namespacesOf(cluster.name),
@@ -308,6 +333,19 @@ export class AgentMesh extends pulumi.ComponentResource {
     }
     this.registerOutputs({});
   }
+}
+
+/** What a server has of a bucket that was made for it. */
+function publishedTo(
+  { publisher, annotations }: BundleStore,
+  { bundleUrl, serviceAccountAnnotations }: ServerPlan,
+): Partial<ServerPlan> {
+  const known = pulumi.output(publisher) as pulumi.Output<BundlePublisher>;
+  return {
+    bundlePublisher: publisher,
+    bundleUrl: bundleUrl ?? known.apply((there) => publishedUrl(there)!),
+    serviceAccountAnnotations: { ...serviceAccountAnnotations, ...annotations },
+  };
 }
 
 /** How often the clouds' agents call each other to see that they can. */

@@ -1,7 +1,13 @@
 // The checks of one ordered pair: what the target stores, what the source serves, and whether their agents reach each other.
-import { type Bundle, compareBundles, storedBundle, type ApiBundle } from "../../spiffe/bundle";
+import {
+  type ApiBundle,
+  type Bundle,
+  compareBundles,
+  parseSpiffeBundle,
+  storedBundle,
+} from "../../spiffe/bundle";
 import { timeLeft } from "../../components/trust/time-left";
-import { endpointAdvice, fetchAdvice, serverAdvice } from "../advice";
+import { endpointAdvice, fetchAdvice, objectAdvice, serverAdvice } from "../advice";
 import { fetchServedBundle, type Served } from "../bundle-endpoint";
 import { lineOf } from "../errors";
 import { within } from "../limits";
@@ -34,6 +40,19 @@ function readStored(target: Member, source: Member, limitMs: number): Promise<Ap
   return within(limitMs, what, () => target.server.bundleStored(source.cloud.trustDomain));
 }
 
+/** An object may be behind its server, which no peer sees; a server that is away keeps nobody from it. */
+async function judgeObject(source: Member, served: Served, limitMs: number): Promise<Check<PairCheck>> {
+  const fine = passed<PairCheck>("endpoint", served.via);
+  if (served.via !== "bucket") return fine;
+  const { name, trustDomain } = source.cloud;
+  const what = `${name}: reading its bundle`;
+  const own = await within(limitMs, what, () => source.server.bundleShow()).catch(() => undefined);
+  if (own === undefined) return passed("endpoint", "bucket, server away");
+  if (parseSpiffeBundle(own, trustDomain, new Date()).digest === served.bundle.digest) return fine;
+  const cause = `the object in ${name}'s bucket is not the bundle that its SPIRE server has`;
+  return trouble("warning", "endpoint", "behind", cause, objectAdvice(source.cloud));
+}
+
 async function checkEndpoint(
   target: Member,
   source: Member,
@@ -45,7 +64,7 @@ async function checkEndpoint(
     const served = await within(limitMs, what, (signal) =>
       fetchServedBundle(source.cloud, source.cluster, rootsOf(stored), limitMs, signal),
     );
-    return { check: passed("endpoint", served.via), served };
+    return { check: await judgeObject(source, served, limitMs), served };
   } catch (error) {
     const next = endpointAdvice(target.cloud, source.cloud, error);
     return { check: trouble("failed", "endpoint", "not verified", lineOf(error), next) };

@@ -5,6 +5,8 @@ import * as pulumi from "@pulumi/pulumi";
 export const AZURE_ROLES = {
   /** Network Contributor: the cluster's identity joins nodes and load balancers to the subnet. */
   networkContributor: "4d97b98b-1d4f-4787-a291-c67834d212e7",
+  /** Storage Blob Data Contributor: the SPIRE server writes its bundle. */
+  blobDataContributor: "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
   /** Azure Kubernetes Service RBAC Cluster Admin: everything within Kubernetes, nothing in Azure. */
   kubernetesAdministrator: "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
 } as const;

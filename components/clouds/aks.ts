@@ -9,11 +9,13 @@ import { subnet } from "../network/cidr";
 import type { ApiServerAccess } from "./access";
 import { aksEndpointProfile, aksServerName } from "./aks-access";
 import { type AzureAccount, azureAccount } from "./aks-account";
+import { AksBundleStore } from "./aks-bundle-store";
 import { aksEndpoint, aksKubeconfig } from "./aks-kubeconfig";
 import { dnsPrefix, nodeResourceGroup, poolName } from "./aks-names";
 import { AksNetwork } from "./aks-network";
 import { databaseSubnet, gatewaySubnet } from "./aks-ranges";
 import { type AksAdministrator, AZURE_ROLES, principalType, roleDefinitionId } from "./aks-roles";
+import type { MakeBundleStore } from "./bundle-store";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import type { PrivateNetworkOf } from "./private-network";
 import { kubernetesProvider } from "./provider";
@@ -94,6 +96,7 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
     "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
   };
   readonly privateNetwork: PrivateNetworkOf<"azure">;
+  readonly makeBundleStore: MakeBundleStore;
 
   constructor(name: string, args: AksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:AksCluster", name, {}, opts);
@@ -188,6 +191,21 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       },
       { ...self, dependsOn: [...network.grants, administrator] },
     );
+    this.makeBundleStore = (storeName, trustDomain, storeOpts) =>
+      new AksBundleStore(
+        storeName,
+        {
+          location,
+          resourceGroupName: group.name,
+          subscriptionId: caller.subscriptionId,
+          trustDomain,
+          oidcIssuer: cluster.oidcIssuerProfile.apply((profile) => profile?.issuerURL ?? ""),
+          tags,
+          provider,
+        },
+        storeOpts,
+      );
+
     const { count, minCount, maxCount, vmSize } = args.nodes;
     const autoscaling = minCount !== undefined && maxCount !== undefined;
     const nodes = new containerservice.AgentPool(

@@ -1,6 +1,7 @@
 // What every layer needs to know of a cluster, whichever cloud it runs in.
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { MakeBundleStore } from "./bundle-store";
 import type { PrivateNetwork } from "./private-network";
 
 /** What the arguments of every provider's component have in common. */
@@ -68,6 +69,8 @@ export interface Cluster {
   readonly internalLoadBalancerClass?: string;
   /** What gateways and private DNS zones are attached to. Default: nothing, so that the cluster can be in no VPN. */
   readonly privateNetwork?: PrivateNetwork;
+  /** Makes a bucket for the bundle of its SPIRE server. Default: the program makes none in this cloud. */
+  readonly makeBundleStore?: MakeBundleStore;
   /** StorageClass for volumes; undefined takes the cluster's default class. */
   readonly storageClassName?: string;
   /** Root directory of its kubelets. Default: `/var/lib/kubelet`, which is the kubelet's own. */

@@ -5,11 +5,13 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { ApiServerAccess } from "./access";
+import type { MakeBundleStore } from "./bundle-store";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import { eksEndpoints, eksVisitors } from "./eks-access";
 import { type AwsAccount, awsAccount } from "./eks-account";
 import type { EksAddonVersions } from "./eks-addon";
 import { eksAdministrators } from "./eks-administrators";
+import { EksBundleStore } from "./eks-bundle-store";
 import { eksKubeconfig } from "./eks-kubeconfig";
 import { EksNetwork } from "./eks-network";
 import { EksNodes } from "./eks-nodes";
@@ -87,6 +89,7 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
     "service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled": "true",
   };
   readonly privateNetwork: PrivateNetworkOf<"aws">;
+  readonly makeBundleStore: MakeBundleStore;
 
   constructor(name: string, args: EksClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:EksCluster", name, {}, opts);
@@ -176,6 +179,20 @@ export class EksCluster extends pulumi.ComponentResource implements Cluster {
       privateSubnetIds: network.privateSubnetIds,
       securityGroupId: control.clusterSecurityGroupId,
     };
+
+    this.makeBundleStore = (storeName, trustDomain, storeOpts) =>
+      new EksBundleStore(
+        storeName,
+        {
+          region: args.region,
+          trustDomain,
+          partition: partition.partition,
+          oidcProviderArn: control.oidcProviderArn,
+          oidcIssuer: control.oidcIssuer,
+          provider,
+        },
+        storeOpts,
+      );
 
     const addons = {
       clusterName: control.eksCluster.name,

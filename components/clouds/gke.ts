@@ -4,9 +4,11 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { ApiServerAccess } from "./access";
+import type { MakeBundleStore } from "./bundle-store";
 import type { Cluster, ClusterArgs, NodeCounts } from "./cluster";
 import { gkeAuthorizedNetworks, gkeEndpoint, gkeEndpoints } from "./gke-access";
 import { enableApis } from "./gke-apis";
+import { GkeBundleStore } from "./gke-bundle-store";
 import { gkeKubeconfig } from "./gke-kubeconfig";
 import { GkeNetwork, SECONDARY_RANGES } from "./gke-network";
 import type { PrivateNetworkOf } from "./private-network";
@@ -102,6 +104,7 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
     "networking.gke.io/internal-load-balancer-allow-global-access": "true",
   };
   readonly privateNetwork: PrivateNetworkOf<"gcp">;
+  readonly makeBundleStore: MakeBundleStore;
 
   constructor(name: string, args: GkeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:clouds:GkeCluster", name, {}, opts);
@@ -150,6 +153,20 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       project: args.project,
       apis,
     };
+
+    this.makeBundleStore = (storeName, trustDomain, storeOpts) =>
+      new GkeBundleStore(
+        storeName,
+        {
+          region: this.region,
+          project: args.project,
+          workloadPool: workloadPool(args.project),
+          trustDomain,
+          provider,
+          dependsOn: apis,
+        },
+        storeOpts,
+      );
 
     const account = new gcp.serviceaccount.Account(
       `${name}-nodes`,

@@ -99,6 +99,12 @@ export const FLOWS: readonly Flow[] = [
   ),
   tcp(
     "spireServer",
+    "peerObjects",
+    ["peerObjects"],
+    "With `trust.endpoint: bucket`, they are fetched from object stores instead, and servers serve partners alone.",
+  ),
+  tcp(
+    "spireServer",
     "partnerEndpoints",
     ["partners"],
     "Partners' bundles are fetched, where there are `partners`.",
@@ -146,6 +152,8 @@ export interface FlowSituation {
   readonly observability?: ObservabilityPart;
   /** Whether all clouds are of one trust domain: their SPIRE servers have nothing to tell each other then. Default: false. */
   readonly sharedTrust?: boolean;
+  /** That SPIRE servers fetch each other's bundles from object stores, and whether partners do so from the server. Default: from each other. */
+  readonly bucket?: { readonly partners: boolean };
   /** With a SPIRE server for all clouds, or above theirs: whether it is here. Default: each cloud has a server of its own, with none above. */
   readonly central?: CentralPart;
 }
@@ -156,12 +164,13 @@ export interface FlowSituation {
  * @param flows Default: the table.
  */
 export function flowsIn(situation: FlowSituation, flows: readonly Flow[] = FLOWS): readonly Flow[] {
-  const { mode, observability, sharedTrust = false } = situation;
+  const { mode, observability, sharedTrust = false, bucket } = situation;
   return flows
     .filter(({ from, to, modes = NETWORK_MODES, where, central }) => {
       if (central !== undefined && central !== situation.central) return false;
       if (situation.central === "agents" && (from === "spireServer" || to === "spireServer")) return false;
       if (sharedTrust && (from === "peerServers" || to === "peerServers")) return false;
+      if (bucket && (to === "peerServers" || (from === "peerServers" && !bucket.partners))) return false;
       return modes.includes(mode) && (where === undefined || isWhere(where, observability));
     })
     .flatMap((flow) =>

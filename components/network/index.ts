@@ -21,6 +21,8 @@ export interface NetworkCloud {
   readonly subnetRouter: "userspace" | "kernel";
   /** Port of its OIDC discovery provider. Default: it has none. */
   readonly oidcPort?: number;
+  /** Port of the object from which the other clouds fetch its bundle. Default: they fetch it from its SPIRE server. */
+  readonly objectPort?: number;
 }
 
 /** What `MeshNetwork` needs. */
@@ -40,6 +42,8 @@ export interface MeshNetworkArgs {
     readonly shared: boolean;
     /** The server of all clouds, or above theirs. Default: each has its own. */
     readonly server?: SharedServer;
+    /** That bundles are fetched from object stores. Default: servers fetch from each other. */
+    readonly bucket?: FlowContext["bucket"];
   };
   readonly images: Images;
 }
@@ -112,6 +116,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
               parts: this.#parts(),
               sharedTrust: args.trust?.shared,
               server: args.trust?.server,
+              bucket: args.trust?.bucket,
             },
             child("vpn"),
           )
@@ -191,6 +196,8 @@ export class MeshNetwork extends pulumi.ComponentResource {
       partnerPorts: [...new Set(partners.map(({ bundleEndpointUrl }) => urlPort(bundleEndpointUrl)))].sort(),
       oidcPorts: oidcPort === undefined ? [] : [oidcPort],
       sharedTrust: this.args.trust?.shared,
+      bucket: this.args.trust?.bucket,
+      objectPorts: this.#objectPorts(cloud),
       central,
       // Who signs for a server below another is that.
       upstreamPorts: central === "below" ? [] : this.args.trust?.upstreamPorts,
@@ -205,6 +212,13 @@ export class MeshNetwork extends pulumi.ComponentResource {
     return (
       this.#tailnet && { authKey: this.#tailnet.authKey(cloud, "agents"), settled: this.#tailnet.settled }
     );
+  }
+
+  #objectPorts(cloud: string): readonly number[] {
+    const ports = this.args.clouds.flatMap(({ cluster: { name }, objectPort }) =>
+      name === cloud || objectPort === undefined ? [] : [objectPort],
+    );
+    return [...new Set(ports)].sort();
   }
 
   #parts(): ReadonlyMap<string, ObservabilityPart> {

@@ -142,6 +142,15 @@ export const OBSERVABILITY_FLOWS: readonly Flow[] = [
       "What the other clouds serve is compared with what is stored.",
     ),
   ),
+  where(
+    "observed",
+    tcp(
+      "trustExporter",
+      "peerObjects",
+      ["peerObjects"],
+      "With `trust.endpoint: bucket`, so are their objects.",
+    ),
+  ),
   where("home", tcp("tokenRenewer", "apiServer", API_SERVER, "Prometheus' tokens are renewed and stored.")),
   where("home", tcp("grafana", "prometheus", [PROMETHEUS.port], "Dashboards ask for metrics.")),
   where("home", tcp("grafana", "traceStore", [TRACE_STORE.queryPort], "Dashboards ask for traces.")),

@@ -107,6 +107,7 @@ const parties = {
   datastore: { title: "SPIRE's database", kind: "anywhere" },
   keyService: { title: "key service, and the cloud's identities for pods", kind: "anywhere" },
   bundleStore: { title: "object store of bundles", kind: "anywhere" },
+  peerObjects: { title: "objects with bundles of other clouds", kind: "anywhere" },
   /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */

@@ -23,6 +23,8 @@ export interface FlowContext extends FlowSituation {
   readonly tracingEndpoint?: string;
   /** TCP ports of what the SPIRE server keeps its records and keys in, and publishes its bundle to. Default: its own volume, and nowhere. */
   readonly spireServer?: Readonly<Record<"datastore" | "keyService" | "bundleStore", readonly number[]>>;
+  /** Ports of the objects from which the other clouds' bundles are fetched. Default: they are fetched from servers. */
+  readonly objectPorts?: readonly number[];
   /** Where its OIDC discovery provider serves. Default: there is none. */
   readonly oidcPorts?: readonly number[];
   /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
@@ -88,7 +90,9 @@ export function namespacePolicies(
     };
     // Not in this cluster.
     if (spec.ingress.length === 0 && spec.egress.length === 0) return [];
-    return [{ name: details.labels["app.kubernetes.io/name"] ?? namespace, spec }];
+    const name = details.labels["app.kubernetes.io/name"] ?? namespace;
+    // Under a name of its own, so that the one that opens the bundle endpoint, or closes it, leaves last: when no peer fetches there any more, or again.
+    return [{ name: party === "spireServer" && context.bucket ? `${name}-by-bucket` : name, spec }];
   });
   return [
     { name: "deny-all", spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] } },
@@ -169,6 +173,7 @@ function configured(
     partnerPorts,
     upstreamPorts,
     spireServer,
+    objectPorts,
     oidcPorts,
   }: FlowContext,
 ): readonly number[] {
@@ -185,6 +190,8 @@ function configured(
     case "keyService":
     case "bundleStore":
       return spireServer?.[port] ?? [];
+    case "peerObjects":
+      return objectPorts ?? [];
     case "oidc":
       return oidcPorts ?? [];
     case "upstream":

@@ -13,7 +13,7 @@ import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/tel
 import { traceIntakeAddress } from "../network/traces";
 import type { SignedLife } from "../trust/program-root";
 import { type FederationRelationship, RegistrationEntry } from "../trust/resources";
-import type { ServerTarget } from "../trust/server-location";
+import type { ServedAt, ServerTarget } from "../trust/server-location";
 import { COLLECTOR, NAMESPACES, TAILNET, TRACE_STORE, TRUST_EXPORTER } from "../well-known";
 import { nodeAliasSpiffeId, observabilitySpiffeId } from "../../spiffe/spiffe-id";
 import { Collector, type TraceIntake, type WithNetwork } from "./collector";
@@ -27,7 +27,7 @@ import { TraceStore } from "./trace-store";
 import { TrustExporter } from "./trust-exporter";
 
 /** A cloud as far as it is observed. */
-export interface ObservedCloud {
+export interface ObservedCloud extends ServedAt {
   readonly cluster: Cluster;
   /** Without scheme. */
   readonly trustDomain: string;
@@ -39,8 +39,6 @@ export interface ObservedCloud {
   readonly nodeAlias: pulumi.Resource;
   /** What brings identities to pods. It leaves after them. */
   readonly csiDriver: pulumi.Resource;
-  /** `https://host:port` as clouds of other trust domains reach it. Default: there are none. */
-  readonly bundleEndpointUrl?: pulumi.Input<string>;
   /** Those of the mesh in the cluster, without its own: in them Prometheus is given rights. */
   readonly namespaces: readonly pulumi.Resource[];
   /** What its flows depend on. */
@@ -118,10 +116,11 @@ export class Observability extends pulumi.ComponentResource {
           trustDomain: place.trustDomain,
           sources: clouds
             .filter(({ trustDomain }) => trustDomain !== place.trustDomain)
-            .map(({ cluster, trustDomain, bundleEndpointUrl }) => ({
+            .map(({ cluster, trustDomain, bundleEndpointUrl, bundleEndpointProfile }) => ({
               cloud: cluster.name,
               trustDomain,
               bundleEndpoint: bundleEndpointUrl!,
+              profile: bundleEndpointProfile,
             })),
           refreshSeconds: trust.refreshSeconds,
           images,
@@ -137,6 +136,7 @@ export class Observability extends pulumi.ComponentResource {
       network,
       trust,
       serverCloud: clouds.find(({ cluster, target }) => cluster.name !== target.cloud)?.target.cloud,
+      bucket: clouds.some(({ bundleEndpointProfile }) => bundleEndpointProfile === "https_web"),
       sharedTrust: new Set(clouds.map(({ trustDomain }) => trustDomain)).size === 1,
     });
     new Metrics(

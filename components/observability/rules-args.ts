@@ -17,6 +17,8 @@ export interface ShownMesh {
   readonly trust: TrustLifetimes;
   /** Whether all clouds are of one trust domain. Default: false. */
   readonly sharedTrust?: boolean;
+  /** Whether bundles are fetched from buckets. Default: false. */
+  readonly bucket?: boolean;
   /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
   readonly serverCloud?: string;
 }
@@ -28,6 +30,7 @@ export function rulesArgs({
   network,
   trust,
   sharedTrust,
+  bucket,
   serverCloud,
 }: ShownMesh): RulesArgs {
   const authKeys = network.mode === "tailscale" ? authKeyLife(network.tailscale) : undefined;
@@ -40,6 +43,7 @@ export function rulesArgs({
     ...trust,
     ...(authKeys && { authKeys }),
     ...(serverCloud !== undefined && { serverCloud }),
+    ...(bucket && { bucket }),
     ...(sharedTrust && clouds.length > 1 && { sharedTrust }),
   };
 }

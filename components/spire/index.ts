@@ -42,6 +42,8 @@ export interface SpireArgs {
   readonly bundleEndpoint?: boolean;
   /** The server of another cloud that signs the server's CA, and what that one has here. Default: `signer`. */
   readonly below?: DownstreamServer;
+  /** That the servers of other clouds fetch the bundle from an object. Default: from the server. */
+  readonly bucket?: SpireServerArgs["bucket"];
   /** That the server is for other clouds, too. Default: for this one alone. */
   readonly central?: SpireServerArgs["central"];
   readonly flows: FlowContext;

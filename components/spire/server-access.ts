@@ -16,7 +16,7 @@ export function grantServerAccess(
   name: string,
   labels: Record<string, string>,
   self: ChildOptions,
-  annotations?: Readonly<Record<string, string>>,
+  annotations?: Readonly<Record<string, pulumi.Input<string>>>,
   { namespace, bundleConfigMap, account: accountName, role }: Attested = ATTESTED.nodes,
 ): pulumi.Resource[] {
   const account = { kind: "ServiceAccount", name: accountName, namespace: NAMESPACES.spireServer };

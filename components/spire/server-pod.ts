@@ -44,7 +44,7 @@ export interface ServerPodArgs {
   /** Whether other servers fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
   /** Where it publishes its bundle besides. Default: nowhere. */
-  readonly bundlePublisher?: BundlePublisher;
+  readonly bundlePublisher?: BundlePublisher<unknown>;
   /** Other clouds whose nodes it attests. Default: none. */
   readonly others?: readonly string[];
 }

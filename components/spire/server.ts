@@ -19,8 +19,9 @@ import { childOptions, type ChildOptions, type DependentOptions } from "../kuber
 import { servicePort } from "../kubernetes/service-port";
 import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "../kubernetes/volume";
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
+import type { FlowSituation } from "../network/flows";
 import type { UpstreamFiles } from "../trust/program-root";
-import type { ServerTarget } from "../trust/server-location";
+import type { ServedAt, ServerTarget } from "../trust/server-location";
 import { createDatabase, DATABASE_PORT, type DatabaseSettings } from "./databases";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
@@ -44,9 +45,11 @@ export interface ServerPlan {
   /** Default: the server's volume. */
   readonly keyManager?: KeyManager;
   /** Annotations of its ServiceAccount, by which clouds know which identity of theirs it has. Default: none. */
-  readonly serviceAccountAnnotations?: Readonly<Record<string, string>>;
+  readonly serviceAccountAnnotations?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Where it publishes its bundle besides. Default: nowhere. */
-  readonly bundlePublisher?: BundlePublisher;
+  readonly bundlePublisher?: BundlePublisher<pulumi.Input<string>>;
+  /** URL of the object that it publishes there, as other clouds fetch it. */
+  readonly bundleUrl?: pulumi.Input<string>;
   /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
 }
@@ -86,6 +89,8 @@ export interface SpireServerArgs {
   readonly above?: SpireServer;
   /** Whether servers of other trust domains fetch its bundle: it has an endpoint for them then. Default: true. */
   readonly bundleEndpoint?: boolean;
+  /** That these fetch it from the object of `plan.bundleUrl`, and whether partners do so from the endpoint, which nobody else reaches then. Default: all from the endpoint. */
+  readonly bucket?: FlowSituation["bucket"];
   /** That it attests the nodes, or the servers, of other clouds' clusters, too. Default: the nodes of its own alone. */
   readonly central?: CentralServer;
 }
@@ -111,8 +116,10 @@ export interface ServerSigner {
  * each has a CA of its own, whose keys are its own, too.
  */
 export class SpireServer extends pulumi.ComponentResource {
-  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where there is none. */
+  /** URL of the bundle endpoint, `https://<its load balancer>:8443`: unknown at the first preview; undefined where it is not reached from outside. */
   readonly bundleEndpointUrl?: pulumi.Output<string>;
+  /** From where the servers of other clouds fetch the bundle. */
+  readonly bundle: ServedAt;
   /** DNS name or address of its API for agents of other clouds; undefined where there are none. */
   readonly agentsHost?: pulumi.Output<string>;
   /** The server that signs its CA; undefined where none of the mesh does. */
@@ -124,7 +131,7 @@ export class SpireServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true } = args;
+    const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true, bucket } = args;
     const { above } = args;
     this.above = above;
     const {
@@ -133,6 +140,7 @@ export class SpireServer extends pulumi.ComponentResource {
       keyManager = { type: "disk" },
       serviceAccountAnnotations,
       bundlePublisher,
+      bundleUrl,
       jwtIssuer,
     } = args.plan ?? {};
     const database =
@@ -159,8 +167,12 @@ export class SpireServer extends pulumi.ComponentResource {
     const upstreamFrom = (serverAddress: string | undefined) =>
       serverAddress === undefined ? signer?.upstream : upstreamServer(serverAddress);
     const files = pulumi
-      .all([pulumi.all(others.map(({ api }) => api)), serverAbove])
-      .apply(([apis, serverAddress]) => ({
+      .all([
+        pulumi.all(others.map(({ api }) => api)),
+        serverAbove,
+        pulumi.output(bundlePublisher) as pulumi.Output<BundlePublisher | undefined>,
+      ])
+      .apply(([apis, serverAddress, bundlePublisher]) => ({
         [SERVER_CONFIG_MAP.conf]: renderServerConf({
           trustDomain,
           clusterName,
@@ -286,16 +298,18 @@ export class SpireServer extends pulumi.ComponentResource {
       exposure: Exposure,
     ) =>
       publishedService(`${name}-${child}`, { ...metadata, name: service }, port, { cluster, exposure }, self);
-    const federation = bundleEndpoint
-      ? [
-          publish(
-            "federation",
-            SPIRE_SERVER.federationService,
-            ["bundle-endpoint", SPIRE_PORTS.bundleEndpoint],
-            args.exposure ?? { kind: "public" },
-          ),
-        ]
-      : [];
+    // The endpoint itself stays, so that it serves until the last peer has changed to the object: its Service leaves after that.
+    const federation =
+      bundleEndpoint && (bucket?.partners ?? true)
+        ? [
+            publish(
+              "federation",
+              SPIRE_SERVER.federationService,
+              ["bundle-endpoint", SPIRE_PORTS.bundleEndpoint],
+              args.exposure ?? { kind: "public" },
+            ),
+          ]
+        : [];
     const agents = args.central
       ? [publish("agents", SPIRE_SERVER.agentsService, ["api", SPIRE_PORTS.api], args.central.exposure)]
       : [];
@@ -303,6 +317,9 @@ export class SpireServer extends pulumi.ComponentResource {
     this.agentsHost = agents[0] && loadBalancerHost(agents[0], cluster.name);
     this.bundleEndpointUrl =
       federation[0] && loadBalancerHost(federation[0], cluster.name).apply(bundleEndpointUrl);
+    this.bundle = bucket
+      ? { bundleEndpointUrl: bundleUrl, bundleEndpointProfile: "https_web" }
+      : { bundleEndpointUrl: this.bundleEndpointUrl };
     this.target = {
       cloud: cluster.name,
       kubeconfig: cluster.credentials ?? cluster.kubeconfig,

@@ -3,15 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
 import type { Partner } from "./partner";
 import { FederationRelationship, PartnerRelationship, TrustBundle } from "./resources";
-import type { ServerTarget } from "./server-location";
+import type { ServedAt, ServerTarget } from "./server-location";
 
 /** One cloud's SPIRE server as a member of the federation. */
-export interface FederationMember {
+export interface FederationMember extends ServedAt {
   /** The cloud's key in the stack's config. */
   name: string;
   target: ServerTarget;
-  /** `https://host:port` of its bundle endpoint, as the other clouds reach it. None is needed within one trust domain. */
-  bundleEndpointUrl?: pulumi.Input<string>;
   /** The cloud whose server signs this one's CA. Default: none of the mesh does. */
   above?: string;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
@@ -66,6 +64,7 @@ export class TrustFederation extends pulumi.ComponentResource {
           target: target.target,
           source: source.target,
           bundleEndpointUrl: source.bundleEndpointUrl!,
+          bundleEndpointProfile: source.bundleEndpointProfile,
           timeoutSeconds,
         },
         {

@@ -9,6 +9,20 @@ export interface Endpoint {
   endpointSpiffeId?: string;
 }
 
+/** How an endpoint proves itself (SPIFFE Federation, section 5.2): by an identity of its own trust domain, or by a public certificate. */
+export type BundleProfile = "https_spiffe" | "https_web";
+
+/** The endpoint of a relationship's inputs, whose id is empty for profile https_web. */
+export const endpointOf = ({
+  trustDomain,
+  bundleEndpointUrl,
+  endpointSpiffeId,
+}: Required<Endpoint>): Endpoint => ({
+  trustDomain,
+  bundleEndpointUrl,
+  ...(endpointSpiffeId !== "" && { endpointSpiffeId }),
+});
+
 /** What a failed fetch means. */
 export interface FetchFailure {
   /** Whether it may pass by itself: a load balancer or its name that is still being made, a server that restarts, clocks that differ a little. */
@@ -30,11 +44,29 @@ interface Row {
   readonly words: RegExp;
   readonly passes?: true;
   readonly distrusted?: true;
+  /** Of which profile alone. Default: of both. */
+  readonly profile?: BundleProfile;
   readonly next: (endpoint: Endpoint, found: RegExpExecArray) => string;
 }
 
 /** The first row whose words are found counts. */
 const ROWS: readonly Row[] = [
+  {
+    // Go, crypto/x509; SPIRE, pkg/server/bundle/client; OpenSSL. No stored bundle has a part in it.
+    words:
+      /x509: |web authentication but|certificate has expired|not yet valid|unable to (verify|get)|self-signed|does not match certificate/,
+    profile: "https_web",
+    next: ({ bundleEndpointUrl }) =>
+      `What answers at ${bundleEndpointUrl} has no certificate of its name that public authorities vouch for and that is valid now: check the address, what ends TLS on the way, and the clocks.`,
+  },
+  {
+    // A store answers so of what is not there, too, to whom may not list it.
+    words: /(?:unexpected status|answered HTTP) (403|404)/,
+    passes: true,
+    profile: "https_web",
+    next: ({ bundleEndpointUrl, trustDomain }, [, status]) =>
+      `HTTP ${status} from ${bundleEndpointUrl}: the object is not there, or not for everybody to read. The logs of ${trustDomain}'s SPIRE server say why it does not publish ("Failed to publish bundle").`,
+  },
   {
     // go-spiffe, svid/x509svid; agent/identity/chain.ts.
     words: /could not get leaf SPIFFE ID|contains no URI SAN|has \d+ URI names instead of one/,
@@ -82,8 +114,8 @@ const ROWS: readonly Row[] = [
   {
     words: /unexpected status (5\d\d)/,
     passes: true,
-    next: ({ trustDomain }, [, status]) =>
-      `${trustDomain}'s SPIRE server is reached and answers HTTP ${status}: its logs say why, if it goes on.`,
+    next: ({ bundleEndpointUrl, endpointSpiffeId, trustDomain }, [, status]) =>
+      `${endpointSpiffeId === undefined ? bundleEndpointUrl : `${trustDomain}'s SPIRE server`} is reached and answers HTTP ${status}: its logs say why, if it goes on.`,
   },
   {
     words: /no such host|server misbehaving|ENOTFOUND|EAI_AGAIN/,
@@ -94,8 +126,10 @@ const ROWS: readonly Row[] = [
   {
     words: /connection refused|ECONNREFUSED/,
     passes: true,
-    next: ({ bundleEndpointUrl }) =>
-      `Nobody listens at ${bundleEndpointUrl}: check that the SPIRE server's pod is ready, and that its Service has endpoints.`,
+    next: ({ bundleEndpointUrl, endpointSpiffeId }) =>
+      endpointSpiffeId === undefined
+        ? `Nobody listens at ${bundleEndpointUrl}: check the address, and whose it is.`
+        : `Nobody listens at ${bundleEndpointUrl}: check that the SPIRE server's pod is ready, and that its Service has endpoints.`,
   },
   {
     words: /TLS handshake timeout|connection reset|ECONNRESET|\bEOF\b/,
@@ -127,8 +161,9 @@ function skewOf(words: string): number | undefined {
 
 /** What a failed fetch from the live endpoint means. `words`: the error's own. */
 export function explainFetchFailure(words: string, endpoint: Endpoint): FetchFailure {
-  for (const { words: pattern, passes = false, distrusted = false, next } of ROWS) {
-    const found = pattern.exec(words);
+  const of = endpoint.endpointSpiffeId === undefined ? "https_web" : "https_spiffe";
+  for (const { words: pattern, passes = false, distrusted = false, profile = of, next } of ROWS) {
+    const found = profile === of ? pattern.exec(words) : null;
     if (found === null) continue;
     const skewSeconds = skewOf(words);
     const said = skewSeconds === undefined ? "" : ` They are ${skewSeconds} s apart.`;

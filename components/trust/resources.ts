@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic-resource";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import type { X509Authority } from "../../spiffe/bundle";
-import type { ServerLocation, ServerTarget } from "./server-location";
+import type { ServedAt, ServerLocation, ServerTarget } from "./server-location";
 import type { Partner } from "./partner";
 import type { BundleState } from "./providers/federation-relationship";
 
@@ -66,12 +66,12 @@ export class TrustBundle extends DynamicResource {
   }
 }
 
-export interface FederationRelationshipArgs {
+export interface FederationRelationshipArgs extends Pick<ServedAt, "bundleEndpointProfile"> {
   /** The server that shall trust. */
   target: ServerTarget;
   /** The server that shall be trusted. Its trust domain must be another one. */
   source: ServerTarget;
-  /** Bundle endpoint of `source` as `target` reaches it: `https://host:port`. */
+  /** Bundle endpoint of `source` as `target` reaches it: `https://host:port`, with a path where it is an object. */
   bundleEndpointUrl: pulumi.Input<string>;
   /** Longest wait for the servers and for the live endpoint, in seconds. Default 600. */
   timeoutSeconds?: number;
@@ -97,7 +97,8 @@ export class FederationRelationship extends DynamicResource {
       source: source.server,
       sourceKubeconfig: source.kubeconfig,
       bundleEndpointUrl: args.bundleEndpointUrl,
-      endpointSpiffeId: serverSpiffeId(args.source.trustDomain),
+      endpointSpiffeId:
+        args.bundleEndpointProfile === "https_web" ? "" : serverSpiffeId(args.source.trustDomain),
       timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       trustDomain: undefined,
       bundleState: undefined,

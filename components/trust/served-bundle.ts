@@ -1,4 +1,4 @@
-// The bundle that a trust domain's endpoint serves now, fetched as the SPIFFE Federation specification's https_spiffe profile says.
+// The bundle that a trust domain's endpoint serves now, fetched as the profiles of the SPIFFE Federation specification say.
 import net from "node:net";
 import type { Duplex } from "node:stream";
 import { request } from "../../spiffe/request";
@@ -10,12 +10,12 @@ import { type Bundle, parseSpiffeBundle } from "../../spiffe/bundle";
 export interface StoredEndpoint {
   readonly trustDomain: string;
   readonly url: URL;
-  /** PEM. The endpoint must prove the id of the trust domain's SPIRE server with a chain that ends in one of these. */
-  readonly roots: readonly string[];
+  /** PEM. The endpoint must prove the id of the trust domain's SPIRE server with a chain that ends in one of these. Default: it has a public certificate (https_web). */
+  readonly roots?: readonly string[];
 }
 
 /** Someone without an identity who knows these roots of one trust domain. */
-function stranger({ trustDomain, roots }: StoredEndpoint): Identity {
+function stranger(trustDomain: string, roots: readonly string[]): Identity {
   return {
     spiffeId: "",
     certificates: "",
@@ -25,11 +25,14 @@ function stranger({ trustDomain, roots }: StoredEndpoint): Identity {
   };
 }
 
+/** Brackets around an IPv6 address are the URL's alone. */
+const hostOf = ({ hostname }: URL) => hostname.replace(/^\[|\]$/g, "");
+
 /** Connects to a URL's host and port. Fails with the signal's reason once it is aborted. */
 export function dial(url: URL, signal: AbortSignal): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = net.connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 443) });
+    const socket = net.connect({ host: hostOf(url), port: Number(url.port || 443) });
     const cut = () => socket.destroy(signal.reason as Error);
     signal.addEventListener("abort", cut, { once: true });
     socket.once("error", reject);
@@ -50,10 +53,12 @@ export async function fetchBundleOver(
   endpoint: StoredEndpoint,
   signal: AbortSignal,
 ): Promise<Bundle> {
-  const { trustDomain, url } = endpoint;
+  const { trustDomain, url, roots } = endpoint;
   const { status, body } = await request(
     connection,
-    { identity: stranger(endpoint), peer: serverSpiffeId(trustDomain) },
+    roots === undefined
+      ? { publicHost: hostOf(url) }
+      : { identity: stranger(trustDomain, roots), peer: serverSpiffeId(trustDomain) },
     { method: "GET", path: url.pathname, host: url.host },
     signal,
   );

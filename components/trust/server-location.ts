@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { BundleProfile } from "./fetch-failure";
 import type { PodLocation } from "./pod-location";
 
 /** Where a SPIRE server is, and whose identities it issues. */
@@ -11,4 +12,12 @@ export interface ServerLocation extends PodLocation {
 export interface ServerTarget extends ServerLocation {
   /** Kubeconfig text of the server's cluster. Kept as a Pulumi secret. */
   kubeconfig: pulumi.Input<string>;
+}
+
+/** From where the servers of other trust domains fetch a server's bundle. */
+export interface ServedAt {
+  /** `https://host:port`, as they reach it, with a path where it is an object. None is needed within one trust domain. */
+  readonly bundleEndpointUrl?: pulumi.Input<string>;
+  /** How what answers there proves itself. Default: https_spiffe, with the id of the server. */
+  readonly bundleEndpointProfile?: BundleProfile;
 }

@@ -24,6 +24,10 @@ const trust = z
         "Domain under which each cloud has its trust domain <cloud>.<domain>; in mode single the trust domain of all. Default: example.org.",
     }),
     root: trustRoot,
+    endpoint: z.enum(["server", "bucket"]).default("server").meta({
+      description:
+        "Where SPIRE servers fetch each other's bundles. server: from the other server, behind a load balancer (https_spiffe); bucket: from an object that the other server publishes (clouds.*.spire.bundlePublisher), which is there while that server is dead, by a public certificate (https_web), and no server is public: docs/trust.md. Default: server.",
+    }),
     caTtl: duration()
       .default("168h")
       .meta({ description: "Lifetime of a SPIRE server's CA, a Go duration. Default: 168h." }),

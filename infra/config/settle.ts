@@ -4,6 +4,7 @@ import type { KubeconfigSource, StackOutput } from "../../components/clouds/kube
 import type { ConfigContext, StackOutputs } from "./context";
 import { PROVIDERS, type CloudConfig, type CloudEntry } from "./clouds";
 import type { CloudSpec } from "./clouds/spec";
+import { publishedUrl } from "../../components/spire/bundle-publisher";
 import { asksAws } from "../../components/spire/datastore";
 import { oidcIssuer } from "../../components/spire/oidc-conf";
 import type { ServerPlan } from "../../components/spire/server";
@@ -83,12 +84,12 @@ export function settleServer(
     ...settings,
     region: settings.region ?? region,
   });
+  const published = bundlePublisher?.type === "aws_s3" ? there(bundlePublisher) : bundlePublisher;
   return {
     ...own,
     ...(datastore && { datastore: asksAws(datastore) ? there(datastore) : datastore }),
-    ...(bundlePublisher && {
-      bundlePublisher: bundlePublisher.type === "aws_s3" ? there(bundlePublisher) : bundlePublisher,
-    }),
+    ...(published && { bundlePublisher: published }),
+    ...(published && { bundleUrl: own.bundleUrl ?? publishedUrl(published) }),
     ...(oidc && { jwtIssuer: oidcIssuer(oidc.domain) }),
     replicas: own.replicas ?? shared.replicas,
     keyManager: keyManager?.type === "aws_kms" ? there(keyManager) : keyManager,

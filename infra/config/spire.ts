@@ -153,6 +153,12 @@ const bundlePublisher = z.discriminatedUnion("type", [
     region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, "a region such as us-east-1")
       .optional()
       .meta({ description: "Region of the bucket. Default: the cloud's.", examples: ["us-east-1"] }),
+    endpoint: text(/^https:\/\/[^\s/?#@]+$/, "a URL such as https://minio.example.org:9000")
+      .optional()
+      .meta({
+        description: "URL of a store of another maker that speaks S3. Default: Amazon's.",
+        examples: ["https://minio.example.org:9000"],
+      }),
     bucket: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of a bucket such as mesh-bundles").meta({
       description: "Name of the bucket. Required.",
       examples: ["mesh-bundles"],
@@ -307,8 +313,18 @@ const ownSpire = z.strictObject({
   }),
   bundlePublisher: bundlePublisher.optional().meta({
     description:
-      "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none.",
+      "Object store to which this cloud's SPIRE server publishes its bundle, beside its own bundle endpoint, so that partners fetch it while the server is away: docs/trust.md. You make the store, and the object public to read. Default: none; with trust.endpoint bucket one that the program makes, but for an existing cluster.",
   }),
+  bundleUrl: text(
+    /^https:\/\/[^/@\s?#]+\/[^\s?#]*$/,
+    "an https:// URL such as https://bundles.example.org/aws.json",
+  )
+    .optional()
+    .meta({
+      description:
+        "URL at which the other clouds fetch that object with trust.endpoint bucket, where it is not the store's own: that of a CDN, or of a store that only speaks S3. Default: the store's, by bundlePublisher.",
+      examples: ["https://bundles.example.org/aws.json"],
+    }),
   oidc: oidc.optional().meta({
     description:
       "SPIRE's OIDC discovery provider in this cloud, by which AWS, Google Cloud, Azure, Vault and others verify JWT-SVIDs of its workloads: docs/oidc.md. Default: none.",

@@ -37,6 +37,7 @@ export const AWS = {
     "aws:rds/instance:Instance": { address: "spire.rds.example" },
     "aws:rds/subnetGroup:SubnetGroup": { name: "private-subnets" },
     "aws:iam/role:Role": { arn: "arn:aws:iam::123456789012:role/a-role" },
+    "aws:s3/bucket:Bucket": { bucket: "aws-bundles" },
     "aws:kms/key:Key": { arn: "arn:aws:kms:us-east-1:123456789012:key/a-key" },
   },
   calls: {
@@ -77,8 +78,10 @@ export const GCP = {
       pscServiceAttachmentLink: "link-of-an-attachment",
       serverCaCerts: [{ cert: PEM }],
     },
+    "gcp:storage/bucket:Bucket": { name: "gcp-bundles" },
     "gcp:serviceaccount/account:Account": { email: GCP_ACCOUNT, member: `serviceAccount:${GCP_ACCOUNT}` },
   },
+  calls: { "gcp:organizations/getProject:getProject": { number: "123456789012" } },
 } satisfies Fakes;
 
 /** Function that tells who calls Azure: known at a first preview already. */
@@ -103,6 +106,8 @@ export const AZURE = {
     "azure-native:dbforpostgresql:Server": { fullyQualifiedDomainName: "spire.postgres.example" },
     "azure-native:dbforpostgresql:Database": { name: "spire" },
     "azure-native:managedidentity:UserAssignedIdentity": { principalId: "the-cluster" },
+    "azure-native:storage:StorageAccount": { name: "bundlesofazure" },
+    "azure-native:storage:BlobContainer": { name: "bundles" },
   },
   calls: {
     [AZURE_CALLER]: { objectId: "the-caller", clientId: "an-application", subscriptionId: "a-subscription" },
@@ -152,5 +157,5 @@ export const PLANNED_CLOUDS: Fakes = {
       trustDomain,
     }),
   },
-  calls: { ...AWS.calls, ...AZURE.calls },
+  calls: { ...AWS.calls, ...GCP.calls, ...AZURE.calls },
 };

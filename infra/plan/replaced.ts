@@ -42,6 +42,7 @@ const AZURE_NAMES: Readonly<Record<string, string>> = {
   "azure-native:authorization:RoleAssignment": "roleAssignmentName",
   "azure-native:containerservice:ManagedCluster": "resourceName",
   "azure-native:dbforpostgresql:Server": "serverName",
+  "azure-native:managedidentity:FederatedIdentityCredential": "federatedIdentityCredentialResourceName",
   "azure-native:managedidentity:UserAssignedIdentity": "resourceName",
   "azure-native:network:LocalNetworkGateway": "localNetworkGatewayName",
   "azure-native:network:NetworkSecurityGroup": "networkSecurityGroupName",
@@ -59,6 +60,7 @@ const AZURE_NAMES: Readonly<Record<string, string>> = {
  */
 const FIRST = new Set([
   "gcp:projects/iAMMember:IAMMember",
+  "gcp:storage/bucketIAMMember:BucketIAMMember",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry",

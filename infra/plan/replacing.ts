@@ -32,11 +32,15 @@ const AWS = {
   "aws:eks/nodeGroup:NodeGroup":
     "amiType capacityType clusterName diskSize instanceTypes launchTemplate.id launchTemplate.name nodeGroupName nodeGroupNamePrefix nodeRoleArn region remoteAccess subnetIds",
   "aws:iam/role:Role": "name namePrefix path",
+  "aws:iam/rolePolicy:RolePolicy": "name namePrefix role",
   "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role",
   "aws:kms/key:Key": "customKeyStoreId customerMasterKeySpec keyUsage multiRegion region xksKeyId",
   "aws:rds/instance:Instance":
     "availabilityZone backupTarget characterSetName customIamInstanceProfile dbName engine kmsKeyId ncharCharacterSetName region restoreToPointInTime snapshotIdentifier storageEncrypted timezone username",
   "aws:rds/subnetGroup:SubnetGroup": "name namePrefix region",
+  "aws:s3/bucket:Bucket": "bucket bucketNamespace bucketPrefix objectLockEnabled region",
+  "aws:s3/bucketPolicy:BucketPolicy": "bucket region",
+  "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "bucket region",
   "aws:route53/record:Record": "name zoneId",
   "aws:route53/zone:Zone": "delegationSetId name",
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "region securityGroupId",
@@ -90,6 +94,9 @@ const GCP = {
   "gcp:sql/databaseInstance:DatabaseInstance":
     "encryptionKeyName name project region settings.collation settings.diskType",
   "gcp:sql/user:User": "host instance name project type",
+  "gcp:storage/bucket:Bucket":
+    "customPlacementConfig enableObjectRetention hierarchicalNamespace location name project",
+  "gcp:storage/bucketIAMMember:BucketIAMMember": "bucket condition member role",
 };
 
 /**
@@ -108,6 +115,8 @@ const AZURE = {
   "azure-native:dbforpostgresql:Database": "databaseName resourceGroupName serverName",
   "azure-native:dbforpostgresql:Server":
     "administratorLogin location network.delegatedSubnetResourceId pointInTimeUTC resourceGroupName serverName sourceServerResourceId",
+  "azure-native:managedidentity:FederatedIdentityCredential":
+    "federatedIdentityCredentialResourceName resourceGroupName resourceName",
   "azure-native:managedidentity:UserAssignedIdentity": "location resourceGroupName resourceName",
   "azure-native:network:LocalNetworkGateway": "localNetworkGatewayName resourceGroupName",
   "azure-native:network:NetworkSecurityGroup": "networkSecurityGroupName resourceGroupName",
@@ -124,6 +133,9 @@ const AZURE = {
   "azure-native:privatedns:PrivateZone": "privateZoneName resourceGroupName",
   "azure-native:privatedns:VirtualNetworkLink": "privateZoneName resourceGroupName virtualNetworkLinkName",
   "azure-native:resources:ResourceGroup": "location resourceGroupName",
+  "azure-native:storage:BlobContainer": "accountName containerName resourceGroupName",
+  "azure-native:storage:StorageAccount":
+    "accountName extendedLocation isHnsEnabled location resourceGroupName",
 };
 
 /**

@@ -20,6 +20,7 @@ const CONFIGURED = {
   keyService: "those of `clouds.*.spire.keyManager`",
   oidc: `${OIDC.httpsPort} with \`spire.oidc.tlsSecret\`, else ${OIDC.httpPort}`,
   bundleStore: "those of `clouds.*.spire.bundlePublisher`",
+  peerObjects: "that of each other cloud's `clouds.*.spire.bundleUrl`, else 443",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
   upstream: "those of `trust.root`",
 } as const;

@@ -26,8 +26,15 @@ export const trustExporterConfig = z.strictObject({
   limitSeconds: seconds,
   /** How often bundles are to be fetched where a source does not say. */
   refreshSeconds: seconds,
-  /** The other clouds. */
-  sources: z.array(z.strictObject({ cloud: name, trustDomain, bundleEndpoint: url })),
+  /** The other clouds. An endpoint proves the id of the source's SPIRE server, or with https_web has a public certificate. */
+  sources: z.array(
+    z.strictObject({
+      cloud: name,
+      trustDomain,
+      bundleEndpoint: url,
+      profile: z.enum(["https_spiffe", "https_web"]).optional(),
+    }),
+  ),
 });
 
 /** A configuration. */

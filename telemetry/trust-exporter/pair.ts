@@ -64,7 +64,11 @@ export class Pair {
     const roots = this.args.roots() ?? [];
     try {
       if (roots.length === 0) throw new Error(`workloads have no bundle of ${source.trustDomain}`);
-      const endpoint = { trustDomain: source.trustDomain, url: new URL(source.bundleEndpoint), roots };
+      const endpoint = {
+        trustDomain: source.trustDomain,
+        url: new URL(source.bundleEndpoint),
+        ...(source.profile !== "https_web" && { roots }),
+      };
       this.#served = await withTimeout(limitSeconds, signal, (limited) => fetchBundle(endpoint, limited));
       this.#up = true;
     } catch (error) {

@@ -10,9 +10,9 @@ const cloud = (spire: object, more: object = {}) => ({
   spire,
   ...more,
 });
-const parse = (aws: object, spire: object = {}, others: object = {}) =>
+const parse = (aws: object, spire: object = {}, others: object = {}, more: object = {}) =>
   parseConfig(
-    { clouds: { aws: cloud(aws), ...others }, spire, network: { mode: "direct" } },
+    { clouds: { aws: cloud(aws), ...others }, spire, network: { mode: "direct" }, ...more },
     { stack: "test", projectDir: "/srv" },
   );
 const postgres = { type: "postgres", connectionString: "host=db password=hidden" };
@@ -30,6 +30,15 @@ const APART = {
   clusterName: "apart",
   network: { vpcCidr: "10.40.0.0/16", serviceCidr: "10.41.0.0/16" },
 };
+const S3 = { type: "aws_s3", region: "us-east-1", bucket: "mesh-bundles", objectKey: "bundle.json" };
+const lab = (n: number, spire?: object) => ({
+  provider: "existing",
+  kubeconfig: { stack: "a/b/c", output: "kubeconfig" },
+  region: "us-east-1",
+  podCidr: `10.${200 + n}.0.0/16`,
+  serviceCidr: `10.${210 + n}.0.0/16`,
+  ...(spire && { spire }),
+});
 const gcp = (spire?: object) => ({ gcp: cloud(spire ?? {}, { provider: "gcp", project: "mesh-project" }) });
 
 test.each<[string, Parameters<typeof parse>, RegExp[]]>([
@@ -166,6 +175,50 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     [/^clouds\.gcp\.spire\.bundlePublisher: is cloud aws's object already/],
   ],
   [
+    "a URL that nobody asks for",
+    [{ bundlePublisher: S3, bundleUrl: "https://cdn.example.org/aws.json" }],
+    [/^clouds\.aws\.spire\.bundleUrl: has no effect with trust\.endpoint server/],
+  ],
+  [
+    "buckets that are not there, or not known",
+    [
+      { bundlePublisher: { ...S3, endpoint: "https://minio.example.org:9000" } },
+      {},
+      {
+        ...gcp({ bundlePublisher: STORE, bundleUrl: "https://cdn.example.org/bundle.json" }),
+        lab: lab(1),
+        site: lab(2, { bundlePublisher: S3, bundleUrl: "https://cdn.example.org/bundle.json" }),
+      },
+      { trust: { endpoint: "bucket", caTtl: "5h", svidTtl: "30m", refreshHint: "5m" } },
+    ],
+    [
+      /^clouds\.aws\.spire\.bundleUrl: is missing, .*write that of the object$/,
+      /^clouds\.lab\.spire\.bundlePublisher: is missing, .*write it, or trust\.endpoint: server$/,
+      /^clouds\.site\.spire\.bundleUrl: is cloud gcp's already/,
+      /^trust\.caTtl: is 5h, .*cloud gcp be cached for an hour; write at least 6h$/,
+    ],
+  ],
+  [
+    "a bucket of the program's for an identity that is not",
+    [
+      { serviceAccountAnnotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" } },
+      {},
+      {},
+      { trust: { endpoint: "bucket" } },
+    ],
+    [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*role-arn .*write the bucket/],
+  ],
+  [
+    "buckets for nobody, in one trust domain",
+    [{}, {}, {}, { trust: { mode: "single", endpoint: "bucket" } }],
+    [/^trust\.endpoint: is bucket, but .*without partners nobody/],
+  ],
+  [
+    "buckets for nobody, with one server",
+    [{}, { topology: "central", serverCloud: "aws" }, {}, { trust: { mode: "single", endpoint: "bucket" } }],
+    [/^trust\.endpoint: is bucket, but with spire\.topology central/],
+  ],
+  [
     "an issuer with its scheme",
     [{ oidc: { domain: "https://oidc.example.org" } }],
     [/oidc\.domain: .*a DNS name such as .*without https/],
@@ -225,6 +278,26 @@ test("a bucket of S3 is in the cloud's region, where no other is written", () =>
     ...bundlePublisher,
     region: clouds[0]!.region,
   });
+});
+
+test.each([
+  [S3, "https://mesh-bundles.s3.us-east-1.amazonaws.com/bundle.json"],
+  [{ ...S3, bucket: "mesh.bundles" }, "https://s3.us-east-1.amazonaws.com/mesh.bundles/bundle.json"],
+  [
+    { ...S3, region: "cn-north-1", objectKey: "ours/50%" },
+    "https://mesh-bundles.s3.cn-north-1.amazonaws.com.cn/ours/50%25",
+  ],
+  [STORE, "https://storage.googleapis.com/mesh-bundles/bundle.json"],
+  [
+    { type: "azure_blob", storageAccount: "mesh", container: "bundles", blobName: "azure/bundle.json" },
+    "https://mesh.blob.core.windows.net/bundles/azure/bundle.json",
+  ],
+])("%o is read at %s", (bundlePublisher, url) => {
+  const { clouds, spire } = parse({ bundlePublisher });
+  expect(settleServer(clouds[0]!, spire).bundleUrl).toBe(url);
+  const own = { bundlePublisher, bundleUrl: "https://cdn.example.org/" };
+  const others = parse(own, {}, {}, { trust: { endpoint: "bucket" } });
+  expect(settleServer(others.clouds[0]!, others.spire).bundleUrl).toBe("https://cdn.example.org/");
 });
 
 test("a server with an issuer names it", () => {

@@ -5,6 +5,7 @@ import { LETTERS, RandomText } from "../../random-text";
 import type { PrivateNetwork } from "../../clouds/private-network";
 import { crossCloudFlows } from "../cross-cloud";
 import { centralPart, type SharedServer } from "../flow";
+import type { FlowSituation } from "../flows";
 import type { VpnSettings } from "../mode";
 import type { ObservabilityPart } from "../part";
 import { allocateVpn } from "./allocation";
@@ -23,6 +24,8 @@ export interface VpnArgs {
   readonly sharedTrust?: boolean;
   /** The SPIRE server of all clouds, or above theirs. Default: each has its own. */
   readonly server?: SharedServer;
+  /** That bundles are fetched from object stores. Default: servers fetch from each other. */
+  readonly bucket?: FlowSituation["bucket"];
 }
 
 /** A cluster with what its gateway is attached to. */
@@ -41,7 +44,7 @@ export class Vpn extends pulumi.ComponentResource {
 
   constructor(
     name: string,
-    { clusters, settings, parts, sharedTrust, server }: VpnArgs,
+    { clusters, settings, parts, sharedTrust, bucket, server }: VpnArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("agentweave:network:Vpn", name, {}, opts);
@@ -67,6 +70,7 @@ export class Vpn extends pulumi.ComponentResource {
                 mode: "vpn",
                 observability: parts?.get(cloud),
                 sharedTrust,
+                bucket,
                 central: centralPart(cloud, server),
               }),
             ),

@@ -103,7 +103,7 @@ export function bundleAlerts(args: RulesArgs): Alert[] {
       forSeconds,
       severity: SEVERITIES.ticket,
       summary: `${trusts}: its bundle was not confirmed {{ if eq $value 0.0 }}yet{{ else }}for {{ $value | humanizeDuration }}{{ end }}`,
-      description: `For longer than ${promDuration(unconfirmedSeconds)}, ${pair} was not found to be the one that {{ $labels.${LABELS.peerCloud} }} serves: its bundle endpoint cannot be reached, proves nothing, or serves a CA that was not fetched yet.`,
+      description: `For longer than ${promDuration(unconfirmedSeconds)}, ${pair} was not found to be the one that {{ $labels.${LABELS.peerCloud} }} ${args.bucket ? "publishes: its bucket" : "serves: its bundle endpoint"} cannot be reached, proves nothing, or serves a CA that was not fetched yet.`,
       runbook,
     },
     expiring(TRUST_LIMITS.warning, SEVERITIES.ticket, "less than half"),
@@ -176,7 +176,7 @@ export function identityAlerts(args: RulesArgs): Alert[] {
         severity: SEVERITIES.page,
         labels: { [cloud]: name, [job]: JOBS.spireServer },
         summary: `The SPIRE server of ${name} does not answer`,
-        description: `Other pods of ${name} answer Prometheus. Identities ${args.serverCloud === undefined ? "there" : "of all clouds"} are renewed no more and end within ${promDuration(args.svidTtlSeconds)}${args.serverCloud === undefined ? "; the other clouds cannot fetch its bundle" : ""}.`,
+        description: `Other pods of ${name} answer Prometheus. Identities ${args.serverCloud === undefined ? "there" : "of all clouds"} are renewed no more and end within ${promDuration(args.svidTtlSeconds)}${args.serverCloud === undefined && !args.bucket ? "; the other clouds cannot fetch its bundle" : ""}.`,
         runbook,
       })),
     ...args.clouds.map(({ name }): Alert => ({

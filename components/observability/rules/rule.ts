@@ -27,6 +27,8 @@ export interface RulesArgs {
   readonly authKeys?: AuthKeyLife;
   /** Whether all clouds are of one trust domain, so that none has bundles of others. Default: false. */
   readonly sharedTrust?: boolean;
+  /** Whether bundles are fetched from buckets, which are there while servers are not. Default: false. */
+  readonly bucket?: boolean;
   /** The cloud whose SPIRE server is that of all clouds. Default: each has its own. */
   readonly serverCloud?: string;
   /** What the program signed for SPIRE servers. Default: it signs nothing. */

@@ -32,10 +32,11 @@ export function renderTrustExporterConfig(args: TrustExporterConfigArgs): string
     intervalSeconds: INTERVAL_SECONDS,
     limitSeconds: LIMIT_SECONDS,
     refreshSeconds,
-    sources: sources.map(({ cloud, trustDomain, bundleEndpoint }) => ({
+    sources: sources.map(({ cloud, trustDomain, bundleEndpoint, profile }) => ({
       cloud,
       trustDomain,
       bundleEndpoint,
+      profile,
     })),
   };
   return JSON.stringify(config, undefined, 2);

@@ -9,6 +9,7 @@ import type { NodeBundle } from "../../kubernetes/node-bundle";
 import { childOptions, type DependentOptions } from "../../kubernetes/options";
 import { NAMESPACES, TRUST_EXPORTER } from "../../well-known";
 import { labels, selector } from "../../kubernetes/metadata";
+import type { BundleProfile } from "../../trust/fetch-failure";
 import { renderTrustExporterConfig } from "./config";
 import { TRUST_EXPORTER_CONFIG, trustExporterPod } from "./pod";
 
@@ -19,6 +20,8 @@ export interface WatchedCloud {
   readonly trustDomain: string;
   /** URL of its bundle endpoint. */
   readonly bundleEndpoint: pulumi.Input<string>;
+  /** How that proves itself. Default: https_spiffe. */
+  readonly profile?: BundleProfile;
 }
 
 /** What `TrustExporter` needs. */

@@ -3,7 +3,7 @@ import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "..
 import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
 import { factsOf, wordsOf } from "../fault";
 import { federate } from "../federate";
-import { type Endpoint, explainFetchFailure } from "../fetch-failure";
+import { type Endpoint, endpointOf, explainFetchFailure } from "../fetch-failure";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
 import { together } from "../retry";
 import type { ServerLocation } from "../server-location";
@@ -16,6 +16,7 @@ export interface RelationshipInputs {
   source: ServerLocation;
   sourceKubeconfig: string;
   bundleEndpointUrl: string;
+  /** Empty for profile https_web. */
   endpointSpiffeId: string;
   timeoutSeconds: number;
 }
@@ -38,11 +39,8 @@ export interface RelationshipState extends RelationshipInputs {
   verifiedAt: string;
 }
 
-const endpointOf = (inputs: RelationshipInputs): Endpoint => ({
-  trustDomain: inputs.source.trustDomain,
-  bundleEndpointUrl: inputs.bundleEndpointUrl,
-  endpointSpiffeId: inputs.endpointSpiffeId,
-});
+const sourceOf = ({ source, ...inputs }: RelationshipInputs): Endpoint =>
+  endpointOf({ ...inputs, trustDomain: source.trustDomain });
 
 function inputsOf(state: RelationshipState): RelationshipInputs {
   const {
@@ -119,7 +117,7 @@ export function makeFederationRelationshipProvider(
       cloud: inputs.source.cloud,
       server: connect(inputs.source, inputs.sourceKubeconfig, patience),
     };
-    const stored = await federate(target, source, endpointOf(inputs), patience);
+    const stored = await federate(target, source, sourceOf(inputs), patience);
     return {
       ...inputs,
       trustDomain: inputs.source.trustDomain,
@@ -141,7 +139,7 @@ export function makeFederationRelationshipProvider(
         (url) => /^https:\/\/[^/@\s]+(\/\S*)?$/.test(String(url)),
         "must be an https:// address without user info",
       );
-      must.spiffeId("endpointSpiffeId");
+      if (news.endpointSpiffeId !== "") must.spiffeId("endpointSpiffeId");
       must.timeout("timeoutSeconds");
       if (failures.length === 0 && news.target.trustDomain === news.source.trustDomain) {
         const reason = `is of trust domain ${news.source.trustDomain}, as the target is: SPIRE servers federate only with other trust domains`;
@@ -205,7 +203,7 @@ export function makeFederationRelationshipProvider(
           target,
           storedBundle(found.trust_domain_bundle),
           served,
-          endpointOf(drifted),
+          sourceOf(drifted),
         );
         return {
           id,

@@ -3,7 +3,7 @@ import { storedBundle } from "../../../spiffe/bundle";
 import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
 import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
 import { factsOf, fault, wordsOf } from "../fault";
-import { explainFetchFailure } from "../fetch-failure";
+import { endpointOf, explainFetchFailure } from "../fetch-failure";
 import { retry, together } from "../retry";
 import type { ServerLocation } from "../server-location";
 import type { SpireServer } from "../spire-cli";
@@ -29,12 +29,6 @@ export interface PartnerState extends PartnerInputs {
 }
 
 const CONTENT = ["bundleEndpointUrl", "endpointSpiffeId", "bundle"] as const;
-
-const endpointOf = ({ trustDomain, bundleEndpointUrl, endpointSpiffeId }: PartnerInputs) => ({
-  trustDomain,
-  bundleEndpointUrl,
-  ...(endpointSpiffeId !== "" && { endpointSpiffeId }),
-});
 
 /** Digest of the stored bundle; undefined without one. */
 async function storedAt(server: SpireServer, trustDomain: string): Promise<string | undefined> {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { agentName } from "../../../components/well-known";
 import { apiCallerOf, serverCloudOf } from "./api-caller";
+import { bucketProblems } from "./bucket";
 import { centralProblems } from "./central";
 import { networkProblems } from "./address-ranges";
 import { apiServerRangeProblems } from "./api-server-ranges";
@@ -60,6 +61,7 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
       draft,
     ),
     ...bundlePublisherProblems(clouds),
+    ...bucketProblems(clouds, draft),
     ...oidcProblems(clouds),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),

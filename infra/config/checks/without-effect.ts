@@ -10,12 +10,20 @@ type Rule = readonly [path: Path, idle: boolean, message: string];
  * (`observability.enabled`): these are switched back and forth.
  */
 export function withoutEffect(raw: unknown, draft: ConfigDraft): Problem[] {
-  return [...tailnetRules(draft), ...agentRules(draft), ...traceRules(draft)].flatMap(
-    ([path, idle, message]) =>
-      idle && [raw, draft].every((root) => valueAt(root, path) !== undefined)
-        ? [{ path, message: `has no effect ${message}` }]
-        : [],
+  const rules = [...tailnetRules(draft), ...agentRules(draft), ...traceRules(draft), ...bundleRules(draft)];
+  return rules.flatMap(([path, idle, message]) =>
+    idle && [raw, draft].every((root) => valueAt(root, path) !== undefined)
+      ? [{ path, message: `has no effect ${message}` }]
+      : [],
   );
+}
+
+function bundleRules({ trust, clouds = {} }: ConfigDraft): Rule[] {
+  return Object.keys(clouds).map((name): Rule => [
+    ["clouds", name, "spire", "bundleUrl"],
+    trust?.endpoint === "server",
+    "with trust.endpoint server; remove it, or write trust.endpoint: bucket",
+  ]);
 }
 
 function tailnetRules({ network }: ConfigDraft): Rule[] {

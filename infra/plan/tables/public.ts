@@ -16,6 +16,11 @@ const REACHED: Readonly<Record<string, (inputs: Inputs) => readonly [string, str
     const ports = spec.ports.map(({ protocol = "TCP", port }: Inputs) => `${protocol} ${port}`);
     return [`load balancer, ${ports.join(", ")}`, ranges(spec.loadBalancerSourceRanges)];
   },
+  "aws:s3/bucketPolicy:BucketPolicy": () => ["bundle of a trust domain, HTTPS", "anywhere"],
+  "gcp:storage/bucketIAMMember:BucketIAMMember": ({ member }) =>
+    member === "allUsers" ? ["bundle of a trust domain, HTTPS", "anywhere"] : undefined,
+  "azure-native:storage:BlobContainer": ({ publicAccess }) =>
+    publicAccess === "Blob" ? ["bundle of a trust domain, HTTPS", "anywhere"] : undefined,
   "aws:ec2/eip:Eip": () => ["address of what goes out", "nobody"],
   "gcp:compute/address:Address": ({ addressType }) =>
     addressType === "INTERNAL" ? undefined : ["address of what goes out", "nobody"],

@@ -97,7 +97,7 @@ const relationshipsTable = ({ resources }: Plan): Table => ({
       .map(({ inputs: { target, source, trustDomain, endpointSpiffeId } }) => [
         target.trustDomain,
         source?.trustDomain ?? `${trustDomain} (partner)`,
-        endpointSpiffeId || "a public certificate (https_web)",
+        endpointSpiffeId || `a public certificate${source ? ", from its bucket" : ""} (https_web)`,
       ]),
   ),
   none: "none trusts another",

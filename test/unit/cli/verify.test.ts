@@ -1,7 +1,8 @@
 import { meshOf } from "../../../cli/mesh-outputs";
 import { type PairReport, verifyText } from "../../../cli/report";
 import { verifyMesh } from "../../../cli/verify";
-import { issue } from "../../support/certificate";
+import { issue, spiffeBundle } from "../../support/certificate";
+import { objectStore } from "../../support/object-store";
 import { FakeMesh, unreached } from "./world";
 
 const HOUR = 3_600_000;
@@ -156,6 +157,55 @@ describe("mesh verify", () => {
       expect(report.ok).toBe(true);
       expect(pair("aws", "gcp").fetchedVia).toBe("port-forward");
       expect(checkOf("aws", "gcp", "endpoint").detail).toBe("port-forward");
+    });
+
+    describe("that is fetched from a bucket", () => {
+      let store: Awaited<ReturnType<typeof objectStore>>;
+      const bundleOf = ({ authorities }: { authorities: { der: Buffer }[] }) =>
+        spiffeBundle(authorities.map(({ der }) => der));
+      beforeEach(async () => {
+        const gcp = world.cloud("gcp");
+        store = await objectStore(bundleOf(gcp));
+        gcp.object = store.url;
+      });
+      afterEach(() => store.close());
+
+      it("passes without the server's endpoint", async () => {
+        const { report, pair, checkOf } = await verify();
+        expect(report.ok).toBe(true);
+        expect(pair("aws", "gcp").fetchedVia).toBe("bucket");
+        expect(checkOf("aws", "gcp", "endpoint").detail).toBe("bucket");
+        expect(pair("gcp", "aws").fetchedVia).toBe("direct");
+      });
+
+      it("warns when it is behind the server, which no peer sees", async () => {
+        const { checkOf } = await verify(() => {
+          const gcp = world.cloud("gcp");
+          gcp.authorities = [...gcp.authorities, issue({ uri: "spiffe://gcp.example.org" })];
+        });
+        expect(checkOf("aws", "gcp", "endpoint")).toMatchObject({ status: "warning", detail: "behind" });
+        expect(checkOf("aws", "gcp", "endpoint").next).toContain("logs spire-server-0");
+      });
+
+      it("passes while the server is away", async () => {
+        const { checkOf } = await verify(
+          () => (world.cloud("gcp").bundleFails = "code = Unavailable"),
+          4_000,
+        );
+        expect(checkOf("aws", "gcp", "endpoint")).toMatchObject({
+          status: "ok",
+          detail: "bucket, server away",
+        });
+      });
+
+      it("fails when it is not there, or proves itself by no public certificate", async () => {
+        store.state.status = 404;
+        const missing = await verify();
+        expect(missing.checkOf("aws", "gcp", "endpoint").next).toContain("the object is not there");
+        store.distrust();
+        const unknown = await verify();
+        expect(unknown.checkOf("aws", "gcp", "endpoint").next).toContain("public authorities vouch");
+      });
     });
 
     it("fails when the endpoint is another server of the same trust domain", async () => {

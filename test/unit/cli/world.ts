@@ -68,6 +68,8 @@ export class FakeCloud {
   bundleFails?: string;
   /** Overrides the bundle endpoint's URL in the outputs. */
   endpointUrl?: string;
+  /** URL of an object that stands for the bundle endpoint. */
+  object?: string;
   /** Port of an agent that takes the place of the played one. */
   agentPort?: number;
   /** What the agent answers; undefined: as an agent does. */
@@ -439,9 +441,12 @@ export class FakeMesh {
   /** The stack's outputs, as infra/index.ts makes them. */
   outputs(): Record<string, unknown> {
     const clouds = this.clouds.map((cloud) => {
-      const { name, region, trustDomain, endpoint } = cloud;
+      const { name, region, trustDomain, endpoint, object } = cloud;
       const context = `${name}-cluster`;
-      return [name, { region, context, clusterName: name, trustDomain, bundleEndpoint: endpoint }];
+      const served = object
+        ? { bundleEndpoint: object, bundleEndpointProfile: "https_web" }
+        : { bundleEndpoint: endpoint };
+      return [name, { region, context, clusterName: name, trustDomain, ...served }];
     });
     const agents = this.clouds.map((cloud) => {
       const { name, region, trustDomain, role } = cloud;

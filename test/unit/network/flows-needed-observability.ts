@@ -87,6 +87,7 @@ export function neededIn(mode: NetworkMode, name: PartName): readonly Passing[] 
     ["agent", "otelCollector", "TCP", 4318],
     ["otherAgent", "otelCollector", "TCP", 4318],
     ["trustExporter", mode === "vpn" ? "peer" : "internet", "TCP", 8443],
+    ["trustExporter", "internet", "TCP", 8203],
     ...metrics(mode, part).flatMap(([to, port]) =>
       readers(mode, part).map((from): Passing => [from, to, "TCP", port]),
     ),
@@ -150,7 +151,7 @@ const TEMPTING: readonly Passing[] = [
       [from, to, "TCP", 8181],
       [from, to, "TCP", 8080],
     ]),
-    ...[80, 443, 4317, 8443, 9090, 9988].map((port): Passing => [from, "internet", "TCP", port]),
+    ...[80, 443, 4317, 8203, 8443, 9090, 9988].map((port): Passing => [from, "internet", "TCP", port]),
     ...[443, 4317, 8282, 8443, 8888, 9090, 9464, 9988].map((port): Passing => [from, "peer", "TCP", port]),
     [from, "internet", "UDP", 41641],
     [from, "loginServer", "TCP", 8444],

@@ -1,7 +1,7 @@
 // Tries connections in the tests' world: which of them the policies of a cluster allow.
 import { FLOWS } from "../../../components/network/flows";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
-import { namespacePolicies } from "../../../components/network/policies";
+import { type FlowContext, namespacePolicies } from "../../../components/network/policies";
 import { allows, type EngineName, type Policy } from "../../support/network-policy";
 import type { Recording } from "../../../infra/plan/recorder";
 import type { Passing } from "./flows-needed";
@@ -56,6 +56,21 @@ export function policiesIn({ mode, part, plan }: Omit<Where, "engine">, flows = 
       spec,
     })),
   );
+}
+
+/** Whether a connection passes in a cluster without observability, where what its flows depend on is as usual but for `more`. */
+export function passing(
+  mode: NetworkMode,
+  more: Partial<FlowContext>,
+  tried: Passing,
+  flows = FLOWS,
+): boolean {
+  const policies = MESH_NAMESPACES.flatMap((namespace) =>
+    namespacePolicies(namespace, { ...contextOf(mode), ...more }, PLANS.overlay, flows).map(
+      ({ name, spec }) => ({ metadata: { namespace, name }, spec }),
+    ),
+  );
+  return allowed(policies, [tried], { mode, plan: "overlay", engine: "Kubernetes" }).length > 0;
 }
 
 /** The connections among `wanted` that these policies allow. */

@@ -52,6 +52,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     upstreamPorts: [8200],
     tracingEndpoint: "http://collector.tracing.svc.cluster.local:4318",
     spireServer: { datastore: [5432], keyService: [8201], bundleStore: [8202] },
+    objectPorts: [8203],
     oidcPorts: [443],
   };
 }

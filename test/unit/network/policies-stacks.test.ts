@@ -126,6 +126,7 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
     keyService: context.spireServer?.keyService ?? [],
     upstream: context.upstreamPorts ?? [],
     bundleStore: context.spireServer?.bundleStore ?? [],
+    peerObjects: context.objectPorts ?? [],
     oidc: context.oidcPorts ?? [],
   };
   return ports

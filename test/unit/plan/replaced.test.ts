@@ -49,6 +49,8 @@ describe("of everything that a stack registers", () => {
     }
     const changed = { trust: { mode: "single" } };
     plans.push([...(await planOf("rehearsal", { file: rehearsalFile(), changed })).resources]);
+    const buckets = { mode: "direct", changed: { trust: { endpoint: "bucket" } } } as const;
+    plans.push([...(await planOf("dev", buckets)).resources]);
   }, 300_000);
 
   test("the type is known, and the table has no other", () => {

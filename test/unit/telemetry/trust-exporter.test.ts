@@ -1,4 +1,5 @@
-import { selfSigned } from "../../support/certificate";
+import { selfSigned, spiffeBundle } from "../../support/certificate";
+import { objectStore } from "../../support/object-store";
 import { bundleOfRoots } from "../../../spiffe/bundle";
 import { TRUST_METRICS } from "../../../telemetry/metrics";
 import { pem } from "../../support/agent/pki";
@@ -39,6 +40,28 @@ describe("A pair whose target has what the source serves", () => {
     });
     expect(Math.abs((found["timeLeft"] as number) - FRESH)).toBeLessThan(60);
     expect(found["overlap"]).toBeCloseTo(OVERLAP, -1);
+  });
+
+  test("is so by an object, which has a public certificate", async () => {
+    const first = ca(0);
+    const bucket = await objectStore(spiffeBundle([first.der]));
+    const sources = [
+      { cloud: "gcp", trustDomain: GCP, bundleEndpoint: bucket.url, profile: "https_web" as const },
+    ];
+    const { store, next, read, lines } = await exporting(bucket.url, { sources });
+    try {
+      const round = next();
+      store(first);
+      await round;
+      expect(await read()).toMatchObject({ served: digestOf(first), endpointUp: 1, inSync: 1 });
+      bucket.distrust();
+      await next();
+      await next();
+      expect(await read()).toMatchObject({ endpointUp: 0 });
+      expect(JSON.stringify(lines.at(-1))).toMatch(/unable to verify|self-signed/);
+    } finally {
+      bucket.close();
+    }
   });
 
   test("is told of before the first fetch as far as it is known, and not at all before the bundles are", async () => {

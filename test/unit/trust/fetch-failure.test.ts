@@ -83,6 +83,26 @@ describe("A failed fetch from a live bundle endpoint is told apart from others, 
     expect(found.next).toMatch(next);
   });
 
+  test.each<[string, object, RegExp]>([
+    [
+      "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+      FINAL,
+      /no certificate of its name that public authorities vouch for/,
+    ],
+    ["unable to verify the first certificate", FINAL, /no certificate of its name/],
+    ["unexpected status 403 fetching bundle: <Error>", WAITS, /HTTP 403 .* not there, or not for everybody/],
+    ["it answered HTTP 404", WAITS, /HTTP 404 .*logs of aws\.example\.org's SPIRE server say why/],
+    ["unexpected status 503 fetching bundle", WAITS, /^https:\/\/bucket\S+ is reached and answers HTTP 503/],
+    ["dial tcp 192.0.2.1:443: connect: connection refused", WAITS, /check the address, and whose it is/],
+    ["dial tcp: lookup bucket.example.org: no such host", WAITS, /name in .* has no address/],
+  ])("of an object: %s", (cause, verdict, next) => {
+    const { trustDomain } = endpoint;
+    const object = { trustDomain, bundleEndpointUrl: "https://bucket.example.org/bundle.json" };
+    const found = explainFetchFailure(cause, object);
+    expect(found).toMatchObject(verdict);
+    expect(found.next).toMatch(next);
+  });
+
   test("and no cause has the next step of another", () => {
     const steps = rows.map(([cause]) => explainFetchFailure(cause, endpoint).next.slice(0, 60));
     expect(new Set(steps).size).toBeGreaterThanOrEqual(13);
