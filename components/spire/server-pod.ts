@@ -4,6 +4,7 @@ import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { spreadOver } from "../kubernetes/spread";
 import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
+import { controllerManagerContainer, type ControllerManagerContainerArgs } from "./controller-manager";
 import { type Datastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
 import { otherClusterFile, SERVER_PATHS } from "./paths";
@@ -17,6 +18,7 @@ export const SERVER_CONFIG_MAP = {
   name: "spire-server",
   conf: "server.conf",
   kubeconfig: "kubeconfig",
+  controllerManager: "controller-manager.json",
 } as const;
 
 /** Name of the volume, and of the claim template, that keeps the server's database and CA keys. */
@@ -43,6 +45,8 @@ export interface ServerPodArgs {
   readonly bundlePublisher?: BundlePublisher;
   /** Other clouds whose nodes it attests. Default: none. */
   readonly others?: readonly string[];
+  /** The controller manager beside it. Default: none. */
+  readonly controllerManager?: Omit<ControllerManagerContainerArgs, "volumes">;
 }
 
 /** The Secret with the tokens for the API servers of other clouds' clusters, one key for each cloud. */
@@ -88,6 +92,7 @@ export function serverPod({
   bundleEndpoint = true,
   bundlePublisher,
   others = [],
+  controllerManager,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
@@ -118,6 +123,8 @@ export function serverPod({
         fsGroup: UID,
         fsGroupChangePolicy: "OnRootMismatch",
       },
+      // The audit log names the process of each call by the socket, and the server takes none of a process that it cannot see (SPIRE, pkg/common/peertracker).
+      ...(controllerManager && { shareProcessNamespace: true }),
       containers: [
         {
           name: SPIRE_SERVER.container,
@@ -150,13 +157,26 @@ export function serverPod({
             ...(signed ? [signed.mount] : []),
           ],
         },
+        ...(controllerManager
+          ? [
+              controllerManagerContainer({
+                ...controllerManager,
+                volumes: { config: "config", kubernetes: "kubernetes", socket: "socket" },
+              }),
+            ]
+          : []),
       ],
       volumes: [
         {
           name: "config",
           configMap: {
             name: SERVER_CONFIG_MAP.name,
-            items: [{ key: SERVER_CONFIG_MAP.conf, path: "server.conf" }],
+            items: [
+              { key: SERVER_CONFIG_MAP.conf, path: "server.conf" },
+              ...(controllerManager
+                ? [{ key: SERVER_CONFIG_MAP.controllerManager, path: SERVER_CONFIG_MAP.controllerManager }]
+                : []),
+            ],
           },
         },
         {

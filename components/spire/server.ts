@@ -15,6 +15,8 @@ import { OWN_VOLUME_OPTIONS, ownVolume, ownVolumeCleanup, ownVolumeSize } from "
 import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../network/exposure";
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServerTarget } from "../trust/server-location";
+import { type ControllerManagerSettings, renderControllerManagerConfig } from "./controller-manager";
+import { controllerManagerObjects } from "./controller-manager-access";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
@@ -39,6 +41,8 @@ export interface ServerPlan {
   readonly bundlePublisher?: BundlePublisher;
   /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
+  /** spire-controller-manager in its pod. Default: none. */
+  readonly controllerManager?: ControllerManagerSettings;
 }
 
 /** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
@@ -119,6 +123,7 @@ export class SpireServer extends pulumi.ComponentResource {
       serviceAccountAnnotations,
       bundlePublisher,
       jwtIssuer,
+      controllerManager,
     } = args.plan ?? {};
     const self = childOptions(this, cluster, opts);
     const metadata = {
@@ -152,6 +157,14 @@ export class SpireServer extends pulumi.ComponentResource {
         ]),
       ),
       ...keyManagerFiles(keyManager),
+      ...(controllerManager && {
+        [SERVER_CONFIG_MAP.controllerManager]: renderControllerManagerConfig({
+          trustDomain,
+          clusterName,
+          replicas,
+          className: controllerManager.className,
+        }),
+      }),
     }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
@@ -159,6 +172,13 @@ export class SpireServer extends pulumi.ComponentResource {
       self,
     );
 
+    const managed = controllerManager
+      ? controllerManagerObjects(
+          `${name}-controller-manager`,
+          { trustDomain, labels: metadata.labels, replicas },
+          self,
+        )
+      : [];
     const signed = upstreamObjects(name, { upstream, files: upstreamFiles, labels: metadata.labels }, self);
 
     const api = new k8s.core.v1.Service(
@@ -204,6 +224,11 @@ export class SpireServer extends pulumi.ComponentResource {
               bundleEndpoint,
               bundlePublisher,
               others: others.map(({ cloud }) => cloud),
+              controllerManager: controllerManager && {
+                image: images.spireControllerManager,
+                logLevel: settings.logLevel,
+                resources: controllerManager.resources,
+              },
             }),
           ),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
@@ -216,7 +241,7 @@ export class SpireServer extends pulumi.ComponentResource {
       },
       {
         ...self,
-        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...signed, ...cleanups],
+        dependsOn: [...self.dependsOn, ...access, config, ...secrets, ...signed, ...managed, ...cleanups],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
         protect: args.protect ?? false,

@@ -20,7 +20,7 @@ import { observabilityNetworkProblems } from "./observability-network";
 import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { bundlePublisherProblems, oidcProblems, spireProblems } from "./spire";
+import { bundlePublisherProblems, controllerManagerProblems, oidcProblems, spireProblems } from "./spire";
 import { absolutePath } from "../paths";
 import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
 import { workloadProblems } from "../workloads";
@@ -59,6 +59,7 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
     ),
     ...bundlePublisherProblems(clouds),
     ...oidcProblems(clouds),
+    ...controllerManagerProblems(clouds, draft),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),
