@@ -73,7 +73,7 @@ envoy-test: node_modules/.package-lock.json
 
 ## make engine-test: the provider and the rehearsal on real nodes, with the real engine and the real SPIRE; needs root on Linux
 engine-test: node_modules/.package-lock.json
-	@$(TS) rehearsal/main.ts --root .rehearsal-test/world --program postgres within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
+	@$(TS) rehearsal/main.ts --root .rehearsal-test/world --program postgres --program spire-controller-manager within -- npx jest --selectProjects engine --runInBand --testPathIgnorePatterns engine/tailnet.test
 
 ## make campaign: the engine, its program, a SPIRE server, the API server, etcd or the kubelet is killed at a step that is drawn, RUNS (300) times; SEED (1) draws others, FROM (1) is the number
 ## of the first run: a run that failed says the command that does it again. Needs root on Linux; a night. `make test` has six

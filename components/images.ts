@@ -22,6 +22,11 @@ export const PINNED = {
   spireAgent: { reference: "ghcr.io/spiffe/spire-agent:1.15.3" },
   /** SPIRE's OIDC discovery provider, where a cloud has `spire.oidc`: of the same releases. */
   oidcDiscoveryProvider: { reference: "ghcr.io/spiffe/oidc-discovery-provider:1.15.3" },
+  /**
+   * Beside SPIRE servers, where a cloud has `spire.controllerManager`: https://github.com/spiffe/spire-controller-manager/releases. The tests run the same
+   * version, the newest that could be had as a Go module.
+   */
+  spireControllerManager: { reference: "ghcr.io/spiffe/spire-controller-manager:0.6.4" },
   /** Releases: https://github.com/spiffe/spiffe-csi/releases. */
   spiffeCsiDriver: { reference: "ghcr.io/spiffe/spiffe-csi-driver:0.2.13" },
   /** Sidecars of every CSI driver: https://kubernetes-csi.github.io/docs/sidecar-containers.html. */

@@ -54,6 +54,19 @@ export const SPIRE_SERVER = {
   socket: "/tmp/spire-server/private/api.sock",
 } as const;
 
+/** spire-controller-manager, in the pod of a SPIRE server, where a cloud has one. */
+export const CONTROLLER_MANAGER = {
+  container: "spire-controller-manager",
+  /** Name of the CustomResourceDefinition of ClusterSPIFFEIDs. */
+  definition: "clusterspiffeids.spire.spiffe.io",
+  /** Begins the id of each entry that it makes, with a dot behind it. It touches no others, and the program none of these. */
+  entryIdPrefix: "kubernetes",
+  /** First part of the path of each SPIFFE id that it may give. */
+  pathBegin: "ns",
+  /** Health checks over plain HTTP: `/healthz`. */
+  healthPort: 8083,
+} as const;
+
 /** The SPIRE agent and what it is known by. */
 export const SPIRE_AGENT = {
   name: "spire-agent",

@@ -8,7 +8,7 @@ import {
   stackName,
 } from "../components/kubernetes/ownership";
 import { isOpenShift } from "../components/kubernetes/openshift";
-import { CSI_DRIVER, NAMESPACES } from "../components/well-known";
+import { CONTROLLER_MANAGER, CSI_DRIVER, NAMESPACES } from "../components/well-known";
 import type { CloudConfigOf, MeshConfig } from "./config";
 import { ConfigError, type Problem } from "./config/problem";
 
@@ -64,7 +64,11 @@ export async function refuseConflicts(config: MeshConfig): Promise<void> {
   const problems = await Promise.all(
     existing.map(async (entry) => {
       const { name: cloud, kubeconfig, context } = entry;
-      const names = { namespaces: namespacesOf(config, entry), csiDriver: CSI_DRIVER };
+      const names = {
+        namespaces: namespacesOf(config, entry),
+        csiDriver: CSI_DRIVER,
+        definitions: entry.spire?.controllerManager ? [CONTROLLER_MANAGER.definition] : [],
+      };
       const warn = (error: unknown) =>
         pulumi.log.warn(
           `${(error as Error).message} Whether it can take the mesh, or has objects of others under the mesh's names, is not known.`,

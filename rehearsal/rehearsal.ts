@@ -184,8 +184,16 @@ const madeFile = (rehearsal: Rehearsal) => path.join(programFolder(rehearsal), "
 /** What the mesh of these clouds is made of, and its observability. */
 function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly shows: string[] } {
   const { observability, images, agents, clouds } = configOf(rehearsal);
-  const { tailscale, oidcDiscoveryProvider, prometheus, jaeger, grafana, otelCollector, ...others } =
-    resolveImages(images);
+  const {
+    tailscale,
+    oidcDiscoveryProvider,
+    spireControllerManager,
+    prometheus,
+    jaeger,
+    grafana,
+    otelCollector,
+    ...others
+  } = resolveImages(images);
   return {
     mesh: [
       ...CONTROL_PLANE_IMAGES,
@@ -193,6 +201,7 @@ function imagesOf(rehearsal: Rehearsal): { readonly mesh: string[]; readonly sho
       ...Object.values(agents.roles).flatMap(({ image }) => image ?? []),
       ...(rehearsal.mode === "tailscale" ? [tailscale] : []),
       ...(clouds.some(({ spire }) => spire?.oidc) ? [oidcDiscoveryProvider] : []),
+      ...(clouds.some(({ spire }) => spire?.controllerManager) ? [spireControllerManager] : []),
     ],
     shows: observability ? [prometheus, jaeger, grafana, otelCollector] : [],
   };

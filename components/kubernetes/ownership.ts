@@ -10,7 +10,11 @@ import { type Access, asked, coreApi, unlessMissing } from "./api";
 export const STACK_ANNOTATION = "agentweave.io/stack";
 
 /** What others may have made under the same name. The mesh's other objects are in its namespaces, or have names that begin with its own. */
-const SHARED = ["kubernetes:core/v1:Namespace", "kubernetes:storage.k8s.io/v1:CSIDriver"];
+const SHARED = [
+  "kubernetes:core/v1:Namespace",
+  "kubernetes:storage.k8s.io/v1:CSIDriver",
+  "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
+];
 
 /** The stack that the program runs for, as the annotation has it. */
 export const stackName = () => `${pulumi.getProject()}/${pulumi.getStack()}`;
@@ -23,7 +27,7 @@ export function ownedBy(stack: string): pulumi.ResourceTransformation {
 
 /** An object that is not this stack's. */
 export interface Foreign {
-  readonly kind: "namespace" | "csidriver";
+  readonly kind: "namespace" | "csidriver" | "customresourcedefinition";
   readonly name: string;
   /** The stack that made it, `<project>/<stack>`; undefined where nobody says that it is a mesh's. */
   readonly stack: string | undefined;
@@ -36,10 +40,15 @@ const PATIENCE: Patience = { limitMs: 10_000 };
 export async function foreignObjects(
   access: Access,
   stack: string,
-  names: { readonly namespaces: readonly string[]; readonly csiDriver: string },
+  names: {
+    readonly namespaces: readonly string[];
+    readonly csiDriver: string;
+    readonly definitions: readonly string[];
+  },
 ): Promise<{ readonly foreign: Foreign[]; readonly unknown: Error[] }> {
   const { k8s, clientOf, api } = await coreApi(access);
   const storage = clientOf(k8s.StorageV1Api);
+  const extensions = clientOf(k8s.ApiextensionsV1Api);
   type Read = () => Promise<{ metadata?: V1ObjectMeta }>;
   const wanted: [Foreign["kind"], string, Read][] = [
     ...names.namespaces.map((name): [Foreign["kind"], string, Read] => [
@@ -48,6 +57,11 @@ export async function foreignObjects(
       () => api.readNamespace({ name }),
     ]),
     ["csidriver", names.csiDriver, () => storage.readCSIDriver({ name: names.csiDriver })],
+    ...names.definitions.map((name): [Foreign["kind"], string, Read] => [
+      "customresourcedefinition",
+      name,
+      () => extensions.readCustomResourceDefinition({ name }),
+    ]),
   ];
   const found = await Promise.allSettled(
     wanted.map(async ([kind, name, read]) => {

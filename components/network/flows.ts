@@ -69,7 +69,7 @@ export const FLOWS: readonly Flow[] = [
     "spireServer",
     "apiServer",
     API_SERVER,
-    "Nodes' tokens are reviewed, and the bundle is published: in its own cluster, with `spire.topology: central` or `nested` in those of the other clouds, too.",
+    "Nodes' tokens are reviewed, and the bundle is published: in its own cluster, with `spire.topology: central` or `nested` in those of the other clouds, too; where there is `spire.controllerManager`, pods are read.",
   ),
   tcp("spireServer", "datastore", ["datastore"], "Its records are kept in a database, where there is one."),
   tcp(

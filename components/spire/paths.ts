@@ -4,6 +4,8 @@
 export const SERVER_PATHS = {
   configDir: "/run/spire/config",
   config: "/run/spire/config/server.conf",
+  /** Configuration of spire-controller-manager, in a container beside it. */
+  controllerManagerConfig: "/run/spire/config/controller-manager.json",
   /** Datastore and CA keys: what must outlive the pod. */
   dataDir: "/run/spire/data",
   /** Holds the kubeconfig, and beside it the token and CA certificate it refers to. */

@@ -5,6 +5,7 @@ import { METRICS_PORT_NAMES, SPIRE_PORTS, SPIRE_SERVER } from "../well-known";
 import { labels, scrapeAnnotations } from "../kubernetes/metadata";
 import { spreadOver } from "../kubernetes/spread";
 import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher";
+import { controllerManagerContainer, type ControllerManagerContainerArgs } from "./controller-manager";
 import { type AnyDatastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
 import { otherClusterFile, SERVER_PATHS } from "./paths";
@@ -19,6 +20,7 @@ export const SERVER_CONFIG_MAP = {
   name: "spire-server",
   conf: "server.conf",
   kubeconfig: "kubeconfig",
+  controllerManager: "controller-manager.json",
 } as const;
 
 /** Name of the volume, and of the claim template, that keeps the server's database and CA keys. */
@@ -47,6 +49,8 @@ export interface ServerPodArgs {
   readonly bundlePublisher?: BundlePublisher<unknown>;
   /** Other clouds whose nodes it attests. Default: none. */
   readonly others?: readonly string[];
+  /** The controller manager beside it. Default: none. */
+  readonly controllerManager?: Omit<ControllerManagerContainerArgs, "volumes">;
 }
 
 /** The Secret with the tokens for the API servers of other clouds' clusters, one key for each cloud. */
@@ -93,6 +97,7 @@ export function serverPod({
   bundleEndpoint = true,
   bundlePublisher,
   others = [],
+  controllerManager,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
   const above = agent && upstreamAgent({ ...agent, configMap: SERVER_CONFIG_MAP.name });
@@ -126,6 +131,8 @@ export function serverPod({
       },
       ...above?.pod,
       ...(above && { initContainers: [above.container] }),
+      // The audit log names the process of each call by the socket, and the server takes none of a process that it cannot see (SPIRE, pkg/common/peertracker).
+      ...(controllerManager && { shareProcessNamespace: true }),
       containers: [
         {
           name: SPIRE_SERVER.container,
@@ -158,13 +165,26 @@ export function serverPod({
             ...(signed ? [signed.mount] : []),
           ],
         },
+        ...(controllerManager
+          ? [
+              controllerManagerContainer({
+                ...controllerManager,
+                volumes: { config: "config", kubernetes: "kubernetes", socket: "socket" },
+              }),
+            ]
+          : []),
       ],
       volumes: [
         {
           name: "config",
           configMap: {
             name: SERVER_CONFIG_MAP.name,
-            items: [{ key: SERVER_CONFIG_MAP.conf, path: "server.conf" }],
+            items: [
+              { key: SERVER_CONFIG_MAP.conf, path: "server.conf" },
+              ...(controllerManager
+                ? [{ key: SERVER_CONFIG_MAP.controllerManager, path: SERVER_CONFIG_MAP.controllerManager }]
+                : []),
+            ],
           },
         },
         {

@@ -22,6 +22,8 @@ import { EXPOSED_SERVICE_OPTIONS, exposedService, type Exposure } from "../netwo
 import type { FlowSituation } from "../network/flows";
 import type { UpstreamFiles } from "../trust/program-root";
 import type { ServedAt, ServerTarget } from "../trust/server-location";
+import { type ControllerManagerSettings, renderControllerManagerConfig } from "./controller-manager";
+import { controllerManagerObjects } from "./controller-manager-access";
 import { createDatabase, DATABASE_PORT, type DatabaseSettings } from "./databases";
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
@@ -52,6 +54,8 @@ export interface ServerPlan {
   readonly bundleUrl?: pulumi.Input<string>;
   /** URL that its JWT-SVIDs have as their issuer. Default: they name none. */
   readonly jwtIssuer?: string;
+  /** spire-controller-manager in its pod. Default: none. */
+  readonly controllerManager?: ControllerManagerSettings;
 }
 
 /** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
@@ -142,6 +146,7 @@ export class SpireServer extends pulumi.ComponentResource {
       bundlePublisher,
       bundleUrl,
       jwtIssuer,
+      controllerManager,
     } = args.plan ?? {};
     const database =
       managedDatastore &&
@@ -201,6 +206,14 @@ export class SpireServer extends pulumi.ComponentResource {
             logLevel: settings.logLevel,
           }),
         }),
+        ...(controllerManager && {
+          [SERVER_CONFIG_MAP.controllerManager]: renderControllerManagerConfig({
+            trustDomain,
+            clusterName,
+            replicas,
+            className: controllerManager.className,
+          }),
+        }),
       }));
     const config = new k8s.core.v1.ConfigMap(
       `${name}-config`,
@@ -208,6 +221,13 @@ export class SpireServer extends pulumi.ComponentResource {
       self,
     );
 
+    const managed = controllerManager
+      ? controllerManagerObjects(
+          `${name}-controller-manager`,
+          { trustDomain, labels: metadata.labels, replicas },
+          self,
+        )
+      : [];
     const signed = upstreamObjects(name, { ...signer, labels: metadata.labels }, self);
 
     const api = new k8s.core.v1.Service(
@@ -257,6 +277,11 @@ export class SpireServer extends pulumi.ComponentResource {
               bundleEndpoint,
               bundlePublisher,
               others: others.map(({ cloud }) => cloud),
+              controllerManager: controllerManager && {
+                image: images.spireControllerManager,
+                logLevel: settings.logLevel,
+                resources: controllerManager.resources,
+              },
             }),
           ),
           // The CA leaves with it: no disk is left that holds keys. Peers then need a new first bundle, which the trust layer gives them.
@@ -275,6 +300,7 @@ export class SpireServer extends pulumi.ComponentResource {
           config,
           ...secrets,
           ...signed,
+          ...managed,
           ...cleanups,
           ...(database?.ready ?? []),
         ],

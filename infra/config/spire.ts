@@ -1,5 +1,6 @@
 // SPIRE in the configuration: what all clouds have in common, and where one cloud's server keeps its records and keys.
 import { z } from "zod";
+import { CONTROLLER_MANAGER_SIZE } from "../../components/spire/controller-manager";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
 import type { SharedServer } from "../../components/network/flow";
 import { cloudName, quantity, secret, text } from "./fields";
@@ -221,6 +222,19 @@ const oidc = z.strictObject({
   }),
 });
 
+const controllerManager = z.strictObject({
+  className: text(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/, "a name such as mesh")
+    .optional()
+    .meta({
+      description:
+        "spec.className of the ClusterSPIFFEIDs that spire-controller-manager reads, and no others; controllerManager: {} has it with all defaults (docs/identities.md). Default: those that have none.",
+      examples: ["mesh"],
+    }),
+  resources: resources(CONTROLLER_MANAGER_SIZE).meta({
+    description: "Its resources. It has all pods, nodes and namespaces of the cluster in memory.",
+  }),
+});
+
 /** What a provider's databases have of their own. */
 interface ManagedDatabase {
   /** What is made, and the word for its size. */
@@ -328,6 +342,10 @@ const ownSpire = z.strictObject({
   oidc: oidc.optional().meta({
     description:
       "SPIRE's OIDC discovery provider in this cloud, by which AWS, Google Cloud, Azure, Vault and others verify JWT-SVIDs of its workloads: docs/oidc.md. Default: none.",
+  }),
+  controllerManager: controllerManager.optional().meta({
+    description:
+      "spire-controller-manager beside this cloud's SPIRE server, by which teams register their own pods with ClusterSPIFFEIDs in Kubernetes, as spiffe://<trust domain>/ns/<namespace>/…: docs/identities.md. Default: none.",
   }),
   serviceAccountAnnotations: z
     .record(z.string(), z.string())

@@ -65,6 +65,8 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "oidc-discovery-provider": one("/opt/spire/bin/oidc-discovery-provider", "oidc-discovery-provider", {
     user: "1000:1000",
   }),
+  // As root, by the published image; the pod names its user.
+  "spire-controller-manager": one("/spire-controller-manager", "spire-controller-manager"),
   "spiffe-csi-driver": csi("spiffe-csi-driver"),
   "csi-node-driver-registrar": csi("csi-node-driver-registrar"),
   livenessprobe: csi("livenessprobe"),

@@ -188,6 +188,13 @@ export const PROGRAMS: readonly Program[] = [
     package: "github.com/spiffe/spire/support/oidc-discovery-provider",
     tags: "netgo,osusergo",
   },
+  // Of this one the module proxy has no newer version than 0.6.4.
+  {
+    binary: "spire-controller-manager",
+    version: "0.6.4",
+    dir: "spire-controller-manager",
+    package: "github.com/spiffe/spire-controller-manager/cmd",
+  },
   { binary: "coredns", version: "1.12.1", dir: "coredns", package: "github.com/coredns/coredns" },
   {
     // Version 2.1.0 has flaws that were reported: it serves the rehearsal, and nothing else.

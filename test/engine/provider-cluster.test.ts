@@ -8,6 +8,7 @@ import { SPIRE_SERVER } from "../../components/well-known";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { until } from "../../rehearsal/proof/steps";
 import { campaignTests } from "./campaign/suite";
+import { controllerManagerTests } from "./controller-manager-suite";
 import { DATA, makeServer, target } from "./spire-pods";
 import { FOLDER, type OneCloud, oneCloud } from "./stack";
 
@@ -204,6 +205,13 @@ describe("Through a real API server", () => {
     },
     2 * MINUTES,
   );
+
+  describe("and a controller manager", () =>
+    controllerManagerTests(() => ({
+      k8s,
+      kubeconfig,
+      peer: { source: target("aws", AWS), bundleEndpointUrl: endpoints["aws"]! },
+    })));
 
   it("an API server that is away means an error, never gone", async () => {
     const state = { ...bundle(), ...(await bundles.create(bundle())).outs };

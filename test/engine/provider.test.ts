@@ -445,6 +445,20 @@ describe("A RegistrationEntry", () => {
     });
   });
 
+  it("leaves an entry of spire-controller-manager alone, and says whose it is", async () => {
+    const { spiffeId, parentId, selectors } = entry({ spiffeId: `spiffe://${GCP}/ns/team/sa/api` });
+    const made = { entry_id: "kubernetes.1", spiffe_id: spiffeId, parent_id: parentId };
+    const split = selectors.map((each) => ({ type: "k8s", value: each.slice("k8s:".length) }));
+    const text = JSON.stringify({ entries: [{ ...made, selectors: split }] });
+    await gcp.print(["entry", "create", "-data", "-"], text);
+    const shown = () => gcp.print(["entry", "show", "-entryID", "kubernetes.1", "-output", "json"]);
+    const before = await shown();
+    await expect(entries.create(entry({ spiffeId }))).rejects.toThrow(
+      /^gcp: spiffe:\/\/gcp\.example\.org\/ns\/team\/sa\/api is registered .* by entry kubernetes\.1 of spire-controller-manager/,
+    );
+    expect(await shown()).toBe(before);
+  });
+
   it("of which a peer was taken away shows it at a refresh, and is repaired by an update in place", async () => {
     const { id, outs } = await entries.create(entry());
     await gcp.run(["bundle", "delete", "-id", `spiffe://${AWS}`, "-mode", "dissociate"]);

@@ -32,7 +32,8 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
 const ACCOUNT = /^\/api\/v1\/namespaces\/observability\/serviceaccounts\/prometheus\/token$/;
 const SECRET = /^\/api\/v1\/namespaces\/observability\/secrets(?:\/([^/]+))?$/;
 const CONFIG_MAP = /^\/api\/v1\/namespaces\/observability\/configmaps(?:\/([^/]+))?$/;
-const SHARED = /^\/api(?:s\/storage\.k8s\.io)?\/v1\/((?:namespaces|csidrivers)\/[^/]+)$/;
+const SHARED =
+  /^\/api(?:s\/(?:storage|apiextensions)\.k8s\.io)?\/v1\/((?:namespaces|csidrivers|customresourcedefinitions)\/[^/]+)$/;
 const PODS = /^\/api\/v1\/namespaces\/observability\/pods$/;
 
 /** A token of an account that is good from `issued` to `expires` (seconds since 1970); its signature is none. */

@@ -105,6 +105,21 @@ const VARIANTS: readonly (readonly [what: string, stack: string, mode: NetworkMo
     },
   ],
   [
+    "controller managers, one of a size of its own",
+    "dev",
+    "direct",
+    {
+      clouds: {
+        aws: { provider: "aws", spire: { controllerManager: {} } },
+        gcp: {
+          provider: "gcp",
+          project: "mesh-project",
+          spire: { controllerManager: { resources: { memory: "512Mi" } } },
+        },
+      },
+    },
+  ],
+  [
     "programs of one's own, with Envoy",
     "dev",
     "tailscale",

@@ -233,6 +233,11 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     [{ oidc: { domain: "oidc.example.org" } }, {}, gcp({ oidc: { domain: "oidc.example.org" } })],
     [/^clouds\.gcp\.spire\.oidc\.domain: is cloud aws's already/],
   ],
+  [
+    "a kind that the controller manager would take federation away by",
+    [{ controllerManager: { federation: true } }],
+    [/^clouds\.aws\.spire\.controllerManager\.federation: is not a known key/],
+  ],
 ])("refuses %s, and quotes no secret", (_name, args, expected) => {
   const problems = problemsOf(() => parse(...args));
   expect(problems).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as string));

@@ -79,6 +79,17 @@ test("what this stack did not make is refused, all of it at once, with what to d
   }
 });
 
+test("a kind of another chart is refused where the cloud would have it", async () => {
+  apis["onprem"]!.shared.set("customresourcedefinitions/clusterspiffeids.spire.spiffe.io", {
+    labels: { "app.kubernetes.io/managed-by": "Helm" },
+  });
+  await look();
+  clouds["onprem"] = { ...clouds["onprem"], spire: { controllerManager: {} } };
+  await expect(look()).rejects.toThrow(
+    /has 1 problem:\n.*clouds\.onprem: has customresourcedefinition clusterspiffeids\.spire\.spiffe\.io in its cluster, /,
+  );
+});
+
 test("OpenShift is refused, and why", async () => {
   apis["edge"]!.groups = ["apps", "security.openshift.io"];
   apis["onprem"]!.groups = ["apps"];

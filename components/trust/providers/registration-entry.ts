@@ -1,4 +1,5 @@
 // Provider of RegistrationEntry: which workloads get which SPIFFE id from a server, and whose bundles they receive.
+import { CONTROLLER_MANAGER } from "../../well-known";
 import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
 import { factsOf, fault, wordsOf } from "../fault";
 import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "../../providers/properties";
@@ -89,6 +90,11 @@ async function createOrAdopt(inputs: EntryInputs, server: SpireServer): Promise<
     if (factsOf(error).code !== GRPC.alreadyExists) throw error;
     const found = (await server.entryList()).find((entry) => similar(entry, inputs));
     if (!found) throw error;
+    if (found.id.startsWith(`${CONTROLLER_MANAGER.entryIdPrefix}.`))
+      throw fault(
+        `${inputs.target.cloud}: ${inputs.spiffeId} is registered for the same pods by entry ${found.id} of spire-controller-manager, which is not the program's to change. Take it out of the cluster's ClusterSPIFFEIDs, or out of the configuration.`,
+        {},
+      );
     if (CONTENT.some((name) => changed(contentOf(found), inputs, name)))
       await explained(inputs, server.entryUpdate({ ...inputs, id: found.id }));
     return found.id;

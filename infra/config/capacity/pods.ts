@@ -7,6 +7,7 @@ import {
   telemetryDevices,
 } from "../../../components/network/tailscale/telemetry-devices";
 import { OBSERVABILITY_SIZES } from "../../../components/observability/sizes";
+import { CONTROLLER_MANAGER_SIZE } from "../../../components/spire/controller-manager";
 import { OIDC_REPLICAS, OIDC_SIZE } from "../../../components/spire/oidc-pod";
 import { CSI_DRIVER_SIZE, DEFAULT_SIZES } from "../../../components/spire/sizes";
 import {
@@ -36,7 +37,11 @@ export interface PodSettings {
       string,
       | {
           readonly roles?: readonly string[];
-          readonly spire?: { readonly replicas?: number; readonly oidc?: object };
+          readonly spire?: {
+            readonly replicas?: number;
+            readonly oidc?: object;
+            readonly controllerManager?: { readonly resources?: ContainerSize };
+          };
         }
       | undefined
     >
@@ -124,9 +129,11 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
     ];
   };
   const { router } = network?.tailscale ?? {};
+  const { controllerManager, ...own } = clouds?.[cloud]?.spire ?? {};
   return [
-    pods(SPIRE_SERVER.name, clouds?.[cloud]?.spire?.replicas ?? spire?.replicas ?? 1, [
+    pods(SPIRE_SERVER.name, own.replicas ?? spire?.replicas ?? 1, [
       sized(spire?.server, DEFAULT_SIZES.server),
+      ...(controllerManager ? [sized(controllerManager.resources, CONTROLLER_MANAGER_SIZE)] : []),
     ]),
     pods(SPIRE_AGENT.name, "node", [sized(spire?.agent, DEFAULT_SIZES.agent)]),
     // The driver and its two sidecars.
@@ -135,9 +142,7 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
       "node",
       Array.from({ length: 3 }, () => CSI_DRIVER_SIZE),
     ),
-    ...(clouds?.[cloud]?.spire?.oidc === undefined
-      ? []
-      : [pods(OIDC.name, OIDC_REPLICAS, [OIDC_SIZE], true)]),
+    ...(own.oidc === undefined ? [] : [pods(OIDC.name, OIDC_REPLICAS, [OIDC_SIZE], true)]),
     pods(OPA.name, DEFAULT_OPA_REPLICAS, [DEFAULT_OPA_SIZE], true),
     // On a tailnet they are a StatefulSet.
     ...(clouds?.[cloud]?.roles ?? []).map((role) =>

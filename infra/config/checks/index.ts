@@ -21,7 +21,7 @@ import { observabilityNetworkProblems } from "./observability-network";
 import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { bundlePublisherProblems, oidcProblems, spireProblems } from "./spire";
+import { bundlePublisherProblems, controllerManagerProblems, oidcProblems, spireProblems } from "./spire";
 import { absolutePath } from "../paths";
 import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
 import { workloadProblems } from "../workloads";
@@ -63,6 +63,7 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
     ...bundlePublisherProblems(clouds),
     ...bucketProblems(clouds, draft),
     ...oidcProblems(clouds),
+    ...controllerManagerProblems(clouds, draft),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),

@@ -1,4 +1,5 @@
 // Mistakes in how a SPIRE server's replicas, its database and its keys go together.
+import { CONTROLLER_MANAGER } from "../../../components/well-known";
 import type { Datastore } from "../../../components/spire/datastore";
 import { type Draft, isUnusable } from "../clouds/spec";
 import type { CloudDrafts, ConfigDraft } from "../draft";
@@ -72,6 +73,20 @@ export function oidcProblems(clouds: CloudDrafts): Problem[] {
           ]
         : []),
     ];
+  });
+}
+
+/** Paths of workloads that somebody else may take in the cluster. */
+export function controllerManagerProblems(
+  clouds: CloudDrafts,
+  { workloads, trust }: Pick<ConfigDraft, "workloads" | "trust">,
+): Problem[] {
+  const managed = clouds.flatMap(([cloud, { spire }]) => (spire?.controllerManager ? [cloud] : []));
+  return Object.entries(workloads ?? {}).flatMap(([name, { path, cloud } = {}]): Problem[] => {
+    const where = managed.find((each) => each === cloud || trust?.mode === "single");
+    if (where === undefined || path?.split("/")[1] !== CONTROLLER_MANAGER.pathBegin) return [];
+    const message = `begins with /${CONTROLLER_MANAGER.pathBegin}, under which ClusterSPIFFEIDs register pods in ${where} (clouds.${where}.spire.controllerManager); write another path`;
+    return [{ path: ["workloads", name, "path"], message }];
   });
 }
 

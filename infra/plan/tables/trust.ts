@@ -1,4 +1,5 @@
 // Which identities a plan gives, to whom, and which of them trust which trust domains.
+import { CONTROLLER_MANAGER } from "../../../components/well-known";
 import { formatDuration } from "../../config/duration";
 import { sureSecondsAlone } from "../../config/lifetimes";
 import type { Plan } from "../plan";
@@ -7,20 +8,27 @@ import { sorted, type Table } from "../table";
 const TRUST = "pulumi-nodejs:dynamic/agentweave/trust:";
 
 /** Each identity with the trust domains whose identities it can verify, its own left out. */
-export const identitiesTable = ({ resources }: Plan): Table => ({
+export const identitiesTable = ({ config, resources }: Plan): Table => ({
   key: "identities",
   title: "Which identities trust which",
   head: ["identity", "given to", "trusts, beside its own domain"],
   lists: true,
-  rows: sorted(
-    resources
+  rows: sorted([
+    ...resources
       .filter(({ type }) => type === `${TRUST}RegistrationEntry`)
       .map(({ inputs: { spiffeId, selectors, federatesWith } }) => [
         spiffeId,
         [...selectors].sort().join(" "),
         federatesWith.length === 0 ? "nobody" : [...federatesWith].sort().join(", "),
       ]),
-  ),
+    ...config.clouds
+      .filter(({ spire }) => spire?.controllerManager)
+      .map(({ name, trustDomain }) => [
+        `spiffe://${trustDomain}/${CONTROLLER_MANAGER.pathBegin}/<namespace>/…`,
+        `pods of a ClusterSPIFFEID in ${name}`,
+        "whom that names",
+      ]),
+  ]),
   none: "no identity",
 });
 

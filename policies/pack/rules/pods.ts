@@ -83,6 +83,7 @@ export const WITHOUT_DIGEST: readonly ImageKey[] = [
   "spireServer",
   "spireAgent",
   "oidcDiscoveryProvider",
+  "spireControllerManager",
   "spiffeCsiDriver",
   "csiNodeDriverRegistrar",
   "csiLivenessProbe",
