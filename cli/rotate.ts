@@ -51,6 +51,8 @@ export interface Rotated {
   readonly active: string;
   /** Whether the retired one is still in the bundle, so that what it signed is accepted until it expires. */
   readonly trusted: boolean;
+  /** Clouds of the same trust domain that have it in their bundles and keep it until it expires: JWT keys that servers of one domain handed each other (`spire.topology: nested`). */
+  readonly keptBy: readonly string[];
   /** Whether another authority signed both, by which what the retired one signed is accepted until it expires, too. */
   readonly signedAbove: boolean;
   readonly steps: readonly RotateStep[];
@@ -363,7 +365,15 @@ async function rotateServer(
   }
   if (taint) await fetched(false);
   const { active, inBundle } = state;
-  return { ...(replica && { replica }), retired, active, trusted: inBundle.has(retired), signedAbove, steps };
+  // SPIRE takes a JWT key out of the bundle of its own server alone.
+  const keepers = await eachOf(taint && jwt ? below : [], async (side) =>
+    authoritiesIn(await side.server.bundleOwn(), kind).some(({ id }) => id === retired)
+      ? [side.cloud.name]
+      : [],
+  );
+  const keptBy = [...new Set(keepers.flat())];
+  const trusted = inBundle.has(retired) || keptBy.length > 0;
+  return { ...(replica && { replica }), retired, active, trusted, keptBy, signedAbove, steps };
 }
 
 /**
@@ -396,7 +406,7 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
   const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
   const others = mesh.clouds
     .filter((each) => each.trustDomain === cloud.trustDomain && each !== cloud && !each.serverCloud)
-    .filter((each) => taint && !jwt && !without.includes(each.name))
+    .filter((each) => taint && !without.includes(each.name))
     .map((each) => sideOf(each));
   await mustAnswer([source, ...peers, ...others], limitMs);
   const below = (await eachOf(others, (side) => replicas(side, limitMs))).flat().map(({ one }) => one);
@@ -427,12 +437,15 @@ export function rotateText({ cloud, kind, servers, without }: RotateReport): str
   const command = commandOf(cloud, kind === "jwt");
   const seconds = servers.flatMap(({ steps }) => steps).reduce((sum, step) => sum + step.seconds, 0);
   return [
-    ...servers.map(({ replica, retired, active, trusted, signedAbove }) => {
-      const left = signedAbove
-        ? `What ${retired} signed is accepted until it expires, under the authority that signed both.`
-        : trusted
-          ? `What ${retired} signed is accepted until it expires; \`${command} --taint --authority ${retired}\` takes it out of the bundle.`
-          : `Nobody accepts any more what ${retired} signed.`;
+    ...servers.map(({ replica, retired, active, trusted, keptBy, signedAbove }) => {
+      const left =
+        keptBy.length > 0
+          ? `What ${retired} signed is accepted until it expires: ${keptBy.join(", ")} had it from ${cloud}, and SPIRE takes no JWT key out of another server's bundle.`
+          : signedAbove
+            ? `What ${retired} signed is accepted until it expires, under the authority that signed both.`
+            : trusted
+              ? `What ${retired} signed is accepted until it expires; \`${command} --taint --authority ${retired}\` takes it out of the bundle.`
+              : `Nobody accepts any more what ${retired} signed.`;
       return `${replica === undefined ? cloud : `${cloud}: ${replica}`}: ${active} signs. ${left}`;
     }),
     ...(without.length > 0

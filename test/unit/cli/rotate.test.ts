@@ -61,6 +61,17 @@ describe("mesh rotate and mesh evict", () => {
     expect(world.cloud("gcp").storedJwt.get("aws.example.org")).toEqual(["aws-jwt-2"]);
   });
 
+  it("says who keeps a JWT key that servers of one trust domain handed each other", async () => {
+    const mesh = world.mesh();
+    const clouds = mesh.clouds.map((cloud) => ({ ...cloud, trustDomain: "example.org" }));
+    world.cloud("gcp").jwtKeys.push("aws-jwt-1");
+    const report = await rotate({ ...mesh, clouds }, "aws", {
+      ...{ limitMs: 3_000, jwt: true, taint: true, connect: world.connect, say: () => {}, handOnMs: 0 },
+    });
+    expect(report.servers).toMatchObject([{ retired: "aws-jwt-1", trusted: true, keptBy: ["gcp"] }]);
+    expect(rotateText(report)).toContain("until it expires: gcp had it from aws");
+  });
+
   it("says which replica's authority is which when none has the one that is named", async () => {
     world.cloud("aws").workloads["spire-server"] = { ready: 2, desired: 2 };
     await expect(run({ authority: "00" })).rejects.toThrow("has no authority 00 that signs");
