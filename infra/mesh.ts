@@ -143,9 +143,18 @@ export class AgentMesh extends pulumi.ComponentResource {
           )
         : undefined;
 
-    const flowsOf = (cloud: CloudConfig, plan: ServerPlan = settleServer(cloud, config.spire)) => ({
+    /** What each cloud's server is to have, and the bucket that is made for its bundle. */
+    const plans = new Map<string, { readonly plan: ServerPlan; readonly store?: BundleStore }>(
+      clusters.map(({ config: cloud, cluster }) => {
+        const plan: ServerPlan = settleServer(cloud, config.spire);
+        if (!bucket || plan.bundlePublisher !== undefined) return [cloud.name, { plan }];
+        const store = cluster.makeBundleStore!(`${cloud.name}-bundle-store`, cloud.trustDomain, self);
+        return [cloud.name, { plan: { ...plan, ...publishedTo(store, plan) }, store }];
+      }),
+    );
+    const flowsOf = (cloud: CloudConfig) => ({
       ...this.network.flowsOf(cloud.name),
-      spireServer: serverPorts(plan),
+      spireServer: serverPorts(plans.get(cloud.name)!.plan),
     });
     const attested = clusters
       .filter(({ cluster: { name } }) => server !== undefined && name !== server.cloud)
@@ -167,12 +176,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       ...{ settings: config.trust, sizes: config.spire },
     });
     const withServer = ({ config: cloud, cluster }: (typeof clusters)[number], below?: DownstreamServer) => {
-      const settled = settleServer(cloud, config.spire);
-      const store =
-        bucket && settled.bundlePublisher === undefined
-          ? cluster.makeBundleStore!(`${cloud.name}-bundle-store`, cloud.trustDomain, self)
-          : undefined;
-      const plan = store ? { ...settled, ...publishedTo(store, settled) } : settled;
+      const { plan, store } = plans.get(cloud.name)!;
       const upstream = upstreams.get(cloud.name);
       const spire = new Spire(
         `${cloud.name}-spire`,
@@ -186,10 +190,11 @@ export class AgentMesh extends pulumi.ComponentResource {
           bundleEndpoint: !shared || config.partners.length > 0,
           below,
           bucket,
-          ...(cloud.name === server?.cloud && {
-            central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
-          }),
-          flows: flowsOf(cloud, plan),
+          ...(cloud.name === server?.cloud &&
+            attested.length > 0 && {
+              central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
+            }),
+          flows: flowsOf(cloud),
         },
         // What is below another server calls it, maybe at the far end of a tunnel.
         {

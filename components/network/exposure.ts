@@ -31,6 +31,12 @@ export function beforeItsPods({ kind }: Exposure): Readonly<Record<string, strin
     : { "pulumi.com/waitFor": "jsonpath={.status.loadBalancer.ingress[0]}" };
 }
 
+/** Kubernetes takes an empty list for everybody. */
+function someOf(ranges: readonly string[]): string[] {
+  if (ranges.length === 0) throw new Error("a load balancer for nobody: it would let in everybody");
+  return [...ranges];
+}
+
 /** The annotations and the part of the spec that give a Service of `cluster` this exposure. Made with `EXPOSED_SERVICE_OPTIONS`. */
 export function exposedService(
   cluster: Cluster,
@@ -49,7 +55,7 @@ export function exposedService(
           ...LOAD_BALANCER,
           loadBalancerClass: cluster.loadBalancerClass,
           ...(exposure.sources !== undefined && {
-            loadBalancerSourceRanges: pulumi.output(exposure.sources).apply((ranges) => [...ranges]),
+            loadBalancerSourceRanges: pulumi.output(exposure.sources).apply(someOf),
           }),
         },
       };
@@ -59,7 +65,7 @@ export function exposedService(
         spec: {
           ...INTERNAL_LOAD_BALANCER,
           loadBalancerClass: cluster.internalLoadBalancerClass,
-          loadBalancerSourceRanges: [...exposure.sources],
+          loadBalancerSourceRanges: someOf(exposure.sources),
         },
       };
   }

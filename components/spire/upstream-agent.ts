@@ -10,8 +10,8 @@ import { UPSTREAM_VOLUME } from "./upstream-authority";
 /** Key of the server's ConfigMap with the agent's configuration. */
 export const UPSTREAM_AGENT_CONF = "upstream-agent.conf";
 
-/** User of the agent: not that of the server, so that neither reads the other's memory, and the server is told from it. */
-const UID = 1001;
+/** User of the agent: not that of the server, nor of the controller manager, so that none reads another's memory, and the server is told from it. */
+export const UPSTREAM_AGENT_UID = 1002;
 
 /** What `upstreamAgent` needs. */
 export interface UpstreamAgentArgs {
@@ -40,7 +40,7 @@ export function upstreamAgent({ image, size, configMap }: UpstreamAgentArgs): {
       command: ["/opt/spire/bin/spire-agent", "run"],
       args: ["-config", AGENT_PATHS.config],
       resources: containerResources(size, DEFAULT_SIZES.agent),
-      securityContext: { ...UNPRIVILEGED, runAsUser: UID },
+      securityContext: { ...UNPRIVILEGED, runAsUser: UPSTREAM_AGENT_UID },
       volumeMounts: [
         { name: own("config"), mountPath: AGENT_PATHS.configDir, readOnly: true },
         { name: own("bundle"), mountPath: AGENT_PATHS.bundleDir, readOnly: true },

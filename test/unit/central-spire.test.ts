@@ -241,6 +241,51 @@ describe("the plan of servers below one", () => {
   });
 });
 
+test.each(["central", "nested"])(
+  "with topology %s and no other cloud yet, nobody is let in to its API",
+  async (topology) => {
+    const clouds = { azure: { provider: "azure" } };
+    const spire = { topology, serverCloud: "azure" };
+    const observability = { enabled: false };
+    const { resources } = await planOf("dev", {
+      mode: "direct",
+      changed: { ...CENTRAL, spire, clouds, observability, policy: {} },
+    });
+    expect(resources.filter(({ name }) => /server-agents/.test(name))).toEqual([]);
+  },
+);
+
+test("a server below another has all at once: a bucket that it may write to, and users of their own for what is in its pod", async () => {
+  const bundle = "examples/workloads-and-partners/acme.json";
+  const { resources } = await planOf("dev", {
+    mode: "direct",
+    changed: {
+      trust: { mode: "single", domain: DOMAIN, endpoint: "bucket" },
+      spire: { topology: "nested", serverCloud: "azure" },
+      clouds: {
+        azure: { provider: "azure" },
+        gcp: { provider: "gcp", project: "a-project", spire: { controllerManager: {} } },
+      },
+      partners: {
+        acme: { trustDomain: "acme.example", bundleEndpoint: "https://acme.example:8443", bundle },
+      },
+      observability: { enabled: false },
+      policy: {},
+    },
+  });
+  const policies = resources.filter(
+    ({ name }) => name.startsWith("gcp-spire-attestation") && /network-spire-server/.test(name),
+  );
+  // Google's metadata server, by which the pod has its identity for the bucket.
+  expect(JSON.stringify(policies.map(({ inputs }) => inputs.spec.egress))).toContain('"port":988');
+  const { spec } = resources.find(({ name }) => name === "gcp-spire-server")!.inputs.spec.template;
+  const users = [...spec.initContainers, ...spec.containers].map(
+    ({ securityContext }) => securityContext.runAsUser ?? spec.securityContext.runAsUser,
+  );
+  expect(users).toHaveLength(3);
+  expect(new Set(users).size).toBe(3);
+});
+
 describe("a configuration with one server", () => {
   const problems = (changed: object) =>
     problemsOf(() =>

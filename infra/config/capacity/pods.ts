@@ -66,6 +66,8 @@ export interface PodSettings {
     };
   };
   readonly spire?: {
+    readonly topology?: string;
+    readonly serverCloud?: string;
     readonly replicas?: number;
     readonly server?: ContainerSize;
     readonly agent?: ContainerSize;
@@ -134,6 +136,10 @@ export function meshPods(cloud: string, settings: PodSettings): readonly Pods[] 
     pods(SPIRE_SERVER.name, own.replicas ?? spire?.replicas ?? 1, [
       sized(spire?.server, DEFAULT_SIZES.server),
       ...(controllerManager ? [sized(controllerManager.resources, CONTROLLER_MANAGER_SIZE)] : []),
+      // That of the server above.
+      ...(spire?.topology === "nested" && spire.serverCloud !== cloud
+        ? [sized(spire.agent, DEFAULT_SIZES.agent)]
+        : []),
     ]),
     pods(SPIRE_AGENT.name, "node", [sized(spire?.agent, DEFAULT_SIZES.agent)]),
     // The driver and its two sidecars.
