@@ -28,7 +28,7 @@ export class AksNetwork extends pulumi.ComponentResource {
   readonly virtualNetworkId: pulumi.Output<string>;
   readonly virtualNetworkName: pulumi.Output<string>;
   readonly subnetId: pulumi.Output<string>;
-  readonly databaseSubnetId?: pulumi.Output<string>;
+  readonly databaseSubnet?: network.Subnet;
   readonly securityGroupName: pulumi.Output<string>;
   /** Resource ID of the identity with which the control plane manages the network. */
   readonly identityId: pulumi.Output<string>;
@@ -91,14 +91,14 @@ export class AksNetwork extends pulumi.ComponentResource {
       },
       { ...self, dependsOn: open },
     );
-    this.databaseSubnetId =
+    this.databaseSubnet =
       args.databaseCidr === undefined
         ? undefined
         : // Azure takes one change of a virtual network at a time.
           databaseSubnet(`${name}-database`, args, args.databaseCidr, vnet.name, {
             ...self,
             dependsOn: subnet,
-          }).id;
+          });
     const identity = new managedidentity.UserAssignedIdentity(`${name}-identity`, common, self);
     // Known before there is a cluster, so that others can let it in: AKS would make one of its own after it.
     const outbound = new network.PublicIPAddress(

@@ -234,9 +234,9 @@ export class AksCluster extends pulumi.ComponentResource implements Cluster {
       virtualNetworkName: network.virtualNetworkName,
       gatewayCidr: gatewaySubnet(args.network),
       securityGroupName: network.securityGroupName,
-      databaseSubnetId: network.databaseSubnetId,
+      databaseSubnetId: network.databaseSubnet?.id,
       tags,
-      settled: [nodes],
+      settled: [nodes, ...(network.databaseSubnet ? [network.databaseSubnet] : [])],
     };
 
     // On the cluster rather than the group: whoever made it may be listed too, and Azure takes a role once in a scope.

@@ -11,8 +11,8 @@ export interface GkeBundleStoreArgs {
   readonly workloadPool: string;
   readonly trustDomain: string;
   readonly provider: gcp.Provider;
-  /** APIs of the project. */
-  readonly dependsOn: pulumi.Resource[];
+  /** What the project has once there are its APIs and the workload pool. */
+  readonly dependsOn: pulumi.Resource;
 }
 
 /** The bucket. It has no other object than the one: Google gives a right to everybody on a whole bucket alone. */

@@ -154,20 +154,6 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       apis,
     };
 
-    this.makeBundleStore = (storeName, trustDomain, storeOpts) =>
-      new GkeBundleStore(
-        storeName,
-        {
-          region: this.region,
-          project: args.project,
-          workloadPool: workloadPool(args.project),
-          trustDomain,
-          provider,
-          dependsOn: apis,
-        },
-        storeOpts,
-      );
-
     const account = new gcp.serviceaccount.Account(
       `${name}-nodes`,
       {
@@ -232,6 +218,21 @@ export class GkeCluster extends pulumi.ComponentResource implements Cluster {
       // Once the first pool is gone, its configuration means nothing; a change to it would replace the cluster.
       { ...self, dependsOn: [network.nat, ...grants], ignoreChanges: ["nodeConfig"] },
     );
+
+    this.makeBundleStore = (storeName, trustDomain, storeOpts) =>
+      new GkeBundleStore(
+        storeName,
+        {
+          region: this.region,
+          project: args.project,
+          workloadPool: workloadPool(args.project),
+          trustDomain,
+          provider,
+          // The pool of its workloads is there with the first cluster of the project that has one.
+          dependsOn: cluster,
+        },
+        storeOpts,
+      );
 
     const { count, minCount, maxCount } = args.nodes;
     const scaling =

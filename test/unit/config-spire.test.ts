@@ -209,6 +209,11 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*role-arn .*write the bucket/],
   ],
   [
+    "a bucket of the program's that would take the place of the server's identity",
+    [{ keyManager: { type: "aws_kms" } }, {}, {}, { trust: { endpoint: "bucket" } }],
+    [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*known to aws_kms/],
+  ],
+  [
     "buckets for nobody, in one trust domain",
     [{}, {}, {}, { trust: { mode: "single", endpoint: "bucket" } }],
     [/^trust\.endpoint: is bucket, but .*without partners nobody/],

@@ -50,6 +50,8 @@ export class CloudSqlDatabase extends pulumi.ComponentResource implements Databa
           availabilityType: standby ? "REGIONAL" : "ZONAL",
           diskType: "PD_SSD",
           diskSize: storageGb,
+          // Where it grew by itself, the next `up --refresh` would find it too large, and replace the instance.
+          diskAutoresize: false,
           backupConfiguration: {
             enabled: true,
             backupRetentionSettings: { retainedBackups: backupDays },

@@ -33,7 +33,7 @@ export function bucketProblems(clouds: CloudDrafts, { trust, spire, partners }: 
       if (bundleUrl !== undefined) urls.set(bundleUrl, other ?? cloud);
       return [
         ...(bundlePublisher === undefined && !isUnusable(entry.spire ?? {}, "bundlePublisher")
-          ? unmade(entry).map((why) => at("bundlePublisher", why))
+          ? unmade(entry, trust.root?.kind).map((why) => at("bundlePublisher", why))
           : []),
         ...(isOfAnotherMaker(bundlePublisher) && !("bundleUrl" in (entry.spire ?? {}))
           ? [
@@ -58,12 +58,19 @@ const IDENTITIES = [
 ];
 
 /** Why the program makes no bucket where none is written. */
-function unmade({ provider, spire }: CloudDraft): string[] {
+function unmade({ provider, spire }: CloudDraft, signer: string | undefined): string[] {
   if (provider === "existing")
     return [
       "is missing, from whose object the other clouds are to fetch the bundle with trust.endpoint bucket; write it, or trust.endpoint: server",
     ];
   const own = IDENTITIES.filter((name) => name in (spire?.serviceAccountAnnotations ?? {}));
+  const inAws = [signer, spire?.keyManager?.type, spire?.datastore?.type].find((type) =>
+    type?.startsWith("aws_"),
+  );
+  if (provider === "aws" && own.length === 0 && inAws !== undefined)
+    return [
+      `is missing, and the identity of the bucket that the program makes would take the place of that by which the server is known to ${inAws}; write a bucket that it may write to`,
+    ];
   return own.map(
     (name) =>
       `is missing, and the program makes no bucket for an identity of yours (${name} of serviceAccountAnnotations); write the bucket that it may write to, or leave that out`,
