@@ -107,17 +107,6 @@ export function isAway({ exitCode, stdout, stderr = "" }: Partial<CommandResult>
   return exitCode === 137 || exitCode === 143 || serverAway.test(`${stdout}\n${stderr}`);
 }
 
-/** Whether a text begins as JSON does, or not at all, and has no end. */
-function isCut(text: string): boolean {
-  if (!/^\s*($|[{[])/.test(text)) return false;
-  try {
-    JSON.parse(text);
-    return false;
-  } catch {
-    return true;
-  }
-}
-
 /**
  * The client for one server. `cloud` begins every error. A command is repeated within `patience` while the server or its pod cannot be reached, so
  * a change may have been made already when its answer was lost: it then fails with code `alreadyExists`.
@@ -145,23 +134,21 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
   const output = (command: string, flags: string[] = [], stdin?: string): Promise<string> =>
     retry(`spire-server ${command}`, patience, () => once(command, flags, stdin));
 
-  /** An answer in JSON. It is asked for again where it was cut short: a kubelet that ends lets a command end well, without all of its output. */
-  const whole = (command: string, flags: string[], stdin?: string): Promise<string> =>
+  /** An answer in JSON, and its text. It is asked for again where it was cut short: a kubelet that ends lets a command end well, without all of its output. */
+  const parsed = (command: string, flags: string[], stdin?: string) =>
     retry(`spire-server ${command}`, patience, async () => {
       const text = await once(command, flags, stdin);
-      if (isCut(text))
-        throw fault(`${cloud}: the answer of spire-server ${command} was cut short.`, { transient: true });
-      return text;
+      try {
+        return { text, value: JSON.parse(text) as unknown };
+      } catch {
+        if (/^\s*($|[{[])/.test(text))
+          throw fault(`${cloud}: the answer of spire-server ${command} was cut short.`, { transient: true });
+        throw fault(`${cloud}: spire-server ${command} printed no JSON. Is it SPIRE 1.14 or newer?`, {});
+      }
     });
 
-  const json = async <T>(command: string, flags: string[] = [], stdin?: string): Promise<T> => {
-    const text = await whole(command, [...flags, "-output", "json"], stdin);
-    try {
-      return JSON.parse(text) as T;
-    } catch {
-      throw fault(`${cloud}: spire-server ${command} printed no JSON. Is it SPIRE 1.14 or newer?`, {});
-    }
-  };
+  const json = async <T>(command: string, flags: string[] = [], stdin?: string): Promise<T> =>
+    (await parsed(command, [...flags, "-output", "json"], stdin)).value as T;
 
   /** With `-output json` the exit code is 0 even when an item failed; its status says so. */
   const change = async (command: string, flags: string[], stdin?: string) => {
@@ -227,7 +214,7 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
     /** Throws a transient fault while the server is not healthy. */
     healthcheck: async (): Promise<void> => void (await output("healthcheck")),
     /** The server's own bundle in SPIFFE format. */
-    bundleShow: (): Promise<string> => whole("bundle show", ["-format", "spiffe"]),
+    bundleShow: async (): Promise<string> => (await parsed("bundle show", ["-format", "spiffe"])).text,
     /** The bundle stored for a foreign trust domain; undefined when there is none. */
     bundleStored: async (trustDomain: string): Promise<ApiBundle | undefined> => {
       try {
