@@ -11,7 +11,7 @@ import { UPSTREAM_VOLUME } from "./upstream-authority";
 export const UPSTREAM_AGENT_CONF = "upstream-agent.conf";
 
 /** User of the agent: not that of the server, nor of the controller manager, so that none reads another's memory, and the server is told from it. */
-export const UPSTREAM_AGENT_UID = 1002;
+const UPSTREAM_AGENT_UID = 1002;
 
 /** What `upstreamAgent` needs. */
 export interface UpstreamAgentArgs {
