@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { parseKubeconfig } from "../components/clouds/kubeconfig";
 import { NETWORK_MODES } from "../components/network/mode";
-import type { Endpoint } from "../components/trust/fetch-failure";
+import { BUNDLE_PROFILES, type Endpoint } from "../components/trust/fetch-failure";
 import { serverSpiffeId } from "../spiffe/spiffe-id";
 import { CliError, EXIT, lineOf } from "./errors";
 
@@ -55,7 +55,7 @@ const outputsSchema = z.object({
       /** Cloud of the SPIRE server. Versions that did not tell had one in each cloud. */
       spireServer: z.string().optional(),
       bundleEndpoint: z.string().optional(),
-      bundleEndpointProfile: z.enum(["https_spiffe", "https_web"]).default("https_spiffe"),
+      bundleEndpointProfile: z.enum(BUNDLE_PROFILES).default("https_spiffe"),
     }),
   ),
   agents: z.record(z.string(), agentSchema).default({}),

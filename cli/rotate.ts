@@ -303,8 +303,7 @@ async function rotateServer(
       const [pods, others, now] = await Promise.all([
         eachOf([source, ...served], (side) => signedBy(retired, side)).then((found) => found.flat()),
         eachOf(below, (side) => signedBelow(retired, side)).then((found) => found.flat()),
-        // A replica's agents have no name: those of another's CA have nothing to renew.
-        before && replica === undefined ? serials(source) : new Map<string, string | undefined>(),
+        before ? serials(source) : new Map<string, string | undefined>(),
       ]);
       const agents = [...now].filter(([id, serial]) => before?.has(id) && before.get(id) === serial);
       const left = [
@@ -344,7 +343,8 @@ async function rotateServer(
   }
   if (taint && state.inBundle.has(retired)) {
     if (!state.tainted.has(retired)) {
-      tainted = await serials(source);
+      // Of agents with certificates, not tokens; and a replica's have no name: those of another's CA have nothing to renew.
+      if (!jwt && replica === undefined) tainted = await serials(source);
       await step("taint", "has all renewed that the old authority signed", async () => {
         await change(() => source.server.authorityTaint(kind, retired));
         return `tainted ${retired}`;

@@ -70,6 +70,8 @@ export const CONTROLLER_MANAGER = {
 /** The SPIRE agent and what it is known by. */
 export const SPIRE_AGENT = {
   name: "spire-agent",
+  /** In its image. */
+  binary: "/opt/spire/bin/spire-agent",
   serviceAccount: "spire-agent",
   /** Directory of the Workload API's socket on the node. */
   socketDir: "/run/spire/agent-sockets",

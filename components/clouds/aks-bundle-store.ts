@@ -6,7 +6,7 @@ import * as storage from "@pulumi/azure-native/storage";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomText } from "../random-text";
 import { AZURE_ROLES, roleDefinitionId } from "./aks-roles";
-import { bundleObject, type BundleStore, WRITER } from "./bundle-store";
+import { bundleObject, type BundleStore, POD_IDENTITY, WRITER } from "./bundle-store";
 
 /** What names of storage accounts are made of, which are the world's. */
 const ACCOUNT = { prefix: "bundle", length: 16, alphabet: "abcdefghijklmnopqrstuvwxyz0123456789" };
@@ -94,7 +94,7 @@ export class AksBundleStore extends pulumi.ComponentResource implements BundleSt
       container: container.name,
       blobName: bundleObject(args.trustDomain),
     };
-    this.annotations = { "azure.workload.identity/client-id": identity.clientId };
+    this.annotations = { [POD_IDENTITY.azure]: identity.clientId };
     this.ready = [container, credential, right];
     this.registerOutputs();
   }

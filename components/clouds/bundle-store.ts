@@ -12,6 +12,13 @@ export interface BundleStore {
   readonly ready: pulumi.Resource[];
 }
 
+/** Annotations of a ServiceAccount by which each cloud knows which identity of its own the pods have. */
+export const POD_IDENTITY = {
+  aws: "eks.amazonaws.com/role-arn",
+  gcp: "iam.gke.io/gcp-service-account",
+  azure: "azure.workload.identity/client-id",
+} as const;
+
 /** Makes it for the server of a trust domain. */
 export type MakeBundleStore = (
   name: string,

@@ -1,8 +1,8 @@
 // A bucket of S3 for the bundle of an EKS cluster's SPIRE server, and the role by which the server writes it.
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { bundleObject, type BundleStore, WRITER } from "./bundle-store";
-import { webIdentityPolicy } from "./eks-storage";
+import { bundleObject, type BundleStore, POD_IDENTITY, WRITER } from "./bundle-store";
+import { webIdentityRole } from "./eks-storage";
 
 /** Arguments of {@link EksBundleStore}. */
 export interface EksBundleStoreArgs {
@@ -50,15 +50,7 @@ export class EksBundleStore extends pulumi.ComponentResource implements BundleSt
       },
       { ...self, dependsOn: [access] },
     );
-    const role = new aws.iam.Role(
-      `${name}-writer`,
-      {
-        assumeRolePolicy: pulumi
-          .all([args.oidcProviderArn, args.oidcIssuer])
-          .apply(([providerArn, issuer]) => webIdentityPolicy(providerArn, issuer, WRITER)),
-      },
-      self,
-    );
+    const role = webIdentityRole(`${name}-writer`, args, WRITER, self);
     const right = new aws.iam.RolePolicy(
       `${name}-right`,
       {
@@ -68,7 +60,7 @@ export class EksBundleStore extends pulumi.ComponentResource implements BundleSt
       self,
     );
     this.publisher = { type: "aws_s3", region: args.region, bucket: bucket.bucket, objectKey };
-    this.annotations = { "eks.amazonaws.com/role-arn": role.arn };
+    this.annotations = { [POD_IDENTITY.aws]: role.arn };
     this.ready = [readers, right];
     this.registerOutputs();
   }

@@ -34,15 +34,7 @@ export class EksStorage extends pulumi.ComponentResource {
     super("agentweave:clouds:EksStorage", resourceName, {}, opts);
     const self = { parent: this, provider: args.provider };
 
-    const role = new aws.iam.Role(
-      `${resourceName}-role`,
-      {
-        assumeRolePolicy: pulumi
-          .all([args.oidcProviderArn, args.oidcIssuer])
-          .apply(([providerArn, issuer]) => webIdentityPolicy(providerArn, issuer, SERVICE_ACCOUNT)),
-      },
-      self,
-    );
+    const role = webIdentityRole(`${resourceName}-role`, args, SERVICE_ACCOUNT, self);
     const policy = new aws.iam.RolePolicyAttachment(
       `${resourceName}-policy`,
       {
@@ -75,6 +67,19 @@ export class EksStorage extends pulumi.ComponentResource {
       { parent: this, provider: kubernetes },
     );
   }
+}
+
+/** A role for one ServiceAccount of a cluster, `system:serviceaccount:<namespace>:<name>`. */
+export function webIdentityRole(
+  name: string,
+  { oidcProviderArn, oidcIssuer }: Pick<EksStorageArgs, "oidcProviderArn" | "oidcIssuer">,
+  subject: string,
+  opts: pulumi.CustomResourceOptions,
+): aws.iam.Role {
+  const assumeRolePolicy = pulumi
+    .all([oidcProviderArn, oidcIssuer])
+    .apply(([providerArn, issuer]) => webIdentityPolicy(providerArn, issuer, subject));
+  return new aws.iam.Role(name, { assumeRolePolicy }, opts);
 }
 
 /**

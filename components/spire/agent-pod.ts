@@ -70,7 +70,7 @@ export function agentPod({
         {
           name: SPIRE_AGENT.name,
           image,
-          command: ["/opt/spire/bin/spire-agent", "run"],
+          command: [SPIRE_AGENT.binary, "run"],
           args: ["-config", AGENT_PATHS.config],
           env: [
             { name: AGENT_PATHS.kubeletHostEnv, valueFrom: { fieldRef: { fieldPath: "status.hostIP" } } },

@@ -1,6 +1,7 @@
 // The SPIRE agent of the server above, in the pod of a server whose CA that one signs: by it alone that server is known there.
 import type * as k8s from "@pulumi/kubernetes";
 import { containerResources, type ContainerSize, UNPRIVILEGED } from "../kubernetes/container";
+import { SPIRE_AGENT } from "../well-known";
 import { AGENT_TOKEN_VOLUME } from "./agent-pod";
 import { ATTESTED } from "./attested";
 import { AGENT_PATHS, SERVER_PATHS } from "./paths";
@@ -37,7 +38,7 @@ export function upstreamAgent({ image, size, configMap }: UpstreamAgentArgs): {
       image,
       // Beside the server as long as it runs: started before it, and ended after it.
       restartPolicy: "Always",
-      command: ["/opt/spire/bin/spire-agent", "run"],
+      command: [SPIRE_AGENT.binary, "run"],
       args: ["-config", AGENT_PATHS.config],
       resources: containerResources(size, DEFAULT_SIZES.agent),
       securityContext: { ...UNPRIVILEGED, runAsUser: UPSTREAM_AGENT_UID },

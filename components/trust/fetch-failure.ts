@@ -10,7 +10,8 @@ export interface Endpoint {
 }
 
 /** How an endpoint proves itself (SPIFFE Federation, section 5.2): by an identity of its own trust domain, or by a public certificate. */
-export type BundleProfile = "https_spiffe" | "https_web";
+export const BUNDLE_PROFILES = ["https_spiffe", "https_web"] as const;
+export type BundleProfile = (typeof BUNDLE_PROFILES)[number];
 
 /** The endpoint of a relationship's inputs, whose id is empty for profile https_web. */
 export const endpointOf = ({

@@ -1,6 +1,7 @@
 // Foreign trust domains that the mesh federates with, in the configuration.
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import { BUNDLE_PROFILES } from "../../components/trust/fetch-failure";
 import { parseSpiffeBundle } from "../../spiffe/bundle";
 import { isWorkloadId, parseSpiffeId } from "../../spiffe/spiffe-id";
 import type { Draft } from "./clouds/spec";
@@ -20,7 +21,7 @@ const partner = z.strictObject({
     description: "URL of its bundle endpoint, as the clusters of the mesh reach it. Required.",
     examples: ["https://spiffe.acme.example:8443"],
   }),
-  profile: z.enum(["https_spiffe", "https_web"]).default("https_spiffe").meta({
+  profile: z.enum(BUNDLE_PROFILES).default("https_spiffe").meta({
     description:
       "How the endpoint is authenticated (SPIFFE Federation, section 5.2). https_spiffe: by a SPIFFE id of its own trust domain, for which bundle is needed; https_web: by a public certificate. Default: https_spiffe.",
   }),

@@ -1,5 +1,6 @@
 // The configuration of the trust exporter, which is one JSON file.
 import { z } from "zod";
+import { BUNDLE_PROFILES } from "../../components/trust/fetch-failure";
 
 const trustDomain = z.string().regex(/^[a-z0-9._-]{1,255}$/, {
   error: "write a trust domain's name, without spiffe:// and without a path",
@@ -32,7 +33,7 @@ export const trustExporterConfig = z.strictObject({
       cloud: name,
       trustDomain,
       bundleEndpoint: url,
-      profile: z.enum(["https_spiffe", "https_web"]).optional(),
+      profile: z.enum(BUNDLE_PROFILES).optional(),
     }),
   ),
 });

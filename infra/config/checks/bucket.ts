@@ -1,4 +1,5 @@
 // Mistakes in what goes together with bundles that are fetched from buckets (`trust.endpoint: bucket`).
+import { POD_IDENTITY } from "../../../components/clouds/bundle-store";
 import { type Draft, isUnusable } from "../clouds/spec";
 import type { CloudDraft, CloudDrafts, ConfigDraft } from "../draft";
 import { durationSeconds } from "../duration";
@@ -50,20 +51,13 @@ export function bucketProblems(clouds: CloudDrafts, { trust, spire, partners }: 
   ];
 }
 
-/** Annotations by which pods have an identity of the cloud that is not the one that the program makes. */
-const IDENTITIES = [
-  "eks.amazonaws.com/role-arn",
-  "iam.gke.io/gcp-service-account",
-  "azure.workload.identity/client-id",
-];
-
 /** Why the program makes no bucket where none is written. */
 function unmade({ provider, spire }: CloudDraft, signer: string | undefined): string[] {
   if (provider === "existing")
     return [
       "is missing, from whose object the other clouds are to fetch the bundle with trust.endpoint bucket; write it, or trust.endpoint: server",
     ];
-  const own = IDENTITIES.filter((name) => name in (spire?.serviceAccountAnnotations ?? {}));
+  const own = Object.values(POD_IDENTITY).filter((name) => name in (spire?.serviceAccountAnnotations ?? {}));
   const inAws = [signer, spire?.keyManager?.type, spire?.datastore?.type].find((type) =>
     type?.startsWith("aws_"),
   );
