@@ -6,6 +6,7 @@ const MODULES = {
   TrustBundle: "agentweave/trust",
   FederationRelationship: "agentweave/trust",
   PartnerRelationship: "agentweave/trust",
+  AcceptedBundle: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
   RootAuthority: "agentweave/trust",
   IntermediateAuthority: "agentweave/trust",

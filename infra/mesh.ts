@@ -130,13 +130,22 @@ export class AgentMesh extends pulumi.ComponentResource {
       self,
     );
 
+    const { next, former, root: signer } = config.trust;
+    const moving = config.clouds.flatMap(({ name, trustDomain, otherTrustDomain: other }) =>
+      other === undefined ? [] : [{ cloud: name, trustDomain, other }],
+    );
+    const others = [...new Set(moving.map(({ other }) => other))];
     const root =
-      config.trust.root?.kind === "program"
+      signer?.kind === "program" || next
         ? new ProgramRoot(
             "root",
             {
-              members: tops.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain })),
-              ...programRootSeconds(config.trust.root.program),
+              members:
+                signer?.kind === "program"
+                  ? tops.map(({ name: cloud, trustDomain }) => ({ cloud, trustDomain }))
+                  : [],
+              next: next && others,
+              ...programRootSeconds(signer),
               protect: config.spire.protect,
             },
             self,
@@ -186,6 +195,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           protect: config.spire.protect,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
+          moves: former && cloud.otherTrustDomain !== undefined,
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
           below,
@@ -228,6 +238,8 @@ export class AgentMesh extends pulumi.ComponentResource {
       return { config: cloud, cluster, spire };
     });
 
+    const kept = (trustDomain: string, bundle: pulumi.Input<string>, opts: pulumi.CustomResourceOptions) =>
+      new pulumi.Stash(`bundle-of-${trustDomain}`, { input: bundle }, { ...self, ...opts });
     this.federation = new TrustFederation(
       "trust",
       {
@@ -236,13 +248,26 @@ export class AgentMesh extends pulumi.ComponentResource {
           target: server.target,
           ...server.bundle,
           above: server.above?.target.cloud,
+          [next ? "next" : "former"]: moving.find(({ cloud }) => cloud === server.target.cloud)?.other,
           // A relationship is proven by a fetch from the live endpoint, which may be at the far end of a tunnel.
           dependsOn: [...server.ready, ...this.network.connected],
         })),
         partners: config.partners,
+        accepted: others.map((trustDomain) => ({
+          trustDomain,
+          bundle: next
+            ? root!.certificateOf(trustDomain)
+            : // As it was left there by the `up` with `next`.
+              kept(trustDomain, "", { ignoreChanges: ["input"] }).output,
+        })),
       },
       self,
     );
+    if (next)
+      for (const { cloud, trustDomain } of moving.filter(
+        (each, at) => moving.findIndex((first) => first.trustDomain === each.trustDomain) === at,
+      ))
+        kept(trustDomain, this.federation.bundles[cloud]!.bundle, { replaceOnChanges: ["input"] });
 
     const registered = this.clouds.map((cloud) => {
       const { config: entry, cluster, spire } = cloud;
@@ -253,6 +278,7 @@ export class AgentMesh extends pulumi.ComponentResource {
         identity: {
           cluster,
           trustDomain: entry.trustDomain,
+          otherTrustDomain: entry.otherTrustDomain,
           target,
           federatesWith: this.federation.relationshipsOf(target.cloud),
           nodeAlias: registerNodes(

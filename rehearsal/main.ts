@@ -19,6 +19,7 @@ import {
   standingMesh,
   stands,
   update,
+  withTrust,
 } from "./rehearsal";
 import type { Changes } from "./machine/engine";
 import { day2Text, tryDay2 } from "./day2";
@@ -71,7 +72,7 @@ const INSIDE: Record<string, () => Promise<boolean>> = {
   },
   async day2() {
     if (!stands(rehearsal)) await rehearse(rehearsal);
-    const up = async () => (await update(rehearsal)).changed;
+    const up = async (trust?: object) => (await update(withTrust(rehearsal, trust))).changed;
     const outcomes = await tryDay2({ root, mesh: () => standingMesh(rehearsal), up }, rest);
     report(outcomes);
     say(`\n${day2Text(outcomes)}`);

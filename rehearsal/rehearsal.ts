@@ -91,6 +91,15 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
   return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
 }
 
+/** The rehearsal with another trust than its stack's. */
+export function withTrust(rehearsal: Rehearsal, trust: object | undefined): Rehearsal {
+  if (trust === undefined) return rehearsal;
+  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "trust"), (stack) => {
+    stack[`${NAMESPACE}:trust`] = { ...(stack[`${NAMESPACE}:trust`] as object), ...trust };
+  });
+  return { ...rehearsal, config };
+}
+
 /** The stack's file, with the trust that environment variable TRUST asks for. Default: its own. */
 function onItsTrust(config: string, root: string, mode = process.env["TRUST"]): string {
   if (!mode) return config;

@@ -71,21 +71,25 @@ export function serverTls(): Xds {
  *
  * @param waitSeconds how long Envoy waits for them before it starts; 0 is for ever. They can come later, too.
  */
-export const rootsOf = (spiffeId: string, waitSeconds = 0): Xds =>
+const rootsOf = (spiffeId: string, waitSeconds = 0): Xds =>
   secret(`spiffe://${new URL(spiffeId).host}`, waitSeconds);
 
 /**
  * For connections to the peer with exactly this SPIFFE id, under the roots of its trust domain. Under those of all, Envoy goes by the first name of a certificate, and
- * the id could be another of its names: any member's authority could be the peer.
+ * the id could be another of its names: any member's authority could be the peer. That is so where there are two ids, in which case trust domains change, and one of
+ * them may be of all clouds.
+ *
+ * @param waitSeconds as in `rootsOf`.
  */
-export function clientTls(spiffeId: string, roots: Xds): Xds {
+export function clientTls(spiffeIds: readonly string[], waitSeconds = 0): Xds {
+  const [only] = spiffeIds;
   return extension("envoy.transport_sockets.tls", "extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
     common_tls_context: context({
       combined_validation_context: {
         default_validation_context: {
-          match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: spiffeId } }],
+          match_typed_subject_alt_names: spiffeIds.map((exact) => ({ san_type: "URI", matcher: { exact } })),
         },
-        validation_context_sds_secret_config: roots,
+        validation_context_sds_secret_config: spiffeIds.length === 1 ? rootsOf(only!, waitSeconds) : BUNDLES,
       },
     }),
   });

@@ -12,7 +12,7 @@ import { ObservabilityTailnetAccess, withTelemetrySidecar } from "../network/tai
 import { type TelemetryDevice, telemetryDevices } from "../network/tailscale/telemetry-devices";
 import { traceIntakeAddress } from "../network/traces";
 import type { SignedLife } from "../trust/program-root";
-import { type FederationRelationship, RegistrationEntry } from "../trust/resources";
+import { type BundleSource, RegistrationEntry } from "../trust/resources";
 import type { ServedAt, ServerTarget } from "../trust/server-location";
 import { COLLECTOR, NAMESPACES, TAILNET, TRACE_STORE, TRUST_EXPORTER } from "../well-known";
 import { nodeAliasSpiffeId, observabilitySpiffeId } from "../../spiffe/spiffe-id";
@@ -34,7 +34,7 @@ export interface ObservedCloud extends ServedAt {
   /** SPIRE server that issues the identities. */
   readonly target: ServerTarget;
   /** Relationships of that server. */
-  readonly federatesWith: readonly FederationRelationship[];
+  readonly federatesWith: readonly BundleSource[];
   /** Registration of the cluster's nodes, parent of the entries. */
   readonly nodeAlias: pulumi.Resource;
   /** What brings identities to pods. It leaves after them. */

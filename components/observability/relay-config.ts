@@ -1,7 +1,7 @@
 // Configuration of the relays, Envoys that take the stream between a collector and the trace store through mutual TLS: pure functions.
 import { type BootstrapArgs, bootstrapOf } from "../envoy/bootstrap";
 import { tcpProxy, way, wayTo } from "../envoy/tcp";
-import { clientTls, rootsOf, serverTls } from "../envoy/tls";
+import { clientTls, serverTls } from "../envoy/tls";
 import { address, extension, plainCluster, type SocketAddress, type Xds } from "../envoy/xds";
 
 /** What both ends have. */
@@ -63,7 +63,7 @@ export function sendBootstrap({ listen, to, proxy, ...rest }: SendArgs): Xds {
     connect_timeout: CONNECT_TIMEOUT,
     per_connection_buffer_limit_bytes: BUFFER_BYTES,
     // The roots of the home alone: no other cloud can be the store, whatever names it gives itself.
-    transport_socket: clientTls(to.spiffeId, rootsOf(to.spiffeId)),
+    transport_socket: clientTls([to.spiffeId]),
   });
   return bootstrapOf({
     ...rest,

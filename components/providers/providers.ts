@@ -5,6 +5,7 @@ import { scrapeTokenProvider } from "../observability/scrape/token-provider";
 import { randomTextProvider } from "../random-text-provider";
 import { federationRelationshipProvider } from "../trust/providers/federation-relationship";
 import { partnerRelationshipProvider } from "../trust/providers/partner-relationship";
+import { acceptedBundleProvider } from "../trust/providers/accepted-bundle";
 import { intermediateAuthorityProvider } from "../trust/providers/intermediate-authority";
 import { registrationEntryProvider } from "../trust/providers/registration-entry";
 import { rootAuthorityProvider } from "../trust/providers/root-authority";
@@ -17,6 +18,7 @@ export const providers = {
   TrustBundle: trustBundleProvider,
   FederationRelationship: federationRelationshipProvider,
   PartnerRelationship: partnerRelationshipProvider,
+  AcceptedBundle: acceptedBundleProvider,
   RegistrationEntry: registrationEntryProvider,
   RootAuthority: rootAuthorityProvider,
   IntermediateAuthority: intermediateAuthorityProvider,

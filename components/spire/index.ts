@@ -38,6 +38,8 @@ export interface SpireArgs {
   readonly exposure?: SpireServerArgs["exposure"];
   /** Who signs the server's CA. Default: the server itself. */
   readonly signer?: SpireServerArgs["signer"];
+  /** Whether it takes another trust domain. Default: false. */
+  readonly moves?: boolean;
   /** Whether servers of other trust domains fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
   /** The server of another cloud that signs the server's CA, and what that one has here. Default: `signer`. */

@@ -36,6 +36,9 @@ import { oneMinorAtATime } from "./upgrade";
 import { UPSTREAM_AGENT_CONF } from "./upstream-agent";
 import { type UpstreamAuthority, upstreamObjects, upstreamServer } from "./upstream-authority";
 
+/** Annotation of the StatefulSet: the trust domain of what is on its volumes. */
+const TRUST_DOMAIN_ANNOTATION = "agentweave.io/trust-domain";
+
 /** What one cloud's server keeps its records and keys in, and how many pods it has. */
 export interface ServerPlan {
   /** More than one need a database. Default 1. */
@@ -83,6 +86,8 @@ export interface SpireServerArgs {
   readonly sizes?: SpireSizes;
   /** Whether Pulumi refuses to delete or replace the StatefulSet, and with it the CA, and a database that was made. Default: false. */
   readonly protect?: boolean;
+  /** Whether it takes another trust domain, by `trust.former`: it is made anew then, since SPIRE does not start with what it has. Default: false. */
+  readonly moves?: boolean;
   /** Default: one pod with all of it on its volume. */
   readonly plan?: ServerPlan;
   /** Who reaches the bundle endpoint: all other clouds must. Default: everybody. */
@@ -258,7 +263,7 @@ export class SpireServer extends pulumi.ComponentResource {
     const server = new k8s.apps.v1.StatefulSet(
       name,
       {
-        metadata,
+        metadata: { ...metadata, annotations: { [TRUST_DOMAIN_ANNOTATION]: trustDomain } },
         spec: {
           replicas,
           serviceName: SPIRE_SERVER.name,
@@ -306,6 +311,11 @@ export class SpireServer extends pulumi.ComponentResource {
         ],
         // Kubernetes lets nobody change it, and a new StatefulSet would come without the old one's CA: a server that was made in order stays so.
         ignoreChanges: ["spec.podManagementPolicy", ...OWN_VOLUME_OPTIONS.ignoreChanges],
+        ...(args.moves && {
+          replaceOnChanges: [`metadata.annotations["${TRUST_DOMAIN_ANNOTATION}"]`],
+          // The new one would else be made by an update of the old, with its volume.
+          deleteBeforeReplace: true,
+        }),
         protect: args.protect ?? false,
         hooks: oneMinorAtATime(name),
       },

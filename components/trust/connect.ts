@@ -80,3 +80,13 @@ export function shareRead<T>(
   underWay.set(key, started);
   return started;
 }
+
+/** Whether a server has another trust domain by now than it had: it started empty then, and what has the name of something that it held was made since. */
+export async function isMoved(
+  server: SpireServer,
+  location: ServerLocation,
+  kubeconfig: string,
+): Promise<boolean> {
+  const own = await shareRead(location, kubeconfig, "bundle own", () => server.bundleOwn());
+  return own.trust_domain !== location.trustDomain;
+}

@@ -2,7 +2,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { orderedPairs, type Pair } from "./pairs";
 import type { Partner } from "./partner";
-import { FederationRelationship, PartnerRelationship, TrustBundle } from "./resources";
+import {
+  AcceptedBundle,
+  type AcceptedDomain,
+  type BundleSource,
+  FederationRelationship,
+  PartnerRelationship,
+  TrustBundle,
+} from "./resources";
 import type { ServedAt, ServerTarget } from "./server-location";
 
 /** One cloud's SPIRE server as a member of the federation. */
@@ -12,6 +19,9 @@ export interface FederationMember extends ServedAt {
   target: ServerTarget;
   /** The cloud whose server signs this one's CA. Default: none of the mesh does. */
   above?: string;
+  /** The trust domain that it is to have, or had, as in TrustBundle. */
+  next?: string;
+  former?: string;
   /** What must be there before the server is spoken to, and go after it: its StatefulSet and the Service of its bundle endpoint. */
   dependsOn?: pulumi.Resource[];
 }
@@ -20,6 +30,8 @@ export interface TrustFederationArgs {
   members: FederationMember[];
   /** Foreign trust domains that every member shall trust. Default: none. */
   partners?: readonly Partner[];
+  /** Trust domains that every member accepts besides, while the mesh changes its own. Default: none. */
+  accepted?: readonly AcceptedDomain[];
   /** Longest wait of each resource, in seconds. Default 600. */
   timeoutSeconds?: number;
 }
@@ -33,6 +45,7 @@ export class TrustFederation extends pulumi.ComponentResource {
 
   /** By the member's name: its relationships with partners. */
   readonly #partners: ReadonlyMap<string, readonly PartnerRelationship[]>;
+  readonly #accepted: ReadonlyMap<string, readonly AcceptedBundle[]>;
   readonly #members: readonly FederationMember[];
 
   constructor(name: string, args: TrustFederationArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -41,11 +54,11 @@ export class TrustFederation extends pulumi.ComponentResource {
     this.#members = args.members;
     const bundles: Record<string, TrustBundle> = {};
     const firsts = new Map<string, { cloud: string; bundle: TrustBundle }>();
-    for (const { name: member, target, above, dependsOn } of args.members) {
+    for (const { name: member, target, above, next, former, dependsOn } of args.members) {
       const sharedWith = firsts.get(target.trustDomain);
       const bundle = new TrustBundle(
         `${member}-bundle`,
-        { target, timeoutSeconds, sharedWith, above },
+        { target, timeoutSeconds, sharedWith, above, next, former },
         { parent: this, dependsOn },
       );
       bundles[member] = bundle;
@@ -73,7 +86,20 @@ export class TrustFederation extends pulumi.ComponentResource {
         },
       ),
     }));
-    const { partners = [] } = args;
+    const { partners = [], accepted = [] } = args;
+    this.#accepted = new Map(
+      args.members.map(({ name: member, target }) => [
+        member,
+        accepted.map(
+          (each) =>
+            new AcceptedBundle(
+              `${member}-accepts-${each.trustDomain}`,
+              { target, accepted: each, timeoutSeconds },
+              { parent: this, dependsOn: [bundles[member]!] },
+            ),
+        ),
+      ]),
+    );
     this.#partners = new Map(
       args.members.map(({ name: member, target }) => [
         member,
@@ -99,10 +125,11 @@ export class TrustFederation extends pulumi.ComponentResource {
   }
 
   /** The relationships in which the member `target` trusts others: what its entries may name in `federatesWith`. */
-  relationshipsOf(target: string): FederationRelationship[] {
-    return this.relationships
-      .filter((pair) => pair.target === target)
-      .map(({ relationship }) => relationship);
+  relationshipsOf(target: string): BundleSource[] {
+    return [
+      ...this.relationships.filter((pair) => pair.target === target).map(({ relationship }) => relationship),
+      ...(this.#accepted.get(target) ?? []),
+    ];
   }
 
   /** The relationships in which the member `target` trusts partners. */

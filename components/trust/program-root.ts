@@ -77,6 +77,8 @@ export interface SignedLife {
 /** What `ProgramRoot` needs. */
 export interface ProgramRootArgs {
   readonly members: readonly { readonly cloud: string; readonly trustDomain: string }[];
+  /** Trust domains that have a root already, and no authority yet. Default: none. */
+  readonly next?: readonly string[];
   /** Life of a root, in seconds. */
   readonly rootSeconds: number;
   /** Life of a cloud's authority, in seconds. */
@@ -87,18 +89,21 @@ export interface ProgramRootArgs {
 
 /** A root for each trust domain, so that none vouches for another, and an authority for each cloud. */
 export class ProgramRoot extends pulumi.ComponentResource {
+  readonly #roots = new Map<string, RootAuthority>();
   readonly #authorities = new Map<string, { files: UpstreamFiles; made: IntermediateAuthority }>();
 
   constructor(name: string, args: ProgramRootArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:trust:ProgramRoot", name, {}, opts);
-    const { members, rootSeconds, intermediateSeconds, protect } = args;
+    const { members, next = [], rootSeconds, intermediateSeconds, protect } = args;
     const self = { parent: this, protect };
-    const roots = new Map<string, RootAuthority>();
+    const domains = new Set([...members.map(({ trustDomain }) => trustDomain), ...next]);
+    for (const trustDomain of domains)
+      this.#roots.set(
+        trustDomain,
+        new RootAuthority(`${name}-of-${trustDomain}`, { trustDomain, ttlSeconds: rootSeconds }, self),
+      );
     for (const { cloud, trustDomain } of members) {
-      const root =
-        roots.get(trustDomain) ??
-        new RootAuthority(`${name}-of-${trustDomain}`, { trustDomain, ttlSeconds: rootSeconds }, self);
-      roots.set(trustDomain, root);
+      const root = this.#roots.get(trustDomain)!;
       const made = new IntermediateAuthority(
         `${cloud}-intermediate-authority`,
         { cloud, trustDomain, ttlSeconds: intermediateSeconds, root },
@@ -111,9 +116,14 @@ export class ProgramRoot extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  /** What the SPIRE server of a cloud gets. */
-  filesOf(cloud: string): UpstreamFiles {
-    return this.#authorities.get(cloud)!.files;
+  /** What the SPIRE server of a cloud gets; undefined where it is no member. */
+  filesOf(cloud: string): UpstreamFiles | undefined {
+    return this.#authorities.get(cloud)?.files;
+  }
+
+  /** The root of a trust domain, PEM. */
+  certificateOf(trustDomain: string): pulumi.Output<string> {
+    return this.#roots.get(trustDomain)!.certificate;
   }
 
   /** How long each cloud's authority lives, once it is known. */

@@ -24,6 +24,10 @@ export interface TrustBundleArgs {
   sharedWith?: { readonly cloud: string; readonly bundle: TrustBundle };
   /** The cloud whose server signs this one's CA, which stays so while it stands. Default: none of the mesh does. */
   above?: string;
+  /** The trust domain that the server is to have, which the mesh accepts already. Default: it stays. */
+  next?: string;
+  /** The trust domain that it had, which the mesh still accepts. Default: none. */
+  former?: string;
 }
 
 /** The bundle of a cloud's SPIRE server: there when the server is healthy and its bundle sound. Reads only; a rotation shows at the next refresh and changes no other resource. */
@@ -54,6 +58,8 @@ export class TrustBundle extends DynamicResource {
         },
       }),
       ...(args.above !== undefined && { above: args.above }),
+      ...(args.next !== undefined && { next: args.next }),
+      ...(args.former !== undefined && { former: args.former }),
       trustDomain: undefined,
       bundle: undefined,
       digest: undefined,
@@ -109,6 +115,40 @@ export class FederationRelationship extends DynamicResource {
   }
 }
 
+/** A trust domain that servers accept without an endpoint that would tell of its next authorities. */
+export interface AcceptedDomain {
+  readonly trustDomain: string;
+  /** In SPIFFE format, or certificates as PEM. */
+  readonly bundle: pulumi.Input<string>;
+}
+
+export interface AcceptedBundleArgs {
+  /** The server that shall trust. */
+  target: ServerTarget;
+  accepted: AcceptedDomain;
+  /** Longest wait for the server, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/** That `target` trusts the identities of a trust domain by a bundle that stays as it is given: while the mesh changes its trust domains. */
+export class AcceptedBundle extends DynamicResource {
+  declare readonly trustDomain: pulumi.Output<string>;
+  /** Digest of the bundle stored at the target, as in TrustBundle. */
+  declare readonly storedDigest: pulumi.Output<string>;
+
+  constructor(name: string, args: AcceptedBundleArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const props = {
+      target: server,
+      kubeconfig,
+      ...args.accepted,
+      timeoutSeconds: args.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      storedDigest: undefined,
+    };
+    super("AcceptedBundle", name, props, ["kubeconfig"], opts);
+  }
+}
+
 export interface PartnerRelationshipArgs {
   /** The server that shall trust. */
   target: ServerTarget;
@@ -145,7 +185,7 @@ export class PartnerRelationship extends DynamicResource {
 }
 
 /** What makes a server know the bundle of another trust domain: entries name that only after it. */
-export type BundleSource = FederationRelationship | PartnerRelationship;
+export type BundleSource = FederationRelationship | PartnerRelationship | AcceptedBundle;
 
 export interface RegistrationEntryArgs {
   /** The server that issues the identity. */

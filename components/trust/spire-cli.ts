@@ -224,6 +224,11 @@ export function spireServer(cloud: string, run: Run, patience: Patience) {
         throw error;
       }
     },
+    /** Stores a bundle for a foreign trust domain, which no endpoint keeps up to date: in SPIFFE format, or certificates as PEM. */
+    bundleSet: async (trustDomain: string, bundle: string): Promise<void> => {
+      const format = bundle.trimStart().startsWith("{") ? "spiffe" : "pem";
+      await change("bundle set", ["-id", `spiffe://${trustDomain}`, "-format", format], bundle);
+    },
     /** Takes a foreign bundle away, and out of every entry that names it. Succeeds when it is gone already. */
     bundleDelete: (trustDomain: string): Promise<void> =>
       remove("bundle delete", ["-id", `spiffe://${trustDomain}`, "-mode", "dissociate"]),

@@ -7,7 +7,7 @@ import type { NetworkSettings } from "../network/mode";
 import { WORKLOAD_API } from "../spire/workload-api";
 import type { PolicyCaller } from "./policy-data";
 import { AGENT_PORTS, agentName, OPA, registryName, TAILNET, usualRole } from "../well-known";
-import { registryOf, spiffeIdOf, type MeshAgent } from "./registry";
+import { domainsOf, registryOf, spiffeIdOf, type MeshAgent } from "./registry";
 
 /** What all agents of the mesh have in common. */
 export interface AgentSettings {
@@ -79,7 +79,9 @@ export function renderAgentConfig(args: AgentConfigArgs): string {
       provider: "spiffe",
       spiffe_endpoint: WORKLOAD_API.endpoint,
       spiffe_id: spiffeIdOf(self),
-      allowed_trust_domains: [...new Set([...agents, ...callers].map(({ trustDomain }) => trustDomain))],
+      allowed_trust_domains: [
+        ...new Set([...agents.flatMap(domainsOf), ...callers.map(({ trustDomain }) => trustDomain)]),
+      ],
     },
     authorization: {
       provider: "opa",

@@ -21,13 +21,15 @@ import { AgentService } from "./agent-service";
 import { Opa } from "./opa";
 import type { PolicyTopology, ProgramProtocol } from "./policy-data";
 import { registerWorkload, type RegisteredWorkload } from "./registered";
-import { type MeshAgent, spiffeIdOf } from "./registry";
+import { domainsOf, type MeshAgent, spiffeIdOf } from "./registry";
 import { isReference, ownIdentity, podOf, protocolOf, roleOf, type RolesSettings } from "./role";
 
 /** A cloud as far as workloads build on it. */
 export interface WorkloadCloud {
   readonly cluster: Cluster;
   readonly trustDomain: string;
+  /** Another one in which its identities are accepted, while the mesh changes its trust domains. Default: none. */
+  readonly otherTrustDomain?: string;
   readonly roles: readonly string[];
   /** SPIRE server that issues the identities. */
   readonly target: ServerTarget;
@@ -99,9 +101,9 @@ export class Workloads extends pulumi.ComponentResource {
     const bundle = [...roles.values()].some(isReference) ? nodeBundle("agent") : undefined;
     const self = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
     const protocols = Object.fromEntries([...roles].map(([role, is]) => [role, protocolOf(is)]));
-    const members = clouds.map(({ cluster: { name: cloud, region }, trustDomain, roles }) => {
-      return { cloud, region, trustDomain, roles, protocols };
-    });
+    const members = clouds.flatMap(({ cluster: { name: cloud, region }, roles, ...names }) =>
+      domainsOf(names).map((trustDomain) => ({ cloud, region, trustDomain, roles, protocols })),
+    );
 
     const { autoscaling } = settings;
     // On a tailnet a pod is a device, which must keep its name and its keys.
@@ -155,11 +157,12 @@ export class Workloads extends pulumi.ComponentResource {
       host === undefined ? [] : [{ cloud: cluster.name, role, host }],
     );
     const known = pulumi.all(
-      places.map(({ cluster: { name: cloud, region }, trustDomain, role, service }) => {
+      places.map(({ cluster: { name: cloud, region }, trustDomain, otherTrustDomain, role, service }) => {
         const agent = {
           cloud,
           region,
           trustDomain,
+          ...(otherTrustDomain !== undefined && { otherTrustDomain }),
           role,
           replicas: autoscaling?.minReplicas ?? roles.get(role)!.replicas,
           ...(protocols[role] !== "agentweave" && { foreign: true }),

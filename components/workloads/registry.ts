@@ -9,6 +9,8 @@ export interface MeshAgent extends AgentPlace {
   readonly region: string;
   /** Trust domain without scheme. */
   readonly trustDomain: string;
+  /** Another one in which its identity is accepted. Default: none. */
+  readonly otherTrustDomain?: string;
   /** Whether it is a program that knows nothing of the mesh's own capabilities. Default: false. */
   readonly foreign?: boolean;
 }
@@ -34,6 +36,17 @@ export function spiffeIdOf({
 }: Pick<MeshAgent, "trustDomain" | "cloud" | "region" | "role">): string {
   return agentSpiffeId(trustDomain, cloud, region, role);
 }
+
+/** The trust domains in which identities of a cloud are accepted, sorted, so that nothing else changes when the cloud goes from one to the other. */
+export const domainsOf = ({
+  trustDomain,
+  otherTrustDomain,
+}: Pick<MeshAgent, "trustDomain" | "otherTrustDomain">): string[] =>
+  [trustDomain, ...(otherTrustDomain === undefined ? [] : [otherTrustDomain])].sort();
+
+/** The SPIFFE ids by which the agent is known. */
+export const spiffeIdsOf = (agent: Omit<MeshAgent, "replicas">): string[] =>
+  domainsOf(agent).map((trustDomain) => spiffeIdOf({ ...agent, trustDomain }));
 
 /** Something that an agent can call by a name, with the ways to it. */
 export interface Callable {

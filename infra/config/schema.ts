@@ -13,16 +13,33 @@ import { spire } from "./spire";
 import { workloads } from "./workloads";
 import { trustRoot } from "./trust-root";
 
+const otherTrust = (description: string) =>
+  z
+    .strictObject({
+      mode: z.enum(["federated", "single"]).default("federated").meta({
+        description: "trust.mode of then. Default: federated.",
+      }),
+      domain: trustDomain().meta({ description: "trust.domain of then. Required." }),
+    })
+    .optional()
+    .meta({ description, examples: [{ mode: "single", domain: "example.org" }] });
+
 const trust = z
   .strictObject({
     mode: z.enum(["federated", "single"]).default("federated").meta({
       description:
-        "How the clouds trust each other. federated: a trust domain per cloud, all federated; single: one trust domain for all, whose SPIRE servers have one root. A mesh that stands keeps its mode. Default: federated.",
+        "How the clouds trust each other. federated: a trust domain per cloud, all federated; single: one trust domain for all, whose SPIRE servers have one root. A mesh that stands changes it by next and former. Default: federated.",
     }),
     domain: trustDomain().default("example.org").meta({
       description:
         "Domain under which each cloud has its trust domain <cloud>.<domain>; in mode single the trust domain of all. Default: example.org.",
     }),
+    next: otherTrust(
+      "What mode and domain are to become: the identities of then are accepted already, under a root that the program makes now. The first of three steps to other trust domains on a mesh that stands: docs/trust.md. Default: they stay.",
+    ),
+    former: otherTrust(
+      "What mode and domain were until now, with next in an earlier pulumi up: the identities of then are accepted still. Default: none are.",
+    ),
     root: trustRoot,
     endpoint: z.enum(["server", "bucket"]).default("server").meta({
       description:

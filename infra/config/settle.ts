@@ -24,6 +24,8 @@ export function specOf(entry: Pick<CloudEntry, "provider">): CloudSpec<z.ZodObje
 
 /** What decides the trust domains of clouds. */
 export type DomainSettings = Readonly<Pick<ConfigEntry["trust"], "mode" | "domain">>;
+/** The same, and what it is to become or was. */
+export type TrustDomains = DomainSettings & Readonly<Pick<ConfigEntry["trust"], "next" | "former">>;
 
 /** The trust domain of a cloud: in mode single that of all, else its own where it names one, else `<cloud>.<domain>`. */
 export function trustDomainOf(
@@ -32,6 +34,17 @@ export function trustDomainOf(
   { mode, domain }: DomainSettings,
 ): string {
   return mode === "single" ? domain : (entry.trustDomain ?? `${name}.${domain}`);
+}
+
+/** The trust domain that a cloud is to have, or had; undefined where that is the one it has. */
+export function otherTrustDomainOf(
+  name: string,
+  entry: Pick<CloudEntry, "trustDomain">,
+  { next, former, ...trust }: TrustDomains,
+): string | undefined {
+  const other = next ?? former;
+  const there = other && trustDomainOf(name, entry, other);
+  return there === trustDomainOf(name, entry, trust) ? undefined : there;
 }
 
 /** The name of a cloud's Kubernetes cluster: its own where it names one, else `agentweave-<cloud>`. */
@@ -59,7 +72,7 @@ export function settleKubeconfig(
 export function settleCloud(
   name: string,
   entry: CloudEntry,
-  trust: DomainSettings,
+  trust: TrustDomains,
   { projectDir, stackOutputs }: Pick<ConfigContext, "projectDir" | "stackOutputs">,
 ): CloudConfig {
   const identity = {
@@ -68,6 +81,7 @@ export function settleCloud(
     clusterName: clusterNameOf(name, entry),
     context: contextOf(name, entry),
     trustDomain: trustDomainOf(name, entry, trust),
+    otherTrustDomain: otherTrustDomainOf(name, entry, trust),
   };
   return entry.provider === "existing"
     ? { ...entry, ...identity, kubeconfig: settleKubeconfig(entry.kubeconfig, projectDir, stackOutputs) }
@@ -132,18 +146,23 @@ export function settlePartners(entries: ConfigEntry["partners"], projectDir: str
 
 /** Who may call agents beside agents: workloads, and identities of partners. */
 export function callersOf({
+  clouds,
   workloads,
   partners,
 }: {
+  readonly clouds: readonly Pick<CloudConfig, "name" | "otherTrustDomain">[];
   readonly workloads: readonly RegisteredWorkload[];
   readonly partners: readonly Partner[];
 }): PolicyCaller[] {
   return [
-    ...workloads.map(({ cloud, name, trustDomain, spiffeId }) => ({
-      name: `${cloud}/${name}`,
-      trustDomain,
-      spiffeId,
-    })),
+    ...workloads.flatMap(({ cloud, name, trustDomain, spiffeId }) => {
+      const other = clouds.find((each) => each.name === cloud)?.otherTrustDomain;
+      return [trustDomain, ...(other === undefined ? [] : [other])].map((domain) => ({
+        name: `${cloud}/${name}`,
+        trustDomain: domain,
+        spiffeId: spiffeId.replace(`//${trustDomain}/`, `//${domain}/`),
+      }));
+    }),
     ...partners.flatMap(({ name: partner, trustDomain, identities }) =>
       Object.entries(identities).map(([name, spiffeId]) => ({
         name: `${partner}/${name}`,

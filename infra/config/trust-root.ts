@@ -242,7 +242,8 @@ export function settleTrust<
 }
 
 /** Lives of what the program signs, in seconds. */
-export function programRootSeconds({ rootTtl, intermediateTtl }: TrustRootEntry["program"]) {
+export function programRootSeconds(root: TrustRootEntry | undefined) {
+  const { rootTtl, intermediateTtl } = (root ?? trustRoot.unwrap().parse({})).program;
   return { rootSeconds: durationSeconds(rootTtl), intermediateSeconds: durationSeconds(intermediateTtl) };
 }
 

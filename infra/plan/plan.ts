@@ -73,7 +73,7 @@ export async function planOf(stack: string, options: PlanOptions = {}): Promise<
   const clouds = config.clouds.map(({ name }) => name).sort();
   const byUrn = new Map(registered.map((resource) => [resource.urn, resource]));
   const resources = registered
-    .filter(({ type }) => !type.startsWith("agentweave:") && !type.startsWith("pulumi:"))
+    .filter(({ type }) => !/^(agentweave:|pulumi:(providers:|pulumi:))/.test(type))
     .map((resource) => ({
       ...resource,
       cloud: cloudOf(resource.name, clouds),

@@ -61,6 +61,7 @@ const AZURE_NAMES: Readonly<Record<string, string>> = {
 const FIRST = new Set([
   "gcp:projects/iAMMember:IAMMember",
   "gcp:storage/bucketIAMMember:BucketIAMMember",
+  "pulumi-nodejs:dynamic/agentweave/trust:AcceptedBundle",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry",

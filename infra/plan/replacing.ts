@@ -173,13 +173,14 @@ const OWN = {
   "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": "cloud object",
   "pulumi-nodejs:dynamic/agentweave/kubernetes:VolumeCleanup": "claim cloud",
   "pulumi-nodejs:dynamic/agentweave/observability:ScrapeToken": "cloud home secret",
+  "pulumi-nodejs:dynamic/agentweave/trust:AcceptedBundle": "target.cloud target.trustDomain trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship":
     "source.cloud source.trustDomain target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship": "target.cloud target.trustDomain trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:IntermediateAuthority": "cloud trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": "target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:RootAuthority": "trustDomain",
-  "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": "target.cloud",
+  "pulumi-nodejs:dynamic/agentweave/trust:TrustBundle": "target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave:RandomText": "alphabet length",
 };
 

@@ -31,8 +31,8 @@ export interface Day2 {
   /** Folder of the rehearsal. */
   readonly root: string;
   readonly mesh: () => Mesh;
-  /** `pulumi up --refresh`; what was changed. */
-  readonly up: () => Promise<readonly string[]>;
+  /** `pulumi up --refresh`, of the stack's configuration or of one with another `trust`; what was changed. */
+  readonly up: (trust?: object) => Promise<readonly string[]>;
 }
 
 export interface Event {
@@ -227,6 +227,23 @@ async function apiServerAway(day2: Day2, away: string, other: string, third: str
   }
 }
 
+/** The trust domains of the stack, and others, as they are written. */
+const THREE = { mode: "federated", domain: "example.org" };
+const ONE = { mode: "single", domain: "mesh.example.org" };
+
+/** Other trust domains in three steps; those of before are accepted until the last. */
+async function moved(day2: Day2, olds: object, news: object): Promise<string> {
+  await day2.up({ ...olds, next: news });
+  say("  accepted: now servers and agents change");
+  const root = { kind: "program" };
+  await day2.up({ ...news, root, former: olds });
+  say("  changed: now the former is forgotten");
+  const changed = await day2.up({ ...news, root });
+  const ids = day2.mesh().clouds.flatMap(({ agents }) => agents.map(({ spiffeId }) => spiffeId));
+  const domains = [...new Set(ids.map((id) => new URL(id).host))].join(", ");
+  return `all ${ids.length} agents are of ${domains}; the last of three updates changed ${changed.length}`;
+}
+
 export const EVENTS: readonly Event[] = [
   { event: "aws's CA rotated", work: (day2) => rotated(day2, "aws") },
   {
@@ -257,5 +274,14 @@ export const EVENTS: readonly Event[] = [
     event: "the database of aws's SPIRE server lost",
     mayLose: "identities of the new CA are refused by the others until `up --refresh`",
     work: (day2) => lostDatabase(day2, "aws"),
+  },
+  { event: "three trust domains become one", work: (day2) => moved(day2, THREE, ONE) },
+  {
+    event: "one trust domain becomes three",
+    work: async (day2) => {
+      const words = await moved(day2, ONE, THREE);
+      await day2.up();
+      return words;
+    },
   },
 ];

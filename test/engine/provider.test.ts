@@ -3,6 +3,7 @@ import { parseSpiffeBundle, storedBundle } from "../../spiffe/bundle";
 import type { Connect } from "../../components/trust/connect";
 import type { ServerLocation } from "../../components/trust/server-location";
 import { fault, type FaultFacts } from "../../components/trust/fault";
+import { makeAcceptedBundleProvider } from "../../components/trust/providers/accepted-bundle";
 import {
   makeFederationRelationshipProvider,
   type RelationshipInputs,
@@ -17,6 +18,7 @@ import {
 } from "../../components/trust/providers/registration-entry";
 import { type Run, spireServer } from "../../components/trust/spire-cli";
 import { makeTrustBundleProvider } from "../../components/trust/providers/trust-bundle";
+import { pemOf } from "../../spiffe/pem";
 import { serverSpiffeId } from "../../spiffe/spiffe-id";
 import { selfSigned, spiffeBundle } from "../support/certificate";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
@@ -560,6 +562,58 @@ describe("A PartnerRelationship", () => {
       /certificate|not vouched/,
     );
     expect(await storedRelationships()).toMatchObject([{ trust_domain: AWS, https_web: {} }]);
+  });
+});
+
+describe("An AcceptedBundle", () => {
+  const accepted = makeAcceptedBundleProvider(connect);
+  const inputs = async () => ({
+    target: server("gcp", GCP),
+    kubeconfig: "gcp's",
+    trustDomain: AWS,
+    bundle: await bundleOf(aws),
+    timeoutSeconds: 5,
+  });
+
+  it("is stored, in SPIFFE format and as PEM, is given anew where it was taken away, and leaves with its name in every entry", async () => {
+    const news = await inputs();
+    const { id, outs } = await accepted.create(news);
+    expect(outs.storedDigest).toBe(await digestOf(aws));
+    const authorities = (await stored())!.x509_authorities!.map(({ asn1 }) => Buffer.from(asn1, "base64"));
+    const pem = { ...news, bundle: authorities.map((der) => pemOf("CERTIFICATE", der)).join("") };
+    expect((await accepted.update(id, outs, pem)).outs.storedDigest).toBe(outs.storedDigest);
+    const made = await entries.create(entry());
+
+    await gcp.run(["bundle", "delete", "-id", `spiffe://${AWS}`, "-mode", "dissociate"]);
+    const read = await accepted.read(id, outs);
+    expect(read.props.storedDigest).toBe("");
+    expect(await accepted.diff(id, read.props, news)).toMatchObject({ changes: true, replaces: [] });
+    expect((await accepted.update(id, read.props, news)).outs.storedDigest).toBe(outs.storedDigest);
+
+    await accepted.delete(id, outs);
+    expect(await stored()).toBeUndefined();
+    const { inputs: left } = await entries.read(made.id, made.outs);
+    expect(left?.federatesWith).toEqual([]);
+  });
+
+  it("of the server's trust domain of before is gone, and its deletion takes nothing of what is there now", async () => {
+    const news = await inputs();
+    const { id, outs } = await accepted.create(news);
+    const before = { ...outs, target: server("gcp", "former.example.org") };
+    expect((await accepted.read(id, before)).id).toBe("");
+    await accepted.delete(id, before);
+    expect(await stored()).toBeDefined();
+    await relationships.delete("id", {
+      ...relationship(),
+      target: before.target,
+      trustDomain: AWS,
+      bundleState: "current",
+      storedDigest: outs.storedDigest,
+      verifiedAt: "",
+    });
+    expect(await stored()).toBeDefined();
+    const { outs: bundle } = await bundles.create({ ...news, target: server("gcp", GCP) });
+    expect((await bundles.read("id", { ...bundle, target: before.target })).id).toBe("");
   });
 });
 

@@ -1,6 +1,14 @@
 // Provider of FederationRelationship: one ordered pair of servers, of which `target` trusts `source`.
 import { type Bundle, compareBundles, parseSpiffeBundle, storedBundle } from "../../../spiffe/bundle";
-import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
+import {
+  type Connect,
+  connectByExec,
+  deletePatience,
+  isMoved,
+  readPatience,
+  shareRead,
+  unlessGone,
+} from "../connect";
 import { factsOf, wordsOf } from "../fault";
 import { federate } from "../federate";
 import { type Endpoint, endpointOf, explainFetchFailure } from "../fetch-failure";
@@ -219,9 +227,12 @@ export function makeFederationRelationshipProvider(
     // The relationship first, so that no poll brings the bundle back; then the bundle, and with it its name in every entry.
     delete: (_id, { target, targetKubeconfig, source }) => {
       const server = connect(target, targetKubeconfig, deletePatience);
-      return unlessGone(
-        server.federationDelete(source.trustDomain).then(() => server.bundleDelete(source.trustDomain)),
-      );
+      const forget = async () => {
+        if (await isMoved(server, target, targetKubeconfig)) return;
+        await server.federationDelete(source.trustDomain);
+        await server.bundleDelete(source.trustDomain);
+      };
+      return unlessGone(forget());
     },
   };
 }

@@ -1,6 +1,6 @@
 // Provider of TrustBundle: waits for a SPIRE server and reads and checks its bundle. It changes nothing on the server.
 import { type Bundle, parseSpiffeBundle, type X509Authority } from "../../../spiffe/bundle";
-import { type Connect, connectByExec, readPatience } from "../connect";
+import { type Connect, connectByExec, isMoved, readPatience } from "../connect";
 import { factsOf } from "../fault";
 import type { ServerLocation } from "../server-location";
 import { ACCESS, changed, checker, isUnknown, serverMoved, type Provider } from "../../providers/properties";
@@ -15,6 +15,10 @@ export interface TrustBundleInputs {
   shared?: SharedAuthorities;
   /** The cloud whose server signs this one's CA. Default: none of the mesh does. */
   above?: string;
+  /** The trust domain that the server is to have, which the mesh accepts already. Default: it stays. */
+  next?: string;
+  /** The trust domain that it had, which the mesh still accepts. Default: none. */
+  former?: string;
 }
 
 /** The X.509 authorities of a server, for those to compare that share its trust domain. */
@@ -37,10 +41,20 @@ export interface TrustBundleState extends TrustBundleInputs {
 }
 
 /** The inputs alone, without those that are not there. */
-const inputsOf = ({ target, kubeconfig, timeoutSeconds, shared, above }: TrustBundleInputs) => ({
+const inputsOf = ({
+  target,
+  kubeconfig,
+  timeoutSeconds,
+  shared,
+  above,
+  next,
+  former,
+}: TrustBundleInputs) => ({
   ...{ target, kubeconfig, timeoutSeconds },
   ...(shared && { shared }),
   ...(above !== undefined && { above }),
+  ...(next !== undefined && { next }),
+  ...(former !== undefined && { former }),
 });
 
 async function readBundle(
@@ -79,11 +93,13 @@ const patienceOf = ({ timeoutSeconds }: TrustBundleInputs): Patience => ({ limit
  *
  * @throws an error where a server that stands would get another trust domain.
  */
-function refuseAnotherDomain(olds: ServerLocation, news: ServerLocation): void {
+function refuseAnotherDomain(before: TrustBundleInputs, after: TrustBundleInputs): void {
+  const [olds, news] = [before.target, after.target];
   if (olds.cloud !== news.cloud || isUnknown(news) || olds.trustDomain === news.trustDomain) return;
+  if (before.next === news.trustDomain && after.former === olds.trustDomain) return;
   throw new Error(
     `${olds.cloud} stands in trust domain ${olds.trustDomain}, and the configuration has it in ${news.trustDomain}: all of its identities would change, and its SPIRE server does not start with those that it has. ` +
-      `Write trust.mode, trust.domain and the cloud's trustDomain as they were; or have it made anew: take the cloud out of the configuration, run \`pulumi up\`, put it back and run it again, or \`pulumi destroy\` all of them before.`,
+      `Write trust.mode, trust.domain and the cloud's trustDomain as they were; change them in three steps, trust.next first, in which old and new identities are accepted (docs/trust.md); or have it made anew: take the cloud out of the configuration, run \`pulumi up\`, put it back and run it again, or \`pulumi destroy\` all of them before.`,
   );
 }
 
@@ -117,12 +133,13 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
     },
 
     diff: async (_id, olds, news) => {
-      refuseAnotherDomain(olds.target, news.target);
+      refuseAnotherDomain(olds, news);
       refuseAnotherAbove(olds, news);
       const replaces = serverMoved(olds.target, news.target) ? ["target"] : [];
       return {
         changes:
-          replaces.length > 0 || [...ACCESS, "shared"].some((property) => changed(olds, news, property)),
+          replaces.length > 0 ||
+          [...ACCESS, "shared", "next", "former"].some((property) => changed(olds, news, property)),
         replaces,
       };
     },
@@ -132,10 +149,11 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
       return { id: `spiffe://${outs.trustDomain}`, outs };
     },
 
-    // Where only the way to the server has changed, what is known of its bundle stays until the next refresh.
-    update: async (_id, olds, news) => ({
+    // Where only the way to the server has changed, what is known of its bundle stays until the next refresh. What is kept of it for the time after is read anew.
+    update: async (_id, { next, former, ...olds }, news) => ({
       outs:
-        news.shared !== undefined && changed(olds, news, "shared")
+        (news.shared !== undefined && changed(olds, news, "shared")) ||
+        (news.next !== undefined && news.next !== next)
           ? await readBundle(news, connect, patienceOf(news))
           : { ...olds, ...news },
     }),
@@ -144,10 +162,13 @@ export function makeTrustBundleProvider(connect: Connect): Provider<TrustBundleI
     read: async (id, state) => {
       if (!state) throw new Error("a TrustBundle cannot be imported; let the program make it");
       const inputs = inputsOf(state);
+      const server = connect(inputs.target, inputs.kubeconfig, readPatience);
       try {
         return { id, props: await readBundle(inputs, connect, readPatience), inputs };
       } catch (error) {
-        if (factsOf(error).serverGone) return { id: "", props: state };
+        const { serverGone, refused } = factsOf(error);
+        if (serverGone || (refused && (await isMoved(server, inputs.target, inputs.kubeconfig))))
+          return { id: "", props: state };
         throw error;
       }
     },

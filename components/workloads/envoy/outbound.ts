@@ -1,5 +1,5 @@
 // What an agent's program calls: plain HTTP to Envoy, which finds the agent by its name, verifies it, and goes on to the next where it may.
-import { clientTls, rootsOf } from "../../envoy/tls";
+import { clientTls } from "../../envoy/tls";
 import { way, wayTo } from "../../envoy/tcp";
 import { HEALTH_PATH } from "./inbound";
 import { CALL_STATS, peerMetadata, requestLog, tracing, type TracingArgs } from "./observed";
@@ -19,7 +19,8 @@ export interface Endpoint {
   /** Name of the agent, for example `gcp-worker`, and of its cloud. */
   readonly peer: string;
   readonly cloud: string;
-  readonly spiffeId: string;
+  /** Who may answer there: one, but for the time in which trust domains change. */
+  readonly spiffeIds: readonly string[];
   readonly at: SocketAddress;
 }
 
@@ -124,12 +125,15 @@ function isProxied({ at }: Endpoint, proxy: OutboundArgs["proxy"]): boolean {
   return (proxy?.domains ?? []).some((domain) => at.host === domain || at.host.endsWith(`.${domain}`));
 }
 
+/** Names what TLS has to prove at an endpoint. */
+const idsOf = ({ spiffeIds }: Endpoint): string => spiffeIds.join(" ");
+
 function cluster(
   { name, endpoints }: Destination,
   proxy: OutboundArgs["proxy"],
-  tlsTo: (spiffeId: string) => Xds,
+  tlsTo: (ids: string) => Xds,
 ): Xds {
-  const ids = [...new Set(endpoints.map(({ spiffeId }) => spiffeId))];
+  const ids = [...new Set(endpoints.map(idsOf))];
   const several = ids.length > 1;
   // Names that only the proxy can resolve are no addresses of Envoy's: they have listeners inside Envoy, and then all of the cluster's must.
   const inside = endpoints.some((endpoint) => isProxied(endpoint, proxy));
@@ -150,7 +154,7 @@ function cluster(
           metadata: {
             filter_metadata: {
               ...peerMetadata(endpoint.peer, endpoint.cloud),
-              ...(several && { "envoy.transport_socket_match": { id: endpoint.spiffeId } }),
+              ...(several && { "envoy.transport_socket_match": { id: idsOf(endpoint) } }),
             },
           },
         },
@@ -208,8 +212,11 @@ const UNREACHED = -32050;
 export function outbound(args: OutboundArgs) {
   const { listen, destinations, timeoutSeconds, proxy, traces } = args;
   const within = ways(args);
-  const ids = destinations.flatMap(({ endpoints }) => endpoints.map(({ spiffeId }) => spiffeId));
-  const tls = new Map(ids.map((id) => [id, clientTls(id, rootsOf(id, ROOTS_WAIT_SECONDS))]));
+  const tls = new Map(
+    destinations.flatMap(({ endpoints }) =>
+      endpoints.map((endpoint) => [idsOf(endpoint), clientTls(endpoint.spiffeIds, ROOTS_WAIT_SECONDS)]),
+    ),
+  );
   const retry_policy = { ...RETRY_POLICY, per_try_timeout: `${timeoutSeconds}s` };
   const manager = httpConnectionManager("outbound", {
     use_remote_address: true,

@@ -5,7 +5,7 @@ import type { NetworkSettings } from "../../network/mode";
 import { AGENT_PORTS, agentName, TAILNET } from "../../well-known";
 import { operatorSpiffeId } from "../../../spiffe/spiffe-id";
 import type { PolicyCaller, ProgramProtocol } from "../policy-data";
-import { callableFrom, type MeshAgent, spiffeIdOf } from "../registry";
+import { callableFrom, domainsOf, type MeshAgent, spiffeIdsOf } from "../registry";
 import { type EnvoyArgs, envoyBootstrap } from "./bootstrap";
 import type { Destination } from "./outbound";
 import { ENVOY, ENVOY_SIZE, ENVOY_SOCKETS } from "../../envoy/pod";
@@ -44,7 +44,7 @@ function destinationsOf(...args: Parameters<typeof callableFrom>): Destination[]
     endpoints: endpoints.map(({ agent, address }) => ({
       peer: agentName(agent.cloud, agent.role),
       cloud: agent.cloud,
-      spiffeId: spiffeIdOf(agent),
+      spiffeIds: spiffeIdsOf(agent),
       at: socketAddress(address),
     })),
   }));
@@ -67,8 +67,8 @@ export function envoyArgs(args: EnvoyOfArgs): EnvoyArgs {
       program: { host: "127.0.0.1", port: program.port },
       protocol: program.protocol,
       members: [
-        ...agents.map(spiffeIdOf),
-        ...new Set(agents.map(({ trustDomain }) => operatorSpiffeId(trustDomain))),
+        ...agents.flatMap(spiffeIdsOf),
+        ...new Set(agents.flatMap(domainsOf).map(operatorSpiffeId)),
         ...callers.map(({ spiffeId }) => spiffeId),
       ],
       opa: socketAddress(opaEndpoint),

@@ -18,6 +18,7 @@ import { observabilityProblems } from "../observability";
 import { observabilityAccessProblems } from "./observability-access";
 import { observabilityApiProblems } from "./observability-api";
 import { observabilityNetworkProblems } from "./observability-network";
+import { movingProblems } from "./moving";
 import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
@@ -44,9 +45,15 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
   return [
     ...lifetimeProblems(trust ?? {}, draft.spire?.topology),
     ...trustRootProblems(trust?.root, trust ?? {}, clouds.length > 1),
-    ...(trust?.mode === "single"
-      ? singleDomainProblems(clouds, trust.domain)
-      : trustDomainProblems(clouds, trust?.domain)),
+    ...[trust ?? {}, trust?.next, trust?.former].flatMap((each) =>
+      each === undefined
+        ? []
+        : each.mode === "single"
+          ? sharedDomainProblems(clouds)
+          : trustDomainProblems(clouds, each.domain),
+    ),
+    ...ownDomainProblems(clouds, trust ?? {}),
+    ...movingProblems(clouds, draft),
     ...sharedNameProblems(clouds),
     ...clouds.flatMap(([name, entry]) =>
       specOf(entry)
@@ -157,9 +164,13 @@ function trustDomainProblems(clouds: CloudDrafts, domain: string | undefined): P
   ];
 }
 
-/** What one trust domain for all does not go together with: a domain of a cloud's own, and identities that two clouds would have alike. */
-function singleDomainProblems(clouds: CloudDrafts, domain: string | undefined): Problem[] {
-  const own = clouds.flatMap(([cloud, { trustDomain }]) =>
+/** A domain of a cloud's own in one trust domain for all. It may be that of a federated mode which was, or is to come. */
+function ownDomainProblems(
+  clouds: CloudDrafts,
+  { mode, domain, next, former }: NonNullable<ConfigDraft["trust"]>,
+): Problem[] {
+  if (mode !== "single" || (next ?? former)?.mode === "federated") return [];
+  return clouds.flatMap(([cloud, { trustDomain }]) =>
     trustDomain === undefined
       ? []
       : [
@@ -169,6 +180,10 @@ function singleDomainProblems(clouds: CloudDrafts, domain: string | undefined): 
           },
         ],
   );
+}
+
+/** What two clouds would have alike in one trust domain for all. */
+function sharedDomainProblems(clouds: CloudDrafts): Problem[] {
   // Nodes are spiffe://<domain>/node/<cluster>, agents spiffe://<domain>/region/<cloud>-<region>/<role>.
   const clusters = clouds.flatMap(([cloud, entry]) =>
     isUnusable(entry, "clusterName")
@@ -180,7 +195,6 @@ function singleDomainProblems(clouds: CloudDrafts, domain: string | undefined): 
     return region === undefined ? [] : [{ cloud, path: ["clouds", cloud], value: `${cloud}-${region}` }];
   });
   return [
-    ...own,
     ...repeated(clusters, "cluster name, by which nodes have their identities in one trust domain"),
     ...repeated(places, "name with its region, by which agents have their identities in one trust domain"),
   ];

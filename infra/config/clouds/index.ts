@@ -32,6 +32,8 @@ export interface CloudIdentity {
   readonly context: string;
   /** SPIFFE trust domain of the cloud. Unique in the mesh. */
   readonly trustDomain: string;
+  /** Its trust domain by `trust.next` or `trust.former`, where that is another one. */
+  readonly otherTrustDomain?: string;
 }
 
 type Settled<Entry> = Entry extends CloudEntry

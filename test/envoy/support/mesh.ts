@@ -56,6 +56,10 @@ export interface RunningAgent {
 export interface EnvoyMeshArgs {
   readonly members: readonly PolicyMember[];
   readonly policy: Omit<PolicyTopology, "members">;
+  /** Trust domains, by cloud, in which its agents are known to those who call them besides. Default: none. */
+  readonly alsoKnownIn?: Readonly<Record<string, string>>;
+  /** Clouds whose Envoys need not find all others healthy before the tests begin. Default: none. */
+  readonly unsettled?: readonly string[];
   /** Bundles in SPIFFE format of trust domains that have no SPIRE server here. Default: every member has one. */
   readonly foreign?: Readonly<Record<string, string>>;
   /** Lifetime of the agents' certificates in seconds, which SPIRE renews at half of it. Default: an hour. */
@@ -101,7 +105,8 @@ export class EnvoyMesh {
       await mesh.introduce();
       const places = await Promise.all(args.run.map(async (agent) => ({ ...agent, ports: await ports() })));
       await Promise.all(places.map((place) => mesh.startAgent(place, places)));
-      await Promise.all(places.map((place) => mesh.settled(place)));
+      const settling = places.filter(({ cloud }) => !args.unsettled?.includes(cloud));
+      await Promise.all(settling.map((place) => mesh.settled(place)));
       return mesh;
     } catch (error) {
       await mesh.stop();
@@ -130,6 +135,11 @@ export class EnvoyMesh {
   idOf({ cloud, role }: Placed): string {
     const { trustDomain, region } = this.memberOf(cloud);
     return agentSpiffeId(trustDomain, cloud, region, role);
+  }
+
+  private otherIdOf({ cloud, role }: Placed): string[] {
+    const other = this.args.alsoKnownIn?.[cloud];
+    return other === undefined ? [] : [agentSpiffeId(other, cloud, this.memberOf(cloud).region, role)];
   }
 
   /** Those of other trust domains than `cloud`'s. */
@@ -178,7 +188,7 @@ export class EnvoyMesh {
     const endpoint = (place: Placed & { ports: Ports }) => ({
       peer: nameOf(place),
       cloud: place.cloud,
-      spiffeId: this.idOf(place),
+      spiffeIds: [this.idOf(place), ...this.otherIdOf(place)],
       at: { host: LOOPBACK, port: place.ports.inbound },
     });
     return [
