@@ -1,6 +1,7 @@
 // Calls between the agents of all clouds that go on while something is done to the mesh, and are counted.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sendMessage } from "../../agent/message";
 import { type Mesh, type MeshAgent, usualAgent } from "../../cli/mesh-outputs";
 import { agentName } from "../../components/well-known";
@@ -55,20 +56,26 @@ export interface Counted {
   readonly lost: readonly string[];
 }
 
+/** How often it is looked whether the pod of a caller leaves; its Envoy goes on for longer. */
+const LOOK_MS = 500;
+
 async function callerIn(root: string, mesh: Mesh, from: MeshAgent, to: readonly MeshAgent[]) {
   const cloud = mesh.clouds.find(({ name }) => name === from.cloud)!;
   const labelSelector = Object.entries(selector(from.service))
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
-  const { items } = await (
-    await coreOf(cloud)
-  ).listNamespacedPod({ namespace: from.namespace, labelSelector });
+  const core = await coreOf(cloud);
+  const { namespace } = from;
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector });
   const pod = items.find(
-    ({ metadata, status }) => status?.phase === "Running" && !metadata?.deletionTimestamp,
+    ({ metadata, status }) =>
+      !metadata?.deletionTimestamp &&
+      status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
   );
-  if (!pod) throw new Error(`${from.cloud}/${from.role} has no pod that runs`);
-  const [pid] = processesOf(path.join(root, from.cloud), pod.metadata!.uid!);
-  const hosts = to.map(({ cloud: name, role }) => `${agentName(name, role)}.mesh`);
+  if (!pod) throw new Error(`${from.cloud}/${from.role} has no pod that is ready`);
+  const { name, uid } = pod.metadata!;
+  const [pid] = processesOf(path.join(root, from.cloud), uid!);
+  const hosts = to.map(({ cloud: other, role }) => `${agentName(other, role)}.mesh`);
   const body = JSON.stringify(sendMessage("ping", undefined));
   const program = [process.execPath, "-e", CALLER, body, ...hosts];
   const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, ...program], {
@@ -78,13 +85,52 @@ async function callerIn(root: string, mesh: Mesh, from: MeshAgent, to: readonly 
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   return {
-    child,
+    /** Whether the pod was told to end, or is gone. What cannot be asked has not said so. */
+    async leaves(): Promise<boolean> {
+      const { items: there } = await core.listNamespacedPod({
+        namespace,
+        fieldSelector: `metadata.name=${name}`,
+      });
+      return there.every(({ metadata }) => metadata?.deletionTimestamp);
+    },
     async stop(): Promise<Counted[]> {
       child.stdin.end();
       await ended;
       const found = JSON.parse(text) as Record<string, Pick<Counted, "made" | "lost">>;
       return to.map((agent, i) => ({ from: from.cloud, to: agent.cloud, ...found[hosts[i]!]! }));
     },
+  };
+}
+
+/** Calls from a ready pod of `from`, and from its successor once it is told to end, as its program would. */
+async function calling(root: string, mesh: Mesh, from: MeshAgent, to: readonly MeshAgent[]) {
+  const start = () => until(`${from.cloud}'s agent`, () => callerIn(root, mesh, from, to));
+  const counts: Counted[] = [];
+  let caller = await start();
+  let over = false;
+  const following = (async () => {
+    while (!over) {
+      await sleep(LOOK_MS);
+      if (!(await caller.leaves().catch(() => false))) continue;
+      counts.push(...(await caller.stop()));
+      caller = await start();
+    }
+  })();
+  // Told by `stop`.
+  following.catch(() => {});
+  return async (): Promise<Counted[]> => {
+    over = true;
+    await following;
+    counts.push(...(await caller.stop()));
+    return to.map((agent) => {
+      const all = counts.filter((each) => each.to === agent.cloud);
+      return {
+        from: from.cloud,
+        to: agent.cloud,
+        made: all.reduce((sum, { made }) => sum + made, 0),
+        lost: all.flatMap(({ lost }) => lost),
+      };
+    });
   };
 }
 
@@ -97,17 +143,15 @@ export async function callMeanwhile(
   const agents = mesh.clouds
     .filter(({ name }) => clouds.includes(name))
     .flatMap((cloud) => usualAgent(cloud) ?? []);
-  const started: { child: ChildProcess; stop(): Promise<Counted[]> }[] = await Promise.all(
+  const stops = await Promise.all(
     agents.map((from) =>
-      until(`${from.cloud}'s agent`, () =>
-        callerIn(
-          root,
-          mesh,
-          from,
-          agents.filter((to) => to !== from),
-        ),
+      calling(
+        root,
+        mesh,
+        from,
+        agents.filter((to) => to !== from),
       ),
     ),
   );
-  return async () => (await Promise.all(started.map(({ stop }) => stop()))).flat();
+  return async () => (await Promise.all(stops.map((stop) => stop()))).flat();
 }
