@@ -3,7 +3,7 @@ import { renderPolicyData } from "../../components/workloads/policy-data";
 import { makeTrustBundleProvider } from "../../components/trust/providers/trust-bundle";
 import { parseConfig } from "../../infra/config";
 import { type Plan, planOf } from "../../infra/plan/plan";
-import { identitiesTable } from "../../infra/plan/tables/trust";
+import { federationTable, identitiesTable } from "../../infra/plan/tables/trust";
 import { problemsOf } from "../support/problems";
 
 const DYNAMIC = "pulumi-nodejs:dynamic/agentweave/trust:";
@@ -44,7 +44,8 @@ describe.each(STEPS)("trust domains: %s", (_, trust, own, other) => {
         [...own.filter((domain) => domain !== target.trustDomain), ...other].sort(),
       );
     }
-    expect(identitiesTable(plan).rows.flat().join("\n")).toContain(other[0]!);
+    for (const table of [identitiesTable(plan), federationTable(plan)])
+      for (const domain of other) expect(table.rows.flat().join("\n")).toContain(domain);
   });
 
   test("the policy and each agent's Envoy know agents and operators by both, and the two of an agent alone at its address", () => {

@@ -80,33 +80,45 @@ function sharedServerTable({ config: { trust, spire }, clouds }: Plan): Table {
   };
 }
 
-const singleDomainTable = ({ config: { trust }, clouds }: Plan): Table => ({
+/** The trust domains that are accepted while those of the mesh change, and by which setting. */
+const accepted = ({ config: { clouds, trust } }: Plan): string[] =>
+  [...new Set(clouds.flatMap(({ otherTrustDomain: other }) => other ?? []))].map(
+    (other) => `${other} (trust.${trust.next ? "next" : "former"})`,
+  );
+
+const singleDomainTable = (plan: Plan): Table => ({
   key: "federation",
   title: "Which clouds trust which",
   head: ["trust domain", "in it", "who trusts whom", "signed by"],
   rows: [
     [
-      trust.domain,
-      clouds.join(", "),
-      "each cloud trusts every identity of the domain, whichever cloud's server issued it",
-      SIGNERS[trust.root?.kind ?? "program"],
+      plan.config.trust.domain,
+      plan.clouds.join(", "),
+      [
+        "each cloud trusts every identity of the domain, whichever cloud's server issued it",
+        ...accepted(plan),
+      ].join(", and those of "),
+      SIGNERS[plan.config.trust.root?.kind ?? "program"],
     ],
   ],
   none: "none trusts another",
 });
 
-const relationshipsTable = ({ resources }: Plan): Table => ({
+const relationshipsTable = (plan: Plan): Table => ({
   key: "federation",
   title: "Which trust domains trust which",
   head: ["trust domain", "trusts", "whose bundle it fetches with the authority of"],
-  rows: sorted(
-    resources
+  rows: sorted([
+    ...plan.resources
       .filter(({ type }) => [`${TRUST}FederationRelationship`, `${TRUST}PartnerRelationship`].includes(type))
       .map(({ inputs: { target, source, trustDomain, endpointSpiffeId } }) => [
         target.trustDomain,
         source?.trustDomain ?? `${trustDomain} (partner)`,
         endpointSpiffeId || `a public certificate${source ? ", from its bucket" : ""} (https_web)`,
       ]),
-  ),
+    ...plan.config.clouds.flatMap(({ trustDomain }) =>
+      accepted(plan).map((other) => [trustDomain, other, "nobody: the program gives it"]),
+    ),
+  ]),
   none: "none trusts another",
 });
