@@ -4,7 +4,7 @@ import type { Datastore } from "../../../components/spire/datastore";
 import { isNotPublic } from "../clouds/access";
 import { type Draft, isUnusable } from "../clouds/spec";
 import type { CloudDrafts, ConfigDraft } from "../draft";
-import type { Path, Problem } from "../problem";
+import type { Problem } from "../problem";
 import { ENCRYPTED } from "../settings";
 
 /** What a connection string has to have. */
@@ -85,36 +85,18 @@ export function nodeAttestorProblems(
   return clouds.flatMap(([cloud, { spire }]): Problem[] => {
     const { nodeAttestors } = spire ?? {};
     if (nodeAttestors === undefined) return [];
-    const { sources = [], ...attestors } = nodeAttestors;
-    const at = (path: Path, message: string) => ({
-      path: ["clouds", cloud, "spire", "nodeAttestors", ...path],
-      message,
+    const path = ["clouds", cloud, "spire", "nodeAttestors"];
+    if (network?.mode === "vpn") {
+      const message =
+        "lets machines outside of the mesh's networks attest, but with network.mode vpn SPIRE servers and agents are reached from within these alone; remove it, or write network.mode: direct, or tailscale";
+      return [{ path, message }];
+    }
+    return (nodeAttestors.sources ?? []).flatMap((range, index) => {
+      // What could not be used has left a hole.
+      if (range === undefined || !isNotPublic(range)) return [];
+      const message = `${range} is no range of the internet, from which the load balancer is reached; write the public addresses by which the machines go out`;
+      return [{ path: [...path, "sources", index], message }];
     });
-    if (network?.mode === "vpn")
-      return [
-        at(
-          [],
-          "lets machines outside of the mesh's networks attest, but with network.mode vpn SPIRE servers and agents are reached from within these alone; remove it, or write network.mode: direct, or tailscale",
-        ),
-      ];
-    return [
-      ...(Object.keys(attestors).length === 0
-        ? [at([], "has no attestor; write at least one of x509pop, tpm_devid, aws_iid, gcp_iit, azure_imds")]
-        : []),
-      ...sources.flatMap((range, index) =>
-        range !== undefined && isNotPublic(range)
-          ? [
-              at(
-                ["sources", index],
-                `${range} is no range of the internet, from which the load balancer is reached; write the public addresses by which the machines go out`,
-              ),
-            ]
-          : [],
-      ),
-      ...(Object.keys(attestors.azure_imds?.tenants ?? { any: {} }).length === 0
-        ? [at(["azure_imds", "tenants"], "is empty; write at least one tenant by its domain")]
-        : []),
-    ];
   });
 }
 
