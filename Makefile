@@ -69,7 +69,7 @@ clouds-test: node_modules/.package-lock.json
 ## make envoy-test: Envoy beside programs, with real identities and decisions, and attacked. It builds SPIRE, which then reads what is rendered for it
 envoy-test: node_modules/.package-lock.json
 	npx jest --selectProjects envoy --runInBand
-	SPIRE_SERVER=$(CURDIR)/.rehearsal/bin/spire-server SPIRE_AGENT=$(CURDIR)/.rehearsal/bin/spire-agent npx jest --selectProjects unit --testPathPattern 'unit/spire/(conf|storage)'
+	SPIRE_SERVER=$(CURDIR)/.rehearsal/bin/spire-server SPIRE_AGENT=$(CURDIR)/.rehearsal/bin/spire-agent npx jest --selectProjects unit --testPathPattern 'unit/spire/(conf|storage|node-attestors)'
 
 ## make engine-test: the provider and the rehearsal on real nodes, with the real engine and the real SPIRE; needs root on Linux
 engine-test: node_modules/.package-lock.json

@@ -42,7 +42,7 @@ export const SPIRE_SERVER = {
   serviceAccount: "spire-server",
   /** Service for the bundle endpoint, of type LoadBalancer; the tutorial's name. */
   federationService: "spire-server-federation",
-  /** Service for the agents of other clouds, of type LoadBalancer, where one server is for all of them. */
+  /** Service for SPIRE agents outside of its cluster, of type LoadBalancer: those of other clouds, where one server is for all of them, and those of machines. */
   agentsService: "spire-server-agents",
   /** ConfigMap to which the server publishes its own bundle, for its agents to start from. */
   bundleConfigMap: "spire-bundle",

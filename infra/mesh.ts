@@ -22,6 +22,7 @@ import {
   SpireElsewhere,
 } from "../components/spire";
 import { type BundlePublisher, publishedUrl } from "../components/spire/bundle-publisher";
+import { nodeAttestorPorts } from "../components/spire/node-attestors";
 import { OidcDiscoveryProvider } from "../components/spire/oidc";
 import { oidcPort } from "../components/spire/oidc-conf";
 import type { ServerPlan } from "../components/spire/server";
@@ -114,6 +115,12 @@ export class AgentMesh extends pulumi.ComponentResource {
           subnetRouter,
           ...(spire?.oidc && { oidcPort: oidcPort(spire.oidc) }),
           ...(bucket && { objectPort: spire?.bundleUrl === undefined ? 443 : urlPort(spire.bundleUrl) }),
+          ...(spire?.nodeAttestors && {
+            machines: {
+              sources: spire.nodeAttestors.sources,
+              cloudPorts: nodeAttestorPorts(spire.nodeAttestors),
+            },
+          }),
         })),
         settings: config.network,
         observability: config.observability,
@@ -200,10 +207,8 @@ export class AgentMesh extends pulumi.ComponentResource {
           bundleEndpoint: !shared || config.partners.length > 0,
           below,
           bucket,
-          ...(cloud.name === server?.cloud &&
-            attested.length > 0 && {
-              central: { others: attested, exposure: this.network.spireApiExposure(cloud.name) },
-            }),
+          others: cloud.name === server?.cloud ? attested : [],
+          apiExposure: this.network.spireApiExposure(cloud.name),
           flows: flowsOf(cloud),
         },
         // What is below another server calls it, maybe at the far end of a tunnel.

@@ -43,6 +43,11 @@ export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): str
   return `spiffe://${trustDomain}/node/${clusterName}`;
 }
 
+/** SPIFFE id of the machine outside of Kubernetes on which a workload of a cloud is: the workload's parent, as `nodeAliasSpiffeId` in a cluster. */
+export function machineSpiffeId(trustDomain: string, cloud: string, workload: string): string {
+  return `spiffe://${trustDomain}/node/machine/${cloud}/${workload}`;
+}
+
 /** SPIFFE id by which the server of one cloud has its CA signed by that of another, for example `spiffe://example.org/spire-server/gcp`. */
 export function downstreamSpiffeId(trustDomain: string, cloud: string): string {
   return `spiffe://${trustDomain}/spire-server/${cloud}`;

@@ -7,7 +7,7 @@ import type { Party } from "./parties";
  * A port that the configuration decides: `partners` are those of the partners' bundle endpoints, `tracing` is that of the agents' own collector,
  * `loginServer` that of the tailnet's control server, `outside` those of the systems that Prometheus sends samples or alerts to, `upstream` those
  * of `trust.root`, `datastore` that of the SPIRE server's database, `keyService` those of the service that keeps its keys, `bundleStore` those of the object store of its bundle, `peerObjects` those of the other clouds' objects, `oidc` that of the OIDC
- * discovery provider.
+ * discovery provider, `machines` that of the SPIRE server's API where machines outside of Kubernetes attest, `machineClouds` those of the clouds that know them.
  */
 export type ConfiguredPort =
   | "partners"
@@ -19,7 +19,9 @@ export type ConfiguredPort =
   | "keyService"
   | "bundleStore"
   | "peerObjects"
-  | "oidc";
+  | "oidc"
+  | "machines"
+  | "machineClouds";
 
 /** The SPIRE server that is that of all clouds (`spire.topology: central`), or signs the CAs of theirs (`nested`). */
 export interface SharedServer {

@@ -64,6 +64,18 @@ export const FLOWS: readonly Flow[] = [
       "With `spire.topology: nested`, it attests the agents beside the other clouds' servers, and signs these servers' CAs.",
     ),
   ),
+  tcp(
+    "machines",
+    "spireServer",
+    ["machines"],
+    "Machines outside of Kubernetes are attested, and identities issued, where there are `spire.nodeAttestors`.",
+  ),
+  tcp(
+    "spireServer",
+    "machineClouds",
+    ["machineClouds"],
+    "Clouds are asked which of their machines it is that attests.",
+  ),
   tcp("spireAgents", "kubelet", [KUBELET], "A workload is known by the pod that its process belongs to."),
   tcp(
     "spireServer",

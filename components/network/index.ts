@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../clouds/cluster";
 import type { Images } from "../images";
 import type { ObservabilitySettings } from "../observability/settings";
+import { SPIRE_PORTS } from "../well-known";
 import type { Exposure } from "./exposure";
 import { centralPart, type SharedServer } from "./flow";
 import type { NetworkSettings } from "./mode";
@@ -23,6 +24,8 @@ export interface NetworkCloud {
   readonly oidcPort?: number;
   /** Port of the object from which the other clouds fetch its bundle. Default: they fetch it from its SPIRE server. */
   readonly objectPort?: number;
+  /** From which ranges machines outside of Kubernetes reach its SPIRE server, and at which ports clouds are asked about these. Default: there are none. */
+  readonly machines?: { readonly sources: readonly string[]; readonly cloudPorts: readonly number[] };
 }
 
 /** What `MeshNetwork` needs. */
@@ -32,8 +35,8 @@ export interface MeshNetworkArgs {
   readonly settings: NetworkSettings;
   /** Default: there is no observability. */
   readonly observability?: ObservabilitySettings;
-  /** Workloads that have an identity and are no agents. Default: none. */
-  readonly workloads?: readonly { readonly cloud: string; readonly namespace: string }[];
+  /** Workloads that have an identity and are no agents, with the namespace of those that are in pods. Default: none. */
+  readonly workloads?: readonly { readonly cloud: string; readonly namespace?: string }[];
   /** Trust domains outside of the mesh. Default: none. */
   readonly partners?: readonly { readonly bundleEndpointUrl: string }[];
   /** Who signs for SPIRE servers. Default: each for itself, and they fetch each other's bundles. */
@@ -140,20 +143,30 @@ export class MeshNetwork extends pulumi.ComponentResource {
   }
 
   /**
-   * Who reaches the API of the SPIRE server that is for all clouds, or above theirs: the others' networks through tunnels, else the addresses by which their pods go out.
+   * Who reaches the API of a cloud's SPIRE server from outside of its cluster; undefined where nobody does. That of the server for all clouds, or above theirs: the
+   * others' networks through tunnels, else the addresses by which their pods go out; and machines outside of Kubernetes, by their ranges.
    *
-   * @throws Error where one of these is not known, which the configuration was checked for.
+   * @throws Error where one of these is not known, or machines are to come through tunnels, which the configuration was checked for.
    */
-  spireApiExposure(cloud: string): Exclude<Exposure, { kind: "cluster" }> {
-    const { clouds, settings } = this.args;
-    if (settings.mode === "vpn") return { kind: "internal", sources: this.#peerRanges(cloud) };
-    const others = clouds.flatMap(({ cluster }) => {
-      if (cluster.name === cloud) return [];
+  spireApiExposure(cloud: string): Exclude<Exposure, { kind: "cluster" }> | undefined {
+    const { clouds, settings, trust } = this.args;
+    const { sources = [] } = this.#cloud(cloud)?.machines ?? {};
+    const others =
+      trust?.server?.cloud === cloud ? clouds.filter(({ cluster }) => cluster.name !== cloud) : [];
+    if (others.length + sources.length === 0) return undefined;
+    if (settings.mode === "vpn") {
+      if (sources.length > 0) throw new Error(`${cloud}: its nodeAttestors were not checked`);
+      return { kind: "internal", sources: this.#peerRanges(cloud) };
+    }
+    const egress = others.map(({ cluster }) => {
       if (cluster.egressCidrs === undefined)
         throw new Error(`${cluster.name}: its egressCidrs were not checked`);
-      return [cluster.egressCidrs];
+      return cluster.egressCidrs;
     });
-    return { kind: "public", sources: pulumi.all(others).apply((ranges) => ranges.flat()) };
+    return {
+      kind: "public",
+      sources: pulumi.all(egress).apply((ranges) => [...new Set([...ranges.flat(), ...sources])]),
+    };
   }
 
   /** Who reaches the Services of a cloud's agents. On a tailnet each pod is reached for itself. */
@@ -186,10 +199,12 @@ export class MeshNetwork extends pulumi.ComponentResource {
 
   /** What the flows of a cloud's cluster depend on, for the policies of its namespaces. */
   flowsOf(cloud: string): FlowContext {
-    const { clouds, settings, workloads = [], partners = [] } = this.args;
-    const { oidcPort } = clouds.find(({ cluster }) => cluster.name === cloud) ?? {};
+    const { settings, workloads = [], partners = [] } = this.args;
+    const { oidcPort, machines } = this.#cloud(cloud) ?? {};
     const central = centralPart(cloud, this.args.trust?.server);
-    const namespaces = workloads.filter((each) => each.cloud === cloud).map(({ namespace }) => namespace);
+    const namespaces = workloads.flatMap(({ cloud: of, namespace }) =>
+      of === cloud && namespace !== undefined ? [namespace] : [],
+    );
     return {
       mode: settings.mode,
       workloadNamespaces: [...new Set(namespaces)].sort(),
@@ -198,6 +213,7 @@ export class MeshNetwork extends pulumi.ComponentResource {
       sharedTrust: this.args.trust?.shared,
       bucket: this.args.trust?.bucket,
       objectPorts: this.#objectPorts(cloud),
+      ...(machines && { machines: { machines: [SPIRE_PORTS.api], machineClouds: machines.cloudPorts } }),
       central,
       // Who signs for a server below another is that.
       upstreamPorts: central === "below" ? [] : this.args.trust?.upstreamPorts,
@@ -212,6 +228,10 @@ export class MeshNetwork extends pulumi.ComponentResource {
     return (
       this.#tailnet && { authKey: this.#tailnet.authKey(cloud, "agents"), settled: this.#tailnet.settled }
     );
+  }
+
+  #cloud(name: string): NetworkCloud | undefined {
+    return this.args.clouds.find(({ cluster }) => cluster.name === name);
   }
 
   #objectPorts(cloud: string): readonly number[] {

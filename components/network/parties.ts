@@ -108,6 +108,9 @@ const parties = {
   keyService: { title: "key service, and the cloud's identities for pods", kind: "anywhere" },
   bundleStore: { title: "object store of bundles", kind: "anywhere" },
   peerObjects: { title: "objects with bundles of other clouds", kind: "anywhere" },
+  /** By a load balancer, which lets in their ranges and passes packets on from addresses of nodes. */
+  machines: { title: "machines outside of Kubernetes", kind: "anywhere" },
+  machineClouds: { title: "clouds of these machines", kind: "anywhere" },
   /** A node's own DNS cache is no pod, and some clouds answer from a link-local address. */
   dns: { title: "DNS", kind: "anywhere" },
   /** In the provider's network or behind a public address, by cloud; no pod in any. */

@@ -25,6 +25,8 @@ export interface FlowContext extends FlowSituation {
   readonly spireServer?: Readonly<Record<"datastore" | "keyService" | "bundleStore", readonly number[]>>;
   /** Ports of the objects from which the other clouds' bundles are fetched. Default: they are fetched from servers. */
   readonly objectPorts?: readonly number[];
+  /** Where the SPIRE server's API is for machines outside of Kubernetes, and where clouds are asked about these. Default: none attest. */
+  readonly machines?: Readonly<Record<"machines" | "machineClouds", readonly number[]>>;
   /** Where its OIDC discovery provider serves. Default: there is none. */
   readonly oidcPorts?: readonly number[];
   /** Where SPIRE servers reach who signs for them. Default: none is outside of the cluster. */
@@ -174,6 +176,7 @@ function configured(
     upstreamPorts,
     spireServer,
     objectPorts,
+    machines,
     oidcPorts,
   }: FlowContext,
 ): readonly number[] {
@@ -192,6 +195,9 @@ function configured(
       return spireServer?.[port] ?? [];
     case "peerObjects":
       return objectPorts ?? [];
+    case "machines":
+    case "machineClouds":
+      return machines?.[port] ?? [];
     case "oidc":
       return oidcPorts ?? [];
     case "upstream":

@@ -7,6 +7,7 @@ import { ATTESTED, type Attested, type AttestedKind } from "./attested";
 import { type AnyDatastore, renderDatastore } from "./datastore";
 import { hclList, hclString } from "./hcl";
 import { type KeyManager, renderKeyManager } from "./key-manager";
+import { type NodeAttestors, renderNodeAttestors } from "./node-attestors";
 import { AGENT_PATHS, otherClusterFile, SERVER_PATHS } from "./paths";
 import { renderUpstreamAuthority, UPSTREAM_SOCKET, type UpstreamAuthority } from "./upstream-authority";
 
@@ -64,6 +65,8 @@ export interface ServerConfArgs {
   readonly jwtIssuer?: string;
   /** Other clusters whose nodes it attests, and to which it publishes its bundle. Default: none. */
   readonly others?: readonly OtherCluster[];
+  /** By what machines outside of Kubernetes attest. Default: none do. */
+  readonly nodeAttestors?: NodeAttestors;
 }
 
 /** A cluster whose nodes, or whose server, a server elsewhere attests. */
@@ -157,7 +160,7 @@ const published = ({ clusterName, kubeconfig, attested }: ConfCluster) => `\
 /** The file `server.conf` of a SPIRE server, in HCL 1. */
 export function renderServerConf(args: ServerConfArgs): string {
   const { trustDomain, clusterName, settings, datastore, keyManager = { type: "disk" } } = args;
-  const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer, others = [] } = args;
+  const { upstream, bundleEndpoint = true, bundlePublisher, jwtIssuer, others = [], nodeAttestors } = args;
   const clusters = [
     { clusterName, kubeconfig: SERVER_PATHS.kubeconfig, attested: ATTESTED.nodes },
     ...others.map((other) => ({
@@ -206,7 +209,7 @@ ${clusters.map(attesting).join("\n")}
       }
     }
   }
-
+${renderNodeAttestors(nodeAttestors)}
   BundlePublisher "k8s_configmap" {
     plugin_data {
       clusters = {

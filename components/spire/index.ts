@@ -46,8 +46,10 @@ export interface SpireArgs {
   readonly below?: DownstreamServer;
   /** That the servers of other clouds fetch the bundle from an object. Default: from the server. */
   readonly bucket?: SpireServerArgs["bucket"];
-  /** That the server is for other clouds, too. Default: for this one alone. */
-  readonly central?: SpireServerArgs["central"];
+  /** Clusters of other clouds that the server is for, too. Default: for this one alone. */
+  readonly others?: SpireServerArgs["others"];
+  /** Who reaches the server's API from outside of its cluster. Default: nobody. */
+  readonly apiExposure?: SpireServerArgs["apiExposure"];
   readonly flows: FlowContext;
 }
 

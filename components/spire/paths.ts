@@ -18,6 +18,8 @@ export const SERVER_PATHS = {
   vaultDir: "/run/spire/vault",
   /** What the plugin reads that has the server's CA signed. */
   upstreamDir: "/run/spire/upstream",
+  /** CA certificates of machines outside of Kubernetes, and lists of whose machines may attest. */
+  nodeAttestorsDir: "/run/spire/node-attestors",
 } as const;
 
 /** Below `kubernetesDir`: a file of the directory that there is for the cluster of each other cloud whose nodes are attested. */

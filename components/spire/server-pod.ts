@@ -8,6 +8,7 @@ import { type BundlePublisher, bundlePublisherLabels } from "./bundle-publisher"
 import { controllerManagerContainer, type ControllerManagerContainerArgs } from "./controller-manager";
 import { type AnyDatastore, datastorePod } from "./datastore";
 import { type KeyManager, keyManagerPod } from "./key-manager";
+import { nodeAttestorPod, type NodeAttestors } from "./node-attestors";
 import { otherClusterFile, SERVER_PATHS } from "./paths";
 import { containerResources, type ContainerSize, nonRoot, UNPRIVILEGED } from "../kubernetes/container";
 import { CLUSTER_CRITICAL } from "../kubernetes/priority";
@@ -49,6 +50,8 @@ export interface ServerPodArgs {
   readonly bundlePublisher?: BundlePublisher<unknown>;
   /** Other clouds whose nodes it attests. Default: none. */
   readonly others?: readonly string[];
+  /** By what machines outside of Kubernetes attest. Default: none do. */
+  readonly nodeAttestors?: NodeAttestors;
   /** The controller manager beside it. Default: none. */
   readonly controllerManager?: Omit<ControllerManagerContainerArgs, "volumes">;
 }
@@ -97,6 +100,7 @@ export function serverPod({
   bundleEndpoint = true,
   bundlePublisher,
   others = [],
+  nodeAttestors,
   controllerManager,
 }: ServerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const signed = upstreamVolume(upstream);
@@ -104,12 +108,14 @@ export function serverPod({
   const probe = (path: string) => ({ httpGet: { path, port: "health" } });
   const database = datastorePod(datastore);
   const keys = keyManagerPod(keyManager, SERVER_CONFIG_MAP.name);
+  const machines = nodeAttestorPod(nodeAttestors, SERVER_CONFIG_MAP.name);
   return {
     metadata: {
       labels: {
         ...labels(SPIRE_SERVER.name, "server"),
         ...keys.labels,
         ...bundlePublisherLabels(bundlePublisher),
+        ...machines.labels,
       },
       annotations: { "checksum/config": configChecksum, ...scrapeAnnotations(SPIRE_PORTS.metrics) },
     },
@@ -162,6 +168,7 @@ export function serverPod({
             { name: "socket", mountPath: SERVER_PATHS.socketDir },
             ...database.mounts,
             ...keys.mounts,
+            ...machines.mounts,
             ...(signed ? [signed.mount] : []),
           ],
         },
@@ -207,6 +214,7 @@ export function serverPod({
         { name: "socket", emptyDir: { sizeLimit: "1Mi" } },
         ...database.volumes,
         ...keys.volumes,
+        ...machines.volumes,
         ...(signed ? [signed.volume] : []),
         ...(above?.volumes ?? []),
       ],

@@ -28,6 +28,7 @@ import { createDatabase, DATABASE_PORT, type DatabaseSettings } from "./database
 import { asksAws, type Datastore, datastoreChecksum, datastorePort, datastoreSecret } from "./datastore";
 import { type BundlePublisher, bundlePublisherPorts } from "./bundle-publisher";
 import { type KeyManager, keyManagerFiles, keyManagerPorts } from "./key-manager";
+import { nodeAttestorFiles, type NodeAttestors } from "./node-attestors";
 import type { AttestedCluster } from "./attested-cluster";
 import { grantServerAccess } from "./server-access";
 import { CLUSTER_TOKENS, DATA_VOLUME, otherKubeconfigKey, SERVER_CONFIG_MAP, serverPod } from "./server-pod";
@@ -59,6 +60,8 @@ export interface ServerPlan {
   readonly jwtIssuer?: string;
   /** spire-controller-manager in its pod. Default: none. */
   readonly controllerManager?: ControllerManagerSettings;
+  /** By what machines outside of Kubernetes attest. Default: none do. */
+  readonly nodeAttestors?: NodeAttestors;
 }
 
 /** TCP ports of what such a server keeps its records and keys in, and publishes its bundle to. */
@@ -100,16 +103,10 @@ export interface SpireServerArgs {
   readonly bundleEndpoint?: boolean;
   /** That these fetch it from the object of `plan.bundleUrl`, and whether partners do so from the endpoint, which nobody else reaches then. Default: all from the endpoint. */
   readonly bucket?: FlowSituation["bucket"];
-  /** That it attests the nodes, or the servers, of other clouds' clusters, too. Default: the nodes of its own alone. */
-  readonly central?: CentralServer;
-}
-
-/** What a server has besides that is for other clouds, too. */
-export interface CentralServer {
-  /** The clusters of the other clouds. */
-  readonly others: readonly AttestedCluster[];
-  /** Who reaches its API: the SPIRE agents of the other clouds, or their servers, must. */
-  readonly exposure: Exclude<Exposure, { kind: "cluster" }>;
+  /** Clusters of other clouds whose nodes, or whose servers, it attests, too. Default: the nodes of its own alone. */
+  readonly others?: readonly AttestedCluster[];
+  /** Who reaches its API from outside of its cluster: the SPIRE agents of `others`, and of the machines of `plan.nodeAttestors`, must. Default: nobody. */
+  readonly apiExposure?: Exclude<Exposure, { kind: "cluster" }>;
 }
 
 /** Who signs a server's CA, and what the server gets for it, of kind `disk`. */
@@ -129,7 +126,7 @@ export class SpireServer extends pulumi.ComponentResource {
   readonly bundleEndpointUrl?: pulumi.Output<string>;
   /** From where the servers of other clouds fetch the bundle. */
   readonly bundle: ServedAt;
-  /** DNS name or address of its API for agents of other clouds; undefined where there are none. */
+  /** DNS name or address of its API for SPIRE agents outside of its cluster; undefined where there are none. */
   readonly agentsHost?: pulumi.Output<string>;
   /** The server that signs its CA; undefined where none of the mesh does. */
   readonly above?: SpireServer;
@@ -141,7 +138,7 @@ export class SpireServer extends pulumi.ComponentResource {
   constructor(name: string, args: SpireServerArgs, opts?: DependentOptions) {
     super("agentweave:spire:Server", name, {}, opts);
     const { cluster, trustDomain, settings, sizes, images, signer, bundleEndpoint = true, bucket } = args;
-    const { above } = args;
+    const { above, others = [], apiExposure } = args;
     this.above = above;
     const {
       replicas = 1,
@@ -152,6 +149,7 @@ export class SpireServer extends pulumi.ComponentResource {
       bundleUrl,
       jwtIssuer,
       controllerManager,
+      nodeAttestors,
     } = args.plan ?? {};
     const database =
       managedDatastore &&
@@ -172,7 +170,6 @@ export class SpireServer extends pulumi.ComponentResource {
     const storageSize = sizes?.storageSize ?? DEFAULT_SIZES.storageSize;
     const access = grantServerAccess(name, metadata.labels, self, serviceAccountAnnotations);
     const { clusterName } = cluster;
-    const others = args.central?.others ?? [];
     const serverAbove = pulumi.output(above?.agentsHost);
     const upstreamFrom = (serverAddress: string | undefined) =>
       serverAddress === undefined ? signer?.upstream : upstreamServer(serverAddress);
@@ -194,6 +191,7 @@ export class SpireServer extends pulumi.ComponentResource {
           bundlePublisher,
           jwtIssuer,
           others,
+          nodeAttestors,
         }),
         [SERVER_CONFIG_MAP.kubeconfig]: renderKubeconfig(),
         ...Object.fromEntries(
@@ -203,6 +201,7 @@ export class SpireServer extends pulumi.ComponentResource {
           ]),
         ),
         ...keyManagerFiles(keyManager),
+        ...nodeAttestorFiles(nodeAttestors),
         ...(serverAddress !== undefined && {
           [UPSTREAM_AGENT_CONF]: renderUpstreamAgentConf({
             trustDomain,
@@ -282,6 +281,7 @@ export class SpireServer extends pulumi.ComponentResource {
               bundleEndpoint,
               bundlePublisher,
               others: others.map(({ cloud }) => cloud),
+              nodeAttestors,
               controllerManager: controllerManager && {
                 image: images.spireControllerManager,
                 logLevel: settings.logLevel,
@@ -346,8 +346,8 @@ export class SpireServer extends pulumi.ComponentResource {
             ),
           ]
         : [];
-    const agents = args.central
-      ? [publish("agents", SPIRE_SERVER.agentsService, ["api", SPIRE_PORTS.api], args.central.exposure)]
+    const agents = apiExposure
+      ? [publish("agents", SPIRE_SERVER.agentsService, ["api", SPIRE_PORTS.api], apiExposure)]
       : [];
     this.ready = [server, ...volumes, api, ...federation, ...agents];
     this.agentsHost = agents[0] && loadBalancerHost(agents[0], cluster.name);
@@ -369,7 +369,7 @@ export class SpireServer extends pulumi.ComponentResource {
   }
 }
 
-/** A Service of the server that other clouds reach. */
+/** A Service of the server that is reached from outside of its cluster. */
 function publishedService(
   name: string,
   metadata: { readonly name: string; readonly namespace: string },

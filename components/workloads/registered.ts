@@ -1,6 +1,6 @@
-// Workloads that the program gives an identity, and whose pods are somebody else's.
-import type * as pulumi from "@pulumi/pulumi";
-import { nodeAliasSpiffeId } from "../../spiffe/spiffe-id";
+// Workloads that the program gives an identity, and whose pods or machines are somebody else's.
+import * as pulumi from "@pulumi/pulumi";
+import { machineSpiffeId, nodeAliasSpiffeId, serverSpiffeId } from "../../spiffe/spiffe-id";
 import type { BundleSource } from "../trust/resources";
 import { RegistrationEntry } from "../trust/resources";
 import type { ServerTarget } from "../trust/server-location";
@@ -10,12 +10,14 @@ export interface RegisteredWorkload {
   readonly name: string;
   /** Name of its cloud. */
   readonly cloud: string;
-  /** Namespace of its pods. */
-  readonly namespace: string;
+  /** Namespace of its pods; undefined where it is on a machine. */
+  readonly namespace?: string;
+  /** `type:value`; what a machine outside of Kubernetes has, all of it, that it is on. Default: it is in pods. */
+  readonly node?: readonly string[];
   /** That of its cloud, without scheme. */
   readonly trustDomain: string;
   readonly spiffeId: string;
-  /** `type:value`; its pods have all of them. */
+  /** `type:value`; its pods, or processes, have all of them. */
   readonly selectors: readonly string[];
 }
 
@@ -26,21 +28,36 @@ export interface WorkloadPlace {
   readonly federatesWith: readonly BundleSource[];
 }
 
-/** Registers a workload with its cloud's SPIRE server. */
+/** Registers a workload with its cloud's SPIRE server, and the machine that it is on. */
 export function registerWorkload(
-  { name, cloud, spiffeId, selectors }: RegisteredWorkload,
+  { name, cloud, spiffeId, selectors, node }: RegisteredWorkload,
   { target, clusterName, federatesWith }: WorkloadPlace,
   opts: pulumi.CustomResourceOptions,
 ): RegistrationEntry {
+  const { trustDomain } = target;
+  const machine =
+    node &&
+    new RegistrationEntry(
+      `${cloud}-workload-${name}-machine`,
+      {
+        target,
+        spiffeId: machineSpiffeId(trustDomain, cloud, name),
+        parentId: serverSpiffeId(trustDomain),
+        selectors: [...node],
+      },
+      opts,
+    );
   return new RegistrationEntry(
     `${cloud}-workload-${name}-entry`,
     {
       target,
       spiffeId,
-      parentId: nodeAliasSpiffeId(target.trustDomain, clusterName),
+      parentId: machine
+        ? machineSpiffeId(trustDomain, cloud, name)
+        : nodeAliasSpiffeId(trustDomain, clusterName),
       selectors: [...selectors],
       federatesWith: [...federatesWith],
     },
-    opts,
+    machine ? pulumi.mergeOptions(opts, { dependsOn: machine }) : opts,
   );
 }

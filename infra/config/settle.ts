@@ -115,15 +115,17 @@ export function settleWorkloads(
   entries: ConfigEntry["workloads"],
   clouds: readonly Pick<CloudConfig, "name" | "trustDomain">[],
 ): RegisteredWorkload[] {
-  return Object.entries(entries).map(([name, { cloud, namespace, serviceAccount, selectors, path }]) => {
+  return Object.entries(entries).map(([name, { cloud, node, selectors, path, ...ofPods }]) => {
     const { trustDomain } = clouds.find((each) => each.name === cloud)!;
+    const { namespace, serviceAccount = "default" } = ofPods;
     return {
       name,
       cloud,
-      namespace,
       trustDomain,
       spiffeId: `spiffe://${trustDomain}${path ?? `/workload/${cloud}/${name}`}`,
-      selectors: [`k8s:ns:${namespace}`, `k8s:sa:${serviceAccount}`, ...selectors],
+      ...(node
+        ? { node, selectors }
+        : { namespace, selectors: [`k8s:ns:${namespace}`, `k8s:sa:${serviceAccount}`, ...selectors] }),
     };
   });
 }

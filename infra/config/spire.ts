@@ -3,7 +3,7 @@ import { z } from "zod";
 import { CONTROLLER_MANAGER_SIZE } from "../../components/spire/controller-manager";
 import { DEFAULT_SIZES } from "../../components/spire/sizes";
 import type { SharedServer } from "../../components/network/flow";
-import { cloudName, quantity, secret, text } from "./fields";
+import { cidrBetween, cloudName, distinct, quantity, secret, text } from "./fields";
 import { resources } from "./resources";
 
 const MOST_REPLICAS = 5;
@@ -222,6 +222,110 @@ const oidc = z.strictObject({
   }),
 });
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const some = (item: z.ZodString) =>
+  z
+    .array(item)
+    .min(1)
+    .check(distinct((one) => one));
+
+const nodeAttestors = z
+  .strictObject({
+    // Shorter prefixes are a good part of the internet.
+    sources: some(cidrBetween(8, 32)).meta({
+      description:
+        "Ranges of the public addresses by which machines outside of Kubernetes, which have a SPIRE agent of their own, go out to attest to this cloud's SPIRE server: its API gets a load balancer that lets in these. What it is for: docs/identities.md. Required.",
+      examples: [["203.0.113.0/24"]],
+    }),
+    x509pop: z
+      .strictObject({
+        ca: certificates().meta({
+          description:
+            "PEM of the CA certificates under which machines' certificates must hold, whose keys they prove to have (SPIRE's attestor x509pop): whom the CA signs may attest. Required.",
+        }),
+      })
+      .optional()
+      .meta({
+        description: "Machines with a certificate. Default: none may attest.",
+      }),
+    tpm_devid: z
+      .strictObject({
+        devidCa: certificates().meta({
+          description:
+            "PEM of the CA certificates under which DevID certificates must hold, whose keys machines prove to have in their TPM (tpm_devid). Required.",
+        }),
+        endorsementCa: certificates().meta({
+          description:
+            "PEM of the CA certificates of the TPMs' makers, under which endorsement certificates must hold. Required.",
+        }),
+      })
+      .optional()
+      .meta({
+        description: "Machines with a TPM. Default: none may attest.",
+      }),
+    aws_iid: z
+      .strictObject({
+        accounts: some(text(/^[0-9]{12}$/, "the 12 digits of an AWS account")).meta({
+          description:
+            "AWS accounts whose instances may attest, by their instance identity document (aws_iid). Required.",
+          examples: [["111122223333"]],
+        }),
+        assumeRole: text(/^[\w+=,.@-]{1,64}$/, "the name of a role of IAM, without its account")
+          .optional()
+          .meta({
+            description:
+              "Name of the role that the SPIRE server assumes in the instance's account to look at it. Default: none; instances of the account of serviceAccountAnnotations alone can attest.",
+            examples: ["spire-server-delegate"],
+          }),
+      })
+      .optional()
+      .meta({
+        description: "Instances of AWS. Default: none may attest.",
+      }),
+    gcp_iit: z
+      .strictObject({
+        projects: some(
+          text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "the id of a project such as mesh-123456"),
+        ).meta({
+          description:
+            "Ids of the Google Cloud projects whose instances may attest, by their identity token (gcp_iit). Required.",
+          examples: [["mesh-123456"]],
+        }),
+      })
+      .optional()
+      .meta({
+        description: "Instances of Google Cloud. Default: none may attest.",
+      }),
+    azure_imds: z
+      .strictObject({
+        tenants: z
+          .record(
+            text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "the domain of a tenant such as example.onmicrosoft.com"),
+            z.strictObject({
+              subscriptions: some(text(UUID, "the id of a subscription")).meta({
+                description:
+                  "Ids of the tenant's subscriptions whose virtual machines may attest, by their attested document (azure_imds). Required.",
+                examples: [["d5b40d61-272e-48da-beb9-05f295c42bd6"]],
+              }),
+            }),
+          )
+          .refine((tenants) => Object.keys(tenants).length > 0, {
+            error: "write at least one tenant by its domain",
+          })
+          .meta({
+            description:
+              "Tenants by their domain, of which the SPIRE server asks Microsoft for the id each time that it starts. Required.",
+          }),
+      })
+      .optional()
+      .meta({
+        description: "Virtual machines of Azure. Default: none may attest.",
+      }),
+  })
+  .refine(({ sources: _, ...attestors }) => Object.keys(attestors).length > 0, {
+    error: "write at least one of x509pop, tpm_devid, aws_iid, gcp_iit, azure_imds",
+  });
+
 const controllerManager = z.strictObject({
   className: text(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/, "a name such as mesh")
     .optional()
@@ -347,12 +451,15 @@ const ownSpire = z.strictObject({
     description:
       "spire-controller-manager beside this cloud's SPIRE server, by which teams register their own pods with ClusterSPIFFEIDs in Kubernetes, as spiffe://<trust domain>/ns/<namespace>/…: docs/identities.md. Default: none.",
   }),
+  nodeAttestors: nodeAttestors.optional().meta({
+    description: "How machines outside of Kubernetes attest to this cloud's SPIRE server. Default: none do.",
+  }),
   serviceAccountAnnotations: z
     .record(z.string(), z.string())
     .optional()
     .meta({
       description:
-        "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service, the database and the object store. Default: none.",
+        "Annotations of the SPIRE server's service account, by which the cloud gives its pods an identity for the key service, the database, the object store and nodeAttestors. Default: none.",
       examples: [{ "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/spire" }],
     }),
 });

@@ -22,25 +22,38 @@ const TAKEN_PATHS = [
 ];
 
 const workload = z.strictObject({
-  cloud: cloudName.meta({ description: "Cloud in whose cluster it runs. Required." }),
-  namespace: objectName("the name of a namespace such as billing").meta({
-    description: "Namespace of its pods, none of the mesh's own. Required.",
-    examples: ["billing"],
+  cloud: cloudName.meta({
+    description: "Cloud in whose cluster it runs, or to whose SPIRE server its machine attests. Required.",
   }),
+  namespace: objectName("the name of a namespace such as billing")
+    .optional()
+    .meta({
+      description: "Namespace of its pods, none of the mesh's own. Required, but for one with node.",
+      examples: ["billing"],
+    }),
   serviceAccount: objectName("the name of a ServiceAccount such as billing")
-    .default("default")
+    .optional()
     .meta({ description: "ServiceAccount of its pods. Default: default." }),
-  selectors: z
+  node: z
     .array(
       text(
-        /^k8s:[a-z-]+:.+$/,
-        "a selector of the Kubernetes workload attestor such as k8s:pod-label:app:billing",
+        /^(x509pop|tpm_devid|aws_iid|gcp_iit|azure_imds):\S.*$/,
+        "a selector of SPIRE's node attestors such as x509pop:subject:cn:build-7",
       ),
     )
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        "What its machine outside of Kubernetes must have, all of it, as the node attestor says it by which the machine attests (clouds.<name>.spire.nodeAttestors). Default: it is in pods.",
+      examples: [["x509pop:subject:cn:build-7"]],
+    }),
+  selectors: z
+    .array(text(/^[a-z0-9]+:\S.*$/, "a selector such as k8s:pod-label:app:billing or unix:user:billing"))
     .default([])
     .meta({
       description:
-        "What its pods must have besides, as SPIRE's Kubernetes workload attestor says it. Default: nothing.",
+        "What its pods must have besides, as SPIRE's Kubernetes workload attestor says it; with node, what its processes must have, as the workload attestor of that machine's SPIRE agent says it, and required. Default: nothing.",
       examples: [["k8s:pod-label:app:billing"]],
     }),
   path: text(/^(\/(?!\.{1,2}(\/|$))[a-zA-Z0-9._-]+)+$/, "the path of a SPIFFE id such as /billing/api")
@@ -58,14 +71,22 @@ export const workloads = z
   .default({})
   .meta({
     description:
-      "Workloads of your own, in pods that the program does not make, which get an identity: they mount the Workload API by the CSI driver csi.spiffe.io, and may call the agents that policy.calls lists for <cloud>/<name>. Default: none.",
+      "Workloads of your own, in pods that the program does not make or on machines outside of Kubernetes, which get an identity: pods mount the Workload API by the CSI driver csi.spiffe.io. They may call the agents that policy.calls lists for <cloud>/<name>. Default: none.",
     examples: [{ billing: { cloud: "aws", namespace: "billing" } }],
   });
 
+/** Which node attestors each cloud's machines have; undefined where that cannot be told. */
+export type NodeAttestorsOf = (
+  cloud: string,
+) => { readonly at: string; readonly types: readonly string[] } | undefined;
+
+type WorkloadDraft = Draft<z.output<typeof workload>>;
+
 /** What cannot be of `workloads` as a whole. */
 export function workloadProblems(
-  workloads: Readonly<Record<string, Draft<z.output<typeof workload>> | undefined>>,
+  workloads: Readonly<Record<string, WorkloadDraft | undefined>>,
   roles: RolesByCloud,
+  attestors: NodeAttestorsOf,
 ): Problem[] {
   const own: readonly string[] = Object.values(NAMESPACES);
   const paths = new Map<string, string>();
@@ -92,6 +113,11 @@ export function workloadProblems(
             },
           ]
         : []),
+      ...(workload === undefined
+        ? []
+        : ("node" in workload ? machineProblems(workload, attestors) : podProblems(workload)).map(
+            ({ path, message }) => ({ path: ["workloads", name, ...path], message }),
+          )),
       ...(namespace !== undefined && own.includes(namespace)
         ? [at("namespace", `is ${namespace}, where the mesh's own pods are; write another namespace`)]
         : []),
@@ -101,4 +127,58 @@ export function workloadProblems(
         : []),
     ];
   });
+}
+
+const problem = (message: string, ...path: (string | number)[]): Problem => ({ path, message });
+
+/** Of a workload in pods, with paths from its entry. */
+function podProblems(workload: WorkloadDraft): Problem[] {
+  const missing =
+    "is missing; write the namespace of its pods, or node: the selectors of its machine outside of Kubernetes";
+  return [
+    ...("namespace" in workload ? [] : [problem(missing, "namespace")]),
+    ...(workload.selectors ?? []).flatMap((selector, index) => {
+      // What could not be used has left a hole.
+      if (selector === undefined || /^k8s:[a-z-]+:.+$/.test(selector)) return [];
+      const message = `is ${JSON.stringify(selector)}; write a selector of the Kubernetes workload attestor such as k8s:pod-label:app:billing`;
+      return [problem(message, "selectors", index)];
+    }),
+  ];
+}
+
+/** Of a workload on a machine, with paths from its entry. */
+function machineProblems(workload: WorkloadDraft, attestors: NodeAttestorsOf): Problem[] {
+  const { cloud, node = [], selectors } = workload;
+  const written = node.filter((selector) => selector !== undefined);
+  const [type, other] = new Set(written.map((selector) => selector.split(":")[0]!));
+  const known = cloud === undefined ? undefined : attestors(cloud);
+  return [
+    ...(["namespace", "serviceAccount"] as const)
+      .filter((key) => workload[key] !== undefined)
+      .map((key) => problem("is of pods, and node of a machine outside of Kubernetes; remove either", key)),
+    ...(type !== undefined && other !== undefined
+      ? [
+          problem(
+            `has selectors of ${type} and ${other}, but a machine attests by one node attestor, and must have all of them; write those of one`,
+            "node",
+          ),
+        ]
+      : []),
+    ...(known !== undefined && type !== undefined && other === undefined && !known.types.includes(type)
+      ? [problem(`is of ${type}, by which no machine attests there; write ${known.at}.${type}`, "node")]
+      : []),
+    ...(selectors?.length === 0
+      ? [
+          problem(
+            "is missing, which tells the workload from all else on the machine; write what its SPIRE agent attests, such as [unix:user:billing]",
+            "selectors",
+          ),
+        ]
+      : []),
+    ...(selectors ?? []).flatMap((selector, index) => {
+      if (selector === undefined || !selector.startsWith("k8s:")) return [];
+      const message = `is ${JSON.stringify(selector)}, which no process outside of Kubernetes has; write a selector such as unix:user:billing`;
+      return [problem(message, "selectors", index)];
+    }),
+  ];
 }

@@ -2,7 +2,7 @@
 import { type Flow, FLOWS } from "../../components/network/flows";
 import { NETWORK_MODES } from "../../components/network/mode";
 import { WHERES } from "../../components/network/part";
-import { OIDC } from "../../components/well-known";
+import { OIDC, SPIRE_PORTS } from "../../components/well-known";
 import { PARTIES, type PartyDetails } from "../../components/network/parties";
 
 /** Lines between which `npm run schema` writes the tables. */
@@ -23,6 +23,8 @@ const CONFIGURED = {
   peerObjects: "that of each other cloud's `clouds.*.spire.bundleUrl`, else 443",
   outside: "those of `metrics.remoteWrite` and `metrics.alertmanagers`",
   upstream: "those of `trust.root`",
+  machines: `${SPIRE_PORTS.api} with \`spire.nodeAttestors\``,
+  machineClouds: "443 with `aws_iid` and `gcp_iit`, 443 and 80 with `azure_imds`",
 } as const;
 
 function portsText({ ports, protocol }: Flow): string {

@@ -43,6 +43,8 @@ export interface CertificateOptions {
   keyUsage?: number | undefined;
   /** Length of an RSA key. Default: the key is of P-256. */
   rsaBits?: number;
+  /** Common name of its subject. Default: none; all have the same name, as those of SPIRE do. */
+  commonName?: string;
   /** Whose key signs it. Default: its own. */
   issuer?: Certificate;
 }
@@ -63,7 +65,7 @@ const keyUsageOf = (bits: number) => {
   return extension("551d0f", tlv(0x03, Buffer.from([unused, bits])), TRUE);
 };
 
-/** A new certificate with a new key. All have the same name, as those of SPIRE do; key identifiers tell them apart. */
+/** A new certificate with a new key. Key identifiers tell authorities apart. */
 export function issue(options: CertificateOptions = {}): Certificate {
   const {
     uri,
@@ -74,6 +76,7 @@ export function issue(options: CertificateOptions = {}): Certificate {
     ca = true,
     issuer,
     rsaBits,
+    commonName,
   } = options;
   // A CA signs certificates and lists of revoked ones, a leaf its handshakes.
   const keyUsage = "keyUsage" in options ? options.keyUsage : ca ? 0x86 : 0x80;
@@ -84,7 +87,11 @@ export function issue(options: CertificateOptions = {}): Certificate {
   const spki = publicKey.export({ format: "der", type: "spki" });
   const keyId = createHash("sha256").update(spki).digest().subarray(0, 20);
   const algorithm = sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
-  const name = sequence(tlv(0x31, sequence(oid("55040a"), tlv(0x0c, Buffer.from("SPIFFE"))))); // O=SPIFFE
+  const attribute = (id: string, value: string) =>
+    tlv(0x31, sequence(oid(id), tlv(0x0c, Buffer.from(value))));
+  const organization = attribute("55040a", "SPIFFE");
+  const name = sequence(organization);
+  const subject = commonName === undefined ? name : sequence(organization, attribute("550403", commonName));
   const names = [
     ...[uri ?? []].flat().map((each) => tlv(0x86, Buffer.from(each))),
     ...(dns === undefined ? [] : [tlv(0x82, Buffer.from(dns))]),
@@ -96,7 +103,7 @@ export function issue(options: CertificateOptions = {}): Certificate {
     algorithm,
     name,
     sequence(generalizedTime(notBefore), generalizedTime(notAfter)),
-    name,
+    subject,
     spki,
     tlv(
       0xa3,

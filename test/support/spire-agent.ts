@@ -4,7 +4,7 @@ import * as path from "node:path";
 import { Daemon } from "./daemon";
 import type { TestSpireServer } from "./spire";
 
-/** An agent that attests by a token which its server made for it. Its workloads are this user's processes. */
+/** An agent. Its workloads are this user's processes. */
 export class TestSpireAgent {
   private constructor(
     /** SPIFFE ID of the agent: parent of its entries. */
@@ -14,7 +14,7 @@ export class TestSpireAgent {
   ) {}
 
   /**
-   * Starts an agent in a directory that it makes, and waits until it serves the Workload API.
+   * Starts an agent in a directory that it makes, which attests by a token that its server made for it, and waits until it serves the Workload API.
    *
    * @param entry what is registered for it before, given its SPIFFE ID.
    */
@@ -28,9 +28,9 @@ export class TestSpireAgent {
     const id = `spiffe://${server.trustDomain}/spire/agent/join_token/${token}`;
     await entry(id);
     const data = path.join(dir, "data");
-    mkdirSync(data, { recursive: true });
-    writeFileSync(
-      path.join(dir, "agent.conf"),
+    return TestSpireAgent.configured(
+      binary,
+      { id, dir, args: ["-joinToken", token] },
       `agent {
   server_address = "127.0.0.1"
   server_port = ${server.apiPort}
@@ -48,7 +48,21 @@ plugins {
 }
 `,
     );
-    const agent = new TestSpireAgent(id, dir, run(binary, dir, "-joinToken", token));
+  }
+
+  /**
+   * The same with this configuration, in which `socket_path` is `api.sock` in `dir`, and `data_dir` is `data`.
+   *
+   * @throws Error with what it printed where it ends, as when it is not let in.
+   */
+  static async configured(
+    binary: string,
+    { id, dir, args = [] }: { readonly id: string; readonly dir: string; readonly args?: readonly string[] },
+    conf: string,
+  ): Promise<TestSpireAgent> {
+    mkdirSync(path.join(dir, "data"), { recursive: true });
+    writeFileSync(path.join(dir, "agent.conf"), conf);
+    const agent = new TestSpireAgent(id, dir, run(binary, dir, ...args));
     await agent.serves();
     return agent;
   }

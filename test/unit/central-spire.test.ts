@@ -389,3 +389,80 @@ test("an identity that stands is not moved to another server", async () => {
     diff!("id", olds as never, { ...olds, target: { ...target, cloud: "gcp" } } as never),
   ).rejects.toThrow(/spire\.topology and spire\.serverCloud as they were/);
 });
+
+describe("machines outside of Kubernetes", () => {
+  const ca = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+  const attestors = { nodeAttestors: { sources: ["203.0.113.0/24"], x509pop: { ca } } };
+  const planWith = async (spire: object, machinesOf: string, trust: object) => {
+    const clouds = {
+      aws: { provider: "aws" },
+      azure: { provider: "azure" },
+      gcp: { provider: "gcp", project: "a-project" },
+    };
+    const { [machinesOf as "aws"]: entry } = clouds;
+    const build = {
+      cloud: "gcp",
+      node: ["x509pop:subject:cn:build-7"],
+      selectors: ["unix:user:build"],
+    };
+    const { resources } = await planOf("dev", {
+      mode: "direct",
+      changed: {
+        ...{ trust, spire, workloads: { build }, observability: { enabled: false }, policy: {} },
+        clouds: { ...clouds, [machinesOf]: { ...entry, spire: attestors } },
+      },
+    });
+    const ranges = new Map(
+      resources
+        .filter(({ name }) => name.endsWith("-server-agents"))
+        .map(({ cloud, inputs }) => [cloud, inputs.spec.loadBalancerSourceRanges as string[]]),
+    );
+    const entries = resources
+      .filter(({ name }) => name.startsWith("gcp-workload-build-"))
+      .map(({ inputs: { target, spiffeId, parentId, selectors, federatesWith } }) => [
+        target.cloud,
+        spiffeId.replace(/^spiffe:\/\//, ""),
+        parentId.replace(/^spiffe:\/\//, ""),
+        selectors.join(),
+        federatesWith.join(),
+      ]);
+    return { ranges, entries };
+  };
+  const single = { mode: "single", domain: DOMAIN };
+  const machine = [
+    `${DOMAIN}/node/machine/gcp/build`,
+    `${DOMAIN}/spire/server`,
+    "x509pop:subject:cn:build-7",
+  ];
+  const workload = [`${DOMAIN}/workload/gcp/build`, `${DOMAIN}/node/machine/gcp/build`, "unix:user:build"];
+
+  test("reach the server of their cloud alone, and have their workloads federate as others do", async () => {
+    const { ranges, entries } = await planWith({}, "gcp", { domain: DOMAIN });
+    expect(ranges).toEqual(new Map([["gcp", ["203.0.113.0/24"]]]));
+    const own = (texts: readonly string[]) => texts.map((text) => text.replace(DOMAIN, `gcp.${DOMAIN}`));
+    expect(entries).toEqual([
+      ["gcp", ...own(machine), ""],
+      ["gcp", ...own(workload), `aws.${DOMAIN},azure.${DOMAIN}`],
+    ]);
+  });
+
+  test("reach the server of all clouds beside these, by one load balancer", async () => {
+    const central = { topology: "central", serverCloud: "azure" };
+    const { ranges, entries } = await planWith(central, "azure", single);
+    expect([...ranges.keys()]).toEqual(["azure"]);
+    expect(ranges.get("azure")!.length).toBeGreaterThan(2);
+    expect(ranges.get("azure")).toContain("203.0.113.0/24");
+    expect(entries).toEqual([
+      ["azure", ...machine, ""],
+      ["azure", ...workload, ""],
+    ]);
+  });
+
+  test("reach a server below another without a way to that one", async () => {
+    const nested = { topology: "nested", serverCloud: "azure" };
+    const { ranges, entries } = await planWith(nested, "gcp", single);
+    expect(ranges.get("gcp")).toEqual(["203.0.113.0/24"]);
+    expect(ranges.get("azure")).not.toContain("203.0.113.0/24");
+    expect(entries.map(([cloud]) => cloud)).toEqual(["gcp", "gcp"]);
+  });
+});

@@ -82,6 +82,40 @@ test("a workload has an identity of its cloud, and a partner what federates with
   expect(calls).toEqual({ "aws/billing": { "gcp/agent": ["*"] }, "acme/buyer": { "aws/worker": ["echo"] } });
 });
 
+const PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+const nodeAttestors = { sources: ["203.0.113.0/24"], x509pop: { ca: PEM } };
+const attested = {
+  aws: { provider: "aws", roles: ["agent", "worker"], spire: { nodeAttestors } },
+  gcp: { provider: "gcp", project: "p-123456" },
+};
+const onMachine = (more: object, clouds: object = attested) => ({
+  clouds,
+  workloads: {
+    build: { cloud: "aws", node: ["x509pop:subject:cn:build-7"], selectors: ["unix:user:build"], ...more },
+  },
+});
+
+test("a workload on a machine is known by what that attests", () => {
+  expect(parse(onMachine({})).workloads).toEqual([
+    {
+      name: "build",
+      cloud: "aws",
+      trustDomain: "aws.example.org",
+      spiffeId: "spiffe://aws.example.org/workload/aws/build",
+      node: ["x509pop:subject:cn:build-7"],
+      selectors: ["unix:user:build"],
+    },
+  ]);
+});
+
+test("a machine of a workload of any cloud attests to the server that is for all of them", () => {
+  const central = {
+    trust: { mode: "single", domain: "example.org" },
+    spire: { topology: "central", serverCloud: "aws" },
+  };
+  expect(problemsOf(() => parse({ ...central, ...onMachine({ cloud: "gcp" }) }))).toEqual([]);
+});
+
 const workload = (more: object, name = "billing") => ({
   workloads: { [name]: { cloud: "aws", namespace: "billing", ...more } },
 });
@@ -117,6 +151,41 @@ test.each<[string, object, string]>([
     "a selector of another attestor",
     workload({ selectors: ["unix:uid:0"] }),
     'workloads.billing.selectors[0]: is "unix:uid:0"; write a selector of the Kubernetes workload attestor such as k8s:pod-label:app:billing',
+  ],
+  [
+    "a workload that is nowhere",
+    { workloads: { billing: { cloud: "aws" } } },
+    "workloads.billing.namespace: is missing; write the namespace of its pods, or node: the selectors of its machine outside of Kubernetes",
+  ],
+  [
+    "a workload in pods and on a machine",
+    onMachine({ namespace: "build" }),
+    "workloads.build.namespace: is of pods, and node of a machine outside of Kubernetes; remove either",
+  ],
+  [
+    "a machine that cannot attest in its cloud",
+    onMachine({ cloud: "gcp" }),
+    "workloads.build.node: is of x509pop, by which no machine attests there; write clouds.gcp.spire.nodeAttestors.x509pop",
+  ],
+  [
+    "a machine that attests in two ways",
+    onMachine({ node: ["x509pop:subject:cn:build-7", "gcp_iit:project-id:mesh-123456"] }),
+    "workloads.build.node: has selectors of x509pop and gcp_iit, but a machine attests by one node attestor",
+  ],
+  [
+    "a machine of the cluster's own",
+    onMachine({ node: ["k8s_psat:cluster:agentweave-aws"] }),
+    'workloads.build.node[0]: is "k8s_psat:cluster:agentweave-aws"; write a selector of SPIRE\'s node attestors such as x509pop:subject:cn:build-7',
+  ],
+  [
+    "all that is on a machine",
+    onMachine({ selectors: [] }),
+    "workloads.build.selectors: is missing, which tells the workload from all else on the machine",
+  ],
+  [
+    "a pod on a machine without Kubernetes",
+    onMachine({ selectors: ["k8s:ns:build"] }),
+    'workloads.build.selectors[0]: is "k8s:ns:build", which no process outside of Kubernetes has',
   ],
   [
     "a path twice",

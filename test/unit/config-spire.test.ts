@@ -18,6 +18,7 @@ const parse = (aws: object, spire: object = {}, others: object = {}, more: objec
 const postgres = { type: "postgres", connectionString: "host=db password=hidden" };
 const mysql = { type: "mysql", connectionString: "spire:hidden@tcp(db)/spire?parseTime=true&tls=true" };
 const CA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
+const MACHINES = { sources: ["203.0.113.0/24"], x509pop: { ca: CA } };
 const STORE = { type: "gcp_cloudstorage", bucket: "mesh-bundles", objectName: "bundle.json" };
 const KIND = {
   provider: "existing",
@@ -212,6 +213,67 @@ test.each<[string, Parameters<typeof parse>, RegExp[]]>([
     "a bucket of the program's that would take the place of the server's identity",
     [{ keyManager: { type: "aws_kms" } }, {}, {}, { trust: { endpoint: "bucket" } }],
     [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*known to aws_kms/],
+  ],
+  [
+    "one that would take the place of that by which instances of AWS are looked at",
+    [
+      { nodeAttestors: { ...MACHINES, aws_iid: { accounts: ["111122223333"] } } },
+      {},
+      {},
+      { trust: { endpoint: "bucket" } },
+    ],
+    [/^clouds\.aws\.spire\.bundlePublisher: is missing, .*known to aws_iid/],
+  ],
+  [
+    "machines from everywhere",
+    [{ nodeAttestors: { ...MACHINES, sources: ["0.0.0.0/0"] } }],
+    [/^clouds\.aws\.spire\.nodeAttestors\.sources\[0\]: .*between \/8 and \/32$/],
+  ],
+  [
+    "machines from nowhere",
+    [{ nodeAttestors: { ...MACHINES, sources: [] } }],
+    [/^clouds\.aws\.spire\.nodeAttestors\.sources: /],
+  ],
+  [
+    "machines from addresses that the internet does not have",
+    [{ nodeAttestors: { ...MACHINES, sources: ["203.0.113.0/24", "10.7.0.0/16"] } }],
+    [/^clouds\.aws\.spire\.nodeAttestors\.sources\[1\]: 10\.7\.0\.0\/16 is no range of the internet/],
+  ],
+  [
+    "machines that attest by nothing",
+    [{ nodeAttestors: { sources: MACHINES.sources } }],
+    [/^clouds\.aws\.spire\.nodeAttestors: .*write at least one of x509pop, /],
+  ],
+  [
+    "machines of anybody's account, project, tenant or subscription",
+    [
+      {
+        nodeAttestors: {
+          sources: MACHINES.sources,
+          aws_iid: {},
+          gcp_iit: { projects: [] },
+          azure_imds: { tenants: { "example.org": {} } },
+        },
+      },
+    ],
+    [/aws_iid\.accounts: is missing/, /gcp_iit\.projects: /, /subscriptions: is missing/],
+  ],
+  [
+    "no tenant",
+    [{ nodeAttestors: { ...MACHINES, azure_imds: { tenants: {} } } }],
+    [/^clouds\.aws\.spire\.nodeAttestors\.azure_imds\.tenants: .*write at least one tenant by its domain$/],
+  ],
+  [
+    "machines that would come through tunnels",
+    [{ nodeAttestors: MACHINES }, {}, {}, { network: { mode: "vpn" } }],
+    [
+      /^clouds\.aws\.spire\.nodeAttestors: .* network\.mode vpn .*; remove it, or write network\.mode: direct/,
+    ],
+  ],
+  [
+    "a secret for a cloud",
+    [{ nodeAttestors: { ...MACHINES, aws_iid: { accounts: ["111122223333"], secretAccessKey: "x" } } }],
+    [/aws_iid\.secretAccessKey: is not a known key/],
   ],
   [
     "buckets for nobody, in one trust domain",

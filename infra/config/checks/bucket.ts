@@ -58,9 +58,12 @@ function unmade({ provider, spire }: CloudDraft, signer: string | undefined): st
       "is missing, from whose object the other clouds are to fetch the bundle with trust.endpoint bucket; write it, or trust.endpoint: server",
     ];
   const own = Object.values(POD_IDENTITY).filter((name) => name in (spire?.serviceAccountAnnotations ?? {}));
-  const inAws = [signer, spire?.keyManager?.type, spire?.datastore?.type].find((type) =>
-    type?.startsWith("aws_"),
-  );
+  const inAws = [
+    signer,
+    spire?.keyManager?.type,
+    spire?.datastore?.type,
+    ...Object.keys(spire?.nodeAttestors ?? {}),
+  ].find((type) => type?.startsWith("aws_"));
   if (provider === "aws" && own.length === 0 && inAws !== undefined)
     return [
       `is missing, and the identity of the bucket that the program makes would take the place of that by which the server is known to ${inAws}; write a bucket that it may write to`,

@@ -22,10 +22,16 @@ import { movingProblems } from "./moving";
 import { partnerProblems } from "../partners";
 import { policyProblems, type RolesByCloud } from "../policy";
 import type { Path, Problem } from "../problem";
-import { bundlePublisherProblems, controllerManagerProblems, oidcProblems, spireProblems } from "./spire";
+import {
+  bundlePublisherProblems,
+  controllerManagerProblems,
+  nodeAttestorProblems,
+  oidcProblems,
+  spireProblems,
+} from "./spire";
 import { absolutePath } from "../paths";
 import { clusterNameOf, contextOf, specOf, trustDomainOf } from "../settle";
-import { workloadProblems } from "../workloads";
+import { type NodeAttestorsOf, workloadProblems } from "../workloads";
 import { trustRootProblems } from "../trust-root";
 import { vpnProblems } from "./vpn";
 import { withoutEffect } from "./without-effect";
@@ -71,13 +77,16 @@ export function check(raw: unknown, draft: ConfigDraft, context: ConfigContext):
     ...bucketProblems(clouds, draft),
     ...oidcProblems(clouds),
     ...controllerManagerProblems(clouds, draft),
+    ...nodeAttestorProblems(clouds, draft),
     ...agentNameProblems(roles),
     ...networkProblems(clouds, network?.mode),
     ...networkSettingsProblems(network ?? {}),
     ...vpnProblems(clouds, network ?? {}),
     ...agentsProblems(agents ?? {}, roles),
     ...policyProblems(policy ?? {}, roles, callersOf(workloads ?? {}, partners ?? {})),
-    ...workloadProblems(workloads ?? {}, roles),
+    ...workloadProblems(workloads ?? {}, roles, (cloud) =>
+      nodeAttestorsOf(draft.spire?.topology === "central" ? serverCloud : cloud, clouds),
+    ),
     ...partnerProblems(
       partners ?? {},
       clouds.map(([name, entry]) => {
@@ -114,6 +123,17 @@ function callersOf(
       Object.keys(entry?.identities ?? {}).map((name) => `${partner}/${name}`),
     ),
   ];
+}
+
+/** By what machines attest to a cloud's server; undefined where that cannot be told. */
+function nodeAttestorsOf(cloud: string | undefined, clouds: CloudDrafts): ReturnType<NodeAttestorsOf> {
+  const [, entry] = clouds.find(([name]) => name === cloud) ?? [];
+  if (entry === undefined || isUnusable(entry, "spire") || isUnusable(entry.spire ?? {}, "nodeAttestors"))
+    return undefined;
+  return {
+    at: `clouds.${cloud}.spire.nodeAttestors`,
+    types: Object.keys(entry.spire?.nodeAttestors ?? {}),
+  };
 }
 
 function transformsProblems(raw: unknown, projectDir: string): Problem[] {

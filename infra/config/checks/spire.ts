@@ -1,6 +1,7 @@
 // Mistakes in how a SPIRE server's replicas, its database and its keys go together.
 import { CONTROLLER_MANAGER } from "../../../components/well-known";
 import type { Datastore } from "../../../components/spire/datastore";
+import { isNotPublic } from "../clouds/access";
 import { type Draft, isUnusable } from "../clouds/spec";
 import type { CloudDrafts, ConfigDraft } from "../draft";
 import type { Problem } from "../problem";
@@ -73,6 +74,29 @@ export function oidcProblems(clouds: CloudDrafts): Problem[] {
           ]
         : []),
     ];
+  });
+}
+
+/** Problems of the ways by which machines outside of Kubernetes attest. */
+export function nodeAttestorProblems(
+  clouds: CloudDrafts,
+  { network }: Pick<ConfigDraft, "network">,
+): Problem[] {
+  return clouds.flatMap(([cloud, { spire }]): Problem[] => {
+    const { nodeAttestors } = spire ?? {};
+    if (nodeAttestors === undefined) return [];
+    const path = ["clouds", cloud, "spire", "nodeAttestors"];
+    if (network?.mode === "vpn") {
+      const message =
+        "lets machines outside of the mesh's networks attest, but with network.mode vpn SPIRE servers and agents are reached from within these alone; remove it, or write network.mode: direct, or tailscale";
+      return [{ path, message }];
+    }
+    return (nodeAttestors.sources ?? []).flatMap((range, index) => {
+      // What could not be used has left a hole.
+      if (range === undefined || !isNotPublic(range)) return [];
+      const message = `${range} is no range of the internet, from which the load balancer is reached; write the public addresses by which the machines go out`;
+      return [{ path: [...path, "sources", index], message }];
+    });
   });
 }
 

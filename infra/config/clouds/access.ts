@@ -17,6 +17,9 @@ const NOT_PUBLIC = [
   "224.0.0.0/3",
 ];
 
+/** Whether no packet of the range comes from the internet. */
+export const isNotPublic = (range: string) => NOT_PUBLIC.some((reserved) => contains(reserved, range));
+
 /** `privately` says where the provider's private endpoint is reached, `more` what else there is to know of it. */
 export function access(privately: string, more = "") {
   return z
@@ -53,7 +56,7 @@ export function accessProblems({
   if (endpoint !== "public") return [];
   return ranges.flatMap((range, index) =>
     // What could not be used has left a hole.
-    range !== undefined && NOT_PUBLIC.some((reserved) => contains(reserved, range))
+    range !== undefined && isNotPublic(range)
       ? [
           {
             path: ["access", "ranges", index],

@@ -8,8 +8,11 @@ import { byClouds, sorted, type Table } from "../table";
 /** What carries a flow from or to another cloud. */
 const BETWEEN = { tailnet: "the tailnet", tunnels: "the tunnels", internet: "the internet" } as const;
 
-/** What carries another flow, by whom it goes to. */
-const within = (to: Party) => (PARTIES[to].kind === "pods" ? "the cluster" : "any network");
+/** What carries another flow, by whom it comes from and goes to. */
+const within = (from: Party, to: Party) => {
+  if (from === "machines") return BETWEEN.internet;
+  return PARTIES[to].kind === "pods" ? "the cluster" : "any network";
+};
 
 /** Every flow that the network policies let pass; all else is denied. */
 export const reachableTable = ({ mesh, config, clouds }: Plan): Table => ({
@@ -36,7 +39,7 @@ export const reachableTable = ({ mesh, config, clouds }: Plan): Table => ({
           // There is no system at the far end, or no other cloud, or nobody at the near end.
           if (!known || ports.length === 0 || (carrier !== undefined && clouds.length === 1)) return [];
           const text = ports === "any" ? `any ${protocol}` : `${ports.join(", ")} ${protocol}`;
-          const over = carrier === undefined ? within(to) : BETWEEN[carrier];
+          const over = carrier === undefined ? within(from, to) : BETWEEN[carrier];
           return [[cloud, PARTIES[from].title, PARTIES[to].title, text, over] as const];
         });
       }),

@@ -29,6 +29,7 @@ const ALWAYS: readonly Passing[] = [
   ["spireServer", "internet", "TCP", 8201],
   ["spireServer", "internet", "TCP", 8202],
   ["spireServer", "internet", "TCP", 8203],
+  ["spireServer", "internet", "TCP", 8204],
   ["agent", "opa", "TCP", 8181],
   ["agent", "otherAgent", "TCP", 8443],
   ["workload", "agent", "TCP", 8443],

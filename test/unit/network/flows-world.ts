@@ -54,6 +54,7 @@ export function contextOf(mode: NetworkMode, observability?: ObservabilityPart):
     spireServer: { datastore: [5432], keyService: [8201], bundleStore: [8202] },
     objectPorts: [8203],
     oidcPorts: [443],
+    machines: { machines: [], machineClouds: [8204] },
   };
 }
 

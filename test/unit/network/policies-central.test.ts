@@ -1,4 +1,4 @@
-// One SPIRE server for all clouds, under policies: who reaches it, and whom its own cluster and the others let through.
+// SPIRE servers that are reached from outside of their clusters, under policies: that of all clouds, and those of machines outside of Kubernetes.
 import { FLOWS } from "../../../components/network/flows";
 import type { CentralPart } from "../../../components/network/flow";
 import { NETWORK_MODES, type NetworkMode } from "../../../components/network/mode";
@@ -54,3 +54,21 @@ describe.each(NETWORK_MODES)("in mode %s", (mode) => {
     expect(centrally(mode, "agents", calling, without("agents"))).toBe(false);
   });
 });
+
+// Through tunnels no machine comes.
+test.each(["tailscale", "direct"] as const)(
+  "machines reach the server by its load balancer in mode %s, and only where there are node attestors",
+  (mode) => {
+    const machines = { machines: [8081], machineClouds: [] };
+    for (const from of ["internet", "node"]) {
+      const called: Passing = [from, "spireServer", "TCP", 8081];
+      expect(passing(mode, { machines }, called)).toBe(true);
+      expect(passing(mode, {}, called)).toBe(false);
+      const flows = FLOWS.filter((flow) => flow.from !== "machines");
+      expect(passing(mode, { machines }, called, flows)).toBe(false);
+    }
+    expect(passing(mode, { machines, central: "agents" }, ["internet", "spireServer", "TCP", 8081])).toBe(
+      false,
+    );
+  },
+);

@@ -4,8 +4,8 @@ import { allowed, policiesIn, standAll } from "./flows-trial";
 
 beforeAll(standAll);
 
-/** What there is with one SPIRE server for all clouds alone: test/unit/network/policies-central.test.ts. */
-const isCentral = ({ central }: (typeof FLOWS)[number]) => central !== undefined;
+/** Who reaches a SPIRE server's API from outside of its cluster: test/unit/network/policies-central.test.ts. */
+const isCentral = ({ central, from }: (typeof FLOWS)[number]) => central !== undefined || from === "machines";
 
 describe("no row of the table is dead or too wide:", () => {
   type Scenario = (typeof SCENARIOS)[number];

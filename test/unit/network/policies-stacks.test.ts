@@ -128,6 +128,8 @@ function hasPort({ ports, protocol }: Flow, connection: Connection, { context }:
     bundleStore: context.spireServer?.bundleStore ?? [],
     peerObjects: context.objectPorts ?? [],
     oidc: context.oidcPorts ?? [],
+    machines: context.machines?.machines ?? [],
+    machineClouds: context.machines?.machineClouds ?? [],
   };
   return ports
     .flatMap((port): readonly number[] => (typeof port === "number" ? [port] : configured[port]))
