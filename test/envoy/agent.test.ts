@@ -3,6 +3,7 @@ import { Role, type Task, TaskState } from "@a2a-js/sdk";
 import { contentOf, dataPart, newMessage, sendMessage } from "../../agent/message";
 import { skills } from "../../agent/skills";
 import { callText, meshCall } from "../../cli/call";
+import type { Xds } from "../../components/envoy/xds";
 import { operatorSpiffeId } from "../../spiffe/spiffe-id";
 import { callThrough, clientThrough } from "./support/caller";
 import { clustersOf, outputsOf } from "./support/command-line";
@@ -43,6 +44,14 @@ beforeAll(async () => {
     },
     run: MEMBERS.flatMap(({ cloud, roles }) => roles.map((role) => ({ cloud, role }))),
     program: () => "reference agent",
+    // Every certificate is soon shown anew.
+    change: (_place, bootstrap) =>
+      JSON.parse(
+        JSON.stringify(bootstrap).replaceAll(
+          '"max_connection_duration":"25s"',
+          '"max_connection_duration":"1s"',
+        ),
+      ) as Xds,
   });
 }, 120_000);
 afterAll(() => mesh?.stop(), 30_000);

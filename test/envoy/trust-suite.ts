@@ -43,7 +43,7 @@ export function trustTests({ mesh, ping }: TrustStage): void {
     const calling = names
       .flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const))
       .map(async ([from, to]) => {
-        for (; !over; await sleep(100)) {
+        for (; !over; await sleep(250)) {
           told.made++;
           await ping(from, to).catch((error: Error) => told.lost.push(`${from} ${to}: ${error.message}`));
         }
@@ -105,7 +105,7 @@ export function trustTests({ mesh, ping }: TrustStage): void {
       expect(own).toHaveLength(1);
       for (const peer of ["azure", "gcp"])
         expect((await serverIn(peer).server.bundleStored("aws.example.org"))!.x509_authorities).toEqual(own);
-    }, 90_000);
+    }, 120_000);
 
     test("a SPIRE agent that `mesh evict --node --ban` bans gets nothing more, and what it has goes on", async () => {
       const { server } = serverIn("gcp");
