@@ -61,8 +61,8 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
       `${name}-token`,
       {
         metadata: {
-          // Kubernetes fills it with a token of the account.
-          name: `${account}-token`,
+          // Kubernetes fills it with a token of the account, in which of the Secret is nothing but its name. Pulumi gives it one, so that a Secret which takes its place has another,
+          // and another token.
           namespace: NAMESPACES.spireServer,
           labels: ofServer,
           annotations: { "kubernetes.io/service-account.name": account },
@@ -72,7 +72,6 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
       {
         ...after,
         dependsOn: [...after.dependsOn, ...access],
-        deleteBeforeReplace: true,
         additionalSecretOutputs: ["data"],
       },
     );
