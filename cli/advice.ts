@@ -16,8 +16,8 @@ export const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
 /** The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts). */
 export const clusterAway = /Kubernetes API cannot be reached/;
 
-// The Kubernetes API says that the pod of a SPIRE server does not exist, and perhaps why (components/trust/no-pod.ts).
-const noServerPod = new RegExp(`there is no pod ${NAMESPACES.spireServer}/${SPIRE_SERVER.pod}`);
+// The Kubernetes API says that a pod of a SPIRE server does not exist, and perhaps why (components/trust/no-pod.ts).
+const noServerPod = new RegExp(`there is no pod ${NAMESPACES.spireServer}/${SPIRE_SERVER.name}-\\d`);
 const scaledToZero = /is scaled to 0/;
 
 // The stored bundle does not vouch for what answers: OpenSSL's words, ours (spiffe/verify.ts), Go's.

@@ -1,4 +1,4 @@
-// The bundle that a cloud's endpoint serves now: fetched directly, or through a port-forward where the way is closed to this machine; or from its bucket.
+// The bundle that a cloud's endpoint serves now: fetched directly, or through a port-forward to a pod of the server where the way is closed to this machine; or from its bucket.
 import type { Duplex } from "node:stream";
 import type { Bundle } from "../spiffe/bundle";
 import { dial, fetchBundle, fetchBundleOver } from "../components/trust/served-bundle";
@@ -6,9 +6,9 @@ import { SPIRE_PORTS } from "../components/well-known";
 import type { Cluster } from "./cluster";
 import { CliError, lineOf } from "./errors";
 import type { MeshCloud } from "./mesh-outputs";
-import { SERVER_PLACE } from "./spire";
+import { readyServers, SERVER_PLACE } from "./spire";
 
-/** A bundle, and the way on which it came: straight from the endpoint's URL, through a port-forward to the server's pod, or from the object that stands for both. */
+/** A bundle, and the way on which it came: straight from the endpoint's URL, through a port-forward to a pod of the server, or from the object that stands for both. */
 export interface Served {
   readonly bundle: Bundle;
   readonly via: "direct" | "port-forward" | "bucket";
@@ -24,22 +24,22 @@ async function connect(
   url: URL,
   limitMs: number,
   signal: AbortSignal,
-): Promise<{ connection: Duplex; unreachable?: string }> {
+): Promise<{ connection: Duplex; where: string; unreachable?: string }> {
   const direct = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(limitMs * DIRECT_SHARE))]);
   try {
-    return { connection: await dial(url, direct) };
+    return { connection: await dial(url, direct), where: url.origin };
   } catch (error) {
     signal.throwIfAborted();
     const unreachable = direct.aborted ? "no answer" : lineOf(error);
-    const { namespace, pod } = SERVER_PLACE;
-    try {
-      return {
-        connection: await cluster.portForward(namespace, pod, SPIRE_PORTS.bundleEndpoint),
-        unreachable,
-      };
-    } catch (second) {
-      throw new CliError(`${url.origin} cannot be reached (${unreachable}), nor its pod: ${lineOf(second)}`);
-    }
+    let failure: unknown;
+    for (const pod of await readyServers(cluster))
+      try {
+        const connection = await cluster.portForward(SERVER_PLACE.namespace, pod, SPIRE_PORTS.bundleEndpoint);
+        return { connection, where: `pod ${pod}`, unreachable };
+      } catch (second) {
+        failure ??= second;
+      }
+    throw new CliError(`${url.origin} cannot be reached (${unreachable}), nor its pod: ${lineOf(failure)}`);
   }
 }
 
@@ -66,8 +66,7 @@ export async function fetchServedBundle(
       throw new CliError(`${name}: bucket (${url.href}): ${lineOf(error)}`);
     }
   }
-  const { connection, unreachable } = await connect(cluster, url, limitMs, signal);
-  const where = unreachable === undefined ? url.origin : `pod ${SERVER_PLACE.pod}`;
+  const { connection, where, unreachable } = await connect(cluster, url, limitMs, signal);
   try {
     const bundle = await fetchBundleOver(connection, { trustDomain, url, roots }, signal);
     return { bundle, via: unreachable === undefined ? "direct" : "port-forward", unreachable };

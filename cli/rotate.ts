@@ -73,11 +73,25 @@ const HAND_ON_MS = 15_000;
 
 const WHAT = { x509: "CA", jwt: "JWT key" } as const;
 
+/** A cloud's SPIRE server, or one of its replicas. */
 interface Side {
   readonly cloud: MeshCloud;
   readonly cluster: Cluster;
+  /** Pod of the replica; undefined: any of them that is up. */
+  readonly replica?: string;
   readonly server: SpireServer;
 }
+
+/** `patienceMs`: longest time for which a command is repeated while it finds no server. */
+const sideOf = (cloud: MeshCloud, cluster: Cluster, patienceMs: number, replica?: string): Side => ({
+  cloud,
+  cluster,
+  replica,
+  server:
+    replica === undefined
+      ? serverOf(cloud, cluster, COMMAND_MS, patienceMs)
+      : replicaOf(cloud, cluster, replica, COMMAND_MS, patienceMs),
+});
 
 /** What a server has, by the ids of its authorities. */
 interface State {
@@ -135,42 +149,49 @@ function retiredOf({ cloud }: Side, state: State, { taint, authority, jwt }: Rot
   );
 }
 
-/** Every cloud's server must answer before anything is changed. */
-async function mustAnswer(sides: readonly Side[], limitMs: number): Promise<void> {
+interface Silent {
+  readonly side: Side;
+  /** Why it does not answer. */
+  readonly words: string;
+}
+
+/** Those that do not answer. */
+async function silentOf(sides: readonly Side[], limitMs: number): Promise<Silent[]> {
   const limit = Math.min(limitMs, COMMAND_MS);
-  const troubles = await eachOf(sides, ({ cloud, server }) =>
-    within(limit, `${cloud.name}: spire-server healthcheck`, () => server.healthcheck()).then(
-      () => undefined,
-      (error: unknown) => ({ name: cloud.name, words: lineOf(error) }),
-    ),
-  );
-  const found = troubles.filter((trouble) => trouble !== undefined);
-  if (found.length === 0) return;
-  const peers = found.map(({ name }) => name);
-  const way = peers.includes(sides[0]!.cloud.name)
-    ? ""
-    : ` Or go on knowingly with --without ${peers.join(",")}: such a cloud loses ${sides[0]!.cloud.name} unless it fetches in time, until \`pulumi up --refresh\`.`;
+  const found = await eachOf(sides, async (side) => {
+    const { cloud, cluster, replica } = side;
+    // Of less patience than what follows, so that it ends with its cause.
+    const { server } = sideOf(cloud, cluster, limit, replica);
+    const what = `${[cloud.name, ...(replica ? [replica] : [])].join(": ")}: spire-server healthcheck`;
+    return within(limit, what, () => server.healthcheck()).then(
+      () => [],
+      (error: unknown) => [{ side, words: lineOf(error) }],
+    );
+  });
+  return found.flat();
+}
+
+/** Whoever is needed must answer before anything is changed. `way`: how to go on without. */
+function mustAnswer(name: string, silent: readonly Silent[], way = ""): void {
+  if (silent.length === 0) return;
+  const peers = [...new Set(silent.map(({ side }) => side.cloud.name))];
+  const without = peers.includes(name)
+    ? way
+    : ` Or go on knowingly with --without ${peers.join(",")}: such a cloud loses ${name} unless it fetches in time, until \`pulumi up --refresh\`.`;
   throw new CliError(
-    `Nothing is changed, since not every cloud can be reached: ${found.map(({ words }) => words).join("; ")}. Mend that first.${way}`,
+    `Nothing is changed, since not every server can be reached: ${silent.map(({ words }) => words).join("; ")}. Mend that first.${without}`,
   );
 }
 
-/** A cloud's SPIRE server by its pods, each of which has a CA and a JWT key of its own; a single one has no `replica`. */
-async function replicas(
-  side: Side,
-  limitMs: number,
-): Promise<readonly { readonly replica: string | undefined; readonly one: Side }[]> {
+/** A cloud's SPIRE server by its replicas, each of which has a CA and a JWT key of its own; a single one as it is. */
+async function replicasOf(side: Side, limitMs: number): Promise<readonly Side[]> {
   const { cloud, cluster } = side;
   const { namespace, statefulSet } = SERVER_PLACE;
   const found = await within(COMMAND_MS, `${cloud.name}: reading StatefulSet ${statefulSet}`, () =>
     cluster.workload("StatefulSet", namespace, statefulSet),
   );
   const pods = podsOf(statefulSet, found?.desired ?? 1);
-  if (pods.length < 2) return [{ replica: undefined, one: side }];
-  return pods.map((pod) => ({
-    replica: pod,
-    one: { ...side, server: replicaOf(cloud, cluster, pod, COMMAND_MS, limitMs) },
-  }));
+  return pods.length < 2 ? [side] : pods.map((pod) => sideOf(cloud, cluster, limitMs, pod));
 }
 
 /** What is there that `retired` signed, by pods of the cloud's agents. */
@@ -218,8 +239,6 @@ interface Rotation {
   readonly served: readonly Side[];
   /** Servers of the same trust domain, whose CAs it may have signed. */
   readonly below: readonly Side[];
-  /** Pod of the replica; undefined where the cloud has one server. */
-  readonly replica: string | undefined;
   /** The authority that is to sign no more. */
   readonly retired: string;
   /** Whether another authority signed it. */
@@ -227,12 +246,12 @@ interface Rotation {
 }
 
 async function rotateServer(
-  { source, peers, served, below, replica, retired, signedAbove }: Rotation,
+  { source, peers, served, below, retired, signedAbove }: Rotation,
   options: RotateOptions,
 ): Promise<Rotated> {
   const { taint = false, jwt = false, limitMs, say, handOnMs = HAND_ON_MS } = options;
   const kind: AuthorityKind = jwt ? "jwt" : "x509";
-  const { cloud } = source;
+  const { cloud, replica } = source;
   const { name } = cloud;
   const of = replica === undefined ? name : `${name}: ${replica}`;
   let state = await stateOf(source, kind);
@@ -393,39 +412,50 @@ export async function rotate(mesh: Mesh, name: string, options: RotateOptions): 
       EXIT.usage,
     );
   for (const other of without) cloudNamed(mesh, other);
-  const sideOf = (each: MeshCloud): Side => {
-    const cluster = connect(each);
-    return { cloud: each, cluster, server: serverOf(each, cluster, COMMAND_MS, limitMs) };
-  };
-  const source = sideOf(cloud);
+  const side = (each: MeshCloud) => sideOf(each, connect(each), limitMs);
+  const source = side(cloud);
   // Where all are of one trust domain, they know the root that its CA is signed under, which stays.
   const peers = mesh.clouds
     .filter((each) => each.trustDomain !== cloud.trustDomain && !without.includes(each.name))
-    .map((each) => sideOf(each));
+    .map(side);
   /** Those of other clouds whose identities the same server issues. */
-  const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map((each) => sideOf(each));
+  const served = mesh.clouds.filter((each) => each.serverCloud?.name === name).map(side);
   const others = mesh.clouds
     .filter((each) => each.trustDomain === cloud.trustDomain && each !== cloud && !each.serverCloud)
     .filter((each) => taint && !without.includes(each.name))
-    .map((each) => sideOf(each));
-  await mustAnswer([source, ...peers, ...others], limitMs);
-  const below = (await eachOf(others, (side) => replicas(side, limitMs))).flat().map(({ one }) => one);
-  const found = await eachOf(await replicas(source, limitMs), async ({ replica, one }) => ({
-    replica,
-    one,
-    state: await stateOf(one, kind),
-  }));
-  const named = found.filter(({ state: { active, old } }) => authority === active || authority === old);
+    .map(side);
+  mustAnswer(name, await silentOf([source, ...peers, ...others], limitMs));
+  const below = (await eachOf(others, (each) => replicasOf(each, limitMs))).flat();
+  const all = await replicasOf(source, limitMs);
+  const silent = await silentOf(
+    [...all, ...below].filter(({ replica }) => replica !== undefined),
+    limitMs,
+  );
+  const up = all.filter((one) => !silent.some((each) => each.side === one));
+  const found = await eachOf(up, async (one) => ({ one, state: await stateOf(one, kind) }));
+  const named = found.filter(
+    ({ state: { active, old } }) => authority !== undefined && (authority === active || authority === old),
+  );
+  // Of replicas, one that is away is not needed where another one's authority is meant.
+  const alone = found.map(
+    ({ one, state }) =>
+      `\`${commandOf(name, jwt)}${taint ? " --taint" : ""} --authority ${state.active}\` rotates ${one.replica}`,
+  );
+  mustAnswer(
+    name,
+    silent.filter((each) => named.length === 0 || below.includes(each.side)),
+    ` Or go on with those that answer: ${alone.join(", ")}.`,
+  );
   // Of one that is nobody's, the first says who has which.
   const meant = authority === undefined ? found : named.length > 0 ? named : found.slice(0, 1);
-  const rotations = meant.map(({ replica, one, state }): Rotation => {
+  const rotations = meant.map(({ one, state }): Rotation => {
     const retired = retiredOf(one, state, options);
     const signedAbove = Boolean(state.authorities.active?.upstream_authority_subject_key_id);
     if (taint && signedAbove)
       throw new CliError(
         `${name}: its CA is signed by another one: what is to be tainted is that (\`spire-server upstreamauthority\`).`,
       );
-    return { source: one, peers, served, below, replica, retired, signedAbove };
+    return { source: one, peers, served, below, retired, signedAbove };
   });
   const servers: Rotated[] = [];
   for (const rotation of rotations) servers.push(await rotateServer(rotation, options));

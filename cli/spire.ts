@@ -4,6 +4,7 @@ import { inAnyReplica } from "../components/trust/replica";
 import { spireServer, type Run, type SpireServer } from "../components/trust/spire-cli";
 import { NAMESPACES, SPIRE_SERVER } from "../components/well-known";
 import type { Cluster } from "./cluster";
+import { within } from "./limits";
 import type { MeshCloud } from "./mesh-outputs";
 
 /** Where the SPIRE server runs in every cluster. */
@@ -27,22 +28,34 @@ export const serverCommand = (args: readonly string[]) => [
   SPIRE_SERVER.socket,
 ];
 
-/** Runs `spire-server <args>` in the server's pod, or in another one of its pods that is ready, for at most `limitMs` milliseconds each. */
-export function runInServer(cluster: Cluster, limitMs: number): Run {
+/** Longest time of the look at which pods are ready, in milliseconds. */
+const LOOK_MS = 5_000;
+
+/** Names of the pods of a cloud's SPIRE server that are ready; that of the first where none is, or where it cannot be told. */
+export async function readyServers(cluster: Cluster): Promise<readonly [string, ...string[]]> {
   const { namespace, pod: first } = SERVER_PLACE;
+  const look = () => cluster.pods(namespace, selector(SPIRE_SERVER.name));
+  const pods = await within(LOOK_MS, "reading the pods of the SPIRE server", look).catch(() => []);
+  const [pod = first, ...others] = pods.filter(({ ready }) => ready).map(({ name }) => name);
+  return [pod, ...others];
+}
+
+/**
+ * Runs `spire-server <args>` in a pod of the server that is ready, or in another one that is, for at most `limitMs` milliseconds each. A pod whose node has died answers nothing until that time
+ * is over, so that it is not the first to be asked.
+ */
+export function runInServer(cluster: Cluster, limitMs: number): Run {
   const id = `${++servers}`;
-  const ready = async () => {
-    try {
-      const pods = await cluster.pods(namespace, selector(SPIRE_SERVER.name));
-      return pods.filter((pod) => pod.ready).map(({ name }) => name);
-    } catch {
-      return [];
-    }
-  };
-  return (args) =>
-    inAnyReplica(id, first, ready, (pod) =>
-      cluster.exec({ ...SERVER_PLACE, pod }, serverCommand(args), limitMs),
+  let looking: ReturnType<typeof readyServers> | undefined;
+  return async (args) => {
+    const [first] = await (looking ??= readyServers(cluster));
+    return inAnyReplica(
+      id,
+      first,
+      () => readyServers(cluster),
+      (pod) => cluster.exec({ ...SERVER_PLACE, pod }, serverCommand(args), limitMs),
     );
+  };
 }
 
 /** The client for one of the replicas of a cloud's SPIRE server, and for no other. */

@@ -13,6 +13,9 @@ import type { OtherCluster } from "./conf";
 import { SpireNamespaces } from "./namespaces";
 import { grantServerAccess } from "./server-access";
 
+/** Age of a token, in days, from which previews say so: what the CIS AWS Foundations Benchmark allows an access key, which has no end of its own either. */
+export const OLD_TOKEN_DAYS = 90;
+
 /** What `AttestedCluster` needs. */
 export interface AttestedClusterArgs {
   readonly cluster: Cluster;
@@ -24,7 +27,7 @@ export interface AttestedClusterArgs {
 /**
  * A cluster whose nodes, or whose SPIRE server, a SPIRE server elsewhere attests. That one has there what it has in its own cluster: it reviews agents' tokens,
  * looks up their pods and nodes, and publishes its bundle to one ConfigMap. Its token lives as long as its Secret: `pulumi up --replace` of that makes another
- * one, and ends the old.
+ * one, and ends the old. Of one that is old every preview and update warns.
  */
 export class AttestedCluster extends pulumi.ComponentResource implements OtherCluster {
   readonly cloud: string;
@@ -58,8 +61,8 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
       `${name}-token`,
       {
         metadata: {
-          // Kubernetes fills it with a token of the account.
-          name: `${account}-token`,
+          // Kubernetes fills it with a token of the account, in which of the Secret is nothing but its name. Pulumi gives it one, so that a Secret which takes its place has another,
+          // and another token.
           namespace: NAMESPACES.spireServer,
           labels: ofServer,
           annotations: { "kubernetes.io/service-account.name": account },
@@ -69,13 +72,18 @@ export class AttestedCluster extends pulumi.ComponentResource implements OtherCl
       {
         ...after,
         dependsOn: [...after.dependsOn, ...access],
-        deleteBeforeReplace: true,
         additionalSecretOutputs: ["data"],
       },
     );
     this.token = pulumi.secret(
       secret.data.apply((data) => Buffer.from(data?.["token"] ?? "", "base64").toString("utf8")),
     );
+    pulumi.all([secret.urn, secret.metadata]).apply(([urn, { creationTimestamp }]) => {
+      const days = Math.floor((Date.now() - Date.parse(creationTimestamp)) / 86_400_000);
+      if (!(days >= OLD_TOKEN_DAYS)) return;
+      const words = `${cluster.name}: the token by which the SPIRE server elsewhere is let into its API server is ${days} days old and has no end. \`pulumi up --replace '${urn}'\` makes another one and ends it: docs/runbooks/rotation.md.`;
+      void pulumi.log.warn(words, secret);
+    });
     this.ready = [...this.namespaces.ready, ...access, secret];
     this.registerOutputs({});
   }

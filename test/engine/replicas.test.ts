@@ -130,25 +130,28 @@ test("identities are issued while one is down, and hold under what it hands out 
   expect(before === undefined || holds(before[0]!, roots)).toBe(true);
 });
 
-test("`mesh rotate` gives each a new CA, and a new JWT key, and the old ones leave the bundle", async () => {
-  const mesh = meshOf({
-    clouds: {
-      aws: {
-        region: "r1",
-        context: "c",
-        clusterName: "c",
-        trustDomain: DOMAIN,
-        bundleEndpoint: "https://127.0.0.1:1",
-      },
+const mesh = meshOf({
+  clouds: {
+    aws: {
+      region: "r1",
+      context: "c",
+      clusterName: "c",
+      trustDomain: DOMAIN,
+      bundleEndpoint: "https://127.0.0.1:1",
     },
-    agents: {},
-    kubeconfig: "contexts: []",
-  });
-  const cluster = {
-    exec: ({ pod }: { pod: string }, command: string[]) => servers[pod]!.run(command.slice(1, -2)),
-    workload: async () => ({ ready: 2, desired: 2 }),
-  } as unknown as Cluster;
-  const options = { limitMs: 20_000, connect: () => cluster, say: () => {}, handOnMs: 0 };
+  },
+  agents: {},
+  kubeconfig: "contexts: []",
+});
+const cluster = {
+  exec: ({ pod }: { pod: string }, command: string[]) => servers[pod]!.run(command.slice(1, -2)),
+  // As of one that has just died.
+  pods: async () => Object.keys(servers).map((name) => ({ name, ready: true, containers: [] })),
+  workload: async () => ({ ready: 2, desired: 2 }),
+} as unknown as Cluster;
+const options = { limitMs: 20_000, connect: () => cluster, say: () => {}, handOnMs: 0 };
+
+test("`mesh rotate` gives each a new CA, and a new JWT key, and the old ones leave the bundle", async () => {
   for (const jwt of [false, true]) {
     const { servers: rotated } = await rotate(mesh, "aws", { ...options, jwt, taint: true });
     expect(rotated.map(({ replica, trusted }) => `${replica} ${trusted}`)).toEqual([
@@ -163,6 +166,21 @@ test("`mesh rotate` gives each a new CA, and a new JWT key, and the old ones lea
       expect(active).not.toBe(retired);
     }
   }
+});
+
+test("`mesh rotate` changes nothing while one is down, but rotates the other alone", async () => {
+  const retired = await signs(servers[second]!);
+  const before = await signs(servers[first]!);
+  await servers[first]!.kill();
+  const impatient = { ...options, limitMs: 3_000 };
+  const alone = `--authority ${retired}\` rotates ${second}`;
+  await expect(rotate(mesh, "aws", impatient)).rejects.toThrow(alone);
+  expect(await signs(servers[second]!)).toBe(retired);
+  const { servers: rotated } = await rotate(mesh, "aws", { ...impatient, taint: true, authority: retired });
+  expect(rotated).toMatchObject([{ replica: second, retired, trusted: false }]);
+  await servers[first]!.start();
+  expect(await signs(servers[first]!)).toBe(before);
+  expect(await signs(servers[second]!)).toBe(rotated[0]!.active);
 });
 
 test("a rotation goes on where it was when its server is killed between its steps", async () => {

@@ -1,16 +1,15 @@
 // The reference agent as its pods run it, behind Envoys: what the official client, AgentWeave's programs and an operator get of it across clouds.
-import { connect } from "node:net";
 import { Role, type Task, TaskState } from "@a2a-js/sdk";
 import { contentOf, dataPart, newMessage, sendMessage } from "../../agent/message";
 import { skills } from "../../agent/skills";
 import { callText, meshCall } from "../../cli/call";
-import type { Cluster } from "../../cli/cluster";
-import { serverCommand } from "../../cli/spire";
-import type { Mesh } from "../../cli/mesh-outputs";
+import type { Xds } from "../../components/envoy/xds";
 import { operatorSpiffeId } from "../../spiffe/spiffe-id";
 import { callThrough, clientThrough } from "./support/caller";
+import { clustersOf, outputsOf } from "./support/command-line";
 import { until } from "../support/daemon";
 import { EnvoyMesh } from "./support/mesh";
+import { trustTests } from "./trust-suite";
 
 const MEMBERS = Object.entries({ aws: ["agent", "worker"], azure: ["agent"], gcp: ["worker"] }).map(
   ([cloud, roles]) => ({ cloud, region: "r", trustDomain: `${cloud}.example.org`, roles }),
@@ -45,6 +44,14 @@ beforeAll(async () => {
     },
     run: MEMBERS.flatMap(({ cloud, roles }) => roles.map((role) => ({ cloud, role }))),
     program: () => "reference agent",
+    // Every certificate is soon shown anew.
+    change: (_place, bootstrap) =>
+      JSON.parse(
+        JSON.stringify(bootstrap).replaceAll(
+          '"max_connection_duration":"25s"',
+          '"max_connection_duration":"1s"',
+        ),
+      ) as Xds,
   });
 }, 120_000);
 afterAll(() => mesh?.stop(), 30_000);
@@ -260,31 +267,8 @@ test("a loop of relays ends where it has been passed on too often", async () => 
 });
 
 describe("mesh call", () => {
-  const outputs = (): Mesh => ({
-    clouds: MEMBERS.map(({ cloud, region, trustDomain, roles }) => ({
-      ...{ name: cloud, region, trustDomain, context: cloud, bundleEndpoint: "", kubeconfig: "{}" },
-      agents: roles.map((role) => ({
-        ...{ cloud, role, spiffeId: idOf(`${cloud}-${role}`), address: "", protocol: "agentweave" as const },
-        ...{ namespace: "agentweave", service: role, workload: { kind: "Deployment" as const, name: role } },
-      })),
-    })),
-  });
-
-  /** A cluster without Kubernetes: the SPIRE server and the Envoys are processes here. */
-  const connectTo = ({ name }: { readonly name: string }) =>
-    ({
-      exec: (_place, command) => {
-        const args = command.slice(1, command.length - serverCommand([]).length + 1);
-        return mesh.servers.get(name)!.run(args);
-      },
-      pods: (_namespace, labels) =>
-        Promise.resolve([{ name: labels["app.kubernetes.io/name"]!, ready: true, containers: [] }]),
-      portForward: (_namespace, pod) =>
-        Promise.resolve(connect(mesh.agent(`${name}-${pod}`).ports.inbound, "127.0.0.1")),
-    }) as Partial<Cluster> as Cluster;
-
   const call = (request: Parameters<typeof meshCall>[1]) =>
-    meshCall(outputs(), request, { connect: connectTo });
+    meshCall(outputsOf(mesh), request, { connect: clustersOf(mesh) });
 
   test("is answered by any agent of the operator's own domain, which calls others for it", async () => {
     const via = { from: "aws", via: ["gcp/worker"], to: "azure", capability: "ping" };
@@ -316,4 +300,10 @@ describe("mesh call", () => {
     expect(report.result).toMatchObject({ echo: payload });
     expect(callText(report)).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   });
+});
+
+trustTests({
+  mesh: () => mesh,
+  ping: async (from, to) =>
+    expect(resultOf(await asked(from, to, "ping"))).toMatchObject({ pong: true, caller: idOf(from) }),
 });

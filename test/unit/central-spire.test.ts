@@ -80,7 +80,11 @@ describe("the plan of one server", () => {
       "aws-spire-attestation-token",
       "gcp-spire-attestation-token",
     ]);
-    for (const { secretOutputs } of tokens) expect(secretOutputs).toContain("data");
+    for (const { secretOutputs, inputs } of tokens) {
+      expect(secretOutputs).toContain("data");
+      // One of the same name would have the same token.
+      expect(inputs.metadata).not.toHaveProperty("name");
+    }
   });
 
   test("registers every cloud at it, under the nodes of its own cluster", () => {

@@ -1,4 +1,5 @@
 // Which identities a plan gives, to whom, and which of them trust which trust domains.
+import { OLD_TOKEN_DAYS } from "../../../components/spire/attested-cluster";
 import { CONTROLLER_MANAGER } from "../../../components/well-known";
 import { formatDuration } from "../../config/duration";
 import { sureSecondsAlone } from "../../config/lifetimes";
@@ -66,13 +67,17 @@ function sharedServerTable({ config: { trust, spire }, clouds }: Plan): Table {
   return {
     key: "federation",
     title: "Which clouds trust which",
-    head: ["trust domain", "in it", "who trusts whom", "signed by", "single point of failure"],
+    head: [
+      ...["trust domain", "in it", "who trusts whom", "signed by"],
+      ...["lets it into the other clusters", "single point of failure"],
+    ],
     rows: [
       [
         trust.domain,
         clouds.join(", "),
         `each cloud trusts every identity of the domain, ${issuedBy}`,
         trust.root ? SIGNERS[trust.root.kind] : `the server in ${serverCloud} itself`,
+        `a token of each without an end; previews warn of one older than ${OLD_TOKEN_DAYS} days`,
         failure,
       ],
     ],

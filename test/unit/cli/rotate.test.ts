@@ -74,8 +74,24 @@ describe("mesh rotate and mesh evict", () => {
 
   it("says which replica's authority is which when none has the one that is named", async () => {
     world.cloud("aws").workloads["spire-server"] = { ready: 2, desired: 2 };
+    world.cloud("aws").up = ["spire-server-0", "spire-server-1"];
     await expect(run({ authority: "00" })).rejects.toThrow("has no authority 00 that signs");
     expect(world.changes).toEqual([]);
+  });
+
+  it("names a replica that is away before anything is changed, and rotates another one alone", async () => {
+    const aws = world.cloud("aws");
+    aws.workloads["spire-server"] = { ready: 1, desired: 2 };
+    aws.up = ["spire-server-1"];
+    const authority = idOf("aws");
+    await expect(run({ limitMs: 1_000 })).rejects.toThrow(
+      new RegExp(
+        `aws: there is no pod spire/spire-server-0.*\`npx mesh rotate aws --authority ${authority}\` rotates spire-server-1`,
+      ),
+    );
+    expect(world.changes).toEqual([]);
+    const { servers } = await run({ limitMs: 1_000, authority });
+    expect(servers).toMatchObject([{ replica: "spire-server-1", retired: authority, active: idOf("aws") }]);
   });
 
   it("evicts nothing where all are of one trust domain", async () => {
@@ -124,7 +140,13 @@ describe("mesh rotate and mesh evict", () => {
     const before = gcp.ca;
     const spire = async (command: string) =>
       JSON.parse(
-        (await gcp.cluster.exec({} as never, ["spire-server", ...command.split(" ")], 1_000)).stdout,
+        (
+          await gcp.cluster.exec(
+            { pod: "spire-server-0" } as never,
+            ["spire-server", ...command.split(" ")],
+            1_000,
+          )
+        ).stdout,
       ) as ApiAuthorities;
     const { prepared } = await spire("localauthority x509 prepare");
     await spire(`localauthority x509 activate -authorityID ${prepared!.authority_id}`);

@@ -159,6 +159,20 @@ describe("mesh verify", () => {
       expect(checkOf("aws", "gcp", "endpoint").detail).toBe("port-forward");
     });
 
+    it.each(["missing", "silent"] as const)(
+      "asks a replica of the SPIRE server that is up where the first is %s",
+      async (others) => {
+        Object.assign(world.cloud("gcp"), {
+          endpointUrl: "https://127.0.0.1:1",
+          up: ["spire-server-1"],
+          others,
+        });
+        const { report, pair } = await verify();
+        expect(report.ok).toBe(true);
+        expect(pair("aws", "gcp").fetchedVia).toBe("port-forward");
+      },
+    );
+
     describe("that is fetched from a bucket", () => {
       let store: Awaited<ReturnType<typeof objectStore>>;
       const bundleOf = ({ authorities }: { authorities: { der: Buffer }[] }) =>

@@ -11,7 +11,7 @@ import { verifyPeer } from "../../../spiffe/verify";
 import type { CommandResult } from "../../../components/trust/exec";
 import { fault } from "../../../components/trust/fault";
 import { explainNoPod } from "../../../components/trust/no-pod";
-import { agentObjectName, TAILNET } from "../../../components/well-known";
+import { agentObjectName, NAMESPACES, TAILNET } from "../../../components/well-known";
 import { agentSpiffeId, operatorSpiffeId, serverSpiffeId } from "../../../spiffe/spiffe-id";
 import { type Certificate, issue, spiffeBundle } from "../../support/certificate";
 
@@ -62,6 +62,9 @@ export class FakeCloud {
   unhealthy?: string;
   /** There is no pod of its SPIRE server, whose StatefulSet is to have this many replicas. */
   podless?: number;
+  /** Pods of its SPIRE server that are up. A command in another one finds no pod, or is never answered, as on a node that has died. */
+  up = ["spire-server-0"];
+  others: "missing" | "silent" = "missing";
   /** Clouds that its agent does not reach, with the words in which it says why. */
   readonly cutFrom = new Map<string, string>();
   /** What `spire-server bundle show` says instead of succeeding. */
@@ -356,24 +359,35 @@ export class FakeCloud {
 
   /** The Kubernetes API of StatefulSets. */
   private get apps(): AppsV1Api {
-    const readNamespacedStatefulSet = async () => ({ spec: { replicas: this.podless } });
+    const replicas = this.podless ?? this.workloads["spire-server"]?.desired;
+    const readNamespacedStatefulSet = async () => ({ spec: { replicas } });
     return { readNamespacedStatefulSet } as unknown as AppsV1Api;
   }
 
   readonly cluster: Cluster = {
     version: async () => this.answer("v1.34.2"),
     exec: async (place, command) => {
-      if (this.podless !== undefined) throw await explainNoPod({ cloud: this.name, ...place }, this.apps);
       if (place.container === TAILNET.sidecar) return this.answer(this.device);
+      if (this.podless !== undefined || !this.up.includes(place.pod)) {
+        if (this.others === "silent") return new Promise(() => {});
+        throw await explainNoPod({ cloud: this.name, ...place }, this.apps);
+      }
       return this.answer(() => this.spire(command.slice(1)));
     },
     portForward: async (_namespace, pod) => {
-      const port = pod === "spire-server-0" ? this.ports.endpoint : (this.agentPort ?? this.ports.agent);
+      const ofServer = pod.startsWith("spire-server");
+      if (ofServer && !this.up.includes(pod)) throw new Error(`no port-forward to ${pod}`);
+      const port = ofServer ? this.ports.endpoint : (this.agentPort ?? this.ports.agent);
       const socket = net.connect(this.answer(port), "127.0.0.1");
       await once(socket, "connect");
       return socket;
     },
-    pods: async () => this.answer(this.pods),
+    pods: async (namespace) =>
+      this.answer(
+        namespace === NAMESPACES.spireServer
+          ? this.up.map((name) => ({ name, ready: true, containers: [] }))
+          : this.pods,
+      ),
     workload: async (kind, _namespace, name) => {
       this.kinds[name] = kind;
       return this.answer(name in this.workloads ? this.workloads[name] : { ready: 1, desired: 1 });
