@@ -141,6 +141,8 @@ export class AgentMesh extends pulumi.ComponentResource {
     const moving = config.clouds.flatMap(({ name, trustDomain, otherTrustDomain: other }) =>
       other === undefined ? [] : [{ cloud: name, trustDomain, other }],
     );
+    let tellWorkloads!: (made: Workloads) => void;
+    const workloads = new Promise<Workloads>((resolve) => (tellWorkloads = resolve));
     const others = [...new Set(moving.map(({ other }) => other))];
     const root =
       signer?.kind === "program" || next
@@ -202,7 +204,10 @@ export class AgentMesh extends pulumi.ComponentResource {
           protect: config.spire.protect,
           exposure: this.network.bundleEndpointExposure(cloud.name),
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
-          moves: former && cloud.otherTrustDomain !== undefined,
+          moves:
+            former && cloud.otherTrustDomain
+              ? { registered: workloads.then((made) => made.entriesOf(cloud.name)) }
+              : undefined,
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
           below,
@@ -328,6 +333,7 @@ export class AgentMesh extends pulumi.ComponentResource {
       },
       self,
     );
+    tellWorkloads(this.workloads);
 
     this.names =
       config.network.mode === "vpn"

@@ -21,6 +21,8 @@ export interface SpireAgentArgs {
   readonly logLevel: LogLevel;
   readonly size?: ContainerSize;
   readonly images: Images;
+  /** What its pods wait for besides, known later. Default: nothing. */
+  readonly after?: Promise<readonly pulumi.Resource[]>;
 }
 
 /**
@@ -41,7 +43,7 @@ export class SpireAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: SpireAgentArgs, opts?: DependentOptions) {
     super("agentweave:spire:Agent", name, {}, opts);
-    const { cluster, trustDomain, serverAddress, logLevel, size, images } = args;
+    const { cluster, trustDomain, serverAddress, logLevel, size, images, after } = args;
     const self = childOptions(this, cluster, opts);
     const metadata = {
       name: SPIRE_AGENT.name,
@@ -91,6 +93,10 @@ export class SpireAgent extends pulumi.ComponentResource {
       { metadata: { ...metadata, name: AGENT_CONFIG_MAP.name }, data: { [AGENT_CONFIG_MAP.conf]: conf } },
       self,
     );
+    const waited = async (): Promise<pulumi.Resource[]> => [
+      ...[...self.dependsOn, account, role, binding, config],
+      ...((await after) ?? []),
+    ];
     this.ready = new k8s.apps.v1.DaemonSet(
       name,
       {
@@ -106,7 +112,10 @@ export class SpireAgent extends pulumi.ComponentResource {
           ),
         },
       },
-      { ...self, dependsOn: [...self.dependsOn, account, role, binding, config] },
+      {
+        ...self,
+        dependsOn: waited(),
+      },
     );
     this.registerOutputs({});
   }

@@ -38,8 +38,11 @@ export interface SpireArgs {
   readonly exposure?: SpireServerArgs["exposure"];
   /** Who signs the server's CA. Default: the server itself. */
   readonly signer?: SpireServerArgs["signer"];
-  /** Whether it takes another trust domain. Default: false. */
-  readonly moves?: boolean;
+  /**
+   * That it takes another trust domain: the entries of the cluster's workloads, which are made later. SPIRE agents start after them, since one that has no entry for a
+   * workload yet gives it the roots of its own trust domain alone. Default: it keeps its own.
+   */
+  readonly moves?: { readonly registered: Promise<readonly pulumi.Resource[]> };
   /** Whether servers of other trust domains fetch its bundle. Default: true. */
   readonly bundleEndpoint?: boolean;
   /** The server of another cloud that signs the server's CA, and what that one has here. Default: `signer`. */
@@ -65,7 +68,7 @@ export class Spire extends pulumi.ComponentResource implements CloudSpire {
 
   constructor(name: string, args: SpireArgs, opts?: DependentOptions) {
     super("agentweave:spire:Spire", name, {}, opts);
-    const { cluster, trustDomain, settings, sizes, images, flows, below, ...ofServer } = args;
+    const { cluster, trustDomain, settings, sizes, images, flows, below, moves, ...ofServer } = args;
     const after = (...dependencies: readonly pulumi.Resource[]) => ({
       parent: this,
       dependsOn: [...(opts?.dependsOn ?? []), ...dependencies],
@@ -76,12 +79,24 @@ export class Spire extends pulumi.ComponentResource implements CloudSpire {
     this.namespaces = namespaces.made;
     this.server = new SpireServer(
       `${name}-server`,
-      { cluster, trustDomain, settings, sizes, images, ...ofServer, above: below?.above },
+      {
+        cluster,
+        trustDomain,
+        settings,
+        sizes,
+        images,
+        ...ofServer,
+        above: below?.above,
+        moves: moves !== undefined,
+      },
       after(...namespaces.ready, ...(below?.ready ?? [])),
     );
     this.agent = new SpireAgent(
       `${name}-agent`,
-      { cluster, trustDomain, logLevel: settings.logLevel, size: sizes?.agent, images },
+      {
+        ...{ cluster, trustDomain, logLevel: settings.logLevel, size: sizes?.agent, images },
+        after: moves?.registered,
+      },
       after(...this.server.ready),
     );
     this.csiDriver = new SpiffeCsiDriver(`${name}-csi-driver`, { cluster, images }, after(this.agent.ready));

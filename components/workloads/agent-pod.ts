@@ -12,8 +12,11 @@ export const AGENT_SIZE = { cpu: "50m", memory: "128Mi" } as const;
 /** User and group of the process. The stock Node image has a user 1000, but needs none. */
 const UID = 65532;
 
-/** Seconds for which a pod that leaves goes on to accept calls, until load balancers have noticed. */
-export const SHUTDOWN_DELAY = 5;
+/**
+ * Seconds for which a pod that leaves goes on to accept calls: until load balancers have noticed, and then for as long as a caller's Envoy keeps a connection (25 s,
+ * `ANY_DESTINATION` in envoy/outbound.ts). One that still came by such a connection would be lost.
+ */
+export const SHUTDOWN_DELAY = 30;
 
 /** What `agentPod` needs. */
 export interface AgentPodArgs {
@@ -62,7 +65,7 @@ export function agentTemplate(
       enableServiceLinks: false,
       nodeSelector: { "kubernetes.io/os": "linux" },
       // The delay above, twenty seconds for requests under way, and some to close.
-      terminationGracePeriodSeconds: 30,
+      terminationGracePeriodSeconds: SHUTDOWN_DELAY + 15,
       topologySpreadConstraints: [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
       securityContext: { ...nonRoot(UID), ...(sysctls.length > 0 && { sysctls }) },
       ...spec,

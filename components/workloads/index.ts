@@ -91,6 +91,7 @@ export class Workloads extends pulumi.ComponentResource {
   /** Those of the agents that have one. */
   readonly loadBalancers: readonly AgentLoadBalancer[];
   readonly #namespaces: ReadonlyMap<string, readonly pulumi.Resource[]>;
+  readonly #entries: readonly { readonly cloud: string; readonly entry: RegistrationEntry }[];
 
   constructor(name: string, args: WorkloadsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("agentweave:workloads:Workloads", name, {}, opts);
@@ -174,6 +175,8 @@ export class Workloads extends pulumi.ComponentResource {
       }),
     );
 
+    const entries: { cloud: string; entry: RegistrationEntry }[] = [];
+    this.#entries = entries;
     this.agents = places.map((place, index) => {
       const { cluster, trustDomain, role, id, opa, namespace, service, access } = place;
       const { name: cloud, region } = cluster;
@@ -190,6 +193,7 @@ export class Workloads extends pulumi.ComponentResource {
         },
         self(place.nodeAlias),
       );
+      entries.push({ cloud, entry });
       const is = roles.get(role)!;
       const withNetwork = (template: k8s.types.input.core.v1.PodTemplateSpec) =>
         network.mode === "tailscale"
@@ -246,6 +250,11 @@ export class Workloads extends pulumi.ComponentResource {
         registerWorkload(workload, place, self(nodeAlias));
     }
     this.registerOutputs({});
+  }
+
+  /** The entries by which a cloud's agents have their identities. */
+  entriesOf(cloud: string): readonly RegistrationEntry[] {
+    return this.#entries.flatMap((each) => (each.cloud === cloud ? [each.entry] : []));
   }
 
   /** The namespaces of a cloud's workloads. */

@@ -168,6 +168,11 @@ const TAILSCALE = {
   "tailscale:index/service:Service": "name",
 };
 
+/** The engine's own (pkg/resource/deploy/builtins.go of pulumi/pulumi). */
+const PULUMI = {
+  "pulumi:index:Stash": "",
+};
+
 /** This program's own, as `diff` of their providers says (`components/providers`); a test compares. */
 const OWN = {
   "pulumi-nodejs:dynamic/agentweave/kubernetes:GeneratedConfigMap": "cloud object",
@@ -192,5 +197,6 @@ export const REPLACING: Readonly<Record<string, string>> = {
   ...AZURE,
   ...KUBERNETES,
   ...TAILSCALE,
+  ...PULUMI,
   ...OWN,
 };

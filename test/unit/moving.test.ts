@@ -96,6 +96,18 @@ test("the root of then is made first, and what each server had is kept for the t
   expect(of(second, `${DYNAMIC}IntermediateAuthority`)).toHaveLength(3);
 });
 
+test("SPIRE agents of a cloud start when its agents are registered: before, they would give the roots of their own trust domain alone", async () => {
+  const plan = await planWith(STEPS[1]![1]);
+  for (const cloud of CLOUDS) {
+    const { dependencies } = plan.resources.find(({ name }) => name === `${cloud}-spire-agent`)!;
+    const entries = of(plan, `${DYNAMIC}RegistrationEntry`).filter(({ name }) =>
+      name.startsWith(`${cloud}-agentweave-`),
+    );
+    expect(entries.length).toBeGreaterThan(0);
+    for (const { urn } of entries) expect(dependencies).toContain(urn);
+  }
+});
+
 test("a server takes another trust domain only from the step before, and only while its own is still accepted", async () => {
   const { diff } = makeTrustBundleProvider(() => {
     throw new Error("no server is asked");

@@ -47,7 +47,7 @@ describe("of everything that a stack registers", () => {
       const file = stack === "rehearsal" ? rehearsalFile() : undefined;
       for (const mode of NETWORK_MODES) plans.push([...(await planOf(stack, { mode, file })).resources]);
     }
-    const changed = { trust: { mode: "single" } };
+    const changed = { trust: { mode: "single", former: { domain: "example.org" } } };
     plans.push([...(await planOf("rehearsal", { file: rehearsalFile(), changed })).resources]);
     const buckets = { mode: "direct", changed: { trust: { endpoint: "bucket" } } } as const;
     plans.push([...(await planOf("dev", buckets)).resources]);
