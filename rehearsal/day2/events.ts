@@ -233,7 +233,7 @@ const ONE = { mode: "single", domain: "mesh.example.org" };
 
 /** Why calls are lost in the second of three steps. */
 const MOVING =
-  "a SPIRE agent that has just started gives, for a second or two, the roots of its own trust domain alone";
+  "a SPIRE agent that its server does not know of yet gives, for some seconds, the roots of its own trust domain alone";
 
 /** Other trust domains in three steps; those of before are accepted until the last. */
 async function moved(day2: Day2, olds: object, news: object): Promise<string> {
