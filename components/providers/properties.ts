@@ -83,6 +83,28 @@ export const ACCESS = [
   "__provider",
 ];
 
+/**
+ * `diff` of the bundle of a foreign trust domain that a server holds, with `content` among its inputs: given anew where that changed or the server has none, made anew
+ * elsewhere or for another trust domain. The old one goes first then: under a new name for the same server, its deletion would take away what the new one gave.
+ */
+export function diffHeld(content: readonly string[]) {
+  return async (
+    _id: string,
+    olds: { readonly target: ServerLocation; readonly storedDigest: string },
+    news: { readonly target: ServerLocation },
+  ): Promise<Diff> => {
+    const replaces = [
+      ...(serverMoved(olds.target, news.target) ? ["target"] : []),
+      ...(changed(olds, news, "trustDomain") ? ["trustDomain"] : []),
+    ];
+    const changes =
+      olds.storedDigest === "" ||
+      replaces.length > 0 ||
+      [...ACCESS, ...content].some((name) => changed(olds, news, name));
+    return { changes, replaces, deleteBeforeReplace: replaces.length > 0 };
+  };
+}
+
 /** Lower-case letters, digits, dots, dashes and underscores, at most 255 (SPIFFE ID specification, sections 2.1 and 2.3). */
 const trustDomainPattern = /^[a-z0-9._-]{1,255}$/;
 /** Path segments of letters, digits, dots, dashes and underscores, none empty, `.` or `..` (SPIFFE ID specification, section 2.2). */

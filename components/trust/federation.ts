@@ -87,31 +87,34 @@ export class TrustFederation extends pulumi.ComponentResource {
       ),
     }));
     const { partners = [], accepted = [] } = args;
-    this.#accepted = new Map(
-      args.members.map(({ name: member, target }) => [
-        member,
-        accepted.map(
-          (each) =>
-            new AcceptedBundle(
-              `${member}-accepts-${each.trustDomain}`,
-              { target, accepted: each, timeoutSeconds },
-              { parent: this, dependsOn: [bundles[member]!] },
-            ),
-        ),
-      ]),
+    const ofEach = <T>(
+      make: (member: string, target: ServerTarget, opts: pulumi.CustomResourceOptions) => T,
+    ) =>
+      new Map(
+        args.members.map(({ name: member, target }) => [
+          member,
+          make(member, target, { parent: this, dependsOn: [bundles[member]!] }),
+        ]),
+      );
+    this.#accepted = ofEach((member, target, self) =>
+      accepted.map(
+        (each) =>
+          new AcceptedBundle(
+            `${member}-accepts-${each.trustDomain}`,
+            { target, accepted: each, timeoutSeconds },
+            self,
+          ),
+      ),
     );
-    this.#partners = new Map(
-      args.members.map(({ name: member, target }) => [
-        member,
-        partners.map(
-          (partner) =>
-            new PartnerRelationship(
-              `${member}-trusts-${partner.name}`,
-              { target, partner, timeoutSeconds },
-              { parent: this, dependsOn: [bundles[member]!] },
-            ),
-        ),
-      ]),
+    this.#partners = ofEach((member, target, self) =>
+      partners.map(
+        (partner) =>
+          new PartnerRelationship(
+            `${member}-trusts-${partner.name}`,
+            { target, partner, timeoutSeconds },
+            self,
+          ),
+      ),
     );
     this.registerOutputs({});
   }

@@ -1,7 +1,7 @@
 // Provider of AcceptedBundle: a server of the mesh holds the bundle of a trust domain that none of its peers serves.
 import { storedBundle } from "../../../spiffe/bundle";
 import { isTrustDomain } from "../../../spiffe/spiffe-id";
-import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
+import { changed, checker, diffHeld, type Provider } from "../../providers/properties";
 import { type Connect, connectByExec, deletePatience, isMoved, readPatience, unlessGone } from "../connect";
 import { factsOf, fault } from "../fault";
 import type { ServerLocation } from "../server-location";
@@ -52,18 +52,7 @@ export function makeAcceptedBundleProvider(
       return { inputs: news, failures };
     },
 
-    diff: async (_id, olds, news) => {
-      const replaces = [
-        ...(serverMoved(olds.target, news.target) ? ["target"] : []),
-        ...(changed(olds, news, "trustDomain") ? ["trustDomain"] : []),
-      ];
-      const changes =
-        olds.storedDigest === "" ||
-        replaces.length > 0 ||
-        [...ACCESS, "bundle"].some((name) => changed(olds, news, name));
-      // The old one goes first: under a new name for the same server, its deletion would take away what the new one gave.
-      return { changes, replaces, deleteBeforeReplace: replaces.length > 0 };
-    },
+    diff: diffHeld(["bundle"]),
 
     create: async (inputs) => ({
       id: `${inputs.target.trustDomain}/${inputs.trustDomain}`,

@@ -1,6 +1,6 @@
 // Provider of PartnerRelationship: a server of the mesh trusts a foreign trust domain, of which only the bundle endpoint is reached.
 import { storedBundle } from "../../../spiffe/bundle";
-import { ACCESS, changed, checker, serverMoved, type Provider } from "../../providers/properties";
+import { changed, checker, diffHeld, type Provider } from "../../providers/properties";
 import { type Connect, connectByExec, deletePatience, readPatience, shareRead, unlessGone } from "../connect";
 import { factsOf, fault, wordsOf } from "../fault";
 import { endpointOf, explainFetchFailure } from "../fetch-failure";
@@ -92,18 +92,7 @@ export function makePartnerRelationshipProvider(connect: Connect): Provider<Part
       return { inputs: news, failures };
     },
 
-    diff: async (_id, olds, news) => {
-      const replaces = [
-        ...(serverMoved(olds.target, news.target) ? ["target"] : []),
-        ...(changed(olds, news, "trustDomain") ? ["trustDomain"] : []),
-      ];
-      const changes =
-        olds.storedDigest === "" ||
-        replaces.length > 0 ||
-        [...ACCESS, ...CONTENT].some((name) => changed(olds, news, name));
-      // The old one goes first: under a new name for the same server, its deletion would take away what the new one made.
-      return { changes, replaces, deleteBeforeReplace: replaces.length > 0 };
-    },
+    diff: diffHeld(CONTENT),
 
     create: async (inputs) => ({
       id: `${inputs.target.trustDomain}/${inputs.trustDomain}`,

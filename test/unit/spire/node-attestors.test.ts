@@ -1,19 +1,15 @@
 // By what machines outside of Kubernetes attest: what SPIRE is configured with, and whom it lets in by that.
-import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { renderServerConf, SPIRE_DEFAULTS } from "../../../components/spire/conf";
 import {
   nodeAttestorFiles,
   nodeAttestorPorts,
   type NodeAttestors,
 } from "../../../components/spire/node-attestors";
-import { SERVER_PATHS } from "../../../components/spire/paths";
 import { serverPod } from "../../../components/spire/server-pod";
 import { selfSigned } from "../../support/certificate";
 import { restrictedViolations } from "./pod-security";
+import { describeRealServer } from "./real-server";
 
 const CA = new X509Certificate(selfSigned()).toString();
 const SUBSCRIPTION = "d5b40d61-272e-48da-beb9-05f295c42bd6";
@@ -104,40 +100,20 @@ test("only what is written is there, beside the cluster's own nodes", () => {
   ]);
 });
 
-const program = process.env["SPIRE_SERVER"] ?? "spire-server";
-const there = spawnSync(program, ["--version"]).status === 0;
-const real = there ? describe : describe.skip;
+describeRealServer((ask) => {
+  const validate = (attestors: object) =>
+    ask(confWith(attestors), { files: nodeAttestorFiles({ sources: [], ...attestors }) });
 
-real(
-  `the real spire-server${there ? "" : " (skipped: it is not on PATH, and SPIRE_SERVER is not set)"}`,
-  () => {
-    let directory = "";
-    beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), "spire-attestors-"))));
-    afterAll(() => rmSync(directory, { recursive: true }));
-    const validate = (attestors: object) => {
-      for (const [file, content] of Object.entries(nodeAttestorFiles({ sources: [], ...attestors })))
-        writeFileSync(join(directory, file), content);
-      const conf = join(directory, "conf");
-      const paths = [SERVER_PATHS.nodeAttestorsDir, SERVER_PATHS.dataDir];
-      writeFileSync(
-        conf,
-        paths.reduce((text, path) => text.replaceAll(path, directory), confWith(attestors)),
-      );
-      const { stdout, stderr } = spawnSync(program, ["validate", "-config", conf], { encoding: "utf8" });
-      return stdout + stderr;
-    };
-
-    test.each(ATTESTORS)(
-      "takes %s, and reads of it whom it lets in",
-      (_name, attestors, _ports, wrong, error) => {
-        const said = validate(attestors);
-        if (attestors.azure_imds) {
-          // It asks Microsoft for the id of the tenant, which nobody answers here, and finds no other fault.
-          const errors = said.trim().split("\n").slice(3);
-          expect(errors).toEqual([expect.stringMatching(/unable to lookup tenant ID/)]);
-        } else expect(said).toContain("is valid");
-        expect(validate(wrong)).toMatch(error);
-      },
-    );
-  },
-);
+  test.each(ATTESTORS)(
+    "takes %s, and reads of it whom it lets in",
+    (_name, attestors, _ports, wrong, error) => {
+      const said = validate(attestors);
+      if (attestors.azure_imds) {
+        // It asks Microsoft for the id of the tenant, which nobody answers here, and finds no other fault.
+        const errors = said.trim().split("\n").slice(3);
+        expect(errors).toEqual([expect.stringMatching(/unable to lookup tenant ID/)]);
+      } else expect(said).toContain("is valid");
+      expect(validate(wrong)).toMatch(error);
+    },
+  );
+});

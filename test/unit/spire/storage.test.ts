@@ -1,8 +1,4 @@
 // Where a SPIRE server keeps its records and keys: what is rendered, and what the real server says of it.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { renderServerConf, SPIRE_DEFAULTS } from "../../../components/spire/conf";
 import {
@@ -17,6 +13,7 @@ import { type KeyManager, keyManagerPod, keyManagerPorts } from "../../../compon
 import { SERVER_PATHS } from "../../../components/spire/paths";
 import { serverPod } from "../../../components/spire/server-pod";
 import { restrictedViolations } from "./pod-security";
+import { describeRealServer } from "./real-server";
 
 const serverArgs = { trustDomain: "aws.agentweave.io", clusterName: "aws", settings: SPIRE_DEFAULTS };
 const files = { ca: "the CA", clientCertificate: "the certificate", clientKey: "the key" };
@@ -134,64 +131,42 @@ describe("a key manager", () => {
   );
 });
 
-/** What the real server says of a configuration; undefined where there is none. */
-const program = process.env["SPIRE_SERVER"] ?? "spire-server";
-const there = spawnSync(program, ["--version"]).status === 0;
-const real = there ? describe : describe.skip;
+describeRealServer((ask) => {
+  const validate = (conf: string, args: readonly string[] = [], env: Record<string, string> = {}) =>
+    ask(conf, { args, env });
 
-real(
-  `the real spire-server${there ? "" : " (skipped: it is not on PATH, and SPIRE_SERVER is not set)"}`,
-  () => {
-    let directory = "";
-    beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), "spire-storage-"))));
-    afterAll(() => rmSync(directory, { recursive: true }));
-    const validate = (conf: string, args: readonly string[] = [], env: Record<string, string> = {}) => {
-      const file = join(directory, "conf");
-      // Some make their id at once.
-      writeFileSync(file, conf.replaceAll(SERVER_PATHS.dataDir, directory));
-      const { stdout, stderr } = spawnSync(program, ["validate", "-config", file, ...args], {
-        env,
-        encoding: "utf8",
-      });
-      return stdout + stderr;
-    };
+  test.each(KEY_MANAGERS)("finds key manager %j valid, and one with a key misspelt invalid", (keyManager) => {
+    const conf = renderServerConf({ ...serverArgs, keyManager });
+    expect(validate(conf)).toContain("is valid");
+    expect(validate(conf.replace(/keys_path|key_identifier_file/, "misspelt"))).not.toContain("is valid");
+  });
 
-    test.each(KEY_MANAGERS)(
-      "finds key manager %j valid, and one with a key misspelt invalid",
-      (keyManager) => {
-        const conf = renderServerConf({ ...serverArgs, keyManager });
-        expect(validate(conf)).toContain("is valid");
-        expect(validate(conf.replace(/keys_path|key_identifier_file/, "misspelt"))).not.toContain("is valid");
-      },
+  test.each([
+    { ...POSTGRES, ...files },
+    POSTGRES,
+    { ...MYSQL, ...files },
+    { ...RDS, ca: "the CA" },
+    RDS_MYSQL,
+  ])("finds database %j valid", (datastore) => {
+    const conf = renderServerConf({ ...serverArgs, datastore });
+    const { args, env } = datastorePod(datastore);
+    const variables = { [env[0]!.name]: hclString(connectionString(datastore)) };
+    expect(validate(conf, args, variables)).toContain("is valid");
+    expect(validate(conf, [], variables)).not.toContain("is valid");
+  });
+
+  test("reads any connection string from the variable as it is", () => {
+    const { args, env } = datastorePod(POSTGRES);
+    const conf = renderServerConf({ ...serverArgs, clusterName: "a$b${c}$$", datastore: POSTGRES });
+    const anyText = fc.string({
+      unit: fc.constantFrom('"', "\\", "$", "{", "}", "'", " ", "a", "é", "\n", "#"),
+    });
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const variables = { [env[0]!.name]: hclString(`host=db ${text}`) };
+        return validate(conf, args, variables).includes("is valid");
+      }),
+      { numRuns: 10 },
     );
-
-    test.each([
-      { ...POSTGRES, ...files },
-      POSTGRES,
-      { ...MYSQL, ...files },
-      { ...RDS, ca: "the CA" },
-      RDS_MYSQL,
-    ])("finds database %j valid", (datastore) => {
-      const conf = renderServerConf({ ...serverArgs, datastore });
-      const { args, env } = datastorePod(datastore);
-      const variables = { [env[0]!.name]: hclString(connectionString(datastore)) };
-      expect(validate(conf, args, variables)).toContain("is valid");
-      expect(validate(conf, [], variables)).not.toContain("is valid");
-    });
-
-    test("reads any connection string from the variable as it is", () => {
-      const { args, env } = datastorePod(POSTGRES);
-      const conf = renderServerConf({ ...serverArgs, clusterName: "a$b${c}$$", datastore: POSTGRES });
-      const anyText = fc.string({
-        unit: fc.constantFrom('"', "\\", "$", "{", "}", "'", " ", "a", "é", "\n", "#"),
-      });
-      fc.assert(
-        fc.property(anyText, (text) => {
-          const variables = { [env[0]!.name]: hclString(`host=db ${text}`) };
-          return validate(conf, args, variables).includes("is valid");
-        }),
-        { numRuns: 10 },
-      );
-    });
-  },
-);
+  });
+});
