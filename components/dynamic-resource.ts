@@ -8,6 +8,7 @@ const MODULES = {
   PartnerRelationship: "agentweave/trust",
   AcceptedBundle: "agentweave/trust",
   RegistrationEntry: "agentweave/trust",
+  NodeEntries: "agentweave/trust",
   RootAuthority: "agentweave/trust",
   IntermediateAuthority: "agentweave/trust",
   ScrapeToken: "agentweave/observability",

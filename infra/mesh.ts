@@ -30,6 +30,7 @@ import { upstreamPorts } from "../components/spire/upstream-authority";
 import { TrustFederation } from "../components/trust/federation";
 import { registerNodes } from "../components/trust/node-alias";
 import { ProgramRoot } from "../components/trust/program-root";
+import { NodeEntries } from "../components/trust/resources";
 import { Workloads } from "../components/workloads";
 import type { CloudConfig, MeshConfig } from "./config";
 import { lifetimesOf } from "./config/lifetimes";
@@ -141,8 +142,10 @@ export class AgentMesh extends pulumi.ComponentResource {
     const moving = config.clouds.flatMap(({ name, trustDomain, otherTrustDomain: other }) =>
       other === undefined ? [] : [{ cloud: name, trustDomain, other }],
     );
-    let tellWorkloads!: (made: Workloads) => void;
-    const workloads = new Promise<Workloads>((resolve) => (tellWorkloads = resolve));
+    let tellRegistered!: (nodes: ReadonlyMap<string, NodeEntries>) => void;
+    const nodesRegistered = new Promise<ReadonlyMap<string, NodeEntries>>(
+      (resolve) => (tellRegistered = resolve),
+    );
     const others = [...new Set(moving.map(({ other }) => other))];
     const root =
       signer?.kind === "program" || next
@@ -206,7 +209,7 @@ export class AgentMesh extends pulumi.ComponentResource {
           signer: upstream && { upstream, files: root?.filesOf(cloud.name) },
           moves:
             former && cloud.otherTrustDomain
-              ? { registered: workloads.then((made) => made.entriesOf(cloud.name)) }
+              ? { registered: nodesRegistered.then((nodes) => [nodes.get(cloud.name)!]) }
               : undefined,
           // Within one trust domain nobody but partners fetches it.
           bundleEndpoint: !shared || config.partners.length > 0,
@@ -333,7 +336,20 @@ export class AgentMesh extends pulumi.ComponentResource {
       },
       self,
     );
-    tellWorkloads(this.workloads);
+    tellRegistered(
+      new Map(
+        (former ? registered : [])
+          .filter(({ identity }) => identity.otherTrustDomain !== undefined)
+          .map(({ config: { name: cloud }, identity: { target, cluster, nodeAlias } }) => [
+            cloud,
+            new NodeEntries(
+              `${cloud}-node-entries`,
+              { target, clusterName: cluster.clusterName },
+              { ...self, dependsOn: [nodeAlias, ...this.workloads.entriesOf(cloud)] },
+            ),
+          ]),
+      ),
+    );
 
     this.names =
       config.network.mode === "vpn"

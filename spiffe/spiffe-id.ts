@@ -43,6 +43,11 @@ export function nodeAliasSpiffeId(trustDomain: string, clusterName: string): str
   return `spiffe://${trustDomain}/node/${clusterName}`;
 }
 
+/** SPIFFE id of the SPIRE agent of a node, by the node's UID: k8s_psat gives it (SPIRE, pkg/common/plugin/k8s/utils.go, AgentID). */
+export function nodeAgentSpiffeId(trustDomain: string, clusterName: string, nodeUid: string): string {
+  return `spiffe://${trustDomain}/spire/agent/k8s_psat/${clusterName}/${nodeUid}`;
+}
+
 /** SPIFFE id of the machine outside of Kubernetes on which a workload of a cloud is: the workload's parent, as `nodeAliasSpiffeId` in a cluster. */
 export function machineSpiffeId(trustDomain: string, cloud: string, workload: string): string {
   return `spiffe://${trustDomain}/node/machine/${cloud}/${workload}`;

@@ -7,6 +7,7 @@ import { federationRelationshipProvider } from "../trust/providers/federation-re
 import { partnerRelationshipProvider } from "../trust/providers/partner-relationship";
 import { acceptedBundleProvider } from "../trust/providers/accepted-bundle";
 import { intermediateAuthorityProvider } from "../trust/providers/intermediate-authority";
+import { nodeEntriesProvider } from "../trust/providers/node-entries";
 import { registrationEntryProvider } from "../trust/providers/registration-entry";
 import { rootAuthorityProvider } from "../trust/providers/root-authority";
 import { trustBundleProvider } from "../trust/providers/trust-bundle";
@@ -20,6 +21,7 @@ export const providers = {
   PartnerRelationship: partnerRelationshipProvider,
   AcceptedBundle: acceptedBundleProvider,
   RegistrationEntry: registrationEntryProvider,
+  NodeEntries: nodeEntriesProvider,
   RootAuthority: rootAuthorityProvider,
   IntermediateAuthority: intermediateAuthorityProvider,
   ScrapeToken: scrapeTokenProvider,

@@ -39,8 +39,8 @@ export interface SpireArgs {
   /** Who signs the server's CA. Default: the server itself. */
   readonly signer?: SpireServerArgs["signer"];
   /**
-   * That it takes another trust domain: the entries of the cluster's workloads, which are made later. SPIRE agents start after them, since one that has no entry for a
-   * workload yet gives it the roots of its own trust domain alone. Default: it keeps its own.
+   * That it takes another trust domain: the entries of the cluster's nodes and workloads, which are made later. SPIRE agents start after them, since one that has no
+   * entry for a workload yet gives it the roots of its own trust domain alone. Default: it keeps its own.
    */
   readonly moves?: { readonly registered: Promise<readonly pulumi.Resource[]> };
   /** Whether servers of other trust domains fetch its bundle. Default: true. */

@@ -232,3 +232,30 @@ export class RegistrationEntry extends DynamicResource {
     super("RegistrationEntry", name, props, ["kubeconfig"], dependent);
   }
 }
+
+export interface NodeEntriesArgs {
+  /** The server of the nodes' own cluster. */
+  target: ServerTarget;
+  /** The cluster's name in k8s_psat attestation. */
+  clusterName: string;
+  /** Longest wait for the server, in seconds. Default 600. */
+  timeoutSeconds?: number;
+}
+
+/**
+ * An entry for each node that a cluster has when it is made: what is registered for the cluster's nodes reaches a SPIRE agent with its first answer. Without, a server
+ * learns only afterwards which agents it has attested, and gives a new one nothing for some seconds.
+ */
+export class NodeEntries extends DynamicResource {
+  constructor(name: string, args: NodeEntriesArgs, opts?: pulumi.CustomResourceOptions) {
+    const { server, kubeconfig } = split(args.target);
+    const { clusterName, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = args;
+    super(
+      "NodeEntries",
+      name,
+      { target: server, kubeconfig, clusterName, timeoutSeconds },
+      ["kubeconfig"],
+      opts,
+    );
+  }
+}

@@ -63,6 +63,7 @@ const FIRST = new Set([
   "gcp:storage/bucketIAMMember:BucketIAMMember",
   "pulumi-nodejs:dynamic/agentweave/trust:AcceptedBundle",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship",
+  "pulumi-nodejs:dynamic/agentweave/trust:NodeEntries",
   "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry",
 ]);

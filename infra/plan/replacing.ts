@@ -181,6 +181,7 @@ const OWN = {
   "pulumi-nodejs:dynamic/agentweave/trust:AcceptedBundle": "target.cloud target.trustDomain trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:FederationRelationship":
     "source.cloud source.trustDomain target.cloud target.trustDomain",
+  "pulumi-nodejs:dynamic/agentweave/trust:NodeEntries": "clusterName target.cloud target.trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:PartnerRelationship": "target.cloud target.trustDomain trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:IntermediateAuthority": "cloud trustDomain",
   "pulumi-nodejs:dynamic/agentweave/trust:RegistrationEntry": "target.cloud target.trustDomain",

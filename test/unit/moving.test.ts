@@ -96,16 +96,21 @@ test("the root of then is made first, and what each server had is kept for the t
   expect(of(second, `${DYNAMIC}IntermediateAuthority`)).toHaveLength(3);
 });
 
-test("SPIRE agents of a cloud start when its agents are registered: before, they would give the roots of their own trust domain alone", async () => {
+test("SPIRE agents of a cloud start when its nodes and then its agents are registered: before, they would give the roots of their own trust domain alone", async () => {
   const plan = await planWith(STEPS[1]![1]);
   for (const cloud of CLOUDS) {
-    const { dependencies } = plan.resources.find(({ name }) => name === `${cloud}-spire-agent`)!;
+    const named = (name: string) => plan.resources.find((resource) => resource.name === name)!;
+    const nodes = named(`${cloud}-node-entries`);
+    expect(named(`${cloud}-spire-agent`).dependencies).toContain(nodes.urn);
     const entries = of(plan, `${DYNAMIC}RegistrationEntry`).filter(({ name }) =>
       name.startsWith(`${cloud}-agentweave-`),
     );
     expect(entries.length).toBeGreaterThan(0);
-    for (const { urn } of entries) expect(dependencies).toContain(urn);
+    for (const { urn } of [named(`${cloud}-node-alias`), ...entries])
+      expect(nodes.dependencies).toContain(urn);
   }
+  for (const [, trust] of [STEPS[0]!, STEPS[2]!])
+    expect(of(await planWith(trust), `${DYNAMIC}NodeEntries`)).toEqual([]);
 });
 
 test("a server takes another trust domain only from the step before, and only while its own is still accepted", async () => {

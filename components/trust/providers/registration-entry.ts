@@ -83,7 +83,7 @@ async function explained<T>(inputs: EntryInputs, work: Promise<T>): Promise<T> {
 }
 
 /** Creates the entry, or adopts the one that is there already. Returns its id. */
-async function createOrAdopt(inputs: EntryInputs, server: SpireServer): Promise<string> {
+export async function createOrAdopt(inputs: EntryInputs, server: SpireServer): Promise<string> {
   try {
     return await explained(inputs, server.entryCreate(inputs));
   } catch (error) {
