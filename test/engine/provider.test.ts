@@ -8,6 +8,7 @@ import {
   makeFederationRelationshipProvider,
   type RelationshipInputs,
 } from "../../components/trust/providers/federation-relationship";
+import { makeNodeEntriesProvider } from "../../components/trust/providers/node-entries";
 import {
   makePartnerRelationshipProvider,
   type PartnerInputs,
@@ -19,7 +20,7 @@ import {
 import { type Run, spireServer } from "../../components/trust/spire-cli";
 import { makeTrustBundleProvider } from "../../components/trust/providers/trust-bundle";
 import { pemOf } from "../../spiffe/pem";
-import { serverSpiffeId } from "../../spiffe/spiffe-id";
+import { nodeAliasSpiffeId, serverSpiffeId } from "../../spiffe/spiffe-id";
 import { selfSigned, spiffeBundle } from "../support/certificate";
 import { spireServerBinary, TestSpireServer } from "../support/spire";
 
@@ -493,6 +494,34 @@ describe("A RegistrationEntry", () => {
     await entries.delete(id, outs);
     expect((await entries.read(id, outs)).id).toBe("");
     await entries.delete(id, outs);
+  });
+});
+
+describe("NodeEntries", () => {
+  const nodes = makeNodeEntriesProvider(connect, async () => ["uid-1", "uid-2"], 0);
+  const inputs = { target: server("gcp", GCP), kubeconfig: "gcp's", clusterName: "gcp", timeoutSeconds: 5 };
+  const alias = nodeAliasSpiffeId(GCP, "gcp");
+  const parents = async () => {
+    const all = await connect(server("gcp", GCP), "", { limitMs: 1000 }).entryList();
+    return all
+      .filter(({ spiffe_id: { trust_domain, path } }) => `spiffe://${trust_domain}${path}` === alias)
+      .map(({ parent_id: { path } }) => path)
+      .sort();
+  };
+
+  it("give the agent of each node what is registered for all, adopt what an interrupted up left, and leave alone", async () => {
+    const selectors = ["k8s_psat:cluster:gcp"];
+    await entries.create(entry({ spiffeId: alias, selectors, federatesWith: [] }));
+    const { id, outs } = await nodes.create(inputs);
+    expect(await nodes.create(inputs)).toEqual({ id, outs });
+    const agents = ["uid-1", "uid-2"].map((uid) => `/spire/agent/k8s_psat/gcp/${uid}`);
+    expect(await parents()).toEqual([...agents, "/spire/server"]);
+    expect((await nodes.read(id, outs)).id).toBe(id);
+
+    await nodes.delete(id, outs);
+    expect(await parents()).toEqual(["/spire/server"]);
+    expect((await nodes.read(id, outs)).id).toBe("");
+    await nodes.delete(id, outs);
   });
 });
 
