@@ -36,8 +36,10 @@ rehearse-run: node_modules/.package-lock.json
 plan: node_modules/.package-lock.json
 	@npx mesh plan --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
-## make test: every check there is
-test: check go-test unit policy-test observability-test clouds-test envoy-test engine-test
+## make test: every check there is; two at a time, each with what it said when it ends, and the last, whose machines need the time, alone
+test: node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -j2 --output-sync envoy-test check unit clouds-test observability-test policy-test go-test
+	@$(MAKE) --no-print-directory engine-test
 
 ## make check: types, lint, format, import circles, unused code
 check: node_modules/.package-lock.json

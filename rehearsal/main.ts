@@ -26,14 +26,15 @@ import { day2Text, tryDay2 } from "./day2";
 import { reportText } from "./proof/table";
 
 /**
- * For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON; `--program` names what the command of
- * `within` needs besides the rehearsal's programs.
+ * For rehearsals beside the one of this checkout: tests. `--report` also writes what was shown, as JSON; `--brief` leaves out of the proof what takes
+ * longest, the failover and the network policies; `--program` names what the command of `within` needs besides the rehearsal's programs.
  */
 const { values: options, positionals } = parseArgs({
   options: {
     root: { type: "string" },
     config: { type: "string" },
     report: { type: "string" },
+    brief: { type: "boolean" },
     program: { type: "string", multiple: true },
   },
   allowPositionals: true,
@@ -56,7 +57,7 @@ function changesText({ same = 0, ...changes }: Changes): string {
 /** Commands that reach the clouds, and so are run in the world. */
 const INSIDE: Record<string, () => Promise<boolean>> = {
   async up() {
-    const found = await rehearse(rehearsal);
+    const found = await rehearse(rehearsal, options.brief);
     report(found);
     say(reportText(found));
     say(

@@ -349,8 +349,12 @@ async function startMachines(rehearsal: Rehearsal, { programs: found }: Made): P
   return startClouds(rehearsal);
 }
 
-/** Stands the mesh up, or brings it in line with the stack's configuration, and proves it. Called in the world. */
-export async function rehearse(asked: Rehearsal): Promise<Report> {
+/**
+ * Stands the mesh up, or brings it in line with the stack's configuration, and proves it. Called in the world.
+ *
+ * @param brief leaves the failover and the network policies out of the proof. Default: false.
+ */
+export async function rehearse(asked: Rehearsal, brief = false): Promise<Report> {
   const times: Times = {};
   const made = prepared(asked);
   // Until the clouds run, they end with this process; from then on the next run goes on with them, whatever becomes of this one.
@@ -370,8 +374,8 @@ export async function rehearse(asked: Rehearsal): Promise<Report> {
   const mesh = meshOf(outputs);
   const verified = await timed(times, "verify", () => verifySettled(mesh));
   const config = configOf(rehearsal);
-  const calls = await timed(times, "calls", () => proveCalls(mesh, config.policy.calls));
-  const machine = await timed(times, "nodes", () => proveMachine(mesh, config, rehearsal.root));
+  const calls = await timed(times, "calls", () => proveCalls(mesh, config.policy.calls, brief));
+  const machine = await timed(times, "nodes", () => proveMachine(mesh, config, rehearsal.root, brief));
   const observability = mesh.observability
     ? await timed(times, "observability", () => proveObservability(mesh, config))
     : undefined;

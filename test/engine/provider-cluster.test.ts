@@ -121,17 +121,6 @@ describe("Through a real API server", () => {
     expect(await relationships.diff(id, read.props, relationship())).toMatchObject({ changes: false });
   });
 
-  it("it is repaired after the source lost its database", async () => {
-    const { id, outs } = await relationships.create(relationship());
-    await loseDatabase("aws");
-    await bundles.create(bundle());
-    const read = await relationships.read(id, outs);
-    expect(read.props.bundleState).toBe("stale");
-    const { outs: repaired } = await relationships.update(id, read.props, relationship());
-    expect(repaired.bundleState).toBe("current");
-    expect(repaired.storedDigest).not.toBe(outs.storedDigest);
-  });
-
   it("it is made anew, with its entry, after the target lost its database, even while its pod is only starting", async () => {
     const { id, outs } = await relationships.create(relationship());
     const made = await entries.create(entry());

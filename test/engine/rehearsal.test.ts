@@ -24,8 +24,8 @@ import { type Place, placeOf, rehearsed, ROOT, writeStack } from "./stack";
 
 const MINUTES = 60_000;
 
-/** How many resources the state has when an update is killed: SPIRE, agents and observability are being made. The campaign kills the trust layer's. */
-const KILLED_AT = [60, 130, 290];
+/** How many resources the state has when an update is killed: SPIRE and observability are being made. The campaign kills the trust layer's. */
+const KILLED_AT = [60, 290];
 
 /** Programs of the home cloud that are killed one after the other. `node` is every agent, exporter and renewer at once, `envoy` every relay. */
 const PARTS = [
@@ -66,7 +66,7 @@ function recorded({ root }: Place): number {
   return checkpoint.latest?.resources?.length ?? 0;
 }
 
-/** Everything proven, between all of so many clouds. */
+/** Everything proven that was tried, between all of so many clouds. */
 function expectProven({ verified, calls, machine, observability }: Report, clouds: number): void {
   const checks = [...verified.clouds, ...verified.pairs].flatMap((each): readonly object[] => each.checks);
   expect(checks.filter((check) => (check as { status: string }).status !== "ok")).toEqual([]);
@@ -280,7 +280,7 @@ describe("the rehearsal", () => {
     async () => {
       await sweep(ROOT, "gcp");
       await sweep(ROOT, "aws/node-2");
-      const report = await rehearsed<Report>(rehearsal, "up");
+      const report = await rehearsed<Report>(rehearsal, "up --brief");
       expect([...report.started].sort()).toEqual(["aws", "gcp"]);
       // The engine counts what was not ready when it read it as updated, and waits for it.
       expect(report.changed.filter((change) => !change.startsWith("update"))).toEqual([]);
@@ -290,8 +290,9 @@ describe("the rehearsal", () => {
   );
 
   test(
-    "is told by the command line of a bundle that was replaced, and the next run mends it",
+    "is told by the command line of a bundle that was replaced, and the next run mends it and changes nothing else",
     async () => {
+      const before = await servers(rehearsal);
       const mesh = meshOn(rehearsal);
       const [aws, azure, gcp] = mesh.clouds.map((cloud) => memberOf(cloud, connectKubernetes, 30_000));
       const own = await runInServer(azure!.cluster, 30_000)(["bundle", "show", "-format", "spiffe"]);
@@ -308,21 +309,10 @@ describe("the rehearsal", () => {
       // Authenticated with a bundle that is not gcp's, gcp's own endpoint is a stranger. Pings both ways may fail by then too.
       expect(found["aws trusts gcp endpoint"]).toBeDefined();
       expect(Object.keys(found).filter((key) => !/aws trusts gcp|gcp trusts aws ping/.test(key))).toEqual([]);
-      const report = await rehearsed<Report>(rehearsal, "up");
+      const report = await rehearsed<Report>(rehearsal, "up --brief");
+      expect(report.started).toEqual([]);
       // Nothing else has anything to be mended after all that the tests before have broken.
       expect(report.changed).toEqual(["update aws-trusts-gcp"]);
-      expectProven(report, 3);
-    },
-    10 * MINUTES,
-  );
-
-  test(
-    "changes nothing when it is run again",
-    async () => {
-      const before = await servers(rehearsal);
-      const report = await rehearsed<Report>(rehearsal, "up");
-      expect(report.started).toEqual([]);
-      expect(report.changed).toEqual([]);
       expect(report.warnings).toEqual([]);
       expectProven(report, 3);
       expect(await servers(rehearsal)).toEqual(before);
