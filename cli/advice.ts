@@ -16,6 +16,9 @@ export const kubectl = (cloud: MeshCloud, namespace: string, command: string) =>
 /** The Kubernetes API itself did not answer (components/trust/exec.ts, cluster.ts). */
 export const clusterAway = /Kubernetes API cannot be reached/;
 
+/** An API server that takes connections and does not answer, or one that is slow (cli/limits.ts). */
+const noAnswer = /took longer than/;
+
 // The Kubernetes API says that a pod of a SPIRE server does not exist, and perhaps why (components/trust/no-pod.ts).
 const noServerPod = new RegExp(`there is no pod ${NAMESPACES.spireServer}/${SPIRE_SERVER.name}-\\d`);
 const scaledToZero = /is scaled to 0/;
@@ -47,6 +50,8 @@ export function serverAdvice(cloud: MeshCloud, error: unknown): string {
   const words = lineOf(error);
   if (clusterAway.test(words))
     return `Check the API server, VPN and kubeconfig: \`kubectl --context ${cloud.context} get ns\`. If the cloud is gone: ${RUNBOOKS}/losing-a-cloud.md`;
+  if (noAnswer.test(words))
+    return `Does its API server answer? \`kubectl --context ${cloud.context} get ns\`. If not: ${RUNBOOKS}/losing-a-cloud.md; if so: ${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
   return `${kubectl(cloud, NAMESPACES.spireServer, serverCommand(words))}; ${TROUBLESHOOTING}`;
 }
 
@@ -109,6 +114,8 @@ export function pingAdvice(
     return serverAdvice(cloud, error);
   if (remote && unreachable.test(words)) {
     const [source, peer] = remote;
+    if (hungUp.test(words))
+      return `${source.name} took the connection and ended it, as its agents do when they do not trust who calls. Mend first what is said of "${source.name} trusts ${cloud.name}"; else ${agentAdvice(source, peer)}`;
     return `Check that ${peer.address} can be reached from ${cloud.name}'s cluster (load balancer, firewall, DNS), and ${source.name}'s agent: ${agentAdvice(source, peer)}`;
   }
   return agentAdvice(cloud, agent);

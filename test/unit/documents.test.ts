@@ -37,6 +37,26 @@ test.each(DOCUMENTS)("the commands of %s are there", (document) => {
   expect(wrong).toEqual([]);
 });
 
+// Whoever follows a runbook has all clouds in one kubeconfig: what names none goes to the one that was asked last.
+test.each(DOCUMENTS.filter((document) => document.startsWith("docs/runbooks/")))(
+  "each command of kubectl in %s names its cloud",
+  (document) => {
+    const blocks = [...textOf(document).matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block]) =>
+      block!.replaceAll(/\\\n\s*/g, "").split("\n"),
+    );
+    const spans = [
+      ...textOf(document)
+        .replaceAll(/```[^]*?```/g, "")
+        .matchAll(/`([^`]+)`/g),
+    ];
+    const commands = [...blocks, ...spans.map(([, span]) => span!.replaceAll(/\s+/g, " "))];
+    const nameless = commands.filter(
+      (command) => /^kubectl (?!config )\S+ \S/.test(command) && !/--(context|kubeconfig) /.test(command),
+    );
+    expect(nameless).toEqual([]);
+  },
+);
+
 test("commands that are not there are told", () => {
   const document = `Run \`npx mesh verfy\`, or \`mesh top --fast\`.
 

@@ -337,6 +337,7 @@ describe("mesh verify", () => {
           skill === "call_remote" ? { failed: unreached("gcp-agent", "connection_termination") } : undefined;
       });
       expect(checkOf("aws", "gcp", "ping")).toMatchObject({ status: "failed", detail: "no answer" });
+      expect(checkOf("aws", "gcp", "ping").next).toMatch(/^gcp took the connection .*"gcp trusts aws"/);
       expect(report.cuts).toEqual([]);
     });
 
@@ -355,6 +356,18 @@ describe("mesh verify", () => {
       const { cloudCheck } = await verify();
       expect(cloudCheck("aws", "policy").cause).toContain("intruder");
       expect(world.cloud("aws").asked).toEqual([]);
+    });
+
+    it("asks for the API server first where it may be that which does not answer", async () => {
+      const { cloudCheck } = await verify(() => {
+        Object.assign(world.cloud("aws"), { up: [], others: "silent" });
+      }, 1500);
+      expect(cloudCheck("aws", "spire-server")).toMatchObject({
+        status: "failed",
+        next: expect.stringMatching(
+          /^Does its API server answer\? `kubectl --context aws\S* get ns`/,
+        ) as string,
+      });
     });
 
     it("fails when the SPIRE server mints no identity for the operator", async () => {
