@@ -69,6 +69,8 @@ export async function evict(mesh: Mesh, name: string, options: EvictOptions): Pr
       `${name} is of the same trust domain ${trustDomain} as ${same.map((each) => each.name).join(", ")}, which no server can be made to forget: take it out of \`clouds\` and run \`pulumi up\`, after which no policy knows its agents. ${cloud.serverCloud ? `What it has was issued by the server in ${cloud.serverCloud.name} and ends within the life of an SVID; evict its nodes meanwhile (--node --ban).` : "Its server's authority holds until its end all the same (docs/security.md)."}`,
       EXIT.usage,
     );
+  // Loading it takes seconds on a busy machine, which are not those of the API servers.
+  await import("@kubernetes/client-node");
   const others = await eachOf(
     mesh.clouds.filter((each) => each.name !== cloud.name),
     (each) => forget(each, trustDomain, options),

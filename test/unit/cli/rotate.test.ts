@@ -1,3 +1,4 @@
+import type { Connect } from "../../../cli/cluster";
 import { evict, evictNode, evictText } from "../../../cli/evict";
 import { rotate, type RotateOptions, rotateText } from "../../../cli/rotate";
 import type { ApiAuthorities } from "../../../components/trust/spire-cli";
@@ -205,6 +206,27 @@ describe("mesh rotate and mesh evict", () => {
     const again = await evict(world.mesh(), "gcp", options);
     expect(again).toMatchObject({ ok: true, others: [{ outcome: "knew-nothing" }, { outcome: "forgot" }] });
     expect([...world.cloud("azure").stored.keys()]).toEqual(["aws.example.org"]);
+  });
+
+  it("counts the loading of the Kubernetes library as nobody's silence", async () => {
+    jest.doMock("@kubernetes/client-node", () => {
+      for (const end = Date.now() + 1_500; Date.now() < end;);
+      return {};
+    });
+    try {
+      const connect: Connect = (cloud) => ({
+        ...world.connect(cloud),
+        version: async () => {
+          await import("@kubernetes/client-node");
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return "v1.34.4";
+        },
+      });
+      const { others } = await evict(world.mesh(), "gcp", { limitMs: 1_000, connect });
+      expect(others.map(({ outcome }) => outcome)).toEqual(["forgot", "forgot"]);
+    } finally {
+      jest.dontMock("@kubernetes/client-node");
+    }
   });
 
   it.each([
