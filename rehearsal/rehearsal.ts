@@ -91,11 +91,24 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
   return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
 }
 
-/** The rehearsal with another trust than its stack's. */
-export function withTrust(rehearsal: Rehearsal, trust: object | undefined): Rehearsal {
-  if (trust === undefined) return rehearsal;
-  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "trust"), (stack) => {
-    stack[`${NAMESPACE}:trust`] = { ...(stack[`${NAMESPACE}:trust`] as object), ...trust };
+/** A value of a stack's configuration in which another one is written over it, key by key. */
+function overwritten(value: unknown, by: unknown): unknown {
+  if (typeof by !== "object" || by === null || Array.isArray(by)) return by;
+  const keys = Object.entries(by).map(([key, over]) => [
+    key,
+    overwritten((value as Record<string, unknown> | undefined)?.[key], over),
+  ]);
+  return { ...(value as object | undefined), ...Object.fromEntries(keys) };
+}
+
+/** The rehearsal with settings of its stack's changed: `{ trust: { … } }`. */
+export function withSettings(rehearsal: Rehearsal, settings: object | undefined): Rehearsal {
+  if (settings === undefined) return rehearsal;
+  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "changed"), (stack) => {
+    for (const [key, by] of Object.entries(settings)) {
+      const setting = `${NAMESPACE}:${key}`;
+      stack[setting] = overwritten(stack[setting], by);
+    }
   });
   return { ...rehearsal, config };
 }
@@ -260,7 +273,7 @@ export async function prepare(rehearsal: Rehearsal, besides: readonly string[] =
 }
 
 /** What `prepare` found, for a process in the world. */
-function prepared(rehearsal: Rehearsal): Made {
+export function prepared(rehearsal: Rehearsal): Made {
   return JSON.parse(readFileSync(madeFile(rehearsal), "utf8")) as Made;
 }
 
@@ -444,7 +457,7 @@ export async function destroy(asked: Rehearsal): Promise<Changes> {
 export async function down({ root }: Rehearsal): Promise<string[]> {
   const names = knownClouds(root);
   if (isInside(root)) {
-    for (const name of [...names, "registry", "tailnet"]) await sweep(root, name);
+    for (const name of [...names, "registry", "tailnet", "postgres"]) await sweep(root, name);
   } else await sweep(root);
   if (existsSync(root)) {
     for (const entry of readdirSync(root)) {

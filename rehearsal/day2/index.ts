@@ -8,6 +8,9 @@ import { until } from "../proof/steps";
 import { callMeanwhile, type Counted } from "./calls";
 import { type Day2, EVENTS } from "./events";
 
+/** What events need besides the rehearsal's programs. */
+export const DAY2_PROGRAMS = ["postgres"];
+
 /** Every connection between agents is made anew within 25 s (components/workloads/envoy): so long after an event its handshakes have all been seen. */
 const SETTLED_MS = 27_000;
 const VERIFY_LIMIT_MS = 60_000;
