@@ -110,13 +110,19 @@ async function rotatedAgain(day2: Day2, cloud: string): Promise<string> {
   return `killed after taint, went on with ${report.steps.map(({ step }) => step).join(", ")}`;
 }
 
+/** Has the volume of the first server leave with its pod. */
+async function deleteClaim(mesh: Mesh, cloud: string): Promise<void> {
+  const core = await coreOf(cloudOf(mesh, cloud));
+  const { namespace, pod } = SERVER_PLACE;
+  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: `spire-data-${pod}` });
+}
+
 /** Takes the volume away, and returns when there is a server with an empty one and another CA. */
 async function loseVolume(mesh: Mesh, cloud: string): Promise<void> {
   const core = await coreOf(cloudOf(mesh, cloud));
-  const namespace = NAMESPACES.spireServer;
   const before = await serverIn(mesh, cloud).bundleShow();
-  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: `spire-data-${SPIRE_SERVER.pod}` });
-  await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
+  await deleteClaim(mesh, cloud);
+  await core.deleteNamespacedPod({ namespace: NAMESPACES.spireServer, name: SPIRE_SERVER.pod });
   await until(`${cloud}'s server with another CA`, async () => {
     const now = await serverIn(mesh, cloud).bundleShow();
     return now === before ? undefined : true;
@@ -300,10 +306,11 @@ async function killedReplica(day2: Day2, cloud: string): Promise<string> {
   return `killed ${killed} times while the other renewed all and attested a SPIRE agent anew; ${active} sign`;
 }
 
-/** The way back. */
+/** The way back, of which docs/spire.md has the steps as well. */
 async function movedToVolume(day2: Day2, cloud: string): Promise<string> {
   await day2.up(await onDatabase(day2, cloud, 1));
   say("  one server is left: now it leaves the database");
+  await deleteClaim(day2.mesh(), cloud);
   await day2.up();
   const changed = await day2.up();
   await removePostgres(day2.root);
