@@ -5,7 +5,7 @@ import { dump, load as parseYaml } from "js-yaml";
 import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
-import { resolveImages } from "../components/images";
+import { PINNED, resolveImages } from "../components/images";
 import { type MeshConfig, parseConfig } from "../infra/config";
 import { stackSettings } from "../infra/config/settings";
 import { NAMESPACE } from "../infra/config/namespace";
@@ -27,6 +27,7 @@ import { type Binaries, findPrograms } from "./programs/get";
 import { installPackages } from "./programs/host";
 import { fillRegistry, haveImages, imagePrograms, type ImageOrigin } from "./programs/images";
 import { nodeProgram } from "./programs/node";
+import { OLDER_SPIRE } from "./programs/table";
 import { say } from "./progress";
 import { type CallProofs, proveCalls } from "./proof/calls";
 import { proveMachine } from "./proof/machine";
@@ -49,7 +50,13 @@ const MACHINE_PROGRAMS = [
 ];
 
 /** Programs that the closing table names. */
-const NAMED = ["spire-server", "spire-agent", "kubelet", "kube-router", "headscale"];
+const NAMED = [
+  ...["", ...OLDER_SPIRE.map(({ minor }) => `-${minor}`)].flatMap((version) => [
+    `spire-server${version}`,
+    `spire-agent${version}`,
+  ]),
+  ...["kubelet", "kube-router", "headscale"],
+];
 
 /** Where a rehearsal has its files. */
 export interface Rehearsal {
@@ -74,7 +81,10 @@ export function rehearsalOf(
   return {
     project,
     stack: "rehearsal",
-    config: onItsTopology(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
+    config: onItsSpire(
+      onItsTopology(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
+      folder,
+    ),
     root: folder,
     mode: chooseMode(folder),
   };
@@ -145,6 +155,22 @@ function onItsTopology(config: string, root: string, topology = process.env["TOP
       topology,
       serverCloud,
     };
+  });
+}
+
+/**
+ * The stack's file with the SPIRE that environment variable SPIRE asks for: the minor version before the one that the program names, since no `up` skips one.
+ * Default: that.
+ */
+function onItsSpire(config: string, root: string, asked = process.env["SPIRE"]): string {
+  if (!asked) return config;
+  const [{ minor, version }] = OLDER_SPIRE;
+  if (asked !== minor) throw new Error(`SPIRE=${asked}: want ${minor}`);
+  const image = (key: "spireServer" | "spireAgent") => PINNED[key].reference.replace(/[^:]+$/, version);
+  const overrides = { spireServer: image("spireServer"), spireAgent: image("spireAgent") };
+  return changedStack(config, path.join(root, "spire"), (stack) => {
+    const key = `${NAMESPACE}:images`;
+    stack[key] = overwritten(stack[key], { overrides });
   });
 }
 

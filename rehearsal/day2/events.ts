@@ -12,6 +12,7 @@ import { evict, evictNode } from "../../cli/evict";
 import type { Mesh } from "../../cli/mesh-outputs";
 import { rotate, type RotateOptions } from "../../cli/rotate";
 import { SERVER_PLACE, serverOf } from "../../cli/spire";
+import { PINNED } from "../../components/images";
 import type { ApiAgent } from "../../components/trust/spire-cli";
 import { NAMESPACES, SPIRE_SERVER } from "../../components/well-known";
 import { removePostgres, startPostgres } from "../machine/postgres";
@@ -45,6 +46,8 @@ export interface Day2 {
 export interface Event {
   /** In a few words. */
   readonly event: string;
+  /** Whether there is something to try. Default: always. */
+  readonly when?: (day2: Day2) => Promise<boolean>;
   /** Clouds whose agents call each other meanwhile. Default: all. */
   readonly between?: readonly string[];
   /** Why calls are lost, where they must be. */
@@ -250,6 +253,33 @@ async function apiServerAway(day2: Day2, away: string, other: string, third: str
   }
 }
 
+/** What the pods of SPIRE servers and agents are of that is not what the program names, each once. */
+async function otherSpire(day2: Day2): Promise<string[]> {
+  const wanted: readonly string[] = [PINNED.spireServer.reference, PINNED.spireAgent.reference];
+  const found = await Promise.all(
+    day2.mesh().clouds.map(async (cloud) => {
+      const core = await coreOf(cloud);
+      const lists = [NAMESPACES.spireServer, NAMESPACES.spireSystem].map((namespace) =>
+        core.listNamespacedPod({ namespace }),
+      );
+      return (await Promise.all(lists)).flatMap(({ items }) => items);
+    }),
+  );
+  const images = found.flat().flatMap(({ spec }) => spec!.containers.map(({ image = "" }) => image));
+  return [...new Set(images)].filter(
+    (image) => /\/spire-(server|agent):/.test(image) && !wanted.includes(image),
+  );
+}
+
+async function upgraded(day2: Day2): Promise<string> {
+  const before = await otherSpire(day2);
+  const changed = await day2.up();
+  await until("no pod of the version before", async () =>
+    (await otherSpire(day2)).length === 0 ? true : undefined,
+  );
+  return `${before.join(", ")} no more; up --refresh: ${changed.join(", ")}`;
+}
+
 /** Settings by which a cloud's SPIRE server has so many replicas on a database in the world, which runs then. */
 async function onDatabase({ root, programs, mesh }: Day2, cloud: string, replicas: number): Promise<object> {
   const { items } = await (await coreOf(cloudOf(mesh(), cloud))).listNode();
@@ -339,6 +369,11 @@ async function moved(day2: Day2, olds: object, news: object): Promise<string> {
 }
 
 export const EVENTS: readonly Event[] = [
+  {
+    event: "SPIRE upgraded by a minor version",
+    when: async (day2) => (await otherSpire(day2)).length > 0,
+    work: upgraded,
+  },
   { event: "aws's CA rotated", work: (day2) => rotated(day2, "aws") },
   {
     event: "gcp's CA rotated, the old one tainted and revoked",

@@ -82,7 +82,7 @@ export async function tryDay2(day2: Day2, only: readonly string[] = []): Promise
   const outcomes: Outcome[] = [];
   for (const each of EVENTS)
     if (only.length === 0 || only.some((word) => each.event.includes(word)))
-      outcomes.push(await tryEvent(day2, each));
+      if ((await each.when?.(day2)) ?? true) outcomes.push(await tryEvent(day2, each));
   return outcomes;
 }
 
