@@ -6,7 +6,7 @@ TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
 export npm_config_audit := false
 
-## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet, TRUST=single gives them one trust domain, TOPOLOGY=central one SPIRE server, TOPOLOGY=nested one above the others.
+## make rehearse: three clouds of real Kubernetes nodes on this machine, and the mesh on them; NETWORK=tailscale connects them by a tailnet, TRUST=single gives them one trust domain, TOPOLOGY=central one SPIRE server, TOPOLOGY=nested one above the others, SPIRE=1.14 an older SPIRE, which `make rehearse-day2` upgrades.
 ## Needs root on Linux
 rehearse: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts up
@@ -19,7 +19,7 @@ rehearse-preview: node_modules/.package-lock.json
 rehearse-node: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts node $(CLOUD)
 
-## make rehearse-day2: what comes after the first day (rotation, eviction, loss), each while agents call each other; a table of calls made and lost.
+## make rehearse-day2: what comes after the first day (rotation, eviction, loss, another database, an upgrade), each while agents call each other; a table of calls made and lost.
 ## EVENTS="'API server' database" tries those alone whose name has one of these words
 rehearse-day2: node_modules/.package-lock.json
 	@$(TS) rehearsal/main.ts day2 $(EVENTS)

@@ -14,12 +14,15 @@ const TTL = "5m";
 
 const der = z.base64().min(1);
 
-// What `x509 mint -output json` prints (SPIRE, cmd/spire-server/cli/x509/mint.go): DER in base64, the key as PKCS #8.
-const mintedSchema = z.object({
-  x509_svid: z.array(der).min(1),
-  private_key: der,
-  root_cas: z.array(der).min(1),
-});
+// What `x509 mint -output json` prints (SPIRE, cmd/spire-server/cli/x509/mint.go), until 1.14 as the one element of a list: DER in base64, the key as PKCS #8.
+const mintedSchema = z.preprocess(
+  (printed) => (Array.isArray(printed) ? (printed[0] as unknown) : printed),
+  z.object({
+    x509_svid: z.array(der).min(1),
+    private_key: der,
+    root_cas: z.array(der).min(1),
+  }),
+);
 
 /**
  * Reads what `spire-server x509 mint -output json` printed.

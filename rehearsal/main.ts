@@ -13,16 +13,17 @@ import {
   isProven,
   localCloud,
   prepare,
+  prepared,
   preview,
   rehearsalOf,
   rehearse,
   standingMesh,
   stands,
   update,
-  withTrust,
+  withSettings,
 } from "./rehearsal";
 import type { Changes } from "./machine/engine";
-import { day2Text, tryDay2 } from "./day2";
+import { DAY2_PROGRAMS, day2Text, tryDay2 } from "./day2";
 import { reportText } from "./proof/table";
 
 /**
@@ -73,8 +74,15 @@ const INSIDE: Record<string, () => Promise<boolean>> = {
   },
   async day2() {
     if (!stands(rehearsal)) await rehearse(rehearsal);
-    const up = async (trust?: object) => (await update(withTrust(rehearsal, trust))).changed;
-    const outcomes = await tryDay2({ root, mesh: () => standingMesh(rehearsal), up }, rest);
+    const outcomes = await tryDay2(
+      {
+        root,
+        programs: prepared(rehearsal).programs,
+        mesh: () => standingMesh(rehearsal),
+        up: async (settings) => (await update(withSettings(rehearsal, settings))).changed,
+      },
+      rest,
+    );
     report(outcomes);
     say(`\n${day2Text(outcomes)}`);
     return outcomes.every(({ failure }) => failure === undefined);
@@ -126,7 +134,7 @@ async function inTheWorld(): Promise<boolean> {
   if (why) throw new Error(why);
   if (name === "node") localCloud(rehearsal, rest[0]); // before anything is got for a name that is wrong
   const first = name === "up" ? firstPart(rehearsal) : undefined;
-  await prepare(first ?? rehearsal);
+  await prepare(first ?? rehearsal, name === "day2" ? DAY2_PROGRAMS : []);
   await makeWorld(root);
   if (!first) return again();
   say("\nFirst the mesh alone: observability is being got meanwhile.");

@@ -5,7 +5,7 @@ import { dump, load as parseYaml } from "js-yaml";
 import { type Mesh, meshOf } from "../cli/mesh-outputs";
 import type { VerifyReport } from "../cli/report";
 import { verifyMesh } from "../cli/verify";
-import { resolveImages } from "../components/images";
+import { PINNED, resolveImages } from "../components/images";
 import { type MeshConfig, parseConfig } from "../infra/config";
 import { stackSettings } from "../infra/config/settings";
 import { NAMESPACE } from "../infra/config/namespace";
@@ -27,6 +27,7 @@ import { type Binaries, findPrograms } from "./programs/get";
 import { installPackages } from "./programs/host";
 import { fillRegistry, haveImages, imagePrograms, type ImageOrigin } from "./programs/images";
 import { nodeProgram } from "./programs/node";
+import { OLDER_SPIRE } from "./programs/table";
 import { say } from "./progress";
 import { type CallProofs, proveCalls } from "./proof/calls";
 import { proveMachine } from "./proof/machine";
@@ -49,7 +50,13 @@ const MACHINE_PROGRAMS = [
 ];
 
 /** Programs that the closing table names. */
-const NAMED = ["spire-server", "spire-agent", "kubelet", "kube-router", "headscale"];
+const NAMED = [
+  ...["", ...OLDER_SPIRE.map(({ minor }) => `-${minor}`)].flatMap((version) => [
+    `spire-server${version}`,
+    `spire-agent${version}`,
+  ]),
+  ...["kubelet", "kube-router", "headscale"],
+];
 
 /** Where a rehearsal has its files. */
 export interface Rehearsal {
@@ -74,7 +81,10 @@ export function rehearsalOf(
   return {
     project,
     stack: "rehearsal",
-    config: onItsTopology(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
+    config: onItsSpire(
+      onItsTopology(path.resolve(config ?? path.join(project, "Pulumi.rehearsal.yaml")), folder),
+      folder,
+    ),
     root: folder,
     mode: chooseMode(folder),
   };
@@ -91,11 +101,24 @@ function onItsNetwork(rehearsal: Rehearsal): Rehearsal {
   return rehearsal.mode === "tailscale" ? { ...rehearsal, config: stackFor(rehearsal) } : rehearsal;
 }
 
-/** The rehearsal with another trust than its stack's. */
-export function withTrust(rehearsal: Rehearsal, trust: object | undefined): Rehearsal {
-  if (trust === undefined) return rehearsal;
-  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "trust"), (stack) => {
-    stack[`${NAMESPACE}:trust`] = { ...(stack[`${NAMESPACE}:trust`] as object), ...trust };
+/** A value of a stack's configuration in which another one is written over it, key by key. */
+function overwritten(value: unknown, by: unknown): unknown {
+  if (typeof by !== "object" || by === null || Array.isArray(by)) return by;
+  const keys = Object.entries(by).map(([key, over]) => [
+    key,
+    overwritten((value as Record<string, unknown> | undefined)?.[key], over),
+  ]);
+  return { ...(value as object | undefined), ...Object.fromEntries(keys) };
+}
+
+/** The rehearsal with settings of its stack's changed: `{ trust: { … } }`. */
+export function withSettings(rehearsal: Rehearsal, settings: object | undefined): Rehearsal {
+  if (settings === undefined) return rehearsal;
+  const config = changedStack(rehearsal.config, path.join(rehearsal.root, "changed"), (stack) => {
+    for (const [key, by] of Object.entries(settings)) {
+      const setting = `${NAMESPACE}:${key}`;
+      stack[setting] = overwritten(stack[setting], by);
+    }
   });
   return { ...rehearsal, config };
 }
@@ -132,6 +155,22 @@ function onItsTopology(config: string, root: string, topology = process.env["TOP
       topology,
       serverCloud,
     };
+  });
+}
+
+/**
+ * The stack's file with the SPIRE that environment variable SPIRE asks for: the minor version before the one that the program names, since no `up` skips one.
+ * Default: that.
+ */
+function onItsSpire(config: string, root: string, asked = process.env["SPIRE"]): string {
+  if (!asked) return config;
+  const [{ minor, version }] = OLDER_SPIRE;
+  if (asked !== minor) throw new Error(`SPIRE=${asked}: want ${minor}`);
+  const image = (key: "spireServer" | "spireAgent") => PINNED[key].reference.replace(/[^:]+$/, version);
+  const overrides = { spireServer: image("spireServer"), spireAgent: image("spireAgent") };
+  return changedStack(config, path.join(root, "spire"), (stack) => {
+    const key = `${NAMESPACE}:images`;
+    stack[key] = overwritten(stack[key], { overrides });
   });
 }
 
@@ -260,7 +299,7 @@ export async function prepare(rehearsal: Rehearsal, besides: readonly string[] =
 }
 
 /** What `prepare` found, for a process in the world. */
-function prepared(rehearsal: Rehearsal): Made {
+export function prepared(rehearsal: Rehearsal): Made {
   return JSON.parse(readFileSync(madeFile(rehearsal), "utf8")) as Made;
 }
 
@@ -448,7 +487,7 @@ export async function destroy(asked: Rehearsal): Promise<Changes> {
 export async function down({ root }: Rehearsal): Promise<string[]> {
   const names = knownClouds(root);
   if (isInside(root)) {
-    for (const name of [...names, "registry", "tailnet"]) await sweep(root, name);
+    for (const name of [...names, "registry", "tailnet", "postgres"]) await sweep(root, name);
   } else await sweep(root);
   if (existsSync(root)) {
     for (const entry of readdirSync(root)) {

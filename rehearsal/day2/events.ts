@@ -11,9 +11,13 @@ import { CliError } from "../../cli/errors";
 import { evict, evictNode } from "../../cli/evict";
 import type { Mesh } from "../../cli/mesh-outputs";
 import { rotate, type RotateOptions } from "../../cli/rotate";
-import { serverOf } from "../../cli/spire";
+import { SERVER_PLACE, serverOf } from "../../cli/spire";
+import { PINNED } from "../../components/images";
+import type { ApiAgent } from "../../components/trust/spire-cli";
 import { NAMESPACES, SPIRE_SERVER } from "../../components/well-known";
+import { removePostgres, startPostgres } from "../machine/postgres";
 import { runningIn } from "../machine/world";
+import type { Binaries } from "../programs/get";
 import { say } from "../progress";
 import { coreOf } from "../proof/core";
 import { ping } from "../proof/calls";
@@ -25,19 +29,25 @@ const COMMAND_MS = 30_000;
 const REFUSED_LIMIT_MS = 60_000;
 /** For so long an API server is away. */
 const AWAY_MS = 30_000;
+/** How often it is looked whether what is to stay away is there again. */
+const AGAIN_MS = 500;
 
 /** A mesh that stands, and what changes it. */
 export interface Day2 {
   /** Folder of the rehearsal. */
   readonly root: string;
+  /** Those of this machine. */
+  readonly programs: Binaries;
   readonly mesh: () => Mesh;
-  /** `pulumi up --refresh`, of the stack's configuration or of one with another `trust`; what was changed. */
-  readonly up: (trust?: object) => Promise<readonly string[]>;
+  /** `pulumi up --refresh`, of the stack's configuration or of one with other settings, `{ trust: { … } }`; what was changed. */
+  readonly up: (settings?: object) => Promise<readonly string[]>;
 }
 
 export interface Event {
   /** In a few words. */
   readonly event: string;
+  /** Whether there is something to try. Default: always. */
+  readonly when?: (day2: Day2) => Promise<boolean>;
   /** Clouds whose agents call each other meanwhile. Default: all. */
   readonly between?: readonly string[];
   /** Why calls are lost, where they must be. */
@@ -50,11 +60,14 @@ const cloudOf = (mesh: Mesh, name: string) => mesh.clouds.find((cloud) => cloud.
 const serverIn = (mesh: Mesh, name: string) =>
   serverOf(cloudOf(mesh, name), connectKubernetes(cloudOf(mesh, name)), COMMAND_MS, LIMIT_MS);
 
-const processesNamed = ({ root }: Day2, cloud: string, program: string) =>
+/** `pod`: its unique id. Default: of all pods. */
+const processesNamed = ({ root }: Day2, cloud: string, program: string, pod = "") =>
   runningIn(
     root,
     cloud,
-    (proc) => path.basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")) === program,
+    (proc) =>
+      path.basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")) === program &&
+      readFileSync(`${proc}/cgroup`, "utf8").includes(pod),
   );
 
 function signal(day2: Day2, cloud: string, program: string, name: NodeJS.Signals): void {
@@ -100,13 +113,19 @@ async function rotatedAgain(day2: Day2, cloud: string): Promise<string> {
   return `killed after taint, went on with ${report.steps.map(({ step }) => step).join(", ")}`;
 }
 
+/** Has the volume of the first server leave with its pod. */
+async function deleteClaim(mesh: Mesh, cloud: string): Promise<void> {
+  const core = await coreOf(cloudOf(mesh, cloud));
+  const { namespace, pod } = SERVER_PLACE;
+  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: `spire-data-${pod}` });
+}
+
 /** Takes the volume away, and returns when there is a server with an empty one and another CA. */
 async function loseVolume(mesh: Mesh, cloud: string): Promise<void> {
   const core = await coreOf(cloudOf(mesh, cloud));
-  const namespace = NAMESPACES.spireServer;
   const before = await serverIn(mesh, cloud).bundleShow();
-  await core.deleteNamespacedPersistentVolumeClaim({ namespace, name: `spire-data-${SPIRE_SERVER.pod}` });
-  await core.deleteNamespacedPod({ namespace, name: SPIRE_SERVER.pod });
+  await deleteClaim(mesh, cloud);
+  await core.deleteNamespacedPod({ namespace: NAMESPACES.spireServer, name: SPIRE_SERVER.pod });
   await until(`${cloud}'s server with another CA`, async () => {
     const now = await serverIn(mesh, cloud).bundleShow();
     return now === before ? undefined : true;
@@ -181,21 +200,28 @@ async function evicted(day2: Day2, cloud: string, other: string): Promise<string
   return `refused by ${other} after ${refused} s; taken back by up --refresh: ${changed.length} changed`;
 }
 
+/** Has a SPIRE agent forgotten, and waits until its node has attested it anew. */
+async function attestedAnew(mesh: Mesh, cloud: string, { id }: ApiAgent): Promise<void> {
+  await evictNode(mesh, cloud, `spiffe://${id.trust_domain}${id.path}`, {
+    limitMs: COMMAND_MS,
+    connect: connectKubernetes,
+  });
+  await until("it is attested again", async () => {
+    const again = (await serverIn(mesh, cloud).agentList()).find((agent) => agent.id.path === id.path);
+    return again && !again.banned ? true : undefined;
+  });
+}
+
 async function bannedNode(day2: Day2, cloud: string): Promise<string> {
   const mesh = day2.mesh();
   const server = serverIn(mesh, cloud);
   const [first] = await server.agentList();
   const id = `spiffe://${first!.id.trust_domain}${first!.id.path}`;
-  const evictOptions = { limitMs: COMMAND_MS, connect: connectKubernetes };
-  await evictNode(mesh, cloud, id, { ...evictOptions, ban: true });
+  await evictNode(mesh, cloud, id, { limitMs: COMMAND_MS, connect: connectKubernetes, ban: true });
   await sleep(AWAY_MS);
   const found = (await server.agentList()).find((agent) => agent.id.path === first!.id.path);
   if (!found?.banned) throw new Error("it is not banned");
-  await evictNode(mesh, cloud, id, evictOptions);
-  await until("it is attested again", async () => {
-    const again = (await server.agentList()).find((agent) => agent.id.path === first!.id.path);
-    return again && !again.banned ? true : undefined;
-  });
+  await attestedAnew(mesh, cloud, first!);
   return "banned for 30 s, then evicted and attested anew";
 }
 
@@ -227,24 +253,123 @@ async function apiServerAway(day2: Day2, away: string, other: string, third: str
   }
 }
 
+/** What the pods of SPIRE servers and agents are of that is not what the program names, each once. */
+async function otherSpire(day2: Day2): Promise<string[]> {
+  const wanted: readonly string[] = [PINNED.spireServer.reference, PINNED.spireAgent.reference];
+  const found = await Promise.all(
+    day2.mesh().clouds.map(async (cloud) => {
+      const core = await coreOf(cloud);
+      const lists = [NAMESPACES.spireServer, NAMESPACES.spireSystem].map((namespace) =>
+        core.listNamespacedPod({ namespace }),
+      );
+      return (await Promise.all(lists)).flatMap(({ items }) => items);
+    }),
+  );
+  const images = found.flat().flatMap(({ spec }) => spec!.containers.map(({ image = "" }) => image));
+  return [...new Set(images)].filter(
+    (image) => /\/spire-(server|agent):/.test(image) && !wanted.includes(image),
+  );
+}
+
+async function upgraded(day2: Day2): Promise<string> {
+  const before = await otherSpire(day2);
+  const changed = await day2.up();
+  await until("no pod of the version before", async () =>
+    (await otherSpire(day2)).length === 0 ? true : undefined,
+  );
+  return `${before.join(", ")} no more; up --refresh: ${changed.join(", ")}`;
+}
+
+/** Settings by which a cloud's SPIRE server has so many replicas on a database in the world, which runs then. */
+async function onDatabase({ root, programs, mesh }: Day2, cloud: string, replicas: number): Promise<object> {
+  const { items } = await (await coreOf(cloudOf(mesh(), cloud))).listNode();
+  const addresses = items.flatMap(({ status }) => status?.addresses ?? []);
+  const nodes = addresses.flatMap(({ type, address }) => (type === "InternalIP" ? [address] : []));
+  const connectionString = await startPostgres(root, programs["postgres"]!, nodes);
+  const datastore = { type: "postgres", connectionString };
+  return { clouds: { [cloud]: { spire: { replicas, datastore } } } };
+}
+
+/** In the steps of docs/spire.md, "A running server that gets a database". */
+async function movedToDatabase(day2: Day2, cloud: string): Promise<string> {
+  await day2.up(await onDatabase(day2, cloud, 1));
+  const changed = await day2.up(await onDatabase(day2, cloud, 1));
+  say("  it has its database: now the second one");
+  await day2.up(await onDatabase(day2, cloud, 2));
+  await until("both hand out the CA of either", async () => {
+    const { x509_authorities: found } = await serverIn(day2.mesh(), cloud).bundleOwn();
+    return found?.length === 2 ? true : undefined;
+  });
+  return `a new CA; up --refresh: ${changed.join(", ")}; the second server has one of its own`;
+}
+
+/** The first replica is ended as often as the kubelet starts it, from when its CA is tainted until all that it signed has been renewed by the other. */
+async function killedReplica(day2: Day2, cloud: string): Promise<string> {
+  const mesh = day2.mesh();
+  const core = await coreOf(cloudOf(mesh, cloud));
+  const { namespace, pod: name } = SERVER_PLACE;
+  const { uid } = (await core.readNamespacedPod({ namespace, name })).metadata!;
+  const [agent] = await serverIn(mesh, cloud).agentList();
+  let renewed = false;
+  let killed = 0;
+  const down = async () => {
+    let attested = false;
+    const anew = attestedAnew(mesh, cloud, agent!).finally(() => (attested = true));
+    for (; !(renewed && attested); await sleep(AGAIN_MS))
+      for (const pid of processesNamed(day2, cloud, "spire-server", uid)) {
+        process.kill(pid, "SIGKILL");
+        killed++;
+      }
+    await anew;
+  };
+  let meanwhile: Promise<void> | undefined;
+  const watch = (line: string) => {
+    say(`  ${line}`);
+    if (/ tainted /.test(line)) meanwhile ??= down();
+    renewed ||= line.includes("agents present");
+  };
+  const report = rotate(mesh, cloud, options({ taint: true, say: watch })).finally(() => (renewed = true));
+  const { servers } = await report;
+  await meanwhile;
+  if (servers.length !== 2 || killed === 0) throw new Error(`${servers.length} servers, ${killed} killed`);
+  const active = servers.map(({ replica, active }) => `${active.slice(0, 8)} of ${replica}`).join(" and ");
+  return `killed ${killed} times while the other renewed all and attested a SPIRE agent anew; ${active} sign`;
+}
+
+/** The way back, of which docs/spire.md has the steps as well. */
+async function movedToVolume(day2: Day2, cloud: string): Promise<string> {
+  await day2.up(await onDatabase(day2, cloud, 1));
+  say("  one server is left: now it leaves the database");
+  await deleteClaim(day2.mesh(), cloud);
+  await day2.up();
+  const changed = await day2.up();
+  await removePostgres(day2.root);
+  return `a new CA; up --refresh: ${changed.join(", ")}`;
+}
+
 /** The trust domains of the stack, and others, as they are written. */
 const THREE = { mode: "federated", domain: "example.org" };
 const ONE = { mode: "single", domain: "mesh.example.org" };
 
 /** Other trust domains in three steps; those of before are accepted until the last. */
 async function moved(day2: Day2, olds: object, news: object): Promise<string> {
-  await day2.up({ ...olds, next: news });
+  await day2.up({ trust: { ...olds, next: news } });
   say("  accepted: now servers and agents change");
   const root = { kind: "program" };
-  await day2.up({ ...news, root, former: olds });
+  await day2.up({ trust: { ...news, root, former: olds } });
   say("  changed: now the former is forgotten");
-  const changed = await day2.up({ ...news, root });
+  const changed = await day2.up({ trust: { ...news, root } });
   const ids = day2.mesh().clouds.flatMap(({ agents }) => agents.map(({ spiffeId }) => spiffeId));
   const domains = [...new Set(ids.map((id) => new URL(id).host))].join(", ");
   return `all ${ids.length} agents are of ${domains}; the last of three updates changed ${changed.length}`;
 }
 
 export const EVENTS: readonly Event[] = [
+  {
+    event: "SPIRE upgraded by a minor version",
+    when: async (day2) => (await otherSpire(day2)).length > 0,
+    work: upgraded,
+  },
   { event: "aws's CA rotated", work: (day2) => rotated(day2, "aws") },
   {
     event: "gcp's CA rotated, the old one tainted and revoked",
@@ -274,6 +399,20 @@ export const EVENTS: readonly Event[] = [
     event: "the database of aws's SPIRE server lost",
     mayLose: "identities of the new CA are refused by the others until `up --refresh`",
     work: (day2) => lostDatabase(day2, "aws"),
+  },
+  {
+    event: "aws's SPIRE server moved to PostgreSQL, with two replicas",
+    mayLose: "it starts empty there: identities of the new CA are refused by the others until `up --refresh`",
+    work: (day2) => movedToDatabase(day2, "aws"),
+  },
+  {
+    event: "one of aws's two SPIRE servers killed while its CA is rotated",
+    work: (day2) => killedReplica(day2, "aws"),
+  },
+  {
+    event: "aws's SPIRE server moved back from PostgreSQL to its volume",
+    mayLose: "it starts empty, likewise",
+    work: (day2) => movedToVolume(day2, "aws"),
   },
   { event: "three trust domains become one", work: (day2) => moved(day2, THREE, ONE) },
   { event: "one trust domain becomes three", work: (day2) => moved(day2, ONE, THREE) },

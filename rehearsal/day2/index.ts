@@ -8,6 +8,9 @@ import { until } from "../proof/steps";
 import { callMeanwhile, type Counted } from "./calls";
 import { type Day2, EVENTS } from "./events";
 
+/** What events need besides the rehearsal's programs. */
+export const DAY2_PROGRAMS = ["postgres"];
+
 /** Every connection between agents is made anew within 25 s (components/workloads/envoy): so long after an event its handshakes have all been seen. */
 const SETTLED_MS = 27_000;
 const VERIFY_LIMIT_MS = 60_000;
@@ -79,7 +82,7 @@ export async function tryDay2(day2: Day2, only: readonly string[] = []): Promise
   const outcomes: Outcome[] = [];
   for (const each of EVENTS)
     if (only.length === 0 || only.some((word) => each.event.includes(word)))
-      outcomes.push(await tryEvent(day2, each));
+      if ((await each.when?.(day2)) ?? true) outcomes.push(await tryEvent(day2, each));
   return outcomes;
 }
 

@@ -39,8 +39,8 @@ export const placeOf = (reference: string) => reference.slice(reference.indexOf(
 const registryOf = (reference: string) => reference.slice(0, reference.indexOf("/"));
 
 function recipeOf(reference: string): Recipe | undefined {
-  const name = /([^/:@]+):[^/:@]+$/.exec(reference)?.[1];
-  return name !== undefined && name in RECIPES ? RECIPES[name] : undefined;
+  const [, name = "", minor] = /([^/:@]+):(\d+\.\d+)?[^/:@]*$/.exec(reference) ?? [];
+  return RECIPES[`${name}:${minor}`] ?? RECIPES[name];
 }
 
 /** Configuration of a registry that serves `storage`: https://distribution.github.io/distribution/about/configuration/ */

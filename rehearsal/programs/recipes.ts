@@ -1,6 +1,7 @@
 // How images are assembled from programs of this machine when their registry cannot be reached: one table, by the last part of a repository.
 
 import { existsSync, readdirSync } from "node:fs";
+import { OLDER_SPIRE } from "./table";
 import { PYTHON } from "./wheel";
 
 /** One image: what is in it, and how it starts. Users, places and commands are those of the published image. */
@@ -40,11 +41,14 @@ const csi = (name: string) =>
     standIn:
       "a CSI node plugin of ours (rehearsal/programs/csi): the modules of the published ones are on no proxy",
   });
-const spire = (name: string, user: string): Recipe => {
+const spire = (name: string, user: string, version = ""): Recipe => {
   const place = `/opt/spire/bin/${name}`;
-  return { ...one(place, name, { user, workdir: "/opt/spire" }), entrypoint: [place, "run"] };
+  return { ...one(place, `${name}${version}`, { user, workdir: "/opt/spire" }), entrypoint: [place, "run"] };
 };
+const SERVER_USER = "1000:1000";
+const AGENT_USER = "0:0";
 
+/** By the name of an image, or by name and minor version of one that is older than what the program names. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
   "kube-apiserver": system("kube-apiserver"),
   "kube-controller-manager": system("kube-controller-manager"),
@@ -60,8 +64,14 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     user: "65535:65535",
     standIn: "a shell of busybox that waits: the published one is a program in C",
   },
-  "spire-server": spire("spire-server", "1000:1000"),
-  "spire-agent": spire("spire-agent", "0:0"),
+  "spire-server": spire("spire-server", SERVER_USER),
+  "spire-agent": spire("spire-agent", AGENT_USER),
+  ...Object.fromEntries(
+    OLDER_SPIRE.flatMap(({ minor }) => [
+      [`spire-server:${minor}`, spire("spire-server", SERVER_USER, `-${minor}`)],
+      [`spire-agent:${minor}`, spire("spire-agent", AGENT_USER, `-${minor}`)],
+    ]),
+  ),
   "oidc-discovery-provider": one("/opt/spire/bin/oidc-discovery-provider", "oidc-discovery-provider", {
     user: "1000:1000",
   }),

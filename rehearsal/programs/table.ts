@@ -105,6 +105,12 @@ const tailscale = (binary: string): Program => ({
   stamps: { "tailscale.com/version.shortStamp": "1.102.5", "tailscale.com/version.longStamp": "1.102.5" },
 });
 
+/** From which an upgrade is tried, the newest first; nothing else needs them. */
+export const OLDER_SPIRE = [
+  { minor: "1.14", version: "1.14.5" },
+  { minor: "1.13", version: "1.13.3" },
+] as const;
+
 export const PROGRAMS: readonly Program[] = [
   {
     binary: "pulumi-resource-kubernetes",
@@ -242,11 +248,8 @@ export const PROGRAMS: readonly Program[] = [
     package: ".",
     wheel: true,
   },
-  // From which an upgrade is tried; nothing else needs them.
-  ...["1.14.5", "1.13.3"].flatMap((version) =>
-    ["spire-server", "spire-agent"].map((binary) =>
-      builtSpire(version, binary, `-${version.slice(0, version.lastIndexOf("."))}`),
-    ),
+  ...OLDER_SPIRE.flatMap(({ version, minor }) =>
+    ["spire-server", "spire-agent"].map((binary) => builtSpire(version, binary, `-${minor}`)),
   ),
   // A directory: the example with all that it needs.
   { binary: "python-agent", version: "1.0.0", dir: "../../examples/python-agent", package: ".", wheel: true },

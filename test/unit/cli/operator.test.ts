@@ -15,15 +15,21 @@ describe("What spire-server x509 mint prints", () => {
   };
   const parse = (value: unknown) => parseMinted(JSON.stringify(value), id, "aws.example.org");
 
-  it("becomes an identity with chain, key, expiry and the roots of its trust domain", () => {
-    const identity = parse(printed);
-    expect(identity.certificates.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
-    const certificate = new X509Certificate(identity.certificates);
-    expect(certificate.raw).toEqual(leaf.der);
-    expect(certificate.checkPrivateKey(createPrivateKey(identity.key))).toBe(true);
-    expect(identity.notAfter).toEqual(new Date("2035-06-01T00:00:00Z"));
-    expect(new X509Certificate(identity.bundles.get("aws.example.org")![0]!).raw).toEqual(ca.der);
-  });
+  it.each([
+    ["1.15", printed],
+    ["1.14", [printed]],
+  ])(
+    "by SPIRE %s becomes an identity with chain, key, expiry and the roots of its trust domain",
+    (_version, value) => {
+      const identity = parse(value);
+      expect(identity.certificates.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+      const certificate = new X509Certificate(identity.certificates);
+      expect(certificate.raw).toEqual(leaf.der);
+      expect(certificate.checkPrivateKey(createPrivateKey(identity.key))).toBe(true);
+      expect(identity.notAfter).toEqual(new Date("2035-06-01T00:00:00Z"));
+      expect(new X509Certificate(identity.bundles.get("aws.example.org")![0]!).raw).toEqual(ca.der);
+    },
+  );
 
   it.each([
     ["no chain", { ...printed, x509_svid: [] }],
