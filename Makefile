@@ -1,6 +1,6 @@
 # Everything that a checkout can do. Needs Node 20.19 or newer, Go 1.26 or newer, a C compiler and Python 3 with pip; rehearsals need root on Linux besides.
 .DELETE_ON_ERROR:
-.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test check unit go-test policy-test observability-test clouds-test envoy-test engine-test campaign tailnet-test upgrade-test clean
+.PHONY: plan rehearse rehearse-preview rehearse-node rehearse-day2 rehearse-down rehearse-run test small-tests check unit go-test policy-test observability-test clouds-test envoy-test engine-test campaign tailnet-test upgrade-test clean
 
 TS := node --require ts-node/register/transpile-only
 export npm_config_fund := false
@@ -36,10 +36,12 @@ rehearse-run: node_modules/.package-lock.json
 plan: node_modules/.package-lock.json
 	@npx mesh plan --stack $(or $(STACK),dev) $(if $(NETWORK),--network $(NETWORK))
 
-## make test: every check there is; two at a time, each with what it said when it ends, and the last, whose machines need the time, alone
-test: node_modules/.package-lock.json
-	@$(MAKE) --no-print-directory -j2 --output-sync envoy-test check unit clouds-test observability-test policy-test go-test
-	@$(MAKE) --no-print-directory engine-test
+## make test: every check there is
+test: small-tests envoy-test engine-test
+
+## make small-tests: those of them in which no time counts, two at a time, each with what it said when it ends
+small-tests: node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -j2 --output-sync check unit clouds-test observability-test policy-test go-test
 
 ## make check: types, lint, format, import circles, unused code
 check: node_modules/.package-lock.json

@@ -73,7 +73,7 @@ async function program() {
     ]),
   );
 
-  /** Where observability is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Undefined without it. */
+  /** Where observability is: for `mesh top` and `mesh trace`, and for `kubectl port-forward`. Not there without it. */
   const observability = config.observability && {
     home: config.observability.home,
     prometheus: { namespace: NAMESPACES.observability, pod: PROMETHEUS.pod, port: PROMETHEUS.port },
@@ -93,7 +93,9 @@ async function program() {
       .all(mesh.clouds.map(({ cluster: { context, kubeconfig } }) => ({ context, kubeconfig })))
       .apply(mergeKubeconfigs),
   );
-  return { clouds, agents, network, relationships, observability, grafanaPassword, nodeImage, kubeconfig };
+  // Pulumi warns of an output that is undefined.
+  const seen = observability && { observability, grafanaPassword };
+  return { clouds, agents, network, relationships, ...seen, nodeImage, kubeconfig };
 }
 
 function networkOutput(mesh: AgentMesh, settings: NetworkSettings) {

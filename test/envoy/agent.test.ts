@@ -8,6 +8,7 @@ import { operatorSpiffeId } from "../../spiffe/spiffe-id";
 import { callThrough, clientThrough } from "./support/caller";
 import { clustersOf, outputsOf } from "./support/command-line";
 import { until } from "../support/daemon";
+import { whileStopped } from "../support/stopped";
 import { EnvoyMesh } from "./support/mesh";
 import { trustTests } from "./trust-suite";
 
@@ -112,8 +113,7 @@ describe("the official client of A2A", () => {
     const events: string[] = [];
     let last: TaskState | undefined;
     // Whom the task waits for does not answer.
-    mesh.agent("azure-agent").program.signal("SIGSTOP");
-    try {
+    await whileStopped(mesh.agent("azure-agent").program.pid, async () => {
       const waits = order("call_remote", { target_agent: "azure_agent", capability: "echo" });
       for await (const { payload } of worker.sendMessageStream(waits)) {
         events.push(payload!.$case);
@@ -121,9 +121,7 @@ describe("the official client of A2A", () => {
           await worker.cancelTask({ tenant: "", id: payload.value.id, metadata: {} });
         if (payload?.$case === "statusUpdate") last = payload.value.status?.state;
       }
-    } finally {
-      mesh.agent("azure-agent").program.signal("SIGCONT");
-    }
+    });
     expect([events, last]).toEqual([["task", "statusUpdate"], TaskState.TASK_STATE_CANCELED]);
   });
 

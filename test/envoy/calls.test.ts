@@ -1,6 +1,7 @@
 // Programs that know nothing of identity, called through Envoy: SPIRE's identities, OPA's decisions.
 import { type Answer, type Asked, callThrough, message } from "./support/caller";
 import { until } from "../support/daemon";
+import { whileStopped } from "../support/stopped";
 import { EnvoyMesh } from "./support/mesh";
 
 let mesh: EnvoyMesh;
@@ -153,9 +154,7 @@ test("a program is not told what would have it take a request for another one", 
 });
 
 test("where a cloud's policy does not answer, the next one of the role is called, and nobody is let in", async () => {
-  const opa = mesh.opas.get("azure")!;
-  opa.signal("SIGSTOP");
-  try {
+  await whileStopped(mesh.opas.get("azure")!.pid, async () => {
     expect(await call("aws-agent", "azure-worker.mesh", send)).toMatchObject({
       status: 503,
       headers: { "x-mesh-decision": "undecided" },
@@ -163,9 +162,7 @@ test("where a cloud's policy does not answer, the next one of the role is called
     const answer = await call("aws-agent", "worker.mesh", send);
     expect(answer).toMatchObject({ status: 200 });
     expect(seen(answer).headers["x-forwarded-client-cert"]).toContain("By=spiffe://gcp.example.org/");
-  } finally {
-    opa.signal("SIGCONT");
-  }
+  });
 });
 
 test("where an agent is gone, the next one of the role answers", async () => {

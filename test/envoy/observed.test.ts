@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Asked, callThrough, message } from "./support/caller";
 import { until } from "../support/daemon";
+import { whileStopped } from "../support/stopped";
 import {
   type CallOutcome,
   callSpan,
@@ -79,8 +80,7 @@ test("each end of a call is counted, by the caller for its peer and by the peer"
   await call("aws-agent", "gcp-worker.mesh", { ...send, path: "/undecided" });
   expect([await calls("failed"), await requests("failed")]).toEqual([1, 1]);
   const opa = mesh.opas.get("gcp")!;
-  opa.signal("SIGSTOP");
-  await call("aws-agent", "gcp-worker.mesh", send).finally(() => opa.signal("SIGCONT"));
+  await whileStopped(opa.pid, () => call("aws-agent", "gcp-worker.mesh", send));
   // The first attempt and two more.
   expect([await calls("undecided"), await requests("undecided")]).toEqual([3, 3]);
   expect(await calls("unreachable")).toBe(0);

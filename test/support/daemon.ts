@@ -44,11 +44,6 @@ export class Daemon {
     if (ended()) throw new Error(`it ended before: ${what}:\n${this.printed.slice(-4000)}`);
   }
 
-  /** Has it stop or go on, as a machine that is overloaded would. */
-  signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.child.kill(signal);
-  }
-
   async stop(): Promise<void> {
     if (!this.running) return;
     this.child.kill("SIGKILL");

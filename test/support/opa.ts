@@ -127,11 +127,6 @@ export class TestOpa {
     return this.lines.join("\n");
   }
 
-  /** Has it stop or go on, as a machine that is overloaded would. */
-  signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.process.kill(signal);
-  }
-
   async stop(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       this.process.kill("SIGKILL");
