@@ -247,12 +247,12 @@ export class Workloads extends pulumi.ComponentResource {
     for (const { cluster, target, federatesWith, nodeAlias } of clouds) {
       const place = { target, clusterName: cluster.clusterName, federatesWith };
       for (const workload of registered.filter(({ cloud }) => cloud === cluster.name))
-        registerWorkload(workload, place, self(nodeAlias));
+        entries.push({ cloud: cluster.name, entry: registerWorkload(workload, place, self(nodeAlias)) });
     }
     this.registerOutputs({});
   }
 
-  /** The entries by which a cloud's agents have their identities. */
+  /** The entries by which a cloud's agents, and workloads that are registered there, have their identities. */
   entriesOf(cloud: string): readonly RegistrationEntry[] {
     return this.#entries.flatMap((each) => (each.cloud === cloud ? [each.entry] : []));
   }

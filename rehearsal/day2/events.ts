@@ -315,6 +315,8 @@ async function killedReplica(day2: Day2, cloud: string): Promise<string> {
   const down = async () => {
     let attested = false;
     const anew = attestedAnew(mesh, cloud, agent!).finally(() => (attested = true));
+    // Told below.
+    anew.catch(() => {});
     for (; !(renewed && attested); await sleep(AGAIN_MS))
       for (const pid of processesNamed(day2, cloud, "spire-server", uid)) {
         process.kill(pid, "SIGKILL");
@@ -325,12 +327,13 @@ async function killedReplica(day2: Day2, cloud: string): Promise<string> {
   let meanwhile: Promise<void> | undefined;
   const watch = (line: string) => {
     say(`  ${line}`);
-    if (/ tainted /.test(line)) meanwhile ??= down();
+    if (/ tainted /.test(line)) (meanwhile ??= down()).catch(() => {});
     renewed ||= line.includes("agents present");
   };
-  const report = rotate(mesh, cloud, options({ taint: true, say: watch })).finally(() => (renewed = true));
-  const { servers } = await report;
-  await meanwhile;
+  const { servers } = await rotate(mesh, cloud, options({ taint: true, say: watch })).finally(() => {
+    renewed = true;
+    return meanwhile;
+  });
   if (servers.length !== 2 || killed === 0) throw new Error(`${servers.length} servers, ${killed} killed`);
   const active = servers.map(({ replica, active }) => `${active.slice(0, 8)} of ${replica}`).join(" and ");
   return `killed ${killed} times while the other renewed all and attested a SPIRE agent anew; ${active} sign`;

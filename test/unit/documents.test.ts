@@ -42,7 +42,10 @@ test.each(DOCUMENTS.filter((document) => document.startsWith("docs/runbooks/")))
   "each command of kubectl in %s names its cloud",
   (document) => {
     const blocks = [...textOf(document).matchAll(/```sh\n([^]*?)```/g)].flatMap(([, block]) =>
-      block!.replaceAll(/\\\n\s*/g, "").split("\n"),
+      block!
+        .replaceAll(/\\\n\s*/g, "")
+        .split("\n")
+        .map((line) => line.trim()),
     );
     const spans = [
       ...textOf(document)

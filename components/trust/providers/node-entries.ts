@@ -20,8 +20,8 @@ export interface NodeEntriesInputs {
   timeoutSeconds: number;
 }
 
-/** After so many milliseconds a server knows what it was told: it reads its database every 5 s (SPIRE, pkg/server/endpoints/endpoints.go, defaultCacheReloadInterval). */
-const KNOWN_MS = 6_000;
+/** After so many milliseconds a server knows what it was told, even if one reading failed: it reads its database every 5 s (SPIRE, pkg/server/endpoints/endpoints.go, defaultCacheReloadInterval). */
+const KNOWN_MS = 11_000;
 
 /** UIDs of the nodes of a cluster. */
 async function nodesOf({ cloud, kubeconfig }: Access): Promise<string[]> {
