@@ -292,8 +292,9 @@ async function onDatabase({ root, programs, mesh }: Day2, cloud: string, replica
 
 /** In the steps of docs/spire.md, "A running server that gets a database". */
 async function movedToDatabase(day2: Day2, cloud: string): Promise<string> {
-  await day2.up(await onDatabase(day2, cloud, 1));
-  const changed = await day2.up(await onDatabase(day2, cloud, 1));
+  const alone = await onDatabase(day2, cloud, 1);
+  await day2.up(alone);
+  const changed = await day2.up(alone);
   say("  it has its database: now the second one");
   await day2.up(await onDatabase(day2, cloud, 2));
   await until("both hand out the CA of either", async () => {

@@ -79,8 +79,7 @@ test("each end of a call is counted, by the caller for its peer and by the peer"
   expect([await calls("denied"), await requests("denied")]).toEqual([1, 1]);
   await call("aws-agent", "gcp-worker.mesh", { ...send, path: "/undecided" });
   expect([await calls("failed"), await requests("failed")]).toEqual([1, 1]);
-  const opa = mesh.opas.get("gcp")!;
-  await whileStopped(opa.pid, () => call("aws-agent", "gcp-worker.mesh", send));
+  await whileStopped(mesh.opas.get("gcp")!.pid, () => call("aws-agent", "gcp-worker.mesh", send));
   // The first attempt and two more.
   expect([await calls("undecided"), await requests("undecided")]).toEqual([3, 3]);
   expect(await calls("unreachable")).toBe(0);

@@ -8,7 +8,7 @@ import { factsOf } from "../fault";
 import { retry, together } from "../retry";
 import type { ServerLocation } from "../server-location";
 import type { SpireServer } from "../spire-cli";
-import { createOrAdopt } from "./registration-entry";
+import { contentOf, createOrAdopt } from "./registration-entry";
 
 /** Inputs of NodeEntries as the engine hands them to the provider. All that it has to tell is in them. */
 export interface NodeEntriesInputs {
@@ -35,15 +35,12 @@ async function entriesOf(
   { target: { trustDomain }, clusterName }: NodeEntriesInputs,
   server: SpireServer,
 ): Promise<string[]> {
-  const idOf = ({ trust_domain, path }: { trust_domain: string; path: string }) =>
-    `spiffe://${trust_domain}${path}`;
-  return (await server.entryList())
-    .filter(
-      ({ spiffe_id, parent_id }) =>
-        idOf(spiffe_id) === nodeAliasSpiffeId(trustDomain, clusterName) &&
-        idOf(parent_id).startsWith(nodeAgentSpiffeId(trustDomain, clusterName, "")),
-    )
-    .map(({ id }) => id);
+  const alias = nodeAliasSpiffeId(trustDomain, clusterName);
+  const agents = nodeAgentSpiffeId(trustDomain, clusterName, "");
+  return (await server.entryList()).flatMap((entry) => {
+    const { spiffeId, parentId } = contentOf(entry);
+    return spiffeId === alias && parentId.startsWith(agents) ? [entry.id] : [];
+  });
 }
 
 /** Makes the provider; `connect` reaches the servers, `nodes` asks for the UIDs of a cluster's nodes, and a server knows after `knownMs` what it was told. */

@@ -34,7 +34,7 @@ function asSet(values: unknown): unknown {
 }
 
 /** An entry of the server in the terms of the inputs. */
-function contentOf(entry: ApiEntry): Omit<EntryInput, "id"> {
+export function contentOf(entry: ApiEntry): Omit<EntryInput, "id"> {
   const id = ({ trust_domain, path }: ApiEntry["spiffe_id"]) => `spiffe://${trust_domain}${path}`;
   return {
     spiffeId: id(entry.spiffe_id),
